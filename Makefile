@@ -1,0 +1,42 @@
+# Each target does all of its own set-up: on a fresh machine `make demo` or `make test` is the only command needed.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench chromium clean
+
+python := .venv/bin/python
+run := .venv/.buystream-run
+dev := .venv/.buystream-dev
+pinned := pyproject.toml constraints.txt tools/bootstrap.sh
+
+help:
+	@echo "make demo    a whole shop with sample merchants, on this machine"
+	@echo "make test    checks and every test"
+	@echo "make check   ruff, formatting, strict typing"
+	@echo "make bench   measures this machine"
+	@echo "make clean   removes .venv and caches, never your data"
+
+demo: $(run)
+	.venv/bin/buystream demo
+
+test: check chromium
+	$(python) -m pytest
+
+check: $(dev)
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy --strict src
+
+bench: $(dev)
+	$(python) -m bench
+
+chromium:
+	@tools/bootstrap.sh chromium
+
+$(run): $(pinned)
+	@tools/bootstrap.sh run
+
+$(dev): $(pinned)
+	@tools/bootstrap.sh dev
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find src tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

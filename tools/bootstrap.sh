@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Sets up what a make target needs and leaves a stamp in .venv: `bootstrap.sh run`, `bootstrap.sh dev` or
+# `bootstrap.sh chromium`. Never asks a question; what only root may install is named in one line otherwise.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fail() {
+    echo "buystream set-up: $*" >&2
+    exit 1
+}
+
+# apt_install PACKAGE...: as root on a Debian-like system install them, otherwise say exactly what is missing.
+apt_install() {
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        fail "missing system packages, please install: $*   (Debian: apt-get install $*)"
+    fi
+    echo "installing $*"
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null \
+        || fail "apt-get install $* failed, see above"
+}
+
+is_supported() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
+}
+
+# A pyenv shim exists for versions that don't run, Debian's python3 may lack ensurepip: so each candidate is tried.
+find_python() {
+    local candidate
+    for candidate in python3.11 python3.12 python3.13 python3 /usr/bin/python3; do
+        if is_supported "$candidate" && "$candidate" -c 'import venv, ensurepip' >/dev/null 2>&1; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+make_venv() {
+    local python
+    if [ -x .venv/bin/python ] && is_supported .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1; then
+        return
+    fi
+    if ! python="$(find_python)"; then
+        apt_install python3-venv
+        python="$(find_python)" || fail "no Python 3.11, 3.12 or 3.13 found on the PATH"
+    fi
+    echo "creating .venv with $("$python" --version)"
+    rm -rf .venv
+    "$python" -m venv .venv
+}
+
+install() {
+    make_venv
+    echo "installing $1"
+    .venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check -e "$1" -c constraints.txt
+}
+
+case "${1:-}" in
+    run)
+        install .
+        touch .venv/.buystream-run
+        ;;
+    dev)
+        install '.[dev]'
+        touch .venv/.buystream-run .venv/.buystream-dev
+        ;;
+    chromium)
+        for browser in chromium chromium-browser google-chrome google-chrome-stable; do
+            "$browser" --version >/dev/null 2>&1 && exit 0
+        done
+        apt_install chromium fonts-liberation fonts-noto-color-emoji
+        ;;
+    *)
+        fail "usage: $0 run|dev|chromium"
+        ;;
+esac
