@@ -1,5 +1,5 @@
-"""The one error family: whatever the command line, the gateway or a consumer reports to a person."""
+"""The one error family. An error's message is what a person reads: what is wrong and what to do about it."""
 
 
 class BuystreamError(Exception):
-    """Something that a person can put right; its message is the one line that they should read."""
+    """Something buystream can explain in one line."""
