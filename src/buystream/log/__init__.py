@@ -1,0 +1,144 @@
+"""The log port: topics of partitions, each a sequence of records at increasing positions. Two implementations stand
+behind it, PostgresLog and KafkaLog, and one contract suite (`tests/contract/test_log.py`) holds both to it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from buystream.errors import BuystreamError
+
+COMMANDS = "buystream.commands"
+EVENTS = "buystream.events"
+DEADLETTER = "buystream.deadletter"
+
+TOPICS = (COMMANDS, EVENTS, DEADLETTER)
+
+READ_LIMIT = 5_000
+"""Records that one read or poll returns at most, unless told otherwise: bounds memory."""
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """What a writer hands over. `key` is for people and tools; it never chooses the partition."""
+
+    value: bytes
+    key: str = ""
+    headers: dict[str, str] = {}
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """What a reader gets: a message at its place. `at_ms` is the log's time of the append, never decreasing."""
+
+    topic: str
+    partition: int
+    position: int
+    at_ms: int
+    value: bytes
+    key: str
+    headers: dict[str, str]
+
+
+class LogError(BuystreamError):
+    """The log did something unexpected."""
+
+
+class LogUnavailable(LogError):
+    """The log can't be reached now; whether the last append happened is unknown. Read the log to find out."""
+
+
+class Fenced(LogError):
+    """Another owner took this partition: forget everything and stop writing."""
+
+
+class Damaged(LogError):
+    """The log shows something that must never be: a gap, or other bytes at a known place. Stop and look."""
+
+
+class Tail(Protocol):
+    """Follows partitions of one topic from given positions. Polled by one thread."""
+
+    def poll(self, timeout_seconds: float, limit: int = READ_LIMIT) -> Sequence[Record]:
+        """The next records, in order within each partition; empty after the time-out. Waits without busy polling;
+        raises LogUnavailable, after which polling again resumes at the same place."""
+        ...
+
+    def wake(self) -> None:
+        """Make a poll that waits in another thread return now."""
+        ...
+
+    def close(self) -> None:
+        """Release what the tail holds."""
+        ...
+
+
+class Owner(Protocol):
+    """The one writer of a partition's events. Used by one thread."""
+
+    @property
+    def epoch(self) -> int:
+        """Counts the owners that this partition has had."""
+        ...
+
+    def commit(self, batches: Mapping[str, Sequence[Message]]) -> None:
+        """Append to several topics (this partition of each), all or nothing, durable on return. Raises Fenced when
+        another owner took over, LogUnavailable when the outcome is unknown: then own again and refold."""
+        ...
+
+    def close(self) -> None:
+        """Release connections; the partition stays fenced against earlier owners."""
+        ...
+
+
+class Assignment(Protocol):
+    """Which partitions this process should work on, in one role. Polled by one thread."""
+
+    def poll(self, timeout_seconds: float) -> frozenset[int]:
+        """The partitions that are ours now; returns at a change or after the time-out."""
+        ...
+
+    def wake(self) -> None:
+        """Make a poll that waits in another thread return now."""
+        ...
+
+    def close(self) -> None:
+        """Give all partitions up."""
+        ...
+
+
+@runtime_checkable
+class Log(Protocol):
+    """An append-only store with one order per partition."""
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions every topic has."""
+        ...
+
+    def append(self, topic: str, partition: int, messages: Sequence[Message]) -> int:
+        """Append in this order, in one commit; returns the first position. Durable on return. Raises
+        LogUnavailable, after which the messages may or may not be there."""
+        ...
+
+    def read(self, topic: str, partition: int, start: int, limit: int = READ_LIMIT) -> Sequence[Record]:
+        """Up to `limit` committed records from position `start` on; fewer only at the end."""
+        ...
+
+    def end(self, topic: str, partition: int) -> int:
+        """The position after the last committed record."""
+        ...
+
+    def tail(self, topic: str, starts: Mapping[int, int]) -> Tail:
+        """Follow the partitions named in `starts` (partition → position)."""
+        ...
+
+    def assignment(self, role: str) -> Assignment:
+        """Share the partitions of a role with the other processes that ask for it."""
+        ...
+
+    def own(self, partition: int) -> Owner:
+        """Become the owner of `partition`, fencing any earlier one at once."""
+        ...
+
+    def close(self) -> None:
+        """Release connections. Owners, tails and assignments are closed by those who opened them."""
+        ...

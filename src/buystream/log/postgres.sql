@@ -1,0 +1,32 @@
+-- The log of the embedded mode. One row lock per partition, held until the commit, gives positions and times that
+-- readers see in order and without gaps.
+CREATE SCHEMA IF NOT EXISTS log;
+
+CREATE TABLE IF NOT EXISTS log.partition (
+    topic text COLLATE "C",
+    partition integer,
+    next_position bigint NOT NULL DEFAULT 0,
+    last_ms bigint NOT NULL DEFAULT 0,
+    epoch bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (topic, partition)
+) WITH (fillfactor = 10);
+
+CREATE TABLE IF NOT EXISTS log.record (
+    topic text COLLATE "C",
+    partition integer,
+    position bigint,
+    at_ms bigint NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    headers jsonb NOT NULL,
+    value bytea NOT NULL,
+    PRIMARY KEY (topic, partition, position)
+);
+
+-- The history of an aggregate, and of an edition with its orders and payments, is read from here. Being unique, these
+-- also keep two events from ever taking one version.
+CREATE UNIQUE INDEX IF NOT EXISTS record_aggregate_version ON log.record
+    ((headers ->> 'ce_subject') COLLATE "C", ((headers ->> 'ce_aggregateversion')::bigint))
+    WHERE topic = 'buystream.events';
+CREATE UNIQUE INDEX IF NOT EXISTS record_edition_version ON log.record
+    ((headers ->> 'ce_partitionkey') COLLATE "C", ((headers ->> 'ce_editionversion')::bigint))
+    WHERE topic = 'buystream.events' AND headers ? 'ce_editionversion';
