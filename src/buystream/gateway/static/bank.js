@@ -1,0 +1,21 @@
+// The sandbox bank's authentication page: tells the sandbox what the card holder answered.
+import { asBuyer } from "./buystream/api.js";
+
+const bank = document.getElementById("bank");
+const status = document.getElementById("bank-status");
+const buttons = [...bank.querySelectorAll("[data-outcome]")];
+
+for (const button of buttons) {
+  button.addEventListener("click", async () => {
+    for (const each of buttons) each.disabled = true;
+    try {
+      await asBuyer("POST", `/v1/orders/${bank.dataset.orderId}/authentication`, { body: { outcome: button.dataset.outcome } });
+      for (const each of buttons) each.hidden = true;
+      status.textContent = button.dataset.outcome === "approved" ? "Approved. You can close this page and go back to the shop." : "Rejected. You can close this page; nothing was charged.";
+      setTimeout(() => window.close(), 1200);
+    } catch (problem) {
+      for (const each of buttons) each.disabled = false;
+      status.textContent = problem.message;
+    }
+  });
+}

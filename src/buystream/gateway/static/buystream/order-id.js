@@ -1,0 +1,9 @@
+// An order id is minted here, before anything is sent: the edition's id and 20 random characters (100 bits) of lower-case
+// Crockford base32. It is the idempotency key: sent again, it is the same order.
+
+const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+
+export function mintOrderId(editionId) {
+  const bytes = crypto.getRandomValues(new Uint8Array(20));
+  return `${editionId}-${Array.from(bytes, (byte) => ALPHABET[byte & 31]).join("")}`;
+}

@@ -1,0 +1,172 @@
+// One buyer's order of one edition: its id is kept from before it is sent until it ends, so a double tap or a reload is the
+// same order. Emits "change" on every step; what the screen shows is `phase`, `order` and `problem`.
+import { Problem, asBuyer, hasSession, origin, sessionToken } from "./api.js";
+import { follow, pause } from "./live.js";
+import { mintOrderId } from "./order-id.js";
+import { forget, recall, remember } from "./storage.js";
+
+const SENDS_MAX = 8;
+const WAIT_MS_MAX = 15_000;
+const PAID = ["confirmed", "shipped", "delivered"];
+const ENDED = ["refused", "expired", "cancelled", "refunded"];
+export const ATTEMPTS_MAX = 3;
+
+export class Purchase extends EventTarget {
+  /** phase: idle | placing | waiting (busy, retrying) | refused | unreachable | placed (see `order`). */
+  phase = "idle";
+  order = null;
+  problem = null;
+  sending = false; // a payment request is under way
+  #key;
+  #stop = null;
+  #editionId;
+  #hostToken;
+
+  constructor(editionId, hostToken = null) {
+    super();
+    this.#editionId = editionId;
+    this.#hostToken = hostToken;
+    this.#key = `buystream.order@${origin}/${editionId}`;
+  }
+
+  get isPaid() {
+    return PAID.includes(this.order?.state);
+  }
+
+  get isEnded() {
+    return ENDED.includes(this.order?.state);
+  }
+
+  get isRunning() {
+    return this.phase === "placed" && !this.isPaid && !this.isEnded;
+  }
+
+  /** The buyer's turn to pay: held, and no payment under way. */
+  get isPayable() {
+    const state = this.order?.payment?.state;
+    return this.order?.state === "held" && (!state || state === "declined" || state === "voided");
+  }
+
+  get attempt() {
+    return Number(this.order?.payment?.payment_id.split(".").pop() ?? 0);
+  }
+
+  /** Picks up an unfinished order that this browser remembers. */
+  async resume() {
+    const draft = recall(this.#key);
+    if (!draft || !hasSession() || this.phase !== "idle") return;
+    try {
+      const order = await asBuyer("GET", `/v1/orders/${draft.order_id}`);
+      if (this.phase === "idle" && !ENDED.includes(order.state)) this.#placed(order);
+      if (PAID.includes(order.state) || ENDED.includes(order.state)) forget(this.#key);
+    } catch {
+      // Unknown there or unreachable: the id is kept, and the next tap sends the same order.
+    }
+  }
+
+  /** Places the order, or sends the remembered one again. `priceMinor` is the unit price. */
+  async place(quantity, priceMinor) {
+    if (["placing", "waiting"].includes(this.phase)) return;
+    const draft = recall(this.#key) ?? { order_id: mintOrderId(this.#editionId), quantity, price_minor: priceMinor };
+    remember(this.#key, draft);
+    this.order = null;
+    this.#turn("placing");
+    try {
+      this.#placed(await this.#send("/v1/orders", { ...draft, edition_id: this.#editionId }));
+    } catch (problem) {
+      if (!problem.isTransient) forget(this.#key);
+      this.#turn(problem.isTransient ? "unreachable" : "refused", problem);
+      if (!problem.isTransient) this.#emit("refused", { order_id: draft.order_id, reason: problem.reason });
+    }
+  }
+
+  /** `details`: {payment_method, delivery, save} or {one_tap: true}. Throws `Problem` when the buyer must change something. */
+  async pay(details) {
+    this.sending = true;
+    this.#turn("placed");
+    try {
+      const path = `/v1/orders/${this.order.order_id}`;
+      const stillPayable = async () => {
+        this.#placed(await asBuyer("GET", path));
+        return this.isPayable;
+      };
+      const order = await this.#send(`${path}/payment`, details, stillPayable);
+      if (order) this.#placed(order);
+    } catch (problem) {
+      if (problem.reason !== "not_payable") throw problem;
+      this.#placed(await asBuyer("GET", `/v1/orders/${this.order.order_id}`));
+    } finally {
+      this.sending = false;
+      this.#turn("placed");
+    }
+  }
+
+  async cancel() {
+    try {
+      this.#placed(await asBuyer("POST", `/v1/orders/${this.order.order_id}/cancel`));
+    } catch {
+      // Its stream tells what the order is instead.
+    }
+  }
+
+  /** After an end: ready for a new order, with a new id. */
+  reset() {
+    this.#stop?.();
+    this.#stop = null;
+    this.order = null;
+    this.#turn("idle");
+  }
+
+  /** POST with bounded repeats while the shop is busy or away; null when `worthIt()` says that a repeat isn't needed. */
+  async #send(path, body, worthIt = async () => true) {
+    for (let sends = 1; ; sends += 1) {
+      try {
+        return await asBuyer("POST", path, { body, hostToken: this.#hostToken });
+      } catch (error) {
+        const problem = error instanceof Problem ? error : new Problem({ status: 0 });
+        if (!problem.isTransient || sends === SENDS_MAX) throw problem;
+        if (this.phase === "placing") this.#turn("waiting", problem);
+        await pause(Math.min((problem.retryAfterSeconds ?? 2 ** (sends - 1)) * 1000, WAIT_MS_MAX));
+        if (!(await worthIt().catch(() => true))) return null;
+      }
+    }
+  }
+
+  #placed(order) {
+    const previous = this.order;
+    if (previous?.order_id === order.order_id && order.version < previous.version) return;
+    this.order = order;
+    if (this.isPaid || this.isEnded) forget(this.#key);
+    this.#turn("placed");
+    if (!previous && order.state === "held") this.#emit("held", order);
+    if (order.payment?.state === "declined" && previous?.payment?.state !== "declined") this.#emit("declined", order);
+    if (previous?.state !== order.state) {
+      if (this.isPaid && !PAID.includes(previous?.state)) this.#emit("paid", order);
+      if (this.isEnded) this.#emit(order.state, order);
+    }
+    if (!this.#stop && this.isRunning) this.#watch();
+  }
+
+  #watch() {
+    const id = this.order.order_id;
+    this.#stop = follow(`/v1/orders/${id}`, {
+      token: () => sessionToken(),
+      onValue: (order) => this.order?.order_id === id && this.#placed(order),
+      isFinal: (order) => PAID.includes(order.state) || ENDED.includes(order.state),
+    });
+  }
+
+  #turn(phase, problem = null) {
+    this.phase = phase;
+    this.problem = problem;
+    if (this.isPaid || this.isEnded) {
+      this.#stop?.();
+      this.#stop = null;
+    }
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #emit(name, detail) {
+    this.dispatchEvent(new CustomEvent("milestone", { detail: { name, detail } }));
+  }
+}

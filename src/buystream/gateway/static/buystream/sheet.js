@@ -1,0 +1,262 @@
+// The bottom sheet: a modal dialog (focus stays inside, Escape closes) that shows one purchase, step by step.
+import { asBuyer, origin } from "./api.js";
+import { ICONS, duration, h, icon } from "./dom.js";
+import { minorDigits, money, parseMoney, shortMoney } from "./money.js";
+import { PayForm } from "./pay-form.js";
+import { ATTEMPTS_MAX } from "./purchase.js";
+import { declineWords, endingWords, refusalWords, wordsOf } from "./words.js";
+
+export class Sheet {
+  #purchase;
+  #board;
+  #actions;
+  #screen = null;
+  #me = null;
+  #form = null;
+  #otherCard = false;
+  #warned = false;
+
+  /** board(): the edition's newest board. actions: {buy(quantity, priceMinor), again(), closed()}. */
+  constructor({ purchase, board, actions }) {
+    this.#purchase = purchase;
+    this.#board = board;
+    this.#actions = actions;
+    this.timer = h("span", { class: "timer", part: "timer", role: "timer" });
+    this.title = h("p", { class: "sheet-title" });
+    this.body = h("div", { class: "sheet-body" });
+    this.status = h("p", { class: "visually-hidden", role: "status", "aria-live": "polite" });
+    this.element = h("dialog", { class: "sheet", part: "sheet", "aria-labelledby": "screen-title", onclose: () => this.#closed(), onclick: (event) => event.target === this.element && this.close() },
+      h("div", { class: "sheet-frame" },
+        h("header", { class: "sheet-head" }, this.title, this.timer,
+          h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: () => this.close() }, icon(ICONS.close))),
+        this.body, this.status));
+  }
+
+  get isOpen() {
+    return this.element.open;
+  }
+
+  async open() {
+    if (this.isOpen) return;
+    this.#screen = null;
+    this.element.showModal();
+    this.ticking = setInterval(() => this.#tick(), 500);
+    this.render();
+  }
+
+  close() {
+    this.element.close();
+  }
+
+  #closed() {
+    clearInterval(this.ticking);
+    this.#otherCard = false;
+    this.#actions.closed();
+  }
+
+  /** Shows the screen that the purchase is at; the same screen is left alone, so nothing typed is lost. */
+  render() {
+    if (!this.isOpen) return;
+    const screen = this.#which();
+    this.#tick();
+    if (screen === this.#screen) return;
+    this.#screen = screen;
+    const board = this.#board();
+    this.title.textContent = board.title;
+    const content = this[screen.split(":")[0]](board);
+    this.body.replaceChildren(...content.filter(Boolean));
+    this.body.dataset.screen = screen.split(":")[0];
+    const heading = this.body.querySelector("#screen-title");
+    heading?.focus({ preventScroll: true });
+    this.element.scrollTop = 0;
+    this.status.textContent = heading?.textContent ?? "";
+  }
+
+  #which() {
+    const { phase, order } = this.#purchase;
+    if (phase === "idle") return "amount";
+    if (phase !== "placed") return phase;
+    if (this.#purchase.isPaid) return "paid";
+    if (this.#purchase.isEnded) return "ended";
+    if (order.payment?.state === "authentication_required") return "bank";
+    if (this.#purchase.isPayable && !this.#purchase.sending) {
+      if (!this.#me) {
+        this.#meet();
+        return "meeting";
+      }
+      return `pay:${this.#purchase.attempt}:${this.#me.registered && !this.#otherCard}`;
+    }
+    return "paying";
+  }
+
+  async #meet() {
+    this.#me = await asBuyer("GET", "/v1/me").catch(() => ({ registered: false }));
+    this.render();
+  }
+
+  #heading(text, className = "") {
+    return h("h2", { id: "screen-title", tabindex: "-1", class: className }, text);
+  }
+
+  #spinner() {
+    return h("div", { class: "spinner", "aria-hidden": "true" });
+  }
+
+  #summary() {
+    const { quantity, price_minor: price, total_minor: total, currency } = this.#purchase.order;
+    return h("p", { class: "summary" }, h("span", {}, quantity > 1 ? `${quantity} × ${money(price, currency)}` : "Total"), h("strong", {}, money(total, currency)));
+  }
+
+  #hold() {
+    const expires = this.#purchase.isRunning ? this.#purchase.order.hold_expires_at_ms : null;
+    return expires ? expires - Date.now() : null;
+  }
+
+  #tick() {
+    const left = this.#hold();
+    this.timer.hidden = left === null;
+    if (left === null) return;
+    this.timer.replaceChildren(icon(ICONS.clock), h("span", { class: "visually-hidden" }, "Held for you for "), duration(left));
+    this.timer.classList.toggle("is-short", left < 30_000);
+    if (left < 30_000 && left > 0 && !this.#warned) {
+      this.#warned = true;
+      this.status.textContent = "30 seconds left of your hold.";
+    }
+    if (left > 30_000) this.#warned = false;
+  }
+
+  // The screens, in the order a buyer meets them.
+
+  amount(board) {
+    const { currency, suggested_minor: suggested, price_min_minor: min, price_max_minor: max } = board;
+    const own = h("input", { id: "own", name: "own", inputmode: minorDigits(currency) ? "decimal" : "numeric", autocomplete: "off", placeholder: "Own amount", "aria-label": "Own amount", "aria-describedby": "own-error" });
+    const error = h("span", { class: "error", id: "own-error", role: "alert" });
+    const give = h("button", { type: "submit", class: "primary", part: "amount-button" });
+    const choices = suggested.map((minor, index) => h("label", { class: "amount" },
+      h("input", { type: "radio", name: "amount", value: minor, checked: index === Math.min(1, suggested.length - 1), onchange: () => { own.value = ""; update(); } }),
+      h("span", {}, shortMoney(minor, currency))));
+    const chosen = () => own.value.trim() ? parseMoney(own.value, currency) : Number(form.elements.amount?.value ?? 0) || null;
+    const update = () => {
+      const minor = chosen();
+      error.textContent = "";
+      give.textContent = minor ? `${wordsOf(board.kind).act} ${shortMoney(minor, currency)}` : wordsOf(board.kind).act;
+    };
+    own.addEventListener("input", () => {
+      for (const radio of form.querySelectorAll("[type=radio]")) radio.checked = false;
+      update();
+    });
+    const form = h("form", { novalidate: true, onsubmit: (event) => {
+      event.preventDefault();
+      const minor = chosen();
+      if (minor === null || minor < min || minor > max) {
+        error.textContent = `Choose an amount from ${shortMoney(min, currency)} to ${shortMoney(max, currency)}.`;
+        own.focus();
+      } else this.#actions.buy(1, minor);
+    } }, h("div", { class: "amounts", role: "radiogroup", "aria-labelledby": "screen-title" }, choices, h("div", { class: "field own" }, own)), error, give);
+    update();
+    return [this.#heading("How much would you like to give?"), form];
+  }
+
+  placing() {
+    return [h("div", { class: "centre" }, this.#spinner(), this.#heading("Getting it for you…"), h("p", { class: "muted" }, "First come, first served. This takes a moment at most."))];
+  }
+
+  waiting() {
+    return [h("div", { class: "centre" }, this.#spinner(), this.#heading("It’s very busy"), h("p", { class: "muted" }, "We keep sending the same order for you. It can’t be placed twice, so there’s no need to tap again."))];
+  }
+
+  unreachable() {
+    return this.#end(ICONS.gone, "No answer from the shop", "Your order keeps its number: trying again can’t make a second one.", "Try again");
+  }
+
+  refused() {
+    return this.#end(ICONS.gone, ...refusalWords(this.#purchase.problem), this.#board().state === "open" ? "Try again" : null);
+  }
+
+  meeting() {
+    return [h("div", { class: "centre" }, this.#spinner(), this.#heading("It’s held for you"))];
+  }
+
+  pay(board) {
+    const { order } = this.#purchase;
+    const declined = order.payment?.state === "declined";
+    const total = money(order.total_minor, order.currency);
+    const oneTap = this.#me.registered && !this.#otherCard;
+    return [
+      this.#heading(declined ? "Try another card" : "It’s held for you"),
+      declined && h("p", { class: "banner", role: "alert" }, `${declineWords(order.payment.reason)} Nothing was charged and your hold is safe. ${ATTEMPTS_MAX - this.#purchase.attempt} of ${ATTEMPTS_MAX} tries left.`),
+      this.#summary(),
+      ...(oneTap ? this.#oneTap(total) : this.#details(board, total, declined)),
+      h("button", { type: "button", class: "quiet", onclick: () => this.#purchase.cancel() }, "Give it back"),
+    ];
+  }
+
+  #oneTap(total) {
+    const { card_label: card, delivery } = this.#me;
+    return [
+      delivery && h("p", { class: "delivery" }, h("span", {}, delivery.name), h("span", { class: "muted" }, delivery.email), delivery.address && h("span", { class: "muted" }, delivery.address)),
+      h("button", { type: "button", class: "primary", part: "pay-button", onclick: () => this.#pay({ one_tap: true }) }, `Pay ${total} with ${card}`),
+      h("button", { type: "button", class: "quiet", onclick: () => { this.#otherCard = true; this.render(); } }, "Use another card or address"),
+    ];
+  }
+
+  #details(board, total, declined) {
+    this.#form ??= new PayForm({ needsAddress: board.needs_address, delivery: this.#me.delivery, onSubmit: (details) => this.#pay(details) });
+    if (declined) this.#form.clearCard();
+    this.#form.payLabel = `Pay ${total}`;
+    return [this.#form.element];
+  }
+
+  async #pay(details) {
+    try {
+      await this.#purchase.pay(details);
+      if (details.save) this.#me = null;
+    } catch (problem) {
+      if (problem.reason === "not_registered") this.#me = null;
+      this.#screen = null;
+      this.render();
+      this.body.querySelector("#screen-title")?.after(h("p", { class: "banner", role: "alert" }, problem.isTransient ? "The shop didn’t answer. Please try again; you won’t pay twice." : problem.message));
+    }
+  }
+
+  paying() {
+    return [h("div", { class: "centre" }, this.#spinner(), this.#heading("Paying…"), h("p", { class: "muted" }, "Your hold waits while the bank answers."))];
+  }
+
+  bank() {
+    const url = new URL(this.#purchase.order.payment.authentication_url, origin);
+    const isWeb = ["https:", "http:"].includes(url.protocol);
+    return [h("div", { class: "centre" }, icon(ICONS.bank, "icon large"), this.#heading("Your bank wants to be sure it’s you"), h("p", { class: "muted" }, "Approve the payment on your bank’s page, then come back. This page goes on by itself.")),
+      isWeb && h("a", { class: "primary", part: "bank-link", href: url.href, target: "_blank" }, "Open your bank’s page"), this.#summary()];
+  }
+
+  paid(board) {
+    const { order } = this.#purchase;
+    const words = wordsOf(board.kind);
+    const mayBuyAgain = board.state === "open" && (order.quantity < board.limit_per_buyer || board.stock == null);
+    return [
+      h("div", { class: "centre" }, h("div", { class: "success" }, icon(ICONS.check)), this.#heading(words.paid, "big"),
+        h("p", { class: "muted" }, order.quantity > 1 ? `${order.quantity} ${words.many}, ${money(order.total_minor, order.currency)}, paid.` : `${money(order.total_minor, order.currency)}, paid.`),
+        h("p", { class: "reference" }, "Order ", h("code", {}, order.order_id.slice(-8)))),
+      h("button", { type: "button", class: "primary", onclick: () => this.close() }, "Done"),
+      h("div", { class: "links" },
+        location.origin === origin && h("a", { class: "quiet", href: `${origin}/orders` }, "My orders"),
+        mayBuyAgain && h("button", { type: "button", class: "quiet", onclick: () => this.#again() }, words.again)),
+    ];
+  }
+
+  ended() {
+    return this.#end(ICONS.gone, ...endingWords(this.#purchase.order), this.#board().state === "open" ? "Try again" : null);
+  }
+
+  #again() {
+    this.close();
+    this.#actions.again();
+  }
+
+  #end(paths, title, text, action) {
+    return [h("div", { class: "centre" }, icon(paths, "icon large"), this.#heading(title), h("p", { class: "muted" }, text)),
+      action && h("button", { type: "button", class: "primary", onclick: () => this.#actions.again() }, action),
+      h("button", { type: "button", class: action ? "quiet" : "primary", onclick: () => this.close() }, "Close")];
+  }
+}
