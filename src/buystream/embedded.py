@@ -202,32 +202,32 @@ class EmbeddedPostgres:
     def _run_server(self) -> bool:
         """Under the start lock: starts the server unless it runs; says whether that was needed."""
         deadline = time.monotonic() + START_SECONDS
-        log = self._cluster / "server.log"
         started = False
-        while not self._is_listening():
-            self._forget_stale_pid()
-            log_size = log.stat().st_size if log.exists() else 0
-            try:
-                self._pg_ctl("start", "-w", "-t", str(START_SECONDS), "-l", log.name, "-o", _options())
-                started = True
-            except subprocess.CalledProcessError as error:
-                reason = _reason(log.read_text(errors="replace")[log_size:] if log.exists() else error.output)
-                if time.monotonic() > deadline or not any(sign in reason for sign in STILL_LEAVING):
-                    raise EmbeddedPostgresError(f"PostgreSQL did not start: {reason} (see {log})") from None
-                time.sleep(0.1)
-        self._wait_for_answer(deadline)
-        return started
-
-    def _wait_for_answer(self, deadline: float) -> None:
-        """After a crash the server listens while it still recovers, and refuses until it is done."""
         while True:
+            if not self._is_listening():
+                started = self._try_start(deadline) or started
             try:
                 psycopg2.connect(self._dsn, connect_timeout=START_SECONDS).close()
-                return
+                return started
             except psycopg2.OperationalError as error:
+                # Recovering after a crash, or just killed and still listening.
                 if "authentication failed" in str(error) or time.monotonic() > deadline:
                     raise
             time.sleep(0.05)
+
+    def _try_start(self, deadline: float) -> bool:
+        """False while the previous server's processes are still on their way out, until the deadline."""
+        self._forget_stale_pid()
+        log = self._cluster / "server.log"
+        log_size = log.stat().st_size if log.exists() else 0
+        try:
+            self._pg_ctl("start", "-w", "-t", str(START_SECONDS), "-l", log.name, "-o", _options())
+        except subprocess.CalledProcessError as error:
+            reason = _reason(log.read_text(errors="replace")[log_size:] if log.exists() else error.output)
+            if time.monotonic() < deadline and any(sign in reason for sign in STILL_LEAVING):
+                return False
+            raise EmbeddedPostgresError(f"PostgreSQL did not start: {reason} (see {log})") from None
+        return True
 
     def _forget_stale_pid(self) -> None:
         """After a reboot or in a new container another process of ours may have the dead postmaster's pid,
