@@ -210,6 +210,9 @@ class OrderAuthorised(OrderEvent):
     """The stock is claimed for a reserved payment and can't run out any more; now the money may move."""
 
     payment_id: str
+    reference: str
+    amount_minor: int
+    currency: str
 
 
 class OrderConfirmed(OrderEvent):
@@ -269,7 +272,7 @@ class PaymentEvent(Event):
 
 
 class PaymentRequested(PaymentEvent):
-    """Ask the provider to reserve the money. The hold's clock stands still: the hold waits for the buyer, not for us."""
+    """Ask the provider to reserve the money. The hold's clock stands still: it waits for the buyer, not for us."""
 
     buyer_id: str
     amount_minor: int
@@ -287,11 +290,13 @@ class AuthenticationRequired(PaymentEvent):
 
 
 class PaymentAuthorised(PaymentEvent):
-    """The money is reserved."""
+    """The money is reserved. `delivery` comes along when the buyer asked to be remembered."""
 
+    buyer_id: str
     reference: str
     card_label: str = ""
     reusable_method: str = ""
+    delivery: str = ""
 
 
 class PaymentDeclined(PaymentEvent):
@@ -317,6 +322,7 @@ class PaymentFailed(PaymentEvent):
 class VoidRequested(PaymentEvent):
     """Give the reservation back: its order can't be had any more."""
 
+    reference: str
     reason: str
 
 
@@ -327,7 +333,9 @@ class PaymentVoided(PaymentEvent):
 class RefundRequested(PaymentEvent):
     """Ask the provider to give the money back."""
 
+    reference: str
     amount_minor: int
+    currency: str
     restock: bool
 
 

@@ -17,9 +17,7 @@ ORDER_RANDOM_CHARS_MAX = 32
 
 _PARTITIONED = re.compile(rf"(?:ed|by|me)(0|[1-9][0-9]{{0,4}})-[{ALPHABET}]{{10,32}}(?![{ALPHABET}])")
 _EDITION = re.compile(rf"ed(?:0|[1-9][0-9]{{0,4}})-[{ALPHABET}]{{10}}")
-_ORDER = re.compile(
-    rf"({_EDITION.pattern})-[{ALPHABET}]{{{ORDER_RANDOM_CHARS},{ORDER_RANDOM_CHARS_MAX}}}"
-)
+_ORDER = re.compile(rf"({_EDITION.pattern})-[{ALPHABET}]{{{ORDER_RANDOM_CHARS},{ORDER_RANDOM_CHARS_MAX}}}")
 
 
 class MalformedId(BuystreamError):

@@ -1,4 +1,4 @@
-"""PostgresLog: the log of the embedded and small-shop mode, in tables of PostgreSQL 15 or newer. A batch is one commit."""
+"""PostgresLog: the log of the embedded and small-shop mode, in tables of PostgreSQL 15 or newer. A batch is a commit."""
 
 import io
 import os
@@ -126,7 +126,7 @@ class PostgresLog:
 
 
 class PostgresOwner:
-    """Implements `buystream.log.Owner`: every commit checks, under the partition's row lock, that the epoch is ours."""
+    """Implements `buystream.log.Owner`: each commit checks, under the partition's row lock, that the epoch is ours."""
 
     def __init__(self, connect: Connect, partition: int) -> None:
         self._partition = partition
@@ -144,9 +144,7 @@ class PostgresOwner:
             for topic, messages in batches.items():
                 _, epoch = _append(cur, topic, self._partition, messages)
                 if topic == EVENTS and epoch != self.epoch:
-                    raise Fenced(
-                        f"partition {self._partition} has a newer owner: epoch {epoch}, ours is {self.epoch}"
-                    )
+                    raise Fenced(f"partition {self._partition} has a newer owner: epoch {epoch}, ours is {self.epoch}")
 
     def close(self) -> None:
         """Close the connection."""
@@ -218,7 +216,7 @@ class PostgresTail:
         """True when there may be news, False after a wake-up or the time-out."""
         if self._news:
             return True
-        ready, _, _ = select.select([listening, self._wake_reader], [], [], timeout_seconds)
+        ready, _, _ = select.select([listening.fileno(), self._wake_reader], [], [], timeout_seconds)
         if self._wake_reader in ready:
             os.read(self._wake_reader, 4096)
             return False

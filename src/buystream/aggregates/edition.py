@@ -1,0 +1,358 @@
+"""An edition: what is on sale, how much of it there is, and every order for it. It is the consistency boundary:
+stock, orders and payments of one edition are decided here, one after another. Decisions refuse or record; `apply`
+changes state and never refuses, because yesterday's history must load under tomorrow's stricter rules."""
+
+from typing import Any, Self, TypeVar
+
+import msgspec
+
+from buystream import commands, events
+from buystream.aggregates.order import SOLD, Order
+
+E = TypeVar("E", bound=events.EditionEvent)
+OE = TypeVar("OE", bound=events.OrderEvent)
+
+REPEATED = "repeated"
+"""The outcome of a command that says what is known already."""
+
+UNKNOWN_ORDER = "unknown_order"
+"""Also said to those whose order it is not: it reveals nothing."""
+
+QUANTITY_MAX = 100
+"""Of one order."""
+
+HOLD_SECONDS_MAX = 7 * 24 * 3600
+
+Outcome = str | None
+"""None: decided, the events tell. REPEATED: nothing to do. Anything else: the reason of a refusal."""
+
+
+class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Follows the `eventsourcing` library's MutableAggregateProtocol and CollectEventsProtocol. At every version
+    `available + held + sold + withdrawn = issued`, none of them negative, unless the edition is unlimited: then
+    `issued` and `available` are None."""
+
+    id: str
+    version: int
+    merchant_id: str
+    currency: str
+    price_min_minor: int
+    price_max_minor: int
+    limit_per_buyer: int
+    hold_seconds: int
+    opens_at_ms: int | None = None
+    closes_at_ms: int | None = None
+    issued: int | None = None
+    available: int | None = None
+    held: int = 0
+    sold: int = 0
+    withdrawn: int = 0
+    paused: bool = False
+    sold_out: bool = False
+    taken_by_buyer: dict[str, int] = {}
+    """Held or sold, by buyer id."""
+    orders: dict[str, Order] = {}
+    change_ids: set[str] = set()
+    """Stock changes and demand reports that were counted already."""
+    pending: list[events.Event] = []
+
+    @classmethod
+    def begin(cls, event: events.EditionReleased) -> Self:
+        """From its first event."""
+        return cls(
+            id=event.originator_id,
+            version=event.originator_version,
+            merchant_id=event.merchant_id,
+            currency=event.currency,
+            price_min_minor=event.price_min_minor,
+            price_max_minor=event.price_max_minor,
+            limit_per_buyer=event.limit_per_buyer,
+            hold_seconds=event.hold_seconds,
+            opens_at_ms=event.opens_at_ms,
+            closes_at_ms=event.closes_at_ms,
+            issued=event.stock,
+            available=event.stock,
+        )
+
+    # Decisions: placing and giving up orders.
+
+    def place_order(self, command: commands.PlaceOrder, at_ms: int) -> None:
+        """First come, first served: hold stock for a new order id, or refuse it with the reason."""
+        reason = self._why_not(command, at_ms)
+        if reason:
+            self.record(
+                events.OrderRefused(
+                    originator_id=command.order_id,
+                    originator_version=1,
+                    at_ms=at_ms,
+                    edition_id=self.id,
+                    edition_version=self.version + 1,
+                    buyer_id=command.buyer_id,
+                    merchant_id=self.merchant_id,
+                    quantity=command.quantity,
+                    price_minor=command.price_minor,
+                    currency=self.currency,
+                    reason=reason,
+                    available=self.available,
+                    device=command.device,
+                    network=command.network,
+                )
+            )
+            return
+        self.record(
+            events.OrderPlaced(
+                originator_id=command.order_id,
+                originator_version=1,
+                at_ms=at_ms,
+                edition_id=self.id,
+                edition_version=self.version + 1,
+                buyer_id=command.buyer_id,
+                merchant_id=self.merchant_id,
+                quantity=command.quantity,
+                price_minor=command.price_minor,
+                currency=self.currency,
+                hold_expires_at_ms=at_ms + self.hold_seconds * 1000,
+                device=command.device,
+                network=command.network,
+            )
+        )
+        self.note_sell_out(at_ms)
+
+    def _why_not(self, command: commands.PlaceOrder, at_ms: int) -> str:
+        if not self.price_min_minor <= command.price_minor <= self.price_max_minor:
+            return "wrong_price"
+        if self.opens_at_ms is not None and at_ms < self.opens_at_ms:
+            return "not_open"
+        if self.closes_at_ms is not None and at_ms >= self.closes_at_ms:
+            return "closed"
+        if self.paused:
+            return "paused"
+        if not self.within_limit(command.buyer_id, command.quantity):
+            return "over_limit"
+        if not self.in_stock(command.quantity):
+            return "sold_out"
+        return ""
+
+    def within_limit(self, buyer_id: str, quantity: int) -> bool:
+        """Whether the buyer may take so many more."""
+        return 0 < quantity <= QUANTITY_MAX and self.taken_by_buyer.get(buyer_id, 0) + quantity <= self.limit_per_buyer
+
+    def in_stock(self, quantity: int) -> bool:
+        """Whether so many can be taken."""
+        return self.available is None or quantity <= self.available
+
+    def cancel_order(self, command: commands.CancelOrder, at_ms: int) -> Outcome:
+        """The buyer gives the hold back, while no money is reserved for it."""
+        order = self.orders.get(command.order_id)
+        if order is None or order.buyer_id != command.buyer_id:
+            return UNKNOWN_ORDER
+        if order.state == "cancelled":
+            return REPEATED
+        if order.state != "held":
+            return f"order_{order.state}"
+        self.cancel(order, "buyer", at_ms)
+        return None
+
+    def cancel(self, order: Order, reason: str, at_ms: int) -> None:
+        """End an order that holds stock."""
+        self.record_order(events.OrderCancelled, order, at_ms, quantity=order.quantity, reason=reason)
+        self.note_release(at_ms)
+
+    def expire(self, order: Order, at_ms: int) -> None:
+        """The hold ran out."""
+        self.record_order(events.OrderExpired, order, at_ms, quantity=order.quantity)
+        self.note_release(at_ms)
+
+    def extend_hold(self, order: Order, hold_expires_at_ms: int, at_ms: int) -> None:
+        """An outage of ours expires nobody."""
+        self.record_order(events.HoldExtended, order, at_ms, hold_expires_at_ms=hold_expires_at_ms)
+
+    def ship_order(self, command: commands.ShipOrder, at_ms: int) -> Outcome:
+        """The parcel left."""
+        order = self.orders.get(command.order_id)
+        if order is None or self.merchant_id != command.merchant_id:
+            return UNKNOWN_ORDER
+        if order.state in ("shipped", "delivered"):
+            return REPEATED
+        if order.state != "confirmed":
+            return f"order_{order.state}"
+        self.record_order(events.OrderShipped, order, at_ms, carrier=command.carrier, tracking=command.tracking)
+        return None
+
+    def record_delivery(self, command: commands.RecordDelivery, at_ms: int) -> Outcome:
+        """The parcel arrived, or the ticket was used."""
+        order = self.orders.get(command.order_id)
+        if order is None or self.merchant_id != command.merchant_id:
+            return UNKNOWN_ORDER
+        if order.state == "delivered":
+            return REPEATED
+        if order.state not in SOLD:
+            return f"order_{order.state}"
+        self.record_order(events.OrderDelivered, order, at_ms)
+        return None
+
+    # Decisions: the sale and its stock.
+
+    def pause(self, at_ms: int) -> Outcome:
+        """No orders for a while."""
+        if self.paused:
+            return REPEATED
+        self.record_own(events.SalePaused, at_ms)
+        return None
+
+    def resume(self, at_ms: int) -> Outcome:
+        """Orders again."""
+        if not self.paused:
+            return REPEATED
+        self.record_own(events.SaleResumed, at_ms)
+        return None
+
+    def add_stock(self, command: commands.AddStock, at_ms: int) -> Outcome:
+        """Issue more."""
+        if command.change_id in self.change_ids:
+            return REPEATED
+        if self.available is None:
+            return "unlimited"
+        if command.quantity <= 0:
+            return "bad_quantity"
+        self.record_own(events.StockAdded, at_ms, change_id=command.change_id, quantity=command.quantity)
+        self.note_release(at_ms)
+        return None
+
+    def withdraw_stock(self, command: commands.WithdrawStock, at_ms: int) -> Outcome:
+        """Take unsold stock off the sale; what is held or sold stays its buyer's."""
+        if command.change_id in self.change_ids:
+            return REPEATED
+        if self.available is None:
+            return "unlimited"
+        if not 0 < command.quantity <= self.available:
+            return "bad_quantity"
+        self.record_own(events.StockWithdrawn, at_ms, change_id=command.change_id, quantity=command.quantity)
+        self.note_sell_out(at_ms)
+        return None
+
+    def record_demand(self, command: commands.RecordDemand, at_ms: int) -> Outcome:
+        """Count what gateways refused from the latch; never an order."""
+        if command.demand_id in self.change_ids:
+            return REPEATED
+        self.record_own(
+            events.DemandRecorded,
+            at_ms,
+            demand_id=command.demand_id,
+            clicks=command.clicks,
+            quantity=command.quantity,
+        )
+        return None
+
+    def note_sell_out(self, at_ms: int) -> None:
+        """Set the latch when nothing is available."""
+        if self.available == 0 and not self.sold_out:
+            self.record_own(events.EditionSoldOut, at_ms)
+
+    def note_release(self, at_ms: int) -> None:
+        """Lift the latch when there is stock again."""
+        if self.sold_out and self.available:
+            self.record_own(events.StockReleased, at_ms, available=self.available)
+
+    # Recording.
+
+    def record_own(self, kind: type[E], at_ms: int, **fields: Any) -> E:
+        """Record an event of the edition's own."""
+        event = kind(originator_id=self.id, originator_version=self.version + 1, at_ms=at_ms, **fields)
+        self.record(event)
+        return event
+
+    def record_order(self, kind: type[OE], order: Order, at_ms: int, **fields: Any) -> OE:
+        """Record an event of one of its orders."""
+        event = kind(
+            originator_id=order.id,
+            originator_version=order.version + 1,
+            at_ms=at_ms,
+            edition_id=self.id,
+            edition_version=self.version + 1,
+            **fields,
+        )
+        self.record(event)
+        return event
+
+    def record(self, event: events.Event) -> None:
+        """What was decided happens at once."""
+        self.apply(event)
+        self.pending.append(event)
+
+    def collect_events(self) -> list[events.Event]:
+        """What was decided since the last call."""
+        collected, self.pending = self.pending, []
+        return collected
+
+    # State.
+
+    def apply(self, event: events.Event) -> None:
+        """Change state by any event of the edition, its orders or their payments; never refuses."""
+        if isinstance(event, events.OrderEvent):
+            self.version = event.edition_version
+            self._apply_order(event)
+        elif isinstance(event, events.PaymentEvent):
+            self.version = event.edition_version
+            self.orders[event.order_id].apply_payment(event)
+        else:
+            self.version = event.originator_version
+            self._apply_own(event)
+
+    def _apply_order(self, event: events.OrderEvent) -> None:
+        if isinstance(event, events.OrderPlaced | events.OrderRefused):
+            self.orders[event.originator_id] = order = Order.begin(event)
+        else:
+            order = self.orders[event.originator_id]
+            order.apply(event)
+        match event:
+            case events.OrderPlaced() | events.OrderReclaimed():
+                self._move_available(-order.quantity)
+                self.held += order.quantity
+                self._take(order, order.quantity)
+            case events.OrderConfirmed():
+                self.held -= order.quantity
+                self.sold += order.quantity
+            case events.OrderExpired() | events.OrderCancelled():
+                self.held -= order.quantity
+                self._move_available(order.quantity)
+                self._take(order, -order.quantity)
+            case events.OrderRefunded():
+                self.sold -= order.quantity
+                self._take(order, -order.quantity)
+                if event.restock:
+                    self._move_available(order.quantity)
+                else:
+                    self.withdrawn += order.quantity
+
+    def _apply_own(self, event: events.Event) -> None:
+        match event:
+            case events.SalePaused():
+                self.paused = True
+            case events.SaleResumed():
+                self.paused = False
+            case events.StockAdded():
+                self.change_ids.add(event.change_id)
+                self.issued = (self.issued or 0) + event.quantity
+                self._move_available(event.quantity)
+            case events.StockWithdrawn():
+                self.change_ids.add(event.change_id)
+                self.withdrawn += event.quantity
+                self._move_available(-event.quantity)
+            case events.DemandRecorded():
+                self.change_ids.add(event.demand_id)
+            case events.EditionSoldOut():
+                self.sold_out = True
+            case events.StockReleased():
+                self.sold_out = False
+
+    def _move_available(self, quantity: int) -> None:
+        if self.available is not None:
+            self.available += quantity
+
+    def _take(self, order: Order, quantity: int) -> None:
+        taken = self.taken_by_buyer.get(order.buyer_id, 0) + quantity
+        if taken:
+            self.taken_by_buyer[order.buyer_id] = taken
+        else:
+            self.taken_by_buyer.pop(order.buyer_id, None)
