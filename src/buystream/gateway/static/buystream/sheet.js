@@ -84,9 +84,15 @@ export class Sheet {
         this.#meet();
         return "meeting";
       }
-      return `pay:${this.#purchase.attempt}:${this.#me.registered && !this.#otherCard}`;
+      return `pay:${this.#purchase.attempt}:${this.#mayOneTap}`;
     }
     return "paying";
+  }
+
+  /** Registered, and what is saved is enough for this edition. */
+  get #mayOneTap() {
+    const { registered, delivery } = this.#me;
+    return registered && !this.#otherCard && (!this.#board().needs_address || Boolean(delivery?.address));
   }
 
   async #meet() {
@@ -181,12 +187,11 @@ export class Sheet {
     const { order } = this.#purchase;
     const declined = order.payment?.state === "declined";
     const total = money(order.total_minor, order.currency);
-    const oneTap = this.#me.registered && !this.#otherCard;
     return [
       this.#heading(declined ? "Try another card" : "It’s held for you"),
       declined && h("p", { class: "banner", role: "alert" }, `${declineWords(order.payment.reason)} Nothing was charged and your hold is safe. ${ATTEMPTS_MAX - this.#purchase.attempt} of ${ATTEMPTS_MAX} tries left.`),
       this.#summary(),
-      ...(oneTap ? this.#oneTap(total) : this.#details(board, total, declined)),
+      ...(this.#mayOneTap ? this.#oneTap(total) : this.#details(board, total, declined)),
       h("button", { type: "button", class: "quiet", onclick: () => this.#purchase.cancel() }, "Give it back"),
     ];
   }
@@ -246,7 +251,9 @@ export class Sheet {
   }
 
   ended() {
-    return this.#end(ICONS.gone, ...endingWords(this.#purchase.order), this.#board().state === "open" ? "Try again" : null);
+    const { order } = this.#purchase;
+    const action = order.state === "expired" ? "Try again" : "Order again";
+    return this.#end(ICONS.gone, ...endingWords(order), this.#board().state === "open" ? action : null);
   }
 
   #again() {

@@ -56,7 +56,7 @@ button { cursor: pointer; -webkit-tap-highlight-color: transparent; touch-action
 .primary:hover:enabled { filter: brightness(1.08); }
 .primary:active:enabled { transform: scale(.985); }
 .primary:disabled { background: var(--fill); color: var(--soft); cursor: default; }
-.quiet { display: block; width: 100%; min-height: 44px; padding: 8px; border: 0; background: none; color: var(--soft); font-size: .9375rem; text-align: center; text-decoration: none; border-radius: var(--radius); }
+.quiet { display: inline-grid; place-items: center; width: 100%; min-height: 44px; padding: 8px; border: 0; background: none; color: var(--soft); font-size: .9375rem; text-align: center; text-decoration: none; border-radius: var(--radius); }
 .quiet:hover { color: var(--ink); text-decoration: underline; }
 .links { display: flex; }
 

@@ -1,0 +1,120 @@
+// The merchant desk: signs in with an API key, follows the dashboard and hands each part of the page what it shows.
+import { request } from "./buystream/api.js";
+import { follow } from "./buystream/live.js";
+import { money } from "./buystream/money.js";
+import { drawCharts } from "./desk/charts.js";
+import { drawEditions } from "./desk/editions.js";
+import { Ledger } from "./desk/ledger.js";
+import { askRelease } from "./desk/release.js";
+
+const KEY = "buystream.desk.key";
+const element = (id) => document.getElementById(id);
+const count = (number) => number.toLocaleString();
+
+let apiKey = null;
+let merchant = null;
+let stop = null;
+
+const call = (method, path, body) => request(method, path, { body, token: apiKey });
+
+function keptKey() {
+  try {
+    return sessionStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
+function keepKey(key) {
+  try {
+    if (key) sessionStorage.setItem(KEY, key);
+    else sessionStorage.removeItem(KEY);
+  } catch {
+    // Storage is blocked: the key lives as long as this page.
+  }
+}
+
+function say(message) {
+  const notice = element("notice");
+  notice.textContent = message;
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => { notice.textContent = ""; }, 6000);
+}
+
+const ledger = new Ledger({ call, say });
+
+async function enter(key) {
+  apiKey = key;
+  element("enter-error").textContent = "";
+  try {
+    merchant = await call("GET", "/v1/merchant");
+  } catch (problem) {
+    const isWrong = problem.status === 401 || problem.status === 403;
+    leave(isWrong ? "This key isn’t known here. Check it and try again." : `The shop didn’t answer. ${problem.message}`);
+    return;
+  }
+  keepKey(key);
+  for (const id of ["desk", "session", "connection"]) element(id).hidden = false;
+  element("enter").hidden = true;
+  element("merchant-name").textContent = merchant.name;
+  document.title = `${merchant.name}, desk`;
+  stop = follow("/v1/merchant/dashboard", {
+    token: async () => apiKey,
+    onValue: show,
+    onConnection: showConnection,
+    onProblem: () => leave("This key is no longer valid."),
+  });
+}
+
+function leave(message = "") {
+  stop?.();
+  stop = null;
+  keepKey(null);
+  for (const id of ["desk", "session", "connection"]) element(id).hidden = true;
+  element("enter").hidden = false;
+  element("enter-error").textContent = message;
+  element("key").focus();
+}
+
+function showConnection(isLive) {
+  const pill = element("connection");
+  const text = isLive ? "live" : "reconnecting";
+  if (pill.textContent !== text) pill.textContent = text;
+  pill.classList.toggle("is-live", isLive);
+}
+
+function show(dashboard) {
+  const { totals } = dashboard;
+  const last = dashboard.per_second.slice(-10);
+  const perSecond = (name) => (last.reduce((sum, second) => sum + second[name], 0) / Math.max(1, last.length)).toFixed(1);
+  const heldNow = dashboard.editions.reduce((sum, edition) => sum + edition.held, 0);
+  const revenue = Object.entries(totals.revenue_minor).sort(([a], [b]) => (b === merchant.currency) - (a === merchant.currency));
+  const texts = {
+    "kpi-clicks": count(totals.clicks), "kpi-clicks-sub": `${perSecond("clicks")} a second now`,
+    "kpi-held": count(totals.held), "kpi-held-sub": `${count(heldNow)} right now`,
+    "kpi-confirmed": count(totals.confirmed), "kpi-confirmed-sub": `${perSecond("sales")} a second now`,
+    "kpi-conversion": `${(totals.conversion * 100).toFixed(1)}%`,
+    "kpi-revenue": revenue.length ? money(revenue[0][1], revenue[0][0]) : money(0, merchant.currency),
+    "kpi-revenue-sub": revenue.slice(1).map(([currency, minor]) => money(minor, currency)).join(" · "),
+    "refused-total": `${count(totals.refused)} refused, ${count(totals.expired)} holds ended`,
+  };
+  for (const [id, text] of Object.entries(texts)) element(id).textContent = text;
+  drawCharts(dashboard, merchant.currency);
+  drawEditions(dashboard.editions, { call, say });
+  ledger.refreshIfChanged(totals);
+}
+
+element("enter").addEventListener("submit", (event) => {
+  event.preventDefault();
+  enter(element("key").value.trim());
+  element("key").value = "";
+});
+element("leave").addEventListener("click", () => leave());
+element("release").addEventListener("click", () => askRelease({ call, say, currency: merchant.currency }));
+
+// A link may carry the key in its fragment, which browsers never send; it is taken out of the address at once.
+const linked = /^#key=(.+)$/.exec(location.hash)?.[1];
+if (linked) history.replaceState(null, "", location.pathname);
+const known = linked ? decodeURIComponent(linked) : keptKey();
+if (known) enter(known);
+else leave();

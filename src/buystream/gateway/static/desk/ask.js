@@ -1,0 +1,37 @@
+// One dialog for everything the desk asks before it acts: a title, a sentence, fields, and the button that does it.
+import { h } from "../buystream/dom.js";
+
+/** A labelled field of the dialog; `attributes` as in HTML, `options` makes it a select. */
+export function field(name, label, { options, hint, wide, ...attributes } = {}) {
+  const control = options
+    ? h("select", { id: `ask-${name}`, name, ...attributes }, options.map(([value, text]) => h("option", { value }, text)))
+    : h(attributes.rows ? "textarea" : "input", { id: `ask-${name}`, name, ...attributes });
+  const isCheckbox = attributes.type === "checkbox";
+  return h("div", { class: `ask-field${isCheckbox ? " is-checkbox" : ""}${wide ? " is-wide" : ""}` },
+    h("label", { for: `ask-${name}` }, label), control, hint && h("small", { class: "muted" }, hint));
+}
+
+/** Shows the dialog; `act(values)` runs on confirmation and may throw, in which case its message is shown and the dialog stays. */
+export function ask({ title, text, fields = [], confirm, danger = false, act }) {
+  const dialog = document.getElementById("ask");
+  const problem = h("p", { class: "problem", role: "alert" });
+  const submit = h("button", { class: `button ${danger ? "danger" : "primary"}` }, confirm);
+  const form = h("form", { method: "dialog" },
+    h("h2", { id: "ask-title" }, title), text && h("p", { class: "muted" }, text), h("div", { class: "ask-fields" }, fields), problem,
+    h("div", { class: "ask-actions" }, h("button", { type: "button", class: "button", onclick: () => dialog.close() }, "Cancel"), submit));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    submit.disabled = true;
+    problem.textContent = "";
+    try {
+      await act(form.elements);
+      dialog.close();
+    } catch (error) {
+      problem.textContent = error.message;
+    } finally {
+      submit.disabled = false;
+    }
+  });
+  dialog.replaceChildren(form);
+  dialog.showModal();
+}

@@ -1,0 +1,113 @@
+// The desk's four charts, drawn by plotly.js; colours follow the system's light or dark scheme.
+import { h } from "../buystream/dom.js";
+import { minorDigits, money } from "../buystream/money.js";
+
+const THEMES = {
+  light: { ink: "#15161d", soft: "#565968", line: "#e6e6e3", surface: "#ffffff", available: "#c3caf7", held: "#d98a1f", sold: "#2a3cdb", clicks: "#2a3cdb", sales: "#0b7a4b", refusals: "#c2405a" },
+  dark: { ink: "#f1f2f6", soft: "#a9acbb", line: "#2c2f3b", surface: "#1a1c24", available: "#3b4270", held: "#f0b25c", sold: "#8f9dff", clicks: "#8f9dff", sales: "#58d6a0", refusals: "#ff8fa0" },
+};
+const CONFIG = { displayModeBar: false, responsive: true };
+const darkScheme = matchMedia("(prefers-color-scheme: dark)");
+
+const REASONS = { sold_out: "sold out", over_limit: "over the limit", not_open: "not open yet", closed: "sale closed", wrong_price: "another price", paused: "paused", order_id_conflict: "id conflict" };
+
+let chosenCurrency = null;
+let latest = null;
+
+export function drawCharts(dashboard, merchantCurrency) {
+  latest = [dashboard, merchantCurrency];
+  if (document.hidden || !window.Plotly) return;
+  const theme = THEMES[darkScheme.matches ? "dark" : "light"];
+  drawTempo(dashboard, theme);
+  drawStock(dashboard.editions, theme);
+  drawRevenue(dashboard, merchantCurrency, theme);
+  drawRefusals(dashboard.totals.refusals, theme);
+}
+
+const redraw = () => latest && drawCharts(...latest);
+darkScheme.addEventListener("change", redraw);
+document.addEventListener("visibilitychange", redraw);
+
+function layout(theme, overrides = {}) {
+  const axis = { gridcolor: theme.line, linecolor: theme.line, zeroline: false, tickfont: { color: theme.soft, size: 12 }, fixedrange: true, automargin: true };
+  const { xaxis, yaxis, ...rest } = overrides;
+  return {
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, dragmode: false, bargap: 0.35,
+    margin: { l: 8, r: 12, t: 8, b: 8 }, font: { family: getComputedStyle(document.body).fontFamily, color: theme.ink, size: 13 },
+    hoverlabel: { bgcolor: theme.surface, bordercolor: theme.line, font: { color: theme.ink } },
+    xaxis: { ...axis, showgrid: false, ...xaxis }, yaxis: { ...axis, ...yaxis }, ...rest,
+  };
+}
+
+function draw(id, summary, traces, chartLayout) {
+  const target = document.getElementById(id);
+  target.setAttribute("aria-label", summary);
+  window.Plotly.react(target, traces, chartLayout, CONFIG);
+}
+
+function drawTempo({ per_second: seconds, as_of_ms: asOf }, theme) {
+  const x = seconds.map((second) => new Date(second.at_ms));
+  const line = (name, color, fill) => ({
+    type: "scatter", mode: "lines", name, x, y: seconds.map((second) => second[name]), line: { color, width: 2, shape: "hv" },
+    ...(fill && { fill: "tozeroy", fillcolor: `${color}22` }), hovertemplate: "%{y}",
+  });
+  const last = seconds.at(-1) ?? { clicks: 0, sales: 0 };
+  draw("chart-tempo", `Last second: ${last.clicks} clicks, ${last.sales} sales.`,
+    [line("clicks", theme.clicks, true), line("sales", theme.sales, true), line("refusals", theme.refusals)],
+    layout(theme, {
+      hovermode: "x unified", showlegend: true, legend: { orientation: "h", x: 0, y: 1.14, font: { color: theme.soft, size: 13 }, itemclick: false, itemdoubleclick: false },
+      margin: { l: 8, r: 12, t: 30, b: 8 },
+      xaxis: { type: "date", range: [new Date(asOf - 120_000), new Date(asOf)], tickformat: "%H:%M:%S", nticks: 4 },
+      yaxis: { rangemode: "tozero", nticks: 5 },
+    }));
+}
+
+function short(text, length = 22) {
+  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
+}
+
+function drawStock(editions, theme) {
+  const limited = editions.filter((edition) => edition.stock != null).slice(0, 8).reverse();
+  const titles = limited.map((edition) => short(edition.title));
+  const bar = (name) => ({
+    type: "bar", orientation: "h", name, y: limited.map((edition) => edition.edition_id), x: limited.map((edition) => edition[name]),
+    marker: { color: theme[name], line: { color: theme.surface, width: 1.5 } }, customdata: limited.map((edition) => edition.title), hovertemplate: "%{customdata}<br>%{x} " + name + "<extra></extra>",
+  });
+  draw("chart-stock", limited.map((edition) => `${edition.title}: ${edition.available} available, ${edition.held} held, ${edition.sold} sold.`).join(" "),
+    ["sold", "held", "available"].map(bar),
+    layout(theme, { barmode: "stack", bargap: 0.45, xaxis: { showgrid: true, nticks: 5, rangemode: "tozero" }, yaxis: { showgrid: false, tickvals: limited.map((edition) => edition.edition_id), ticktext: titles, ticks: "outside", ticklen: 6, tickcolor: "rgba(0,0,0,0)" } }));
+}
+
+function drawRevenue({ per_minute: minutes, totals, as_of_ms: asOf }, merchantCurrency, theme) {
+  const currencies = Object.keys(totals.revenue_minor).sort();
+  if (!currencies.includes(chosenCurrency)) chosenCurrency = currencies.includes(merchantCurrency) || !currencies.length ? merchantCurrency : currencies[0];
+  drawSwitch(currencies);
+  const unit = 10 ** minorDigits(chosenCurrency);
+  const amounts = minutes.map((minute) => minute.revenue_minor[chosenCurrency] ?? 0);
+  draw("chart-revenue", `Last minute: ${money(amounts.at(-1) ?? 0, chosenCurrency)}.`,
+    [{
+      type: "bar", x: minutes.map((minute) => new Date(minute.at_ms)), y: amounts.map((minor) => minor / unit), width: 42_000,
+      marker: { color: theme.sales }, customdata: amounts.map((minor) => money(minor, chosenCurrency)), hovertemplate: "%{x|%H:%M}  %{customdata}<extra></extra>",
+    }],
+    layout(theme, { xaxis: { type: "date", tickformat: "%H:%M", nticks: 5, range: [new Date(asOf - 3_600_000), new Date(asOf + 30_000)] }, yaxis: { rangemode: "tozero", nticks: 5, tickformat: "~s" } }));
+}
+
+function drawSwitch(currencies) {
+  const group = document.getElementById("currencies");
+  const key = `${currencies}/${chosenCurrency}`;
+  if (group.dataset.key === key) return;
+  group.dataset.key = key;
+  const choices = currencies.length ? currencies : [chosenCurrency];
+  group.replaceChildren(...choices.map((currency) => h("button", { type: "button", "aria-pressed": String(currency === chosenCurrency), onclick: () => { chosenCurrency = currency; redraw(); } }, currency)));
+}
+
+function drawRefusals(refusals, theme) {
+  const reasons = Object.entries(refusals).filter(([, number]) => number > 0).sort(([, a], [, b]) => a - b);
+  const names = reasons.map(([reason]) => REASONS[reason] ?? reason.replaceAll("_", " "));
+  draw("chart-refusals", reasons.length ? reasons.map(([, number], index) => `${names[index]}: ${number}.`).join(" ") : "Nobody was refused.",
+    [{ type: "bar", orientation: "h", y: names, x: reasons.map(([, number]) => number), marker: { color: theme.refusals }, text: reasons.map(([, number]) => number.toLocaleString()), textposition: "outside", cliponaxis: false, textfont: { color: theme.ink }, hoverinfo: "skip" }],
+    layout(theme, {
+      margin: { l: 8, r: 44, t: 8, b: 8 }, xaxis: { visible: false, rangemode: "tozero" }, yaxis: { showgrid: false, type: "category", ticks: "outside", ticklen: 6, tickcolor: "rgba(0,0,0,0)" },
+      annotations: reasons.length ? [] : [{ text: "Nobody was refused", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5, font: { color: theme.soft, size: 14 } }],
+    }));
+}

@@ -1,0 +1,51 @@
+// The merchant's editions: what is left of each, and pause, resume and more stock.
+import { h } from "../buystream/dom.js";
+import { money, shortMoney } from "../buystream/money.js";
+import { ask, field } from "./ask.js";
+
+const STATES = { scheduled: "scheduled", open: "on sale", paused: "paused", sold_out: "sold out", closed: "closed" };
+
+export function drawEditions(editions, desk) {
+  const list = document.getElementById("editions");
+  const rows = new Map([...list.children].map((row) => [row.dataset.id, row]));
+  list.replaceChildren(...editions.map((edition) => {
+    const known = rows.get(edition.edition_id);
+    const key = JSON.stringify([edition.state, edition.available, edition.held, edition.sold, edition.stock]);
+    return known?.dataset.key === key ? known : row(edition, key, desk);
+  }));
+}
+
+function price({ price_minor: fixed, price_min_minor: min, price_max_minor: max, currency }) {
+  return fixed == null ? `${shortMoney(min, currency)} to ${shortMoney(max, currency)}` : money(fixed, currency);
+}
+
+function row(edition, key, { call, say }) {
+  const path = `/v1/merchant/editions/${edition.edition_id}`;
+  const isPaused = edition.state === "paused";
+  const verb = isPaused ? "resume" : "pause";
+  const turn = async (button) => {
+    button.disabled = true;
+    try {
+      await call("POST", `${path}/${verb}`, {});
+      say(`${edition.title} is ${isPaused ? "on sale again" : "paused"}.`);
+    } catch (problem) {
+      button.disabled = false;
+      say(problem.message);
+    }
+  };
+  const addStock = () => ask({
+    title: "Add stock", text: edition.title, confirm: "Add",
+    fields: [field("add", "How many more", { type: "number", min: 1, max: 1_000_000, step: 1, required: true })],
+    act: async ({ add }) => {
+      await call("POST", `${path}/stock`, { add: Number(add.value) });
+      say(`${add.value} added to ${edition.title}.`);
+    },
+  });
+  const left = edition.stock == null ? `${edition.sold.toLocaleString()} sold` : `${edition.available.toLocaleString()} left of ${edition.stock.toLocaleString()}`;
+  return h("li", { "data-id": edition.edition_id, "data-key": key },
+    h("div", { class: "edition-name" }, h("a", { href: `/e/${edition.edition_id}` }, edition.title), h("span", { class: "muted" }, `${price(edition)} · ${left}`)),
+    h("span", { class: `state sale-${edition.state}` }, STATES[edition.state] ?? edition.state),
+    h("div", { class: "edition-actions" },
+      edition.stock != null && edition.state !== "closed" && h("button", { type: "button", class: "button small", onclick: addStock }, "Add stock"),
+      edition.state !== "closed" && h("button", { type: "button", class: "button small", "aria-label": `${isPaused ? "Resume" : "Pause"} ${edition.title}`, onclick: (event) => turn(event.currentTarget) }, isPaused ? "Resume" : "Pause")));
+}

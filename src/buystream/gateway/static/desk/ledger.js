@@ -1,0 +1,98 @@
+// The orders of the merchant, newest first, with the two things one does to an order: ship it, refund it.
+import { h } from "../buystream/dom.js";
+import { money } from "../buystream/money.js";
+import { ask, field } from "./ask.js";
+
+const PAGE = 50;
+const REFRESH_MS_MIN = 2_500;
+const STATES = { held: "held", authorised: "paying", confirmed: "paid", shipped: "shipped", delivered: "delivered", refused: "refused", expired: "hold ended", cancelled: "cancelled", refunded: "refunded" };
+
+export class Ledger {
+  #call;
+  #say;
+  #next = null;
+  #seen = "";
+  #loading = false;
+  #loadedAt = 0;
+  #rows = new Map();
+
+  constructor({ call, say }) {
+    this.#call = call;
+    this.#say = say;
+    document.getElementById("more").addEventListener("click", () => this.#load(this.#next));
+  }
+
+  refreshIfChanged(totals) {
+    const key = JSON.stringify([totals.held, totals.confirmed, totals.expired, totals.refused]);
+    if (key === this.#seen || this.#loading || document.hidden || Date.now() - this.#loadedAt < REFRESH_MS_MIN) return;
+    this.#seen = key;
+    this.#load();
+  }
+
+  async #load(after = null) {
+    this.#loading = true;
+    try {
+      const { orders, next } = await this.#call("GET", `/v1/merchant/orders?limit=${PAGE}${after ? `&after=${encodeURIComponent(after)}` : ""}`);
+      const isFirst = this.#rows.size === 0 || after !== null;
+      if (isFirst) this.#next = next;
+      this.#draw(orders);
+    } catch (problem) {
+      this.#seen = "";
+      this.#say(`The orders could not be loaded. ${problem.message}`);
+    } finally {
+      this.#loading = false;
+      this.#loadedAt = Date.now();
+    }
+  }
+
+  #draw(orders) {
+    for (const order of orders) {
+      const known = this.#rows.get(order.order_id);
+      if (known?.version !== order.version) this.#rows.set(order.order_id, { version: order.version, placed: order.placed_at_ms, row: this.#row(order) });
+    }
+    const newest = [...this.#rows.values()].sort((a, b) => b.placed - a.placed);
+    document.getElementById("ledger").replaceChildren(...newest.map(({ row }) => row));
+    document.getElementById("ledger-empty").hidden = newest.length > 0;
+    document.getElementById("more").hidden = !this.#next;
+  }
+
+  #row(order) {
+    const placed = new Date(order.placed_at_ms);
+    const canShip = order.state === "confirmed";
+    const canRefund = ["confirmed", "shipped", "delivered"].includes(order.state);
+    return h("tr", {},
+      h("td", { "data-label": "Placed" }, h("time", { datetime: placed.toISOString(), title: placed.toLocaleString() }, placed.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" })), h("code", { title: order.order_id }, order.order_id.slice(-8))),
+      h("td", { "data-label": "Edition" }, order.quantity > 1 ? `${order.quantity} × ${order.title}` : order.title),
+      h("td", { "data-label": "Buyer" }, order.buyer ? [h("span", {}, order.buyer.name), h("span", { class: "muted" }, order.buyer.email)] : h("span", { class: "muted" }, "–")),
+      h("td", { "data-label": "Total", class: "number" }, money(order.total_minor, order.currency)),
+      h("td", { "data-label": "State" }, h("span", { class: `state state-${order.state}`, title: order.reason?.replaceAll("_", " ") }, STATES[order.state] ?? order.state), order.tracking && h("span", { class: "muted" }, order.tracking)),
+      h("td", { class: "actions" },
+        canShip && h("button", { type: "button", class: "button small", onclick: () => this.#ship(order) }, "Ship"),
+        canRefund && h("button", { type: "button", class: "button small", onclick: () => this.#refund(order) }, "Refund")));
+  }
+
+  #ship(order) {
+    ask({
+      title: "Ship this order", confirm: "Mark as shipped",
+      text: order.buyer?.address ? `To ${order.buyer.name}, ${order.buyer.address}` : order.title,
+      fields: [field("carrier", "Carrier", { required: true, maxlength: 60 }), field("tracking", "Tracking number", { required: true, maxlength: 100 })],
+      act: async ({ carrier, tracking }) => this.#changed(order, "ship", { carrier: carrier.value.trim(), tracking: tracking.value.trim() }, "Shipped."),
+    });
+  }
+
+  #refund(order) {
+    const total = money(order.total_minor, order.currency);
+    ask({
+      title: `Refund ${total}?`, text: `The buyer gets the whole amount back for ${order.title}. This can’t be undone.`, confirm: `Refund ${total}`, danger: true,
+      fields: [field("restock", "Put it back on sale", { type: "checkbox", checked: order.state === "confirmed" })],
+      act: async ({ restock }) => this.#changed(order, "refund", { restock: restock.checked }, "The refund is under way."),
+    });
+  }
+
+  async #changed(order, verb, body, message) {
+    const changed = await this.#call("POST", `/v1/merchant/orders/${order.order_id}/${verb}`, body);
+    this.#draw([{ ...changed, buyer: order.buyer }]);
+    this.#say(message);
+    this.#seen = "";
+  }
+}
