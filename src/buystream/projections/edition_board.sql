@@ -1,0 +1,39 @@
+-- One row per edition: its terms, its stock and its counts. A row that breaks the stock rule can't be stored.
+CREATE TABLE editions (
+    edition_id text COLLATE "C" PRIMARY KEY,
+    merchant_id text COLLATE "C" NOT NULL,
+    title text NOT NULL,
+    description text NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    image text NOT NULL,
+    currency text COLLATE "C" NOT NULL,
+    price_min_minor bigint NOT NULL,
+    price_max_minor bigint NOT NULL CHECK (price_max_minor >= price_min_minor),
+    suggested_minor bigint[] NOT NULL,
+    limit_per_buyer integer NOT NULL,
+    hold_seconds integer NOT NULL,
+    needs_address boolean NOT NULL,
+    opens_at_ms bigint,
+    closes_at_ms bigint,
+    released_at_ms bigint NOT NULL,
+
+    stock bigint,
+    available bigint CHECK (available >= 0),
+    held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
+    sold bigint NOT NULL DEFAULT 0 CHECK (sold >= 0),
+    withdrawn bigint NOT NULL DEFAULT 0 CHECK (withdrawn >= 0),
+    paused boolean NOT NULL DEFAULT false,
+    sold_out boolean NOT NULL DEFAULT false,
+    version bigint NOT NULL,
+
+    CHECK ((stock IS NULL) = (available IS NULL)),
+    CONSTRAINT stock_rule CHECK (available + held + sold + withdrawn = stock)
+) WITH (fillfactor = 50);
+
+CREATE INDEX editions_of_merchant ON editions (merchant_id, released_at_ms);
+
+-- What a late payment may claim again: only orders whose hold ran out.
+CREATE TABLE expired_orders (
+    order_id text COLLATE "C" PRIMARY KEY,
+    quantity integer NOT NULL
+);

@@ -1,0 +1,28 @@
+-- One row per order, refused ones included: what its buyer and its merchant see.
+CREATE TABLE orders (
+    order_id text COLLATE "C" PRIMARY KEY,
+    edition_id text COLLATE "C" NOT NULL,
+    merchant_id text COLLATE "C" NOT NULL,
+    buyer_id text COLLATE "C" NOT NULL,
+    quantity integer NOT NULL,
+    price_minor bigint NOT NULL,
+    currency text COLLATE "C" NOT NULL,
+    placed_at_ms bigint NOT NULL,
+    version bigint NOT NULL,
+    state text COLLATE "C" NOT NULL,
+    reason text COLLATE "C",
+    hold_expires_at_ms bigint,
+    payment_id text COLLATE "C",
+    payment_state text COLLATE "C",
+    payment_reason text COLLATE "C",
+    authentication_url text COLLATE "C",
+    carrier text COLLATE "C",
+    tracking text COLLATE "C",
+    delivery text COLLATE "C" NOT NULL,
+    refunded_minor bigint NOT NULL,
+    restocked boolean NOT NULL
+) WITH (fillfactor = 80);
+
+-- Newest first, page by page.
+CREATE INDEX orders_of_buyer ON orders (buyer_id, placed_at_ms, order_id);
+CREATE INDEX orders_of_merchant ON orders (merchant_id, placed_at_ms, order_id);

@@ -1,0 +1,262 @@
+"""The projector: follows the events and keeps all views. Rows and positions are one transaction; whoever finds that
+a position moved meanwhile rolls back, so a crash changes nothing and two projectors apply each event once."""
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from time import monotonic
+
+import psycopg2
+from prometheus_client import Counter, Gauge, Histogram
+from psycopg2.extensions import connection, cursor
+
+from buystream.errors import BuystreamError
+from buystream.log import DEADLETTER, EVENTS, Log, LogUnavailable, Message, Record, Tail
+from buystream.projections import builds
+from buystream.projections.batches import Batch, EventReader, Place, Places, Poison, Slice
+from buystream.projections.builds import Build, Projection, caught_up, next_positions
+
+__all__ = ["Batch", "EverythingPoison", "Projection", "Projector", "caught_up", "next_positions"]
+
+POLL_SECONDS = 0.5
+RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 0.1, 5.0
+
+POISON_IN_A_ROW_MAX = 20
+"""So many unreadable events after each other are not bad luck: the reader is wrong, or the log is."""
+
+APPLIED = Counter("buystream_projection_events", "Events applied to the views", ["partition"])
+POISONED = Counter("buystream_projection_poison", "Unreadable events, sent to the dead letters", ["partition"])
+LAG_EVENTS = Gauge("buystream_projection_lag_events", "Events that the views don't show yet", ["partition"])
+BATCH_SECONDS = Histogram("buystream_projection_batch_seconds", "Applying one batch to all views, commit included")
+
+logger = logging.getLogger(__name__)
+
+
+class EverythingPoison(BuystreamError):
+    """One event after the other can't be decoded: stop, rather than throw a log away."""
+
+
+class _Overtaken(Exception):
+    """Another projector moved a position, or a rebuild took a build's place: read them again."""
+
+
+Standing = dict[Build, Places]
+
+
+class Projector:
+    """Keeps the views of all `projections` up to date. `run` belongs to one thread, the rest to any."""
+
+    def __init__(self, log: Log, dsn: str, projections: Sequence[Projection]) -> None:
+        self._log = log
+        self._dsn = dsn
+        self._projections = {projection.name: projection for projection in projections}
+        self._moved = threading.Condition()
+        self._reached: dict[int, int] = {}
+        self._tail: Tail | None = None
+        self._retry_seconds = RETRY_SECONDS_MIN
+        self._poison_in_a_row = 0
+        self._lag_measured = 0.0
+
+    def prepare(self) -> None:
+        """Create the views that are missing, empty; rebuild those of another version. `run` does it too, but readers
+        need the tables from the start."""
+        with closing(psycopg2.connect(self._dsn)) as conn:
+            self._prepare(conn)
+
+    def run(self, stop: threading.Event) -> None:
+        """Apply events until `stop` (then `wake` returns at once). PostgreSQL away: retried for as long as it takes.
+        Raises Damaged, EverythingPoison, and what PostgreSQL says about a row that breaks a rule."""
+        while not stop.is_set():
+            try:
+                self._follow(stop)
+            except _Overtaken as overtaken:
+                logger.info("%s; reading the positions again", overtaken)
+            except (psycopg2.OperationalError, psycopg2.InterfaceError, LogUnavailable) as error:
+                logger.warning("views wait for PostgreSQL, next try in %.1f s: %s", self._retry_seconds, error)
+                stop.wait(self._retry_seconds)
+                self._retry_seconds = min(2 * self._retry_seconds, RETRY_SECONDS_MAX)
+            except Exception as error:
+                logger.critical("views stop: %s", error)
+                raise
+
+    def wake(self) -> None:
+        """Make `run` look at its stop event now."""
+        tail = self._tail
+        if tail is not None:
+            tail.wake()
+
+    def wait_for(self, positions: Mapping[int, int], timeout_seconds: float) -> bool:
+        """Read your writes: True when all views show every event before these positions (by partition), False after
+        the time-out. In other processes, ask `caught_up`."""
+        with self._moved:
+            return self._moved.wait_for(
+                lambda: all(self._reached.get(partition, 0) >= end for partition, end in positions.items()),
+                timeout_seconds,
+            )
+
+    def rebuild(self, name: str) -> None:
+        """Build the projection's tables anew beside the live ones, from the first event on, then let them take the
+        live ones' place in one transaction. Safe while projectors run, here and elsewhere."""
+        projection = self._projections[name]
+        with closing(psycopg2.connect(self._dsn)) as conn:
+            with conn, conn.cursor() as cur:
+                cur.execute("SELECT pg_advisory_lock(hashtext(%s))", (f"buystream rebuild {name}",))
+                build = builds.create(cur, projection, partitions=self._log.partitions)
+                places = builds.places(cur, build)
+            reader = EventReader(places)
+            for partition in places:
+                while self._read_on(conn, reader, build, places, partition):
+                    pass
+            with conn, conn.cursor() as cur:
+                self._catch_up_and_promote(cur, reader, build, places)
+        logger.info("view %s was rebuilt as build %d, version %d", name, build.number, build.version)
+
+    def _read_on(self, conn: connection, reader: EventReader, build: Build, places: Places, partition: int) -> bool:
+        """Apply the next batch of a build that nobody reads yet; False when there is none."""
+        records = self._log.read(EVENTS, partition, places[partition].next_position)
+        with conn, conn.cursor() as cur:
+            self._write(cur, {build: places}, reader.read(records))
+        return bool(records)
+
+    def _catch_up_and_promote(self, cur: cursor, reader: EventReader, build: Build, places: Places) -> None:
+        live = builds.live_build(cur, build.projection)
+        goal = builds.places(cur, live, lock=True) if live else {}
+        for partition, place in goal.items():
+            while places[partition].next_position < place.next_position:
+                records = self._log.read(EVENTS, partition, places[partition].next_position)
+                self._write(cur, {build: places}, reader.read(records))
+        builds.promote(cur, build)
+
+    def _prepare(self, conn: connection) -> None:
+        changed = []
+        with conn, conn.cursor() as cur:
+            builds.prepare_schema(cur)
+            for projection in self._projections.values():
+                live = builds.live_build(cur, projection.name)
+                if live is not None and self._ahead_of_log(cur, live):
+                    live = None
+                if live is None:
+                    build = builds.create(cur, projection, partitions=self._log.partitions)
+                    builds.promote(cur, build)
+                elif live.version != projection.version:
+                    changed.append(projection.name)
+                else:
+                    builds.add_partitions(cur, live, self._log.partitions)
+        for name in changed:
+            logger.warning("view %s is of another version: rebuilding it", name)
+            self.rebuild(name)
+
+    def _ahead_of_log(self, cur: cursor, build: Build) -> bool:
+        for partition, place in builds.places(cur, build).items():
+            end = self._log.end(EVENTS, partition)
+            if place.next_position > end:
+                logger.warning(
+                    "view %s has seen event %d of partition %d, but the log ends before %d: DISCARDED, rebuilding it",
+                    *(build.projection, place.next_position - 1, partition, end),
+                )
+                return True
+        return False
+
+    def _follow(self, stop: threading.Event) -> None:
+        with closing(psycopg2.connect(self._dsn, connect_timeout=5)) as conn:
+            self._prepare(conn)
+            standing = self._stand(conn)
+            starts = {
+                partition: min((places[partition] for places in standing.values()), key=lambda p: p.next_position)
+                for partition in range(self._log.partitions)
+            }
+            reader = EventReader(starts)
+            tail = self._log.tail(EVENTS, {partition: place.next_position for partition, place in starts.items()})
+            with closing(tail):
+                self._tail = tail
+                while not stop.is_set():
+                    records = tail.poll(POLL_SECONDS)
+                    self._retry_seconds = RETRY_SECONDS_MIN
+                    if records:
+                        self._step(conn, standing, reader.read(records))
+                    self._measure_lag()
+                self._tail = None
+
+    def _stand(self, conn: connection) -> Standing:
+        with conn, conn.cursor() as cur:
+            standing: Standing = {}
+            for name in self._projections:
+                build = builds.live_build(cur, name)
+                if build is None:
+                    raise _Overtaken(f"view {name} is being replaced")
+                standing[build] = builds.places(cur, build)
+        self._tell(standing)
+        return standing
+
+    def _step(self, conn: connection, standing: Standing, slices: Sequence[Slice]) -> None:
+        for part in slices:
+            self._set_aside(part)
+        with BATCH_SECONDS.time(), conn, conn.cursor() as cur:
+            self._write(cur, standing, slices)
+        for part in slices:
+            APPLIED.labels(part.partition).inc(len(part.events))
+        self._tell(standing)
+
+    def _write(self, cur: cursor, standing: Standing, slices: Sequence[Slice]) -> None:
+        """Positions first: whoever is late finds out before doing any work."""
+        moves = [
+            (build, part.partition, places[part.partition], part)
+            for part in slices
+            for build, places in standing.items()
+            if places[part.partition].next_position < part.place.next_position
+        ]
+        if not moves:
+            return
+        if not builds.advance(cur, [(build, number, old, part.place) for build, number, old, part in moves]):
+            raise _Overtaken("another projector was quicker")
+        for build, partition, old, part in moves:
+            builds.enter(cur, build)
+            self._projections[build.projection].apply(cur, partition, _from(old, part.events))
+        for build, partition, _, part in moves:
+            standing[build][partition] = part.place
+
+    def _set_aside(self, part: Slice) -> None:
+        """Poison goes to the dead letters before its position is passed; a repeat there has the same key."""
+        self._poison_in_a_row = 0 if part.events else self._poison_in_a_row + len(part.poison)
+        if self._poison_in_a_row >= POISON_IN_A_ROW_MAX:
+            raise EverythingPoison(
+                f"{self._poison_in_a_row} events in a row can't be read, the last of partition {part.partition}:"
+                f" {part.poison[-1].reason}"
+            )
+        for poison in part.poison:
+            logger.error("event at %d of partition %d: %s", poison.record.position, part.partition, poison.reason)
+        if part.poison:
+            self._log.append(DEADLETTER, part.partition, [_dead_letter(poison) for poison in part.poison])
+            POISONED.labels(part.partition).inc(len(part.poison))
+
+    def _tell(self, standing: Standing) -> None:
+        with self._moved:
+            self._reached = {
+                partition: min(places[partition].next_position for places in standing.values())
+                for partition in range(self._log.partitions)
+            }
+            self._moved.notify_all()
+
+    def _measure_lag(self) -> None:
+        """About once a second."""
+        if monotonic() - self._lag_measured >= 1:
+            self._lag_measured = monotonic()
+            for partition, reached in self._reached.items():
+                LAG_EVENTS.labels(partition).set(self._log.end(EVENTS, partition) - reached)
+
+
+def _from(place: Place, batch: Batch) -> Batch:
+    """What a build has not applied yet."""
+    if not batch or batch[0][0] >= place.next_position:
+        return batch
+    return [item for item in batch if item[0] >= place.next_position]
+
+
+def _dead_letter(poison: Poison) -> Message:
+    record: Record = poison.record
+    return Message(
+        value=record.value,
+        key=f"{record.topic}/{record.partition}/{record.position}",
+        headers={**record.headers, "deadletter_reason": poison.reason},
+    )
