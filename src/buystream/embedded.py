@@ -271,22 +271,17 @@ class EmbeddedPostgres:
             yield
         except OSError as error:
             where = error.filename or self._data
-            reason = f"can't use the data folder {self._data}: {error.strerror or error} ({where})"
-            raise EmbeddedPostgresError(reason) from error
+            line = f"can't use the data folder {self._data}: {error.strerror or error} ({where})"
+            raise EmbeddedPostgresError(line) from error
         except subprocess.CalledProcessError as error:
-            program = Path(error.cmd[0]).name
-            raise EmbeddedPostgresError(
-                f"{program} failed in {self._data}: {_reason(error.output)}"
-            ) from error
+            line = f"{Path(error.cmd[0]).name} failed in {self._data}: {_reason(error.output)}"
+            raise EmbeddedPostgresError(line) from error
         except subprocess.TimeoutExpired as error:
-            program = Path(error.cmd[0]).name
-            raise EmbeddedPostgresError(
-                f"{program} took over {error.timeout:.0f} s in {self._data}"
-            ) from error
+            line = f"{Path(error.cmd[0]).name} took over {error.timeout:.0f} s in {self._data}"
+            raise EmbeddedPostgresError(line) from error
         except psycopg2.OperationalError as error:
-            raise EmbeddedPostgresError(
-                f"PostgreSQL does not answer: {' '.join(str(error).split())}"
-            ) from error
+            line = f"PostgreSQL does not answer: {' '.join(str(error).split())}"
+            raise EmbeddedPostgresError(line) from error
 
 
 def _options() -> str:

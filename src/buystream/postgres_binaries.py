@@ -30,9 +30,8 @@ class EmbeddedPostgresError(BuystreamError):
 
 def bin_dir() -> Path:
     """The folder of the shipped programs (postgres, initdb, pg_ctl, pg_dump, pgbench, psql)."""
-    spec = importlib.util.find_spec(
-        PACKAGE.replace("-", "_")
-    )  # found, not imported: importing it makes files
+    # Found, not imported: importing it makes files.
+    spec = importlib.util.find_spec(PACKAGE.replace("-", "_"))
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedPostgresError(f"the package {PACKAGE} is not installed, so set BUYSTREAM_DATABASE_URL")
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
@@ -121,11 +120,9 @@ def _system_user() -> pwd.struct_passwd:
         return pwd.getpwnam(SYSTEM_USER)
     except KeyError:
         pass
-    useradd = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+    options = ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin"]
     try:
-        subprocess.run(
-            [*useradd, "--shell", "/usr/sbin/nologin", SYSTEM_USER], check=False, capture_output=True
-        )
+        subprocess.run(["useradd", *options, SYSTEM_USER], check=False, capture_output=True)
         return pwd.getpwnam(SYSTEM_USER)  # another process may have added it just before
     except (OSError, KeyError):
         raise EmbeddedPostgresError(
