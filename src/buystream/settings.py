@@ -1,0 +1,205 @@
+"""What can be set, and the only place that reads the environment. `docs/configuration.md` is this table for people."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from buystream.errors import BuystreamError
+
+SECRET_CHARS_MIN = 32
+
+
+class BadSetting(BuystreamError):
+    """A variable of the environment has a value that can't be used, or is missing."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How this process runs. `database_url` empty means the embedded PostgreSQL in `data_dir`."""
+
+    data_dir: Path = Path("data")
+    database_url: str = ""
+    secret_key: str = ""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = ""
+    partitions: int = 4
+    host_secrets: dict[str, str] = {}
+    restart_grace_seconds: int = 60
+    payment_workers: int = 16
+    sandbox_slow_seconds: float = 3.0
+    sandbox_late_after_seconds: float = 90.0
+    log_level: str = "INFO"
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether PostgreSQL is ours to start."""
+        return not self.database_url
+
+    @property
+    def url(self) -> str:
+        """Where browsers find the shop, without a slash at the end."""
+        if self.public_url:
+            return self.public_url
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"Settings(data_dir={str(self.data_dir)!r}, embedded={self.is_embedded}, url={self.url!r})"
+
+
+class Variable(NamedTuple):
+    """One variable: the field it sets, how its text is read, its default as people write it, what it means."""
+
+    field: str
+    read: Callable[[str], Any]
+    default: str
+    meaning: str
+
+
+def _number(kind: type[int] | type[float], least: float, most: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            whole = "a whole number" if kind is int else "a number"
+            raise BadSetting(f"must be {whole} from {least:g} to {most:g}")
+        return number
+
+    return read
+
+
+def _secret(text: str) -> str:
+    if len(text) < SECRET_CHARS_MIN:
+        raise BadSetting(f"must have at least {SECRET_CHARS_MIN} characters; 'openssl rand -hex 32' makes a good one")
+    return text
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise BadSetting("must start with http:// or https://")
+    return text.rstrip("/")
+
+
+def _database_url(text: str) -> str:
+    if not text.startswith(("postgresql://", "postgres://")) and "=" not in text:
+        raise BadSetting("must be a PostgreSQL address such as postgresql://user:password@host/name")
+    return text
+
+
+def _host_secrets(text: str) -> dict[str, str]:
+    pairs = dict(part.strip().partition("=")[::2] for part in text.split(",") if part.strip())
+    for host, secret in pairs.items():
+        if not host or len(secret) < SECRET_CHARS_MIN:
+            raise BadSetting(f"must read hostname=secret,... with at least {SECRET_CHARS_MIN} characters per secret")
+    return pairs
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise BadSetting("must be DEBUG, INFO, WARNING or ERROR")
+    return text.upper()
+
+
+VARIABLES: Mapping[str, Variable] = {
+    "BUYSTREAM_DATA_DIR": Variable(
+        "data_dir", Path, "data", "Folder of the embedded PostgreSQL, its password and the secret key."
+    ),
+    "BUYSTREAM_DATABASE_URL": Variable(
+        "database_url", _database_url, "", "A PostgreSQL 15 or newer to use instead of the embedded one."
+    ),
+    "BUYSTREAM_SECRET_KEY": Variable(
+        "secret_key",
+        _secret,
+        "",
+        "At least 32 characters, for sessions and the buyers' keys. Required with a database of your own; "
+        "otherwise made once in secret.key of the data folder.",
+    ),
+    "BUYSTREAM_HOST": Variable("host", str, "127.0.0.1", "Address to listen on; 0.0.0.0 for every network."),
+    "BUYSTREAM_PORT": Variable("port", _number(int, 0, 65535), "8000", "Port to listen on; 0 takes a free one."),
+    "BUYSTREAM_PUBLIC_URL": Variable("public_url", _url, "", "Where browsers reach the shop, if not at host and port."),
+    "BUYSTREAM_PARTITIONS": Variable(
+        "partitions", _number(int, 1, 1024), "4", "Partitions of the log; more can be added later, never taken away."
+    ),
+    "BUYSTREAM_HOST_SECRETS": Variable(
+        "host_secrets",
+        _host_secrets,
+        "",
+        "hostname=secret,... of the applications that may vouch for their users (HS256, 32 characters or more each).",
+    ),
+    "BUYSTREAM_RESTART_GRACE_SECONDS": Variable(
+        "restart_grace_seconds", _number(int, 0, 86400), "60", "What every running hold is left with after a restart."
+    ),
+    "BUYSTREAM_PAYMENT_WORKERS": Variable(
+        "payment_workers", _number(int, 1, 256), "16", "Calls to the payment provider at once."
+    ),
+    "BUYSTREAM_SANDBOX_SLOW_SECONDS": Variable(
+        "sandbox_slow_seconds", _number(float, 0, 3600), "3", "How long the sandbox's slow card takes."
+    ),
+    "BUYSTREAM_SANDBOX_LATE_AFTER_SECONDS": Variable(
+        "sandbox_late_after_seconds",
+        _number(float, 0, 86400),
+        "90",
+        "When the sandbox's late card is authorised; later than a hold, to be of use.",
+    ),
+    "BUYSTREAM_LOG_LEVEL": Variable("log_level", _log_level, "INFO", "DEBUG, INFO, WARNING or ERROR."),
+}
+
+
+def read_settings(environment: Mapping[str, str] = os.environ, **chosen: object) -> Settings:
+    """From the environment, an empty variable counting as unset; `chosen` fields (not None) win. Raises BadSetting."""
+    fields: dict[str, Any] = {}
+    for name, variable in VARIABLES.items():
+        if text := environment.get(name, "").strip():
+            try:
+                fields[variable.field] = variable.read(text)
+            except BadSetting as error:
+                raise BadSetting(f"{name} {error}") from None
+    settings = Settings(**fields | {field: value for field, value in chosen.items() if value is not None})
+    if settings.database_url and not settings.secret_key:
+        raise BadSetting(
+            "BUYSTREAM_SECRET_KEY is required with BUYSTREAM_DATABASE_URL; 'openssl rand -hex 32' makes one"
+        )
+    return settings
+
+
+def secret_of(settings: Settings) -> bytes:
+    """The one secret. In embedded mode without one, made once in `<data>/secret.key` (0600); raises BadSetting."""
+    if settings.secret_key:
+        return settings.secret_key.encode()
+    path = secret_file(settings)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            return _secret(path.read_text().strip()).encode()
+        return _make_secret(path)
+    except BadSetting as error:
+        raise BadSetting(f"{path} {error}") from None
+    except OSError as error:
+        raise BadSetting(f"can't use the data folder {settings.data_dir}: {error.strerror} ({path})") from error
+
+
+def secret_file(settings: Settings) -> Path:
+    """Where the embedded mode keeps the secret it made."""
+    return settings.data_dir / "secret.key"
+
+
+def _make_secret(path: Path) -> bytes:
+    """Whole or not at all, and the first of two processes wins: link() refuses to replace."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = path.with_name(f"secret.key.{os.getpid()}")
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(48))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(unfinished)
+    finally:
+        unfinished.unlink()
+    return path.read_text().encode()

@@ -1,0 +1,95 @@
+"""The environment is read in one place, refused in one line, and documented in one table."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from buystream.settings import VARIABLES, BadSetting, Settings, read_settings, secret_of
+
+SECRET = "0123456789abcdef0123456789abcdef"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
+
+
+def test_every_variable_is_documented_as_it_is_in_the_code() -> None:
+    rows = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `")]
+    assert rows == [
+        f"| `{name}` | {f'`{variable.default}`' if variable.default else ''} | {variable.meaning} |"
+        for name, variable in VARIABLES.items()
+    ]
+
+
+def test_every_field_has_one_variable_with_the_same_default() -> None:
+    assert sorted(variable.field for variable in VARIABLES.values()) == sorted(Settings.__struct_fields__)
+    written = {name: variable.default for name, variable in VARIABLES.items()}
+    del written["BUYSTREAM_SECRET_KEY"]
+    assert read_settings(written) == read_settings({}) == Settings()
+
+
+def test_only_settings_reads_the_environment() -> None:
+    source = Path(__file__).parents[2] / "src" / "buystream"
+    readers = {path.name for path in source.rglob("*.py") if "environ" in path.read_text().replace("environment", "")}
+    assert readers == {"settings.py"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("BUYSTREAM_PORT", "http"),
+        ("BUYSTREAM_PORT", "65536"),
+        ("BUYSTREAM_PARTITIONS", "0"),
+        ("BUYSTREAM_PARTITIONS", "1.5"),
+        ("BUYSTREAM_SECRET_KEY", "short"),
+        ("BUYSTREAM_PUBLIC_URL", "shop.example"),
+        ("BUYSTREAM_DATABASE_URL", "shop"),
+        ("BUYSTREAM_HOST_SECRETS", "forum.example"),
+        ("BUYSTREAM_HOST_SECRETS", f"={SECRET}"),
+        ("BUYSTREAM_LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_a_bad_value_is_refused_by_the_name_of_its_variable(name: str, text: str) -> None:
+    with pytest.raises(BadSetting, match=f"^{name} must "):
+        read_settings({name: text})
+
+
+def test_a_chosen_value_wins_over_the_environment() -> None:
+    assert read_settings({"BUYSTREAM_PORT": "81"}, port=82, host=None).port == 82
+
+
+def test_host_secrets_are_read_by_host_name() -> None:
+    read = read_settings({"BUYSTREAM_HOST_SECRETS": f"forum.example={SECRET}, blog.example={SECRET}="})
+    assert read.host_secrets == {"forum.example": SECRET, "blog.example": f"{SECRET}="}
+
+
+def test_the_url_is_one_that_a_browser_can_open() -> None:
+    assert read_settings({"BUYSTREAM_HOST": "0.0.0.0"}).url == "http://127.0.0.1:8000"
+    assert read_settings({"BUYSTREAM_HOST": "::1"}).url == "http://[::1]:8000"
+    assert read_settings({"BUYSTREAM_PUBLIC_URL": "https://shop.example/"}).url == "https://shop.example"
+
+
+def test_a_database_of_ones_own_needs_a_secret_of_ones_own() -> None:
+    with pytest.raises(BadSetting, match="BUYSTREAM_SECRET_KEY is required"):
+        read_settings({"BUYSTREAM_DATABASE_URL": "postgresql://shop@db/shop"})
+
+
+def test_the_embedded_secret_is_made_once_and_private(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    first = secret_of(settings)
+    assert len(first) >= 32
+    assert secret_of(settings) == first
+    assert [path.name for path in settings.data_dir.iterdir()] == ["secret.key"]
+    assert (settings.data_dir / "secret.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_unusable_data_folder_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(BadSetting, match=r"can't use the data folder .*data") as told:
+        secret_of(Settings(data_dir=tmp_path / "data"))
+    assert "\n" not in str(told.value)
+
+
+def test_settings_never_show_secrets() -> None:
+    settings = read_settings({"BUYSTREAM_SECRET_KEY": SECRET, "BUYSTREAM_DATABASE_URL": "postgresql://u:pw@db/x"})
+    assert SECRET not in repr(settings)
+    assert "pw" not in repr(settings)
+    assert msgspec.structs.replace(settings, port=9).port == 9
