@@ -1,0 +1,262 @@
+"""The decider: one owner per partition turns commands into events, in log order, in batches, in memory. The event log
+is its checkpoint: it starts by fencing, folds the partition, and goes on after the command that the last event
+answers."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from buystream import codec, commands
+from buystream.aggregates.partition import Partition
+from buystream.aggregates.rules import UnknownRules
+from buystream.consumers.delivery import Backoff, dead_letter
+from buystream.events import Event
+from buystream.ids import new_command_id
+from buystream.log import (
+    COMMANDS,
+    DEADLETTER,
+    EVENTS,
+    READ_LIMIT,
+    Damaged,
+    Fenced,
+    Log,
+    LogUnavailable,
+    Message,
+    Owner,
+    Record,
+    Tail,
+)
+from buystream.metrics import BATCH_COMMANDS, COMMANDS_DECIDED, COMMIT_SECONDS, EVENTS_DECIDED, FOLD_SECONDS
+
+logger = logging.getLogger(__name__)
+
+BATCH_COMMANDS_MAX = 2_000
+"""Decided in one commit; what came meanwhile is the next batch."""
+
+IDLE_SECONDS = 5.0
+TICK_PAUSE_SECONDS = 0.1
+"""Between two Ticks: the log's clock may lag behind ours, and then the first one finds nothing due."""
+
+
+class SnapshotStore(Protocol):
+    """Where folded partitions are kept."""
+
+    def newest(self, partition: int) -> tuple[Partition, int] | None:
+        """A partition as it once was, and the position of the first event after it."""
+        ...
+
+
+class Decider:
+    """Decides for all partitions that are assigned to this process, each in a thread of its own."""
+
+    def __init__(
+        self, log: Log, *, owner: str, grace_seconds: int = 60, snapshots: SnapshotStore | None = None
+    ) -> None:
+        self._log = log
+        self._owner = owner
+        self._grace_seconds = grace_seconds
+        self._snapshots = snapshots
+        self._running: dict[int, PartitionDecider] = {}
+
+    @property
+    def ready(self) -> bool:
+        """Whether all partitions are assigned here, folded, and answering."""
+        running = list(self._running.values())
+        return len(running) == self._log.partitions and all(decider.ready for decider in running)
+
+    @property
+    def owned(self) -> list[int]:
+        """The partitions that this process answers for now."""
+        return sorted(partition for partition, decider in self._running.items() if decider.ready)
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop`: take what is assigned, give up what isn't any more."""
+        assignment = self._log.assignment("decider")
+        try:
+            while not stop.is_set():
+                self._adopt(assignment.poll(timeout_seconds=0.5))
+        finally:
+            self._adopt(frozenset())
+            assignment.close()
+
+    def _adopt(self, assigned: frozenset[int]) -> None:
+        lost = [self._running.pop(partition) for partition in set(self._running) - assigned]
+        for decider in lost:
+            decider.stop()
+        for decider in lost:
+            decider.join()
+        for partition in sorted(assigned - set(self._running)):
+            self._running[partition] = decider = PartitionDecider(
+                self._log,
+                partition,
+                owner=self._owner,
+                grace_seconds=self._grace_seconds,
+                snapshots=self._snapshots,
+            )
+            decider.start()
+
+
+class PartitionDecider:
+    """Owns one partition. After anything unclear it throws its memory away and starts again from the log."""
+
+    def __init__(
+        self, log: Log, partition: int, *, owner: str, grace_seconds: int, snapshots: SnapshotStore | None
+    ) -> None:
+        self.ready = False
+        self._log = log
+        self._number = partition
+        self._owner_name = owner
+        self._grace_seconds = grace_seconds
+        self._snapshots = snapshots
+        self._stop = threading.Event()
+        self._tail: Tail | None = None
+        self._thread = threading.Thread(target=self._run, name=f"decider-{partition}")
+
+    def start(self) -> None:
+        """Begin to own and decide."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end after the batch at hand."""
+        self._stop.set()
+        tail = self._tail
+        if tail is not None:
+            tail.wake()
+
+    def join(self) -> None:
+        """Wait until it has ended."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        backoff = Backoff(f"decider of partition {self._number}")
+        while not self._stop.is_set():
+            try:
+                self._own_and_decide(backoff)
+            except (Fenced, LogUnavailable) as error:
+                backoff.wait(self._stop, error)
+            except (Damaged, UnknownRules) as error:
+                logger.critical("partition %d is refused: %s", self._number, error)
+                return
+            except Exception:
+                logger.exception("partition %d: the decider starts again from the log", self._number)
+                backoff.wait(self._stop, RuntimeError("unexpected"))
+            finally:
+                self.ready = False
+
+    def _own_and_decide(self, backoff: Backoff) -> None:
+        owner = self._log.own(self._number)
+        try:
+            partition = recover(self._log, self._number, self._snapshots)
+            partition.rules  # noqa: B018  an owner that lacks the rules refuses the partition before deciding
+            self._append(commands.OwnerStarted(owner=self._owner_name, grace_seconds=self._grace_seconds))
+            self._tail = self._log.tail(COMMANDS, {self._number: partition.state.command_position + 1})
+            try:
+                logger.info(
+                    "owns partition %d, epoch %d, from command %d",
+                    self._number,
+                    owner.epoch,
+                    partition.state.command_position + 1,
+                )
+                self._decide(partition, owner, self._tail, backoff)
+            finally:
+                tail, self._tail = self._tail, None
+                tail.close()
+        finally:
+            owner.close()
+
+    def _decide(self, partition: Partition, owner: Owner, tail: Tail, backoff: Backoff) -> None:
+        tick_not_before = 0.0
+        while not self._stop.is_set():
+            due_in = self._seconds_to_deadline(partition)
+            wait = IDLE_SECONDS if due_in is None else max(due_in, tick_not_before - time.monotonic(), 0.0)
+            records = tail.poll(min(wait, IDLE_SECONDS), limit=BATCH_COMMANDS_MAX)
+            if records:
+                decide_batch(partition, owner, records)
+                backoff.reset()
+                self.ready = True
+            due_in = self._seconds_to_deadline(partition)
+            if due_in is not None and due_in <= 0 and time.monotonic() >= tick_not_before:
+                self._append(commands.Tick())
+                tick_not_before = time.monotonic() + TICK_PAUSE_SECONDS
+
+    def _seconds_to_deadline(self, partition: Partition) -> float | None:
+        deadline_ms = partition.next_deadline_ms()
+        return None if deadline_ms is None else deadline_ms / 1000 - time.time()
+
+    def _append(self, command: commands.Command) -> None:
+        headers = codec.command_headers(command, command_id=new_command_id())
+        self._log.append(COMMANDS, self._number, [Message(codec.encode(command), headers=headers)])
+
+
+def decide_batch(partition: Partition, owner: Owner, records: Sequence[Record]) -> None:
+    """Decide these commands and commit all their events, or none. The state has changed even if the commit fails: then
+    it must be thrown away."""
+    answers: list[Message] = []
+    dead: list[Message] = []
+    for record in records:
+        try:
+            command = codec.decode_command(record.value)
+            decided = partition.decide(command, command_position=record.position, at_ms=record.at_ms)
+        except codec.Unreadable as error:
+            decided = partition.refuse_unreadable("unreadable", command_position=record.position, at_ms=record.at_ms)
+            dead.append(dead_letter(record, str(error), "decider"))
+        answers += messages_of(partition, decided, record)
+    with COMMIT_SECONDS.time():
+        owner.commit({EVENTS: answers, DEADLETTER: dead} if dead else {EVENTS: answers})
+    COMMANDS_DECIDED.inc(len(records))
+    EVENTS_DECIDED.inc(len(answers))
+    BATCH_COMMANDS.observe(len(records))
+
+
+def messages_of(partition: Partition, decided: Sequence[Event], command: Record) -> list[Message]:
+    """The events of one decision as they go on the log; `partition` stands right after it."""
+    state = partition.state
+    sequence = state.sequence - len(decided) + 1
+    reply_to = command.headers.get("ce_replyto", "")
+    command_id = command.headers.get("ce_id", "")
+    messages = []
+    for event in decided:
+        headers = codec.event_headers(
+            event,
+            partition=state.number,
+            sequence=sequence,
+            command_position=command.position,
+            command_id=command_id,
+            rules_version=state.rules_version,
+            reply_to=reply_to,
+        )
+        messages.append(Message(codec.encode(event), headers["ce_partitionkey"], headers))
+        sequence, reply_to = sequence + 1, ""
+    return messages
+
+
+def recover(log: Log, number: int, snapshots: SnapshotStore | None) -> Partition:
+    """Fold the partition to the end of its events: from the newest snapshot if there is one, otherwise from the first
+    event. Raises Damaged when the sequence isn't dense."""
+    with FOLD_SECONDS.time():
+        found = snapshots.newest(number) if snapshots else None
+        partition, position = found or (Partition(number), 0)
+        while records := log.read(EVENTS, number, position, READ_LIMIT):
+            for record in records:
+                fold_record(partition, record)
+            position = records[-1].position + 1
+        return partition
+
+
+def fold_record(partition: Partition, record: Record) -> None:
+    """Fold one event that was read back; raises Damaged unless it is the next one."""
+    sequence = int(record.headers["ce_sequence"])
+    if sequence != partition.state.sequence + 1:
+        if sequence <= partition.state.sequence:
+            return
+        raise Damaged(
+            f"events of partition {record.partition} jump from sequence {partition.state.sequence} to {sequence}"
+            f" at position {record.position}"
+        )
+    try:
+        event = codec.decode_event(record.value)
+    except codec.Unreadable as error:
+        raise Damaged(f"event at position {record.position} of partition {record.partition}: {error}") from error
+    partition.fold(event, sequence=sequence, command_position=codec.command_position_of(record.headers))

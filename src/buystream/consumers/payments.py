@@ -1,0 +1,182 @@
+"""Payments: turns what was decided about money into calls to the provider, and the provider's facts into commands.
+Calls are idempotent by payment id and happen at least once; the checkpoint never passes one that isn't answered."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from buystream import codec, commands, events
+from buystream.commands import Command
+from buystream.consumers.delivery import Backoff, Checkpoints, EventReader, Place, work_while_assigned
+from buystream.ids import partition_of
+from buystream.log import COMMANDS, Log, LogUnavailable, Message, Record
+from buystream.metrics import PAYMENTS_IN_FLIGHT, PROVIDER_RETRIES
+from buystream.providers import Authorisation, Provider, ProviderUnavailable
+
+logger = logging.getLogger(__name__)
+
+IN_FLIGHT_MAX = 1_000
+SAVE_SECONDS = 0.5
+FREE = "free"
+"""The reference of a payment of nothing: it needs no provider."""
+
+Call = Callable[[], Command | None]
+
+
+class Payments:
+    """Calls the provider for all partitions that are assigned to this process."""
+
+    def __init__(self, log: Log, *, dsn: str, provider: Provider, workers: int = 16) -> None:
+        self._log = log
+        self._provider = provider
+        self._workers = workers
+        self._checkpoints = Checkpoints(dsn, "payments", partitions=log.partitions)
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop`; calls under way are finished first."""
+        try:
+            work_while_assigned(self._log, "payments", stop, self._work)
+        finally:
+            self._checkpoints.close()
+
+    def _work(self, partitions: frozenset[int], ended: Callable[[], bool]) -> None:
+        starts = {partition: place for partition, place in self._checkpoints.load().items() if partition in partitions}
+        reader = EventReader(self._log, "payments", starts)
+        halt = threading.Event()
+        in_flight = InFlight(starts)
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="payments")
+        try:
+            saved_at = time.monotonic()
+            while not ended():
+                if in_flight.count < IN_FLIGHT_MAX:
+                    for record, event in reader.poll(timeout_seconds=0.2, limit=IN_FLIGHT_MAX):
+                        call = self.call_for(event)
+                        in_flight.add(record, pool.submit(self._carry_out, call, event, halt) if call else None)
+                else:
+                    in_flight.wait(timeout_seconds=0.2)
+                PAYMENTS_IN_FLIGHT.set(in_flight.count)
+                if time.monotonic() - saved_at > SAVE_SECONDS and (moved := in_flight.settle()):
+                    self._checkpoints.save(moved)
+                    saved_at = time.monotonic()
+        finally:
+            halt.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            reader.close()
+        if moved := in_flight.settle():
+            self._checkpoints.save(moved)
+
+    def call_for(self, event: events.Event) -> Call | None:
+        """What the provider is asked because of this event; None for most events."""
+        provider = self._provider
+        match event:
+            case events.PaymentRequested(amount_minor=0):
+                payment_id = event.payment_id
+                return lambda: commands.RecordAuthorisation(payment_id=payment_id, reference=FREE)
+            case events.PaymentRequested():
+                authorisation = Authorisation(
+                    payment_id=event.payment_id,
+                    order_id=event.order_id,
+                    buyer_id=event.buyer_id,
+                    amount_minor=event.amount_minor,
+                    currency=event.currency,
+                    payment_method=event.payment_method,
+                    save=event.save,
+                )
+                return lambda: provider.authorise(authorisation)
+            case events.OrderAuthorised(payment_id=payment_id, reference=reference, amount_minor=amount_minor):
+                if reference == FREE:
+                    return lambda: commands.RecordCapture(payment_id=payment_id, amount_minor=0)
+                return lambda: provider.capture(payment_id, reference=reference, amount_minor=amount_minor)
+            case events.VoidRequested(payment_id=payment_id, reference=reference):
+                if reference == FREE:
+                    return lambda: commands.RecordVoid(payment_id=payment_id)
+                return lambda: provider.void(payment_id, reference=reference)
+            case events.RefundRequested(payment_id=payment_id, reference=reference, amount_minor=amount_minor):
+                if reference == FREE:
+                    return lambda: commands.RecordRefund(payment_id=payment_id, amount_minor=0)
+                return lambda: provider.refund(payment_id, reference=reference, amount_minor=amount_minor)
+            case _:
+                return None
+
+    def _carry_out(self, call: Call, event: events.Event, halt: threading.Event) -> None:
+        """Call until there is an answer, and put it on the log. Ends without one only when told to halt."""
+        backoff = Backoff(f"payment provider, {event.originator_id}")
+        while not halt.is_set():
+            try:
+                fact = call()
+                if fact is not None:
+                    self.report(fact)
+                return
+            except (ProviderUnavailable, LogUnavailable) as error:
+                PROVIDER_RETRIES.inc()
+                backoff.wait(halt, error)
+        raise Halted
+
+    def report(self, fact: Command) -> None:
+        """Put a provider's fact on the log of its payment's partition."""
+        append_fact(self._log, fact)
+
+
+class Halted(Exception):
+    """The call was not answered when the consumer ended."""
+
+
+class InFlight:
+    """Calls under way, and the checkpoint: in each partition, everything before the first unanswered call is done."""
+
+    def __init__(self, starts: dict[int, Place]) -> None:
+        self._calls: dict[int, dict[int, tuple[int, Future[None]]]] = {partition: {} for partition in starts}
+        self._seen = dict(starts)
+        self._saved = dict(starts)
+
+    @property
+    def count(self) -> int:
+        """Calls not yet known to be answered."""
+        return sum(len(calls) for calls in self._calls.values())
+
+    def add(self, record: Record, future: "Future[None] | None") -> None:
+        """A record was read; `future` is its call, if it needs one."""
+        sequence = int(record.headers["ce_sequence"])
+        self._seen[record.partition] = Place(record.position + 1, sequence + 1)
+        if future is not None:
+            self._calls[record.partition][record.position] = (sequence, future)
+
+    def wait(self, timeout_seconds: float) -> None:
+        """Until one more call is answered; answered ones are forgotten."""
+        wait(
+            [future for calls in self._calls.values() for _, future in calls.values()],
+            timeout_seconds,
+            return_when=FIRST_COMPLETED,
+        )
+        self._forget_answered()
+
+    def settle(self) -> dict[int, Place]:
+        """The partitions whose checkpoint moved, and where to. Raises what an unanswered call raised unexpectedly."""
+        self._forget_answered()
+        moved = {}
+        for partition, calls in self._calls.items():
+            place = self._seen[partition]
+            if calls:
+                position = next(iter(calls))
+                place = Place(position, calls[position][0])
+            if place != self._saved[partition]:
+                moved[partition] = self._saved[partition] = place
+        return moved
+
+    def _forget_answered(self) -> None:
+        for calls in self._calls.values():
+            for position in [position for position, (_, future) in calls.items() if future.done()]:
+                _, future = calls[position]
+                if future.cancelled() or isinstance(future.exception(), Halted):
+                    continue
+                future.result()
+                del calls[position]
+
+
+def append_fact(log: Log, fact: Command) -> None:
+    """Put a provider's fact on the log of its payment's partition; the command's id says what the fact says."""
+    payment_id: str = fact.payment_id  # type: ignore[attr-defined]
+    headers = codec.command_headers(fact, command_id=f"{payment_id}:{codec.name_of(fact)}")
+    log.append(COMMANDS, partition_of(payment_id), [Message(codec.encode(fact), headers=headers)])

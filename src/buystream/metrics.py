@@ -1,0 +1,27 @@
+"""Every metric, named and explained once (Prometheus)."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+COMMANDS_DECIDED: Final = Counter("buystream_commands_decided", "Commands that this process has answered.")
+EVENTS_DECIDED: Final = Counter("buystream_events_decided", "Events that this process has committed.")
+BATCH_COMMANDS: Final = Histogram(
+    "buystream_batch_commands",
+    "Commands decided in one commit.",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000),
+)
+COMMIT_SECONDS: Final = Histogram(
+    "buystream_commit_seconds",
+    "How long the commit of a batch of events took.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
+)
+FOLD_SECONDS: Final = Histogram(
+    "buystream_fold_seconds",
+    "How long a new owner took to fold its partition.",
+    buckets=(0.01, 0.1, 0.5, 1, 2, 5, 10, 30),
+)
+PAYMENTS_IN_FLIGHT: Final = Gauge("buystream_payments_in_flight", "Calls to the payment provider not yet answered.")
+PROVIDER_RETRIES: Final = Counter(
+    "buystream_provider_retries", "Calls to the payment provider that failed and were tried again."
+)

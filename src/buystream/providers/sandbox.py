@@ -1,0 +1,214 @@
+"""The sandbox provider: a payment provider of our own for trying and testing, with a memory (PostgreSQL) that outlives
+the shop, as a real one's does. The payment method chooses what happens."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+import psycopg2
+from psycopg2.extensions import cursor
+
+from buystream import commands
+from buystream.commands import Command
+from buystream.providers import Authorisation, ProviderUnavailable, Report
+
+logger = logging.getLogger(__name__)
+
+BANK_PAGE = "/bank/"
+"""The sandbox bank's page, where the buyer approves a payment: followed by the payment's id."""
+
+
+class SandboxCard(msgspec.Struct, frozen=True, kw_only=True):
+    """A test card. The button maps the number to the token in the browser, as a real provider's element does."""
+
+    label: str
+    number: str
+    token: str
+
+
+CARDS: Final = (
+    SandboxCard(label="Accepted", number="4242 4242 4242 4242", token="sandbox_accepted"),
+    SandboxCard(label="Declined", number="4000 0000 0000 0002", token="sandbox_declined"),
+    SandboxCard(label="Needs authentication", number="4000 0027 6000 3184", token="sandbox_authentication"),
+    SandboxCard(label="Slow answer", number="4000 0000 0000 0077", token="sandbox_slow"),
+    SandboxCard(label="Answer lost", number="4000 0000 0000 0119", token="sandbox_answer_lost"),
+    SandboxCard(label="Authorised after the hold expired", number="4000 0000 0000 3220", token="sandbox_late"),
+)
+_LABELS: Final = {card.token: f"Sandbox •••• {card.number[-4:]}" for card in CARDS}
+
+_PREPARE = """
+    SELECT pg_advisory_xact_lock(hashtext('buystream sandbox schema'));
+    CREATE SCHEMA IF NOT EXISTS sandbox;
+    CREATE TABLE IF NOT EXISTS sandbox.payment (
+        payment_id text PRIMARY KEY,
+        amount_minor bigint NOT NULL,
+        currency text NOT NULL,
+        payment_method text NOT NULL,
+        state text NOT NULL,
+        captured_minor bigint NOT NULL DEFAULT 0,
+        refunded_minor bigint NOT NULL DEFAULT 0,
+        calls integer NOT NULL DEFAULT 0,
+        late_at_ms bigint
+    )"""
+
+
+class SandboxProvider:
+    """Implements `buystream.providers.Provider`. Safe for many threads."""
+
+    def __init__(
+        self, dsn: str, *, on_fact: Report, slow_seconds: float = 3.0, late_after_seconds: float = 90.0
+    ) -> None:
+        self._dsn = dsn
+        self._on_fact = on_fact
+        self._slow_seconds = slow_seconds
+        self._late_after_seconds = late_after_seconds
+        self._local = threading.local()
+        with self._transaction() as cur:
+            cur.execute(_PREPARE)
+
+    def authorise(self, authorisation: Authorisation) -> Command | None:
+        """Reserve money, as the payment method says."""
+        method = authorisation.payment_method
+        if method == "sandbox_slow":
+            time.sleep(self._slow_seconds)
+        late_at_ms = int((time.time() + self._late_after_seconds) * 1000) if method == "sandbox_late" else None
+        with self._transaction() as cur:
+            cur.execute(
+                """INSERT INTO sandbox.payment
+                       (payment_id, amount_minor, currency, payment_method, state, calls, late_at_ms)
+                   VALUES (%s, %s, %s, %s, %s, 1, %s)
+                   ON CONFLICT (payment_id) DO UPDATE SET calls = payment.calls + 1
+                   RETURNING state, calls, payment_method""",
+                (
+                    authorisation.payment_id,
+                    authorisation.amount_minor,
+                    authorisation.currency,
+                    method,
+                    _FIRST_STATE.get(method, "declined"),
+                    late_at_ms,
+                ),
+            )
+            state, calls, method = _row(cur)
+        if method == "sandbox_answer_lost" and calls == 1:
+            raise ProviderUnavailable("the sandbox acted, and its answer was lost")
+        return _fact(authorisation.payment_id, state, method)
+
+    def capture(self, payment_id: str, *, reference: str, amount_minor: int) -> Command | None:
+        """Move reserved money, once."""
+        with self._transaction() as cur:
+            cur.execute(
+                """UPDATE sandbox.payment SET state = 'captured', captured_minor = %(amount)s
+                   WHERE payment_id = %(id)s AND state IN ('authorised', 'captured') AND amount_minor = %(amount)s
+                   RETURNING captured_minor""",
+                {"id": payment_id, "amount": amount_minor},
+            )
+            row = cur.fetchone()
+        if row is None:
+            return commands.RecordCaptureFailure(payment_id=payment_id, reason="not_authorised")
+        return commands.RecordCapture(payment_id=payment_id, amount_minor=row[0])
+
+    def void(self, payment_id: str, *, reference: str) -> Command | None:
+        """Give a reservation back."""
+        with self._transaction() as cur:
+            cur.execute(
+                """UPDATE sandbox.payment SET state = 'voided'
+                   WHERE payment_id = %s AND state IN ('authorised', 'voided')""",
+                (payment_id,),
+            )
+        return commands.RecordVoid(payment_id=payment_id)
+
+    def refund(self, payment_id: str, *, reference: str, amount_minor: int) -> Command | None:
+        """Give moved money back, once."""
+        with self._transaction() as cur:
+            cur.execute(
+                """UPDATE sandbox.payment SET state = 'refunded', refunded_minor = %s
+                   WHERE payment_id = %s AND state IN ('captured', 'refunded') RETURNING refunded_minor""",
+                (amount_minor, payment_id),
+            )
+            (refunded_minor,) = _row(cur)
+        return commands.RecordRefund(payment_id=payment_id, amount_minor=refunded_minor)
+
+    def complete_authentication(self, payment_id: str, approved: bool) -> None:
+        """The buyer was at the bank's page; the fact is reported before this returns. Raises ProviderUnavailable."""
+        state = "authorised" if approved else "declined"
+        with self._transaction() as cur:
+            cur.execute(
+                """UPDATE sandbox.payment SET state = %s, late_at_ms = NULL
+                   WHERE payment_id = %s AND state = 'authentication_required'""",
+                (state, payment_id),
+            )
+            cur.execute("SELECT state, payment_method FROM sandbox.payment WHERE payment_id = %s", (payment_id,))
+            row = cur.fetchone()
+        if row is not None:
+            self._on_fact(_fact(payment_id, *row))
+
+    def run(self, stop: threading.Event) -> None:
+        """Report late authorisations when their time has come, until `stop`."""
+        while not stop.wait(0.25):
+            try:
+                self._report_late()
+            except ProviderUnavailable as error:
+                logger.warning("sandbox: %s", error)
+
+    def _report_late(self) -> None:
+        with self._transaction() as cur:
+            cur.execute(
+                """SELECT payment_id FROM sandbox.payment
+                   WHERE state = 'authentication_required' AND late_at_ms <= %s""",
+                (int(time.time() * 1000),),
+            )
+            late = [payment_id for (payment_id,) in cur]
+        for payment_id in late:
+            self.complete_authentication(payment_id, approved=True)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[cursor]:
+        try:
+            conn = getattr(self._local, "connection", None)
+            if conn is None or conn.closed:
+                conn = self._local.connection = psycopg2.connect(self._dsn, connect_timeout=5)
+            with conn, conn.cursor() as cur:
+                yield cur
+        except psycopg2.Error as error:
+            if conn is not None:
+                conn.close()
+            raise ProviderUnavailable(f"the sandbox can't be reached: {str(error).strip()}") from error
+
+
+_FIRST_STATE: Final = {
+    "sandbox_accepted": "authorised",
+    "sandbox_declined": "declined",
+    "sandbox_authentication": "authentication_required",
+    "sandbox_slow": "authorised",
+    "sandbox_answer_lost": "authorised",
+    "sandbox_late": "authentication_required",
+}
+"""What becomes of a new payment; an unknown method is declined."""
+
+
+def _fact(payment_id: str, state: str, method: str) -> Command:
+    match state:
+        case "declined":
+            return commands.RecordDecline(payment_id=payment_id, reason="card_declined")
+        case "authentication_required":
+            return commands.RecordAuthenticationRequired(payment_id=payment_id, url=BANK_PAGE + payment_id)
+        case "voided":
+            return commands.RecordVoid(payment_id=payment_id)
+        case _:
+            return commands.RecordAuthorisation(
+                payment_id=payment_id,
+                reference=f"sandbox_{payment_id}",
+                card_label=_LABELS.get(method, "Sandbox"),
+                reusable_method=method,
+            )
+
+
+def _row(cur: cursor) -> tuple[Any, ...]:
+    row = cur.fetchone()
+    if row is None:
+        raise ProviderUnavailable("the sandbox doesn't know this payment in that state")
+    return row
