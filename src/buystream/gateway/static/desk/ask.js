@@ -17,7 +17,7 @@ export function ask({ title, text, fields = [], confirm, danger = false, act }) 
   const problem = h("p", { class: "problem", role: "alert" });
   const submit = h("button", { class: `button ${danger ? "danger" : "primary"}` }, confirm);
   const form = h("form", { method: "dialog" },
-    h("h2", { id: "ask-title" }, title), text && h("p", { class: "muted" }, text), h("div", { class: "ask-fields" }, fields), problem,
+    h("h2", { id: "ask-heading" }, title), text && h("p", { class: "muted" }, text), h("div", { class: "ask-fields" }, fields), problem,
     h("div", { class: "ask-actions" }, h("button", { type: "button", class: "button", onclick: () => dialog.close() }, "Cancel"), submit));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
