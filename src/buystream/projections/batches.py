@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from buystream.codec import Unreadable, decode_event
+from buystream.consumers.delivery import Place
 from buystream.events import Event
 from buystream.log import Damaged, Record
 
@@ -12,15 +13,8 @@ Batch = list[tuple[int, Event, Record]]
 """Events of one partition in order: position, event, and the record that it was read from."""
 
 
-class Place(msgspec.Struct, frozen=True, gc=False):
-    """The next record's position, and the sequence that it must carry; None before the first."""
-
-    next_position: int = 0
-    next_sequence: int | None = None
-
-
 Places = dict[int, Place]
-"""By partition."""
+"""By partition: the next record's position, and the sequence that it must carry."""
 
 
 class Poison(msgspec.Struct, frozen=True):
@@ -39,13 +33,13 @@ class Slice(msgspec.Struct):
     poison: list[Poison] = []
 
 
-class EventReader:
+class BatchReader:
     """Follows the dense `ce_sequence` of each partition: a number seen before is a repeat and dropped, a gap is
     damage."""
 
     def __init__(self, places: Mapping[int, Place]) -> None:
         """`places` tells where the first record of each partition is expected."""
-        self._sequences = {partition: place.next_sequence for partition, place in places.items()}
+        self._sequences = {partition: place.sequence for partition, place in places.items()}
 
     def read(self, records: Sequence[Record]) -> list[Slice]:
         """One slice per partition, in order; raises Damaged."""

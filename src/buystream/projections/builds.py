@@ -9,7 +9,8 @@ import msgspec
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
-from buystream.projections.batches import Batch, Place, Places
+from buystream.consumers.delivery import Place
+from buystream.projections.batches import Batch, Places
 
 
 class Projection(Protocol):
@@ -122,7 +123,7 @@ def advance(cur: cursor, moves: Iterable[tuple[Build, int, Place, Place]]) -> bo
     """Move builds in a partition from a place to the next. False when one wasn't where it was thought to be, or is
     gone: somebody else was quicker, and the transaction must be rolled back."""
     rows = [
-        (build.projection, build.number, partition, old.next_position, new.next_position, new.next_sequence)
+        (build.projection, build.number, partition, old.position, new.position, new.sequence)
         for build, partition, old, new in moves
     ]
     moved = execute_values(
@@ -133,7 +134,6 @@ def advance(cur: cursor, moves: Iterable[tuple[Build, int, Place, Place]]) -> bo
              AND p.next_position = m.expected
            RETURNING 1""",
         rows,
-        template="(%s, %s, %s, %s, %s, %s::bigint)",
         page_size=len(rows),
         fetch=True,
     )
@@ -143,7 +143,7 @@ def advance(cur: cursor, moves: Iterable[tuple[Build, int, Place, Place]]) -> bo
 def next_positions(cur: cursor, projection: str) -> dict[int, int]:
     """Where readers of the projection are: by partition, the position of the next event to be applied."""
     build = live_build(cur, projection)
-    return {} if build is None else {p: place.next_position for p, place in places(cur, build).items()}
+    return {} if build is None else {p: place.position for p, place in places(cur, build).items()}
 
 
 def caught_up(cur: cursor, positions: Mapping[int, int]) -> bool:

@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS views.position (
     number integer,
     partition integer,
     next_position bigint NOT NULL DEFAULT 0,
-    next_sequence bigint,
+    next_sequence bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (projection, number, partition),
     FOREIGN KEY (projection, number) REFERENCES views.build ON DELETE CASCADE
 ) WITH (fillfactor = 50);

@@ -1,5 +1,6 @@
 """The edition board: terms, stock and state of everything on sale, one row per edition."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Literal
@@ -48,20 +49,20 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     version: int
 
 
-def board(cur: cursor, edition_id: str, *, now_ms: int) -> Board | None:
-    """The edition as it stands at `now_ms`, or None when there is none (yet)."""
+def board(cur: cursor, edition_id: str, *, now_ms: int | None = None) -> Board | None:
+    """The edition, or None when there is none (yet). `now_ms` (the wall clock's if None) opens and closes the sale."""
     cur.execute(f"{_SELECT} WHERE e.edition_id = %s", (edition_id,))
     row = cur.fetchone()
     return _board(row, now_ms) if row else None
 
 
-def boards(cur: cursor, *, now_ms: int) -> list[Board]:
+def boards(cur: cursor, *, now_ms: int | None = None) -> list[Board]:
     """All editions, newest first."""
     cur.execute(f"{_SELECT} ORDER BY e.released_at_ms DESC, e.edition_id")
     return [_board(row, now_ms) for row in cur]
 
 
-def boards_of_merchant(cur: cursor, merchant_id: str, *, now_ms: int) -> list[Board]:
+def boards_of_merchant(cur: cursor, merchant_id: str, *, now_ms: int | None = None) -> list[Board]:
     """The merchant's editions, newest first."""
     cur.execute(f"{_SELECT} WHERE e.merchant_id = %s ORDER BY e.released_at_ms DESC, e.edition_id", (merchant_id,))
     return [_board(row, now_ms) for row in cur]
@@ -96,18 +97,19 @@ _SELECT = f"""
     FROM views.editions AS e LEFT JOIN views.merchants AS m USING (merchant_id)"""
 
 
-def _board(row: Sequence[Any], now_ms: int) -> Board:
+def _board(row: Sequence[Any], now_ms: int | None) -> Board:
     fields = dict(zip((*_READ, "merchant_name"), row, strict=True))
-    state = _state(fields, fields.pop("paused"), fields.pop("sold_out"), now_ms)
+    at_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    state = _state(fields, fields.pop("paused"), fields.pop("sold_out"), at_ms)
     fixed = fields["price_min_minor"] == fields["price_max_minor"]
     fields["suggested_minor"] = tuple(fields["suggested_minor"])
     return Board(price_minor=fields["price_min_minor"] if fixed else None, state=state, **fields)
 
 
-def _state(terms: Mapping[str, Any], paused: bool, sold_out: bool, now_ms: int) -> SaleState:
-    if terms["closes_at_ms"] is not None and now_ms >= terms["closes_at_ms"]:
+def _state(terms: Mapping[str, Any], paused: bool, sold_out: bool, at_ms: int) -> SaleState:
+    if terms["closes_at_ms"] is not None and at_ms >= terms["closes_at_ms"]:
         return "closed"
-    if terms["opens_at_ms"] is not None and now_ms < terms["opens_at_ms"]:
+    if terms["opens_at_ms"] is not None and at_ms < terms["opens_at_ms"]:
         return "scheduled"
     if paused:
         return "paused"

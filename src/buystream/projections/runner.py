@@ -11,19 +11,15 @@ import psycopg2
 from prometheus_client import Counter, Gauge, Histogram
 from psycopg2.extensions import connection, cursor
 
-from buystream.errors import BuystreamError
-from buystream.log import DEADLETTER, EVENTS, Log, LogUnavailable, Message, Record, Tail
+from buystream.consumers.delivery import POISON_IN_A_ROW_MAX, Backoff, Place, Poisoned, dead_letter
+from buystream.log import DEADLETTER, EVENTS, Log, LogUnavailable, Tail
 from buystream.projections import builds
-from buystream.projections.batches import Batch, EventReader, Place, Places, Poison, Slice
+from buystream.projections.batches import Batch, BatchReader, Places, Slice
 from buystream.projections.builds import Build, Projection, caught_up, next_positions
 
-__all__ = ["Batch", "EverythingPoison", "Projection", "Projector", "caught_up", "next_positions"]
+__all__ = ["Batch", "Projection", "Projector", "caught_up", "next_positions"]
 
 POLL_SECONDS = 0.5
-RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 0.1, 5.0
-
-POISON_IN_A_ROW_MAX = 20
-"""So many unreadable events after each other are not bad luck: the reader is wrong, or the log is."""
 
 APPLIED = Counter("buystream_projection_events", "Events applied to the views", ["partition"])
 POISONED = Counter("buystream_projection_poison", "Unreadable events, sent to the dead letters", ["partition"])
@@ -31,10 +27,6 @@ LAG_EVENTS = Gauge("buystream_projection_lag_events", "Events that the views don
 BATCH_SECONDS = Histogram("buystream_projection_batch_seconds", "Applying one batch to all views, commit included")
 
 logger = logging.getLogger(__name__)
-
-
-class EverythingPoison(BuystreamError):
-    """One event after the other can't be decoded: stop, rather than throw a log away."""
 
 
 class _Overtaken(Exception):
@@ -54,7 +46,7 @@ class Projector:
         self._moved = threading.Condition()
         self._reached: dict[int, int] = {}
         self._tail: Tail | None = None
-        self._retry_seconds = RETRY_SECONDS_MIN
+        self._backoff = Backoff("views")
         self._poison_in_a_row = 0
         self._lag_measured = 0.0
 
@@ -66,16 +58,14 @@ class Projector:
 
     def run(self, stop: threading.Event) -> None:
         """Apply events until `stop` (then `wake` returns at once). PostgreSQL away: retried for as long as it takes.
-        Raises Damaged, EverythingPoison, and what PostgreSQL says about a row that breaks a rule."""
+        Raises Damaged, Poisoned, and what PostgreSQL says about a row that breaks a rule."""
         while not stop.is_set():
             try:
                 self._follow(stop)
             except _Overtaken as overtaken:
                 logger.info("%s; reading the positions again", overtaken)
             except (psycopg2.OperationalError, psycopg2.InterfaceError, LogUnavailable) as error:
-                logger.warning("views wait for PostgreSQL, next try in %.1f s: %s", self._retry_seconds, error)
-                stop.wait(self._retry_seconds)
-                self._retry_seconds = min(2 * self._retry_seconds, RETRY_SECONDS_MAX)
+                self._backoff.wait(stop, error)
             except Exception as error:
                 logger.critical("views stop: %s", error)
                 raise
@@ -104,7 +94,7 @@ class Projector:
                 cur.execute("SELECT pg_advisory_lock(hashtext(%s))", (f"buystream rebuild {name}",))
                 build = builds.create(cur, projection, partitions=self._log.partitions)
                 places = builds.places(cur, build)
-            reader = EventReader(places)
+            reader = BatchReader(places)
             for partition in places:
                 while self._read_on(conn, reader, build, places, partition):
                     pass
@@ -112,19 +102,19 @@ class Projector:
                 self._catch_up_and_promote(cur, reader, build, places)
         logger.info("view %s was rebuilt as build %d, version %d", name, build.number, build.version)
 
-    def _read_on(self, conn: connection, reader: EventReader, build: Build, places: Places, partition: int) -> bool:
+    def _read_on(self, conn: connection, reader: BatchReader, build: Build, places: Places, partition: int) -> bool:
         """Apply the next batch of a build that nobody reads yet; False when there is none."""
-        records = self._log.read(EVENTS, partition, places[partition].next_position)
+        records = self._log.read(EVENTS, partition, places[partition].position)
         with conn, conn.cursor() as cur:
             self._write(cur, {build: places}, reader.read(records))
         return bool(records)
 
-    def _catch_up_and_promote(self, cur: cursor, reader: EventReader, build: Build, places: Places) -> None:
+    def _catch_up_and_promote(self, cur: cursor, reader: BatchReader, build: Build, places: Places) -> None:
         live = builds.live_build(cur, build.projection)
         goal = builds.places(cur, live, lock=True) if live else {}
         for partition, place in goal.items():
-            while places[partition].next_position < place.next_position:
-                records = self._log.read(EVENTS, partition, places[partition].next_position)
+            while places[partition].position < place.position:
+                records = self._log.read(EVENTS, partition, places[partition].position)
                 self._write(cur, {build: places}, reader.read(records))
         builds.promote(cur, build)
 
@@ -150,10 +140,10 @@ class Projector:
     def _ahead_of_log(self, cur: cursor, build: Build) -> bool:
         for partition, place in builds.places(cur, build).items():
             end = self._log.end(EVENTS, partition)
-            if place.next_position > end:
+            if place.position > end:
                 logger.warning(
                     "view %s has seen event %d of partition %d, but the log ends before %d: DISCARDED, rebuilding it",
-                    *(build.projection, place.next_position - 1, partition, end),
+                    *(build.projection, place.position - 1, partition, end),
                 )
                 return True
         return False
@@ -163,16 +153,16 @@ class Projector:
             self._prepare(conn)
             standing = self._stand(conn)
             starts = {
-                partition: min((places[partition] for places in standing.values()), key=lambda p: p.next_position)
+                partition: min((places[partition] for places in standing.values()), key=lambda p: p.position)
                 for partition in range(self._log.partitions)
             }
-            reader = EventReader(starts)
-            tail = self._log.tail(EVENTS, {partition: place.next_position for partition, place in starts.items()})
+            reader = BatchReader(starts)
+            tail = self._log.tail(EVENTS, {partition: place.position for partition, place in starts.items()})
             with closing(tail):
                 self._tail = tail
                 while not stop.is_set():
                     records = tail.poll(POLL_SECONDS)
-                    self._retry_seconds = RETRY_SECONDS_MIN
+                    self._backoff.reset()
                     if records:
                         self._step(conn, standing, reader.read(records))
                     self._measure_lag()
@@ -204,7 +194,7 @@ class Projector:
             (build, part.partition, places[part.partition], part)
             for part in slices
             for build, places in standing.items()
-            if places[part.partition].next_position < part.place.next_position
+            if places[part.partition].position < part.place.position
         ]
         if not moves:
             return
@@ -217,23 +207,24 @@ class Projector:
             standing[build][partition] = part.place
 
     def _set_aside(self, part: Slice) -> None:
-        """Poison goes to the dead letters before its position is passed; a repeat there has the same key."""
+        """Poison goes to the dead letters before its position is passed: at least once."""
         self._poison_in_a_row = 0 if part.events else self._poison_in_a_row + len(part.poison)
-        if self._poison_in_a_row >= POISON_IN_A_ROW_MAX:
-            raise EverythingPoison(
+        if self._poison_in_a_row > POISON_IN_A_ROW_MAX:
+            raise Poisoned(
                 f"{self._poison_in_a_row} events in a row can't be read, the last of partition {part.partition}:"
                 f" {part.poison[-1].reason}"
             )
         for poison in part.poison:
             logger.error("event at %d of partition %d: %s", poison.record.position, part.partition, poison.reason)
         if part.poison:
-            self._log.append(DEADLETTER, part.partition, [_dead_letter(poison) for poison in part.poison])
-            POISONED.labels(part.partition).inc(len(part.poison))
+            letters = [dead_letter(poison.record, poison.reason, "views") for poison in part.poison]
+            self._log.append(DEADLETTER, part.partition, letters)
+            POISONED.labels(part.partition).inc(len(letters))
 
     def _tell(self, standing: Standing) -> None:
         with self._moved:
             self._reached = {
-                partition: min(places[partition].next_position for places in standing.values())
+                partition: min(places[partition].position for places in standing.values())
                 for partition in range(self._log.partitions)
             }
             self._moved.notify_all()
@@ -248,15 +239,6 @@ class Projector:
 
 def _from(place: Place, batch: Batch) -> Batch:
     """What a build has not applied yet."""
-    if not batch or batch[0][0] >= place.next_position:
+    if not batch or batch[0][0] >= place.position:
         return batch
-    return [item for item in batch if item[0] >= place.next_position]
-
-
-def _dead_letter(poison: Poison) -> Message:
-    record: Record = poison.record
-    return Message(
-        value=record.value,
-        key=f"{record.topic}/{record.partition}/{record.position}",
-        headers={**record.headers, "deadletter_reason": poison.reason},
-    )
+    return [item for item in batch if item[0] >= place.position]
