@@ -62,13 +62,13 @@ def decode_event(body: bytes | memoryview) -> events.Event:
 def _decode(decoder: msgspec.json.Decoder[Any], body: bytes | memoryview) -> Any:
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         try:
             newest = _upcast(msgspec.json.decode(body))
             if newest is not None:
                 return msgspec.convert(newest, decoder.type)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            pass  # not JSON at all: the first error says it best
+        except (msgspec.DecodeError, RecursionError, LookupError, TypeError, ValueError):
+            pass  # not JSON at all, or no such old version: the first error says it best
         raise Unreadable(f"unreadable message: {error}") from error
 
 

@@ -1,0 +1,190 @@
+"""One valid example of each command and each event: every test starts from these and replaces what it is about."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from buystream import commands, events
+from buystream.ids import payment_id_of
+
+M = TypeVar("M", bound=commands.Command | events.Event)
+
+T0 = 1_800_000_000_000
+"""When the stories of the tests begin: 2027-01-15T08:00:00Z."""
+
+HOLD_SECONDS = 300
+
+MERCHANT = "me0-n1ghtsky00"
+EDITION = "ed0-c0ncert000"
+OTHER_EDITION = "ed0-rec0rd0000"
+ANNA = "by0-anna0000000000000000"
+BEN = "by0-ben00000000000000000"
+ORDER = f"{EDITION}-00000000000000000001"
+PAYMENT = payment_id_of(ORDER, 1)
+PRICE_MINOR = 4500
+DELIVERY = "ciphertext-of-the-delivery"
+API_KEY_HASH = "a7" * 32
+
+
+def order_id(number: int, edition_id: str = EDITION) -> str:
+    """The n-th order id of an edition."""
+    return f"{edition_id}-{number:020d}"
+
+
+_TERMS: dict[str, Any] = {
+    "merchant_id": MERCHANT,
+    "title": "Night Sky, live",
+    "currency": "USD",
+    "price_min_minor": PRICE_MINOR,
+    "price_max_minor": PRICE_MINOR,
+    "stock": 10,
+    "limit_per_buyer": 4,
+    "hold_seconds": HOLD_SECONDS,
+    "description": "One evening under the stars.",
+    "kind": "ticket",
+    "image": "night-sky",
+    "suggested_minor": (PRICE_MINOR,),
+    "opens_at_ms": T0 - 1000,
+    "closes_at_ms": T0 + 86_400_000,
+    "needs_address": False,
+}
+
+_PLACED: dict[str, Any] = {
+    "buyer_id": ANNA,
+    "quantity": 1,
+    "price_minor": PRICE_MINOR,
+    "device": "hash-of-a-device",
+    "network": "hash-of-a-network",
+}
+
+COMMANDS: tuple[commands.Command, ...] = (
+    commands.OwnerStarted(owner="shop-1", grace_seconds=60),
+    commands.Tick(),
+    commands.AdoptRules(rules_version=1),
+    commands.RegisterMerchant(merchant_id=MERCHANT, name="Night Sky", currency="USD", api_key_hash=API_KEY_HASH),
+    commands.RotateApiKey(merchant_id=MERCHANT, api_key_hash="b8" * 32),
+    commands.ReleaseEdition(edition_id=EDITION, **_TERMS),
+    commands.PauseSale(edition_id=EDITION),
+    commands.ResumeSale(edition_id=EDITION),
+    commands.AddStock(edition_id=EDITION, change_id="change-1", quantity=5),
+    commands.WithdrawStock(edition_id=EDITION, change_id="change-2", quantity=5),
+    commands.RecordDemand(edition_id=EDITION, demand_id="demand-1", clicks=7, quantity=9),
+    commands.PlaceOrder(order_id=ORDER, edition_id=EDITION, **_PLACED),
+    commands.CancelOrder(order_id=ORDER, buyer_id=ANNA),
+    commands.RequestPayment(
+        order_id=ORDER, buyer_id=ANNA, payment_method="sandbox_accepted", delivery=DELIVERY, save=True
+    ),
+    commands.ShipOrder(order_id=ORDER, merchant_id=MERCHANT, carrier="Parcel Post", tracking="PP-1"),
+    commands.RecordDelivery(order_id=ORDER, merchant_id=MERCHANT),
+    commands.RefundOrder(order_id=ORDER, merchant_id=MERCHANT, restock=True),
+    commands.RecordAuthorisation(
+        payment_id=PAYMENT, reference="pi_1", card_label="Visa •••• 4242", reusable_method="pm_1"
+    ),
+    commands.RecordAuthenticationRequired(payment_id=PAYMENT, url="/bank/1"),
+    commands.RecordDecline(payment_id=PAYMENT, reason="card_declined"),
+    commands.RecordCapture(payment_id=PAYMENT, amount_minor=PRICE_MINOR),
+    commands.RecordCaptureFailure(payment_id=PAYMENT, reason="authorisation_expired"),
+    commands.RecordVoid(payment_id=PAYMENT),
+    commands.RecordRefund(payment_id=PAYMENT, amount_minor=PRICE_MINOR),
+    commands.SaveBuyerDetails(buyer_id=ANNA, payment_method="pm_1", card_label="Visa •••• 4242", delivery=DELIVERY),
+    commands.EraseBuyer(buyer_id=ANNA),
+)
+
+
+def _of(originator_id: str, version: int) -> dict[str, Any]:
+    return {"originator_id": originator_id, "originator_version": version, "at_ms": T0}
+
+
+def _of_order(version: int) -> dict[str, Any]:
+    return {**_of(ORDER, version), "edition_id": EDITION, "edition_version": version + 1}
+
+
+def _of_payment(version: int) -> dict[str, Any]:
+    return {**_of(PAYMENT, version), "edition_id": EDITION, "edition_version": version + 2, "order_id": ORDER}
+
+
+_PAID: dict[str, Any] = {"amount_minor": PRICE_MINOR, "currency": "USD"}
+
+EVENTS: tuple[events.Event, ...] = (
+    events.OwnershipTaken(**_of("pt0", 1), owner="shop-1"),
+    events.Ticked(**_of("pt0", 2)),
+    events.RulesAdopted(**_of("pt0", 3), rules_version=1),
+    events.CommandRepeated(**_of("pt0", 4), command="PauseSale", subject=EDITION),
+    events.CommandRefused(**_of("pt0", 5), command="ShipOrder", subject=ORDER, reason="order_held"),
+    events.OrderRepeated(
+        **_of("pt0", 6),
+        order_id=ORDER,
+        edition_id=EDITION,
+        buyer_id=ANNA,
+        quantity=1,
+        price_minor=PRICE_MINOR,
+        currency="USD",
+        state="held",
+        placed_at_ms=T0,
+        hold_expires_at_ms=T0 + HOLD_SECONDS * 1000,
+        payment_id=PAYMENT,
+        payment_state="declined",
+    ),
+    events.EditionReleased(**_of(EDITION, 1), **_TERMS),
+    events.SalePaused(**_of(EDITION, 2)),
+    events.SaleResumed(**_of(EDITION, 3)),
+    events.StockAdded(**_of(EDITION, 4), change_id="change-1", quantity=5),
+    events.StockWithdrawn(**_of(EDITION, 5), change_id="change-2", quantity=5),
+    events.EditionSoldOut(**_of(EDITION, 6)),
+    events.StockReleased(**_of(EDITION, 7), available=1),
+    events.DemandRecorded(**_of(EDITION, 8), demand_id="demand-1", clicks=7, quantity=9),
+    events.OrderPlaced(
+        **_of_order(1),
+        **_PLACED,
+        merchant_id=MERCHANT,
+        currency="USD",
+        hold_expires_at_ms=T0 + HOLD_SECONDS * 1000,
+    ),
+    events.OrderRefused(
+        **_of_order(1), **_PLACED, merchant_id=MERCHANT, currency="USD", reason="sold_out", available=0
+    ),
+    events.HoldExtended(**_of_order(2), hold_expires_at_ms=T0 + 60_000),
+    events.OrderReclaimed(**_of_order(3)),
+    events.OrderAuthorised(**_of_order(2), **_PAID, payment_id=PAYMENT, reference="pi_1"),
+    events.OrderConfirmed(**_of_order(3), **_PAID, payment_id=PAYMENT, buyer_id=ANNA, quantity=1),
+    events.OrderExpired(**_of_order(2), quantity=1),
+    events.OrderCancelled(**_of_order(2), quantity=1, reason="buyer"),
+    events.OrderShipped(**_of_order(4), carrier="Parcel Post", tracking="PP-1"),
+    events.OrderDelivered(**_of_order(5)),
+    events.OrderRefunded(**_of_order(6), **_PAID, quantity=1, restock=True),
+    events.PaymentRequested(
+        **_of_payment(1),
+        **_PAID,
+        buyer_id=ANNA,
+        payment_method="sandbox_accepted",
+        delivery=DELIVERY,
+        save=True,
+    ),
+    events.AuthenticationRequired(**_of_payment(2), url="/bank/1", hold_expires_at_ms=T0 + HOLD_SECONDS * 1000),
+    events.PaymentAuthorised(
+        **_of_payment(2),
+        buyer_id=ANNA,
+        reference="pi_1",
+        card_label="Visa •••• 4242",
+        reusable_method="pm_1",
+        delivery=DELIVERY,
+    ),
+    events.PaymentDeclined(**_of_payment(2), reason="card_declined", hold_expires_at_ms=T0 + HOLD_SECONDS * 1000),
+    events.PaymentCaptured(**_of_payment(3), **_PAID),
+    events.PaymentFailed(**_of_payment(3), reason="authorisation_expired"),
+    events.VoidRequested(**_of_payment(3), reference="pi_1", reason="order_expired"),
+    events.PaymentVoided(**_of_payment(4)),
+    events.RefundRequested(**_of_payment(4), **_PAID, reference="pi_1", restock=True),
+    events.PaymentRefunded(**_of_payment(5), **_PAID),
+    events.MerchantRegistered(**_of(MERCHANT, 1), name="Night Sky", currency="USD", api_key_hash=API_KEY_HASH),
+    events.ApiKeyRotated(**_of(MERCHANT, 2), api_key_hash="b8" * 32),
+    events.BuyerDetailsSaved(**_of(ANNA, 1), payment_method="pm_1", card_label="Visa •••• 4242", delivery=DELIVERY),
+    events.BuyerErased(**_of(ANNA, 2)),
+)
+
+EXAMPLES: dict[type, commands.Command | events.Event] = {type(example): example for example in (*COMMANDS, *EVENTS)}
+
+
+def example(kind: type[M], **changes: Any) -> M:
+    """The example of that kind, with some fields replaced."""
+    return msgspec.structs.replace(EXAMPLES[kind], **changes)  # type: ignore[return-value]

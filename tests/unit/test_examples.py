@@ -1,0 +1,19 @@
+"""The examples that all tests start from are complete and valid."""
+
+import msgspec
+
+from buystream import codec
+from tests.support.examples import EXAMPLES
+
+
+def test_there_is_an_example_of_every_command_and_every_event() -> None:
+    assert set(EXAMPLES) == {*codec.COMMANDS, *codec.EVENTS}
+
+
+def test_an_example_sets_every_field_that_has_a_default() -> None:
+    assert {
+        f"{kind.__name__}.{field.name}"
+        for kind, example in EXAMPLES.items()
+        for field in msgspec.structs.fields(kind)
+        if not field.required and getattr(example, field.name) == field.default
+    } <= {"OrderRepeated.reason"}
