@@ -237,12 +237,18 @@ def recover(log: Log, number: int, snapshots: SnapshotStore | None) -> Partition
     event. Raises Damaged when the sequence isn't dense."""
     with FOLD_SECONDS.time():
         found = snapshots.newest(number) if snapshots else None
-        partition, position = found or (Partition(number), 0)
-        while records := log.read(EVENTS, number, position, READ_LIMIT):
-            for record in records:
-                fold_record(partition, record)
-            position = records[-1].position + 1
+        partition, start = found or (Partition(number), 0)
+        fold_from(log, partition, start)
         return partition
+
+
+def fold_from(log: Log, partition: Partition, start: int) -> int:
+    """Fold all events from position `start` to the end; returns the position after the last one."""
+    while records := log.read(EVENTS, partition.state.number, start, READ_LIMIT):
+        for record in records:
+            fold_record(partition, record)
+        start = records[-1].position + 1
+    return start
 
 
 def fold_record(partition: Partition, record: Record) -> None:

@@ -65,6 +65,7 @@ def work_while_assigned(
     assignment = log.assignment(role)
 
     def ended() -> bool:
+        backoff.reset()  # it is asked between two pieces of work, so the last one went well
         return stop.is_set() or assignment.poll(0) != assigned
 
     try:
@@ -73,7 +74,6 @@ def work_while_assigned(
             if assigned:
                 try:
                     work(assigned, ended)
-                    backoff.reset()
                 except LogUnavailable as error:
                     backoff.wait(stop, error)
     finally:

@@ -1,0 +1,1 @@
+"""What analysts and auditors run over the logs."""
