@@ -1,0 +1,161 @@
+"""The gateway's ASGI application: the hot path first, the framework behind it."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar, MediaType, Response, get
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+from litestar.types import Receive, Scope, Send
+from prometheus_client import REGISTRY, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from buystream.gateway import assets, checkout, merchants, openapi, site
+from buystream.gateway.buy import BODY_BYTES_MAX, PATH, BuyRoute
+from buystream.gateway.problems import MEDIA_TYPE, HttpProblem
+from buystream.gateway.runtime import Gateway, GatewayParts
+from buystream.vault import VaultUnavailable
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
+    " connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+"""Everything from here, nothing inline."""
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
+}
+
+_log = logging.getLogger(__name__)
+
+
+@get("/healthz", media_type=MediaType.TEXT, include_in_schema=False)
+async def healthz() -> str:
+    """The process answers."""
+    return "ok\n"
+
+
+@get("/readyz", media_type=MediaType.TEXT, include_in_schema=False)
+async def readyz(gateway: Gateway) -> Response[str]:
+    """Whether requests can be served now."""
+    problem = gateway.problem
+    return Response(f"{problem or 'ready'}\n", status_code=503 if problem else 200)
+
+
+@get("/metrics", include_in_schema=False)
+async def metrics(gateway: Gateway) -> Response[bytes]:
+    """For Prometheus: this process, and this gateway."""
+    return Response(generate_latest(REGISTRY) + generate_latest(gateway.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class GatewayApp:
+    """The ASGI application."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self._buy = BuyRoute(gateway)
+        self._framework = _framework(gateway)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the application's lifespan."""
+        if scope.get("path") == PATH and scope.get("method") == "POST":
+            await self._buy(scope, receive, send)
+        else:
+            await self._framework(scope, receive, send)
+
+
+def create_app(parts: GatewayParts) -> GatewayApp:
+    """The application. Its lifespan starts the gateway and stops it."""
+    return GatewayApp(Gateway(parts))
+
+
+def _framework(gateway: Gateway) -> Litestar:
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        await gateway.start()
+        try:
+            yield
+        finally:
+            await gateway.stop()
+
+    static = assets.Assets()
+    return Litestar(
+        route_handlers=[
+            healthz, readyz, metrics, *checkout.ROUTES, *merchants.ROUTES, *site.ROUTES, *assets.ROUTES
+        ],
+        dependencies={
+            "gateway": Provide(lambda: gateway, sync_to_thread=False),
+            "assets": Provide(lambda: static, sync_to_thread=False),
+            "buyer_id": Provide(checkout.buyer_id),
+            "merchant": Provide(merchants.merchant),
+        },
+        signature_types=[Gateway, assets.Assets],
+        exception_handlers={Exception: problem_answer},
+        # Bearer tokens only from other origins: cookies are never sent along.
+        cors_config=CORSConfig(
+            allow_origins=["*"],
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            expose_headers=["Retry-After"],
+            max_age=86_400,
+        ),
+        request_max_body_size=BODY_BYTES_MAX,
+        response_headers=PAGE_HEADERS,
+        openapi_config=openapi.config(),
+        lifespan=[lifespan],
+        logging_config=None,
+    )  # fmt: skip
+
+
+def problem_answer(request: Any, error: Exception) -> Response[bytes]:
+    """Every error as application/problem+json."""
+    problem = _problem(error)
+    if problem.status == 500:
+        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return Response(
+        problem.body(),
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers={"Cache-Control": "no-store", **problem.headers},
+    )
+
+
+def _problem(error: Exception) -> HttpProblem:
+    match error:
+        case HttpProblem():
+            return error
+        case VaultUnavailable():
+            return HttpProblem("unavailable")
+        case NotFoundException():
+            return HttpProblem("not-found")
+        case MethodNotAllowedException():
+            return HttpProblem("method-not-allowed", headers=error.headers or {})
+        case ValidationException():
+            return HttpProblem("invalid", _said(error))
+        case HTTPException(status_code=413):
+            return HttpProblem("too-large")
+        case ClientException():
+            return HttpProblem("malformed-json" if "decod" in str(error).lower() else "bad-request", _said(error))
+        case _:
+            return HttpProblem("internal")
+
+
+def _said(error: HTTPException) -> str:
+    """What is wrong with which field."""
+    faults = error.extra if isinstance(error.extra, list) else []
+    said = "; ".join(
+        f"{fault.get('key', '')}: {fault.get('message', '')}".strip(": ") for fault in faults if isinstance(fault, dict)
+    )
+    return said or error.detail

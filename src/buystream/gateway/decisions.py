@@ -1,0 +1,109 @@
+"""Asking the log for a decision: send a command, wait for the event that answers it."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from itertools import count
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from buystream.codec import command_headers, encode
+from buystream.commands import Command
+from buystream.gateway.answers import Answer, AnswerTail, Batch
+from buystream.gateway.catalogue import Catalogue
+from buystream.gateway.problems import HttpProblem
+from buystream.gateway.streams import Watchers
+from buystream.gateway.writer import CommandWriter
+from buystream.log import Log, Message
+
+IN_FLIGHT_MAX = 4_096
+"""Requests that wait for a decision at most; the next one gets 503 at once."""
+
+DECISION_SECONDS = 5.0
+
+
+class Decisions:
+    """Lives on one event loop. Every method but the writer's and the tail's callbacks is called there."""
+
+    def __init__(self, log: Log, catalogue: Catalogue, watchers: Watchers, registry: CollectorRegistry) -> None:
+        self.instance_id = f"gw-{secrets.token_hex(8)}"
+        self._numbers = count(1)
+        self._waiting: dict[str, asyncio.Future[Answer]] = {}
+        self._watchers = watchers
+        self._writer = CommandWriter(log, on_failure=self._append_failed)
+        self._tail = AnswerTail(
+            log, catalogue, instance_id=self.instance_id, watched=watchers.topics, deliver=self._deliver
+        )
+        Gauge("buystream_decisions_waiting", "Commands whose answer is awaited.", registry=registry).set_function(
+            lambda: len(self._waiting)
+        )
+        Gauge("buystream_commands_queued", "Commands not yet appended.", registry=registry).set_function(
+            lambda: self._writer.waiting
+        )
+        self._seconds = Histogram(
+            "buystream_decision_seconds",
+            "From a command's submission to its answer.",
+            registry=registry,
+            buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+        )
+        self._late = Counter("buystream_decisions_late", "Commands without an answer in time.", registry=registry)
+
+    def start(self, starts: dict[int, int]) -> None:
+        """Begin to write and to follow the events from these positions on."""
+        self._loop = asyncio.get_running_loop()
+        self._writer.start()
+        self._tail.start(starts, self._loop)
+
+    def stop(self) -> None:
+        """Write what waits, then stop; requests still waiting are told that the outcome is unknown."""
+        self._writer.stop()
+        self._tail.stop()
+        self._fail(list(self._waiting), "The shop is stopping. Send the same request again.")
+
+    @property
+    def problem(self) -> str | None:
+        """Why no decision can be had now, or None."""
+        return self._tail.problem
+
+    async def ask(self, command: Command, *, key: str, partition: int) -> Answer:
+        """The answer to the command, which is about `key` (an edition's or a person's id), read back from the log;
+        raises HttpProblem (503) when none came in time."""
+        if self._tail.problem is not None:
+            raise HttpProblem("unavailable")
+        if len(self._waiting) >= IN_FLIGHT_MAX:
+            raise HttpProblem("overloaded")
+        command_id = f"{self.instance_id}-{next(self._numbers)}"
+        headers = command_headers(command, command_id=command_id, reply_to=self.instance_id)
+        asked_at = self._loop.time()
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._waiting[command_id] = answer
+        late = self._loop.call_later(DECISION_SECONDS, self._give_up, command_id)
+        try:
+            if not self._writer.submit(partition, Message(encode(command), key, headers)):
+                raise HttpProblem("overloaded")
+            return await answer
+        finally:
+            late.cancel()
+            self._waiting.pop(command_id, None)
+            self._seconds.observe(self._loop.time() - asked_at)
+
+    def _give_up(self, command_id: str) -> None:
+        self._late.inc()
+        self._fail([command_id], "")
+
+    def _deliver(self, batch: Batch) -> None:
+        for command_id, answer in batch.answers:
+            waiting = self._waiting.get(command_id)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(answer)
+        self._watchers.notify(batch.changed)
+
+    def _append_failed(self, command_ids: Sequence[str], error: Exception) -> None:
+        detail = f"The log could not be written, the outcome is unknown. {error}"
+        self._loop.call_soon_threadsafe(self._fail, command_ids, detail)
+
+    def _fail(self, command_ids: Sequence[str], detail: str) -> None:
+        for command_id in command_ids:
+            waiting = self._waiting.get(command_id)
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(HttpProblem("no-decision", detail))

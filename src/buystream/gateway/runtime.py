@@ -1,0 +1,131 @@
+"""A gateway at work: its parts put together, started and stopped."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from psycopg2.extensions import cursor
+
+from buystream.commands import Command, RecordDemand
+from buystream.gateway import sessions
+from buystream.gateway.answers import Answer
+from buystream.gateway.bodies import ConfigBody, SandboxCard
+from buystream.gateway.catalogue import Catalogue, Offer
+from buystream.gateway.decisions import Decisions
+from buystream.gateway.latch import Latch
+from buystream.gateway.problems import HttpProblem
+from buystream.gateway.reads import ProjectedPosition, Reads
+from buystream.gateway.sessions import Sessions
+from buystream.gateway.streams import Watchers
+from buystream.ids import MalformedId, edition_of
+from buystream.keys import purpose_key
+from buystream.log import Log
+from buystream.vault import Vault
+
+
+class SandboxBank(Protocol):
+    """The part of the sandbox provider that its bank's page talks to."""
+
+    def complete_authentication(self, payment_id: str, approved: bool) -> None:
+        """What the card holder answered."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayParts:
+    """Everything that a gateway needs from outside. `projected` tells how far the views are. `bank` is None unless
+    payments go to the sandbox. `host_secrets` maps host applications' names to their secrets."""
+
+    log: Log
+    dsn: str
+    secret: bytes
+    public_url: str
+    projected: ProjectedPosition
+    vault: Vault
+    bank: SandboxBank | None = None
+    provider_name: str = "sandbox"
+    publishable_key: str | None = None
+    sandbox_cards: Sequence[SandboxCard] = ()
+    host_secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+class Gateway:
+    """One per process, on one event loop."""
+
+    def __init__(self, parts: GatewayParts) -> None:
+        self.registry = CollectorRegistry()
+        self.vault = parts.vault
+        self.bank = parts.bank
+        self.config = ConfigBody(parts.provider_name, parts.publishable_key, list(parts.sandbox_cards))
+        self.partitions = parts.log.partitions
+        self.origin_key = purpose_key(parts.secret, "device and network")
+        self.naming_key = purpose_key(parts.secret, "request names")
+        self.sessions = Sessions(
+            parts.secret,
+            partitions=parts.log.partitions,
+            host_secrets=parts.host_secrets,
+            secure_cookie=parts.public_url.startswith("https:"),
+        )
+        self.catalogue = Catalogue()
+        self.watchers = Watchers()
+        self.reads = Reads(parts.dsn, parts.projected)
+        self.decisions = Decisions(parts.log, self.catalogue, self.watchers, self.registry)
+        self.latch = Latch(self._record_demand, self.registry)
+        self.orders_answered = Counter(
+            "buystream_orders_answered", "Answers to POST /v1/orders.", ["status"], registry=self.registry
+        )
+        Gauge("buystream_watchers", "Open event streams.", registry=self.registry).set_function(
+            lambda: self.watchers.count
+        )
+        self._latch_task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Load the catalogue, then follow the log; raises HttpProblem when PostgreSQL is away."""
+        self.decisions.start(await self.reads.query(self._load))
+        self._latch_task = asyncio.create_task(self.latch.run())
+
+    async def stop(self) -> None:
+        """End the streams, tell the log about the last demand, write what waits, close."""
+        self.watchers.close()
+        if self._latch_task is not None:
+            self._latch_task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._latch_task
+            await self.latch.flush()
+        await asyncio.to_thread(self.decisions.stop)
+        self.reads.close()
+
+    @property
+    def problem(self) -> str | None:
+        """Why this gateway can't serve now, or None."""
+        return self.decisions.problem
+
+    def offer(self, edition_id: str) -> Offer:
+        """The edition; raises HttpProblem (404)."""
+        offer = self.catalogue.offer(edition_id)
+        if offer is None:
+            if self.problem is not None:
+                raise HttpProblem("unavailable")  # it may be one that we haven't read yet
+            raise HttpProblem("unknown-edition")
+        return offer
+
+    def offer_of_order(self, order_id: str) -> Offer:
+        """The edition that the order's id starts with; raises HttpProblem (404) also for what is no id at all."""
+        try:
+            return self.offer(edition_of(order_id))
+        except MalformedId as error:
+            raise HttpProblem("unknown-order") from error
+
+    async def ask(self, command: Command, offer: Offer) -> Answer:
+        """The log's answer to a command about the edition or one of its orders."""
+        return await self.decisions.ask(command, key=offer.edition_id, partition=offer.partition)
+
+    async def _record_demand(self, command: RecordDemand, partition: int) -> Answer:
+        return await self.decisions.ask(command, key=command.edition_id, partition=partition)
+
+    def _load(self, cur: cursor) -> dict[int, int]:
+        sessions.prepare(cur)
+        return self.catalogue.load(cur)
