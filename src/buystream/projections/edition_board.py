@@ -128,11 +128,6 @@ class _Change(msgspec.Struct, gc=False):
     sold_out: bool | None = None
     version: int = 0
 
-    def move(self, quantity: int, source: str, target: str) -> None:
-        """Stock moves; together the four stay the same."""
-        setattr(self, source, getattr(self, source) - quantity)
-        setattr(self, target, getattr(self, target) + quantity)
-
 
 _APPLY = """
     UPDATE editions AS e SET
@@ -167,7 +162,8 @@ class EditionBoard:
                 change = changes[event.edition_id] = _Change()
             change.version = event.edition_version
             if isinstance(event, events.OrderReclaimed):
-                change.move(quantities[event.originator_id], "available", "held")
+                change.available -= quantities[event.originator_id]
+                change.held += quantities[event.originator_id]
             elif (step := _CHANGES.get(type(event))) is not None:
                 step(change, event)
         rows = [(edition_id, *msgspec.structs.astuple(change)) for edition_id, change in changes.items()]
@@ -207,19 +203,26 @@ def _quantities_of_expired(cur: cursor, facts: Sequence[Event]) -> Mapping[str, 
 
 
 def _placed(change: _Change, event: events.OrderPlaced) -> None:
-    change.move(event.quantity, "available", "held")
+    change.available -= event.quantity
+    change.held += event.quantity
 
 
 def _confirmed(change: _Change, event: events.OrderConfirmed) -> None:
-    change.move(event.quantity, "held", "sold")
+    change.held -= event.quantity
+    change.sold += event.quantity
 
 
 def _released(change: _Change, event: events.OrderExpired | events.OrderCancelled) -> None:
-    change.move(event.quantity, "held", "available")
+    change.held -= event.quantity
+    change.available += event.quantity
 
 
 def _refunded(change: _Change, event: events.OrderRefunded) -> None:
-    change.move(event.quantity, "sold", "available" if event.restock else "withdrawn")
+    change.sold -= event.quantity
+    if event.restock:
+        change.available += event.quantity
+    else:
+        change.withdrawn += event.quantity
 
 
 def _added(change: _Change, event: events.StockAdded) -> None:
@@ -228,7 +231,8 @@ def _added(change: _Change, event: events.StockAdded) -> None:
 
 
 def _withdrawn(change: _Change, event: events.StockWithdrawn) -> None:
-    change.move(event.quantity, "available", "withdrawn")
+    change.available -= event.quantity
+    change.withdrawn += event.quantity
 
 
 def _paused(change: _Change, event: events.SalePaused) -> None:

@@ -112,6 +112,8 @@ class _Row(msgspec.Struct, gc=False):
 
 
 _COLUMNS = _Row.__struct_fields__
+_AT_FIRST = _COLUMNS[: _COLUMNS.index("payment_id")]
+"""What an order's first event sets; the table has defaults for the rest."""
 _CHANGING = _COLUMNS[_COLUMNS.index("version") :]
 _SELECT = f"""
     SELECT {", ".join(f"o.{column}" for column in _COLUMNS)}, coalesce(e.title, '')
@@ -175,9 +177,15 @@ class OrderViews:
             row = created.get(order_id) or changed[order_id]
             _CHANGES[type(event)](row, event)
             row.version = event.edition_version  # type: ignore[attr-defined]
-        copy_rows(cur, "orders", _COLUMNS, map(msgspec.structs.astuple, created.values()))
+        touched = {order_id for order_id, _ in changes}
+        _insert(cur, _AT_FIRST, [row for order_id, row in created.items() if order_id not in touched])
+        _insert(cur, _COLUMNS, [row for order_id, row in created.items() if order_id in touched])
         if changed:
             execute_values(cur, _UPSERT, list(map(msgspec.structs.astuple, changed.values())), page_size=1_000)
+
+
+def _insert(cur: cursor, columns: Sequence[str], rows: Sequence[_Row]) -> None:
+    copy_rows(cur, "orders", columns, (msgspec.structs.astuple(row)[: len(columns)] for row in rows))
 
 
 def _read(cur: cursor, order_ids: set[str]) -> dict[str, _Row]:

@@ -18,11 +18,11 @@ CREATE TABLE orders (
     authentication_url text COLLATE "C",
     carrier text COLLATE "C",
     tracking text COLLATE "C",
-    delivery text COLLATE "C" NOT NULL,
-    refunded_minor bigint NOT NULL,
-    restocked boolean NOT NULL
+    delivery text COLLATE "C" NOT NULL DEFAULT '',
+    refunded_minor bigint NOT NULL DEFAULT 0,
+    restocked boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 80);
 
 -- Newest first, page by page.
-CREATE INDEX orders_of_buyer ON orders (buyer_id, placed_at_ms, order_id);
+CREATE INDEX orders_of_buyer ON orders (buyer_id, placed_at_ms);
 CREATE INDEX orders_of_merchant ON orders (merchant_id, placed_at_ms, order_id);

@@ -23,4 +23,6 @@ def _field(value: Any) -> str:
         return "\\N"
     if type(value) is not str:
         return str(value)
-    return value if value.isalnum() else value.translate(_ESCAPES)
+    if value.isprintable() and "\\" not in value:  # nearly always, and much quicker than translating
+        return value
+    return value.translate(_ESCAPES)
