@@ -176,12 +176,18 @@ class BuyButton extends HTMLElement {
     const total = board.price_minor == null || this.#quantity < 2 ? "" : ` ${this.#quantity} for ${money(board.price_minor * this.#quantity, board.currency)}`;
     switch (board.state) {
       case "open": return { text: words.act + total, disabled: false };
-      case "scheduled": return { text: board.opens_at_ms ? `Opens in ${duration(board.opens_at_ms - Date.now())}` : "Opens soon", disabled: true };
+      case "scheduled": return { text: opening(board.opens_at_ms), disabled: true };
       case "paused": return { text: "Paused for a moment", disabled: true };
       case "sold_out": return { text: "Sold out", disabled: true };
       default: return { text: "Sale closed", disabled: true };
     }
   }
+}
+
+function opening(opensAtMs) {
+  if (!opensAtMs) return "Opens soon";
+  const left = opensAtMs - Date.now();
+  return left > 0 ? `Opens in ${duration(left)}` : "Opening…";
 }
 
 if (!customElements.get("buy-button")) customElements.define("buy-button", BuyButton);

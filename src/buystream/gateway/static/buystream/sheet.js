@@ -6,6 +6,8 @@ import { PayForm } from "./pay-form.js";
 import { ATTEMPTS_MAX } from "./purchase.js";
 import { declineWords, endingWords, refusalWords, wordsOf } from "./words.js";
 
+const DOUBLE_TAP_MS = 600;
+
 export class Sheet {
   #purchase;
   #board;
@@ -15,6 +17,7 @@ export class Sheet {
   #form = null;
   #otherCard = false;
   #warned = false;
+  #openedAt = 0;
 
   /** board(): the edition's newest board. actions: {buy(quantity, priceMinor), again(), closed()}. */
   constructor({ purchase, board, actions }) {
@@ -25,7 +28,7 @@ export class Sheet {
     this.title = h("p", { class: "sheet-title" });
     this.body = h("div", { class: "sheet-body" });
     this.status = h("p", { class: "visually-hidden", role: "status", "aria-live": "polite" });
-    this.element = h("dialog", { class: "sheet", part: "sheet", "aria-labelledby": "screen-title", onclose: () => this.#closed(), onclick: (event) => event.target === this.element && this.close() },
+    this.element = h("dialog", { class: "sheet", part: "sheet", "aria-labelledby": "screen-title", onclose: () => this.#closed(), onclick: (event) => this.#clicked(event) },
       h("div", { class: "sheet-frame" },
         h("header", { class: "sheet-head" }, this.title, this.timer,
           h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: () => this.close() }, icon(ICONS.close))),
@@ -36,9 +39,10 @@ export class Sheet {
     return this.element.open;
   }
 
-  async open() {
+  open() {
     if (this.isOpen) return;
     this.#screen = null;
+    this.#openedAt = Date.now();
     this.element.showModal();
     this.ticking = setInterval(() => this.#tick(), 500);
     this.render();
@@ -46,6 +50,11 @@ export class Sheet {
 
   close() {
     this.element.close();
+  }
+
+  /** A click beside the sheet closes it, but the second half of a double tap on the button is none. */
+  #clicked(event) {
+    if (event.target === this.element && Date.now() - this.#openedAt > DOUBLE_TAP_MS) this.close();
   }
 
   #closed() {
@@ -66,10 +75,8 @@ export class Sheet {
     const content = this[screen.split(":")[0]](board);
     this.body.replaceChildren(...content.filter(Boolean));
     this.body.dataset.screen = screen.split(":")[0];
-    const heading = this.body.querySelector("#screen-title");
-    heading?.focus({ preventScroll: true });
+    this.body.querySelector("#screen-title").focus({ preventScroll: true }); // which also reads it out
     this.element.scrollTop = 0;
-    this.status.textContent = heading?.textContent ?? "";
   }
 
   #which() {
