@@ -14,7 +14,7 @@ from buystream.log import COMMANDS, Log, Message
 class Vault(Protocol):
     """Where the buyers' keys are."""
 
-    def erase(self, buyer_id: str) -> None:
+    def erase(self, buyer_id: str) -> object:
         """Delete the buyer's key; repeating it is harmless."""
         ...
 

@@ -76,6 +76,10 @@ class Projector:
         if tail is not None:
             tail.wake()
 
+    def position(self, partition: int) -> int:
+        """The position up to which (exclusive) all views show the partition's events."""
+        return self._reached.get(partition, 0)
+
     def wait_for(self, positions: Mapping[int, int], timeout_seconds: float) -> bool:
         """Read your writes: True when all views show every event before these positions (by partition), False after
         the time-out. In other processes, ask `caught_up`."""
