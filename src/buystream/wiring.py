@@ -1,5 +1,5 @@
-"""The one composition root: which part is given which. A shop is one process: the gateway in its main thread, everything
-else in workers, over an embedded PostgreSQL or one of your own."""
+"""The one composition root: which part is given which. A shop is one process: the gateway in its main thread, the
+rest in workers, over an embedded PostgreSQL or one of your own."""
 
 import logging
 import socket
@@ -89,12 +89,7 @@ class Shop:
         self._projector = projector(log, database.dsn)
         self._projector.prepare()
         snapshots = Snapshots(log, dsn=database.dsn)
-        self._decider = Decider(
-            log,
-            owner=f"{socket.gethostname()}-{getpid()}",
-            grace_seconds=settings.restart_grace_seconds,
-            snapshots=snapshots,
-        )
+        self._decider = decider(log, settings, snapshots)
         sandbox = SandboxProvider(
             database.dsn,
             on_fact=lambda fact: append_fact(log, fact),
@@ -130,7 +125,7 @@ class Shop:
         """Why the shop can't serve now, or None."""
         return self._workers.problem or (None if self._decider.ready else "the partitions are being taken over")
 
-    def serve(self, on_listening: Callable[[Callable[[], None]], None]) -> None:
+    def serve(self, on_listening: serve.OnListening) -> None:
         """Serve HTTP until a signal, or until the function given to `on_listening` is called."""
         serve.run(self._gateway_parts, host=self.settings.host, port=self.settings.port, on_listening=on_listening)
 
@@ -151,17 +146,22 @@ def open_shop(settings: Settings) -> Iterator[Shop]:
     logger.info("stopped")
 
 
+def decider(log: Log, settings: Settings, snapshots: Snapshots) -> Decider:
+    """A decider with a name that tells who owned a partition when."""
+    owner = f"{socket.gethostname()}-{getpid()}"
+    return Decider(log, owner=owner, grace_seconds=settings.restart_grace_seconds, snapshots=snapshots)
+
+
 def projector(log: Log, dsn: str) -> Projector:
     """The projector of every view."""
     return Projector(log, dsn, [OrderViews(), EditionBoard(), MerchantDashboard(), People()])
 
 
 @contextmanager
-def deciding(log: Log, settings: Settings) -> Iterator[None]:
+def deciding(log: Log, settings: Settings, dsn: str) -> Iterator[None]:
     """Somebody decides while this lasts: the shop that runs, or else we."""
     workers = Workers()
-    decider = Decider(log, owner=f"{socket.gethostname()}-{getpid()}", grace_seconds=settings.restart_grace_seconds)
-    workers.start("decider", decider.run)
+    workers.start("decider", decider(log, settings, Snapshots(log, dsn=dsn)).run)
     try:
         yield
     finally:
@@ -173,9 +173,8 @@ def decided(log: Log, command: Command, *, partition: int, key: str) -> Event:
     command_id = new_command_id()
     tail = log.tail(EVENTS, {partition: log.end(EVENTS, partition)})
     try:
-        log.append(
-            COMMANDS, partition, [Message(encode(command), key, command_headers(command, command_id=command_id))]
-        )
+        headers = command_headers(command, command_id=command_id)
+        log.append(COMMANDS, partition, [Message(encode(command), key, headers)])
         deadline = monotonic() + DECISION_SECONDS
         while (remaining := deadline - monotonic()) > 0:
             for record in tail.poll(remaining):
