@@ -73,12 +73,11 @@ class Vault:
         except (InvalidTag, ValueError, msgspec.DecodeError):
             return None
 
-    def erase(self, buyer_id: str) -> bool:
-        """Delete the buyer's key; False when there was none."""
-        erased = self._run(_ERASE, (buyer_id,)) == 1
+    def erase(self, buyer_id: str) -> None:
+        """Delete the buyer's key, if there is one."""
+        self._run(_ERASE, (buyer_id,))
         with self._lock:
             self._cache.pop(buyer_id, None)
-        return erased
 
     def close(self) -> None:
         """Close the connection."""
@@ -128,10 +127,9 @@ class Vault:
             row = cur.fetchone()
         return bytes(row[0]) if row else None
 
-    def _run(self, statement: str, values: tuple[object, ...] = ()) -> int:
+    def _run(self, statement: str, values: tuple[object, ...] = ()) -> None:
         with self._cursor() as cur:
             cur.execute(statement, values)
-            return cur.rowcount
 
     @contextmanager
     def _cursor(self) -> Iterator[cursor]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar import Litestar, MediaType, Response, get
 from litestar.config.cors import CORSConfig
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import (
     ClientException,
     HTTPException,
@@ -23,6 +23,7 @@ from buystream.gateway import assets, checkout, merchants, openapi, site
 from buystream.gateway.buy import BODY_BYTES_MAX, PATH, BuyRoute
 from buystream.gateway.problems import MEDIA_TYPE, HttpProblem
 from buystream.gateway.runtime import Gateway, GatewayParts
+from buystream.providers import ProviderUnavailable
 from buystream.vault import VaultUnavailable
 
 CONTENT_SECURITY_POLICY = (
@@ -48,14 +49,14 @@ async def healthz() -> str:
 
 
 @get("/readyz", media_type=MediaType.TEXT, include_in_schema=False)
-async def readyz(gateway: Gateway) -> Response[str]:
+async def readyz(gateway: NamedDependency[Gateway]) -> Response[str]:
     """Whether requests can be served now."""
     problem = gateway.problem
     return Response(f"{problem or 'ready'}\n", status_code=503 if problem else 200)
 
 
 @get("/metrics", include_in_schema=False)
-async def metrics(gateway: Gateway) -> Response[bytes]:
+async def metrics(gateway: NamedDependency[Gateway]) -> Response[bytes]:
     """For Prometheus: this process, and this gateway."""
     return Response(generate_latest(REGISTRY) + generate_latest(gateway.registry), media_type=CONTENT_TYPE_LATEST)
 
@@ -63,7 +64,7 @@ async def metrics(gateway: Gateway) -> Response[bytes]:
 class GatewayApp:
     """The ASGI application."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: NamedDependency[Gateway]) -> None:
         self.gateway = gateway
         self._buy = BuyRoute(gateway)
         self._framework = _framework(gateway)
@@ -136,7 +137,7 @@ def _problem(error: Exception) -> HttpProblem:
     match error:
         case HttpProblem():
             return error
-        case VaultUnavailable():
+        case VaultUnavailable() | ProviderUnavailable():
             return HttpProblem("unavailable")
         case NotFoundException():
             return HttpProblem("not-found")

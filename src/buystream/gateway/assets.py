@@ -8,6 +8,8 @@ from importlib.resources.abc import Traversable
 
 from litestar import Request, Response, get
 from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from buystream.gateway.problems import HttpProblem
 
@@ -70,13 +72,15 @@ class Assets:
 
 
 @get("/static/{path:path}", sync_to_thread=True, include_in_schema=False)
-def static_file(request: Request[None, None, State], assets: Assets, path: str) -> Response[bytes]:
+def static_file(
+    request: Request[None, None, State], assets: NamedDependency[Assets], path: FromPath[str]
+) -> Response[bytes]:
     """A static file."""
     return assets.answer(path.lstrip("/"), request)
 
 
 @get("/button.js", sync_to_thread=True, include_in_schema=False)
-def button(request: Request[None, None, State], assets: Assets) -> Response[bytes]:
+def button(request: Request[None, None, State], assets: NamedDependency[Assets]) -> Response[bytes]:
     """The one line that a page embeds."""
     return assets.answer("button.js", request)
 

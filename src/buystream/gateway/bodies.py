@@ -10,6 +10,7 @@ from buystream.gateway.catalogue import Offer
 from buystream.money import AMOUNT_MINOR_MAX
 from buystream.projections.edition_board import Board
 from buystream.projections.order_views import OrderView
+from buystream.providers.sandbox import SandboxCard
 
 Id = Annotated[str, Meta(min_length=1, max_length=80)]
 Amount = Annotated[int, Meta(ge=0, le=AMOUNT_MINOR_MAX)]
@@ -178,14 +179,6 @@ class EditionsBody(Struct, frozen=True):
     """Everything on sale."""
 
     editions: list[Board]
-
-
-class SandboxCard(Struct, frozen=True):
-    """A test card; the browser turns its number into the token."""
-
-    label: str
-    number: str
-    token: str
 
 
 class ConfigBody(Struct, frozen=True):

@@ -2,6 +2,8 @@
 
 from litestar import Request, Response, delete, get, post
 from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from buystream import events
@@ -44,7 +46,7 @@ PAYING = frozenset({"requested", "authentication_required"})
 Http = Request[None, None, State]
 
 
-async def buyer_id(request: Http, gateway: Gateway) -> str:
+async def buyer_id(request: Http, gateway: NamedDependency[Gateway]) -> str:
     """The buyer that the request comes from; raises HttpProblem (401)."""
     buyer = _buyer_of(request, gateway)
     if buyer is None:
@@ -58,7 +60,7 @@ def _buyer_of(request: Http, gateway: Gateway) -> str | None:
 
 
 @post("/v1/session", status_code=200, summary="Begin a session, or go on with it")
-async def begin_session(request: Http, gateway: Gateway, data: NewSession) -> Response[SessionBody]:
+async def begin_session(request: Http, gateway: NamedDependency[Gateway], data: NewSession) -> Response[SessionBody]:
     """Sets the cookie, and returns the same token for `Authorization: Bearer`. A host's token counts once."""
     if data.host_token is not None:
         user = gateway.sessions.host_user(data.host_token)
@@ -75,7 +77,7 @@ async def begin_session(request: Http, gateway: Gateway, data: NewSession) -> Re
 
 
 @get("/v1/me", summary="What is remembered about the buyer")
-async def me(gateway: Gateway, buyer_id: str) -> MeBody:
+async def me(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str]) -> MeBody:
     """The delivery details are decrypted for the buyer only."""
     saved = await gateway.reads.query(lambda cur: people.saved_details(cur, buyer_id))
     if saved is None:
@@ -85,7 +87,7 @@ async def me(gateway: Gateway, buyer_id: str) -> MeBody:
 
 
 @delete("/v1/me", summary="Be forgotten")
-async def erase_me(gateway: Gateway, buyer_id: str) -> Response[None]:
+async def erase_me(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str]) -> Response[None]:
     """Deletes the buyer's key: nothing personal can be read any more, anywhere. Orders stay, without their person."""
     await gateway.reads.run(lambda: gateway.vault.erase(buyer_id))
     answer = await gateway.decisions.ask(EraseBuyer(buyer_id=buyer_id), key=buyer_id, partition=partition_of(buyer_id))
@@ -94,25 +96,25 @@ async def erase_me(gateway: Gateway, buyer_id: str) -> Response[None]:
 
 
 @get("/v1/config", summary="What the payment form needs to know")
-async def config(gateway: Gateway) -> ConfigBody:
+async def config(gateway: NamedDependency[Gateway]) -> ConfigBody:
     """The provider, its public key, and the sandbox's test cards."""
     return gateway.config
 
 
 @get("/v1/editions", summary="Everything on sale")
-async def editions(gateway: Gateway) -> EditionsBody:
+async def editions(gateway: NamedDependency[Gateway]) -> EditionsBody:
     """Boards, newest first."""
     return EditionsBody(await all_boards(gateway))
 
 
 @get("/v1/editions/{edition_id:str}", summary="One edition's board")
-async def edition(gateway: Gateway, edition_id: str) -> Board:
+async def edition(gateway: NamedDependency[Gateway], edition_id: FromPath[str]) -> Board:
     """Terms, price, what is left."""
     return await board_of(gateway, edition_id)
 
 
 @get("/v1/editions/{edition_id:str}/stream", summary="One edition's board, live", media_type="text/event-stream")
-async def edition_stream(gateway: Gateway, edition_id: str) -> Stream:
+async def edition_stream(gateway: NamedDependency[Gateway], edition_id: FromPath[str]) -> Stream:
     """Server-sent events `board`: at once, then at each change, at most 5 a second."""
     gateway.offer(edition_id)
 
@@ -131,20 +133,24 @@ async def edition_stream(gateway: Gateway, edition_id: str) -> Stream:
 
 
 @get("/v1/orders", summary="The buyer's orders")
-async def orders(gateway: Gateway, buyer_id: str) -> OrdersBody:
+async def orders(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str]) -> OrdersBody:
     """Newest first."""
     views = await gateway.reads.query(lambda cur: order_views.orders_of_buyer(cur, buyer_id, limit=ORDERS_MAX))
     return OrdersBody([order_body(view) for view in views])
 
 
 @get("/v1/orders/{order_id:str}", summary="One of the buyer's orders")
-async def order(gateway: Gateway, buyer_id: str, order_id: str) -> OrderBody:
+async def order(
+    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
+) -> OrderBody:
     """404 also when it is somebody else's."""
     return order_body(await own_order(gateway, buyer_id, order_id))
 
 
 @get("/v1/orders/{order_id:str}/stream", summary="One of the buyer's orders, live", media_type="text/event-stream")
-async def order_stream(gateway: Gateway, buyer_id: str, order_id: str) -> Stream:
+async def order_stream(
+    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
+) -> Stream:
     """Server-sent events `order`: at once, then at each change, until nothing can change any more."""
     ended = False
 
@@ -162,7 +168,9 @@ async def order_stream(gateway: Gateway, buyer_id: str, order_id: str) -> Stream
 
 
 @post("/v1/orders/{order_id:str}/payment", status_code=202, summary="Pay for a held order")
-async def pay(gateway: Gateway, buyer_id: str, order_id: str, data: NewPayment) -> OrderBody:
+async def pay(
+    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str], data: NewPayment
+) -> OrderBody:
     """With new details, or with one tap by what was saved. Delivery details are encrypted before they go anywhere."""
     offer = gateway.offer_of_order(order_id)
     if data.one_tap:
@@ -191,7 +199,9 @@ async def pay(gateway: Gateway, buyer_id: str, order_id: str, data: NewPayment) 
 
 
 @post("/v1/orders/{order_id:str}/cancel", status_code=200, summary="Give the hold back")
-async def cancel(gateway: Gateway, buyer_id: str, order_id: str) -> OrderBody:
+async def cancel(
+    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
+) -> OrderBody:
     """The stock is on sale again at once."""
     offer = gateway.offer_of_order(order_id)
     answer = await gateway.ask(CancelOrder(order_id=order_id, buyer_id=buyer_id), offer)
@@ -199,7 +209,7 @@ async def cancel(gateway: Gateway, buyer_id: str, order_id: str) -> OrderBody:
 
 
 @post("/v1/orders/{order_id:str}/authentication", status_code=202, summary="Answer the sandbox's bank")
-async def authenticate(gateway: Gateway, order_id: str, data: Authentication) -> OrderBody:
+async def authenticate(gateway: NamedDependency[Gateway], order_id: FromPath[str], data: Authentication) -> OrderBody:
     """What the card holder said on the bank's page. Needs no session: the bank doesn't know the shop's. The order's id,
     which nobody can guess, is what lets one in; there is no such page outside the sandbox."""
     bank = gateway.bank
@@ -231,7 +241,7 @@ ROUTES = [
 ]
 
 
-async def all_boards(gateway: Gateway) -> list[Board]:
+async def all_boards(gateway: NamedDependency[Gateway]) -> list[Board]:
     """The boards of all editions, newest first; shared by all who ask at about the same time."""
 
     async def read() -> list[Board]:
@@ -240,7 +250,7 @@ async def all_boards(gateway: Gateway) -> list[Board]:
     return await gateway.reads.shared("boards", BOARD_SECONDS, read)
 
 
-async def board_of(gateway: Gateway, edition_id: str, place: Place | None = None) -> Board:
+async def board_of(gateway: NamedDependency[Gateway], edition_id: FromPath[str], place: Place | None = None) -> Board:
     """The board, once the views hold the event at `place`; shared by all who ask at about the same time."""
     gateway.offer(edition_id)
     if place is not None:
@@ -256,7 +266,9 @@ async def board_of(gateway: Gateway, edition_id: str, place: Place | None = None
     return await gateway.reads.shared(key, BOARD_SECONDS, read)
 
 
-async def own_order(gateway: Gateway, buyer_id: str, order_id: str) -> OrderView:
+async def own_order(
+    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
+) -> OrderView:
     """The buyer's own order; raises HttpProblem (404)."""
     gateway.offer_of_order(order_id)
     view = await gateway.reads.query(lambda cur: order_views.order(cur, order_id))
@@ -265,7 +277,9 @@ async def own_order(gateway: Gateway, buyer_id: str, order_id: str) -> OrderView
     return view
 
 
-async def order_after(gateway: Gateway, answer: Answer, order_id: str, *, buyer_id: str = "") -> OrderView:
+async def order_after(
+    gateway: NamedDependency[Gateway], answer: Answer, order_id: FromPath[str], *, buyer_id: NamedDependency[str] = ""
+) -> OrderView:
     """The order once the views hold the answer; raises HttpProblem for a refusal."""
     if isinstance(answer.event, events.CommandRefused):
         raise refused(answer.event.reason)
@@ -276,7 +290,7 @@ async def order_after(gateway: Gateway, answer: Answer, order_id: str, *, buyer_
     return view
 
 
-def decrypted(gateway: Gateway, buyer_id: str, delivery: str) -> DeliveryBody | None:
+def decrypted(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], delivery: str) -> DeliveryBody | None:
     """Delivery details in clear; None when there are none or the buyer's key is erased. Blocks."""
     plain = gateway.vault.decrypt(buyer_id, delivery) if delivery else None
     if plain is None:

@@ -4,6 +4,8 @@ import hashlib
 import secrets
 
 from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
 from buystream import events
@@ -48,7 +50,7 @@ IDEMPOTENCY_KEY = "idempotency-key"
 IDEMPOTENCY_KEY_CHARS_MAX = 200
 
 
-async def merchant(request: Http, gateway: Gateway) -> Merchant:
+async def merchant(request: Http, gateway: NamedDependency[Gateway]) -> Merchant:
     """The merchant whose API key came with the request; raises HttpProblem (401)."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
@@ -61,13 +63,15 @@ async def merchant(request: Http, gateway: Gateway) -> Merchant:
 
 
 @get("/v1/merchant", summary="Whose key this is")
-async def who(merchant: Merchant) -> Merchant:
+async def who(merchant: NamedDependency[Merchant]) -> Merchant:
     """The merchant."""
     return merchant
 
 
 @post("/v1/merchant/editions", status_code=201, summary="Put something on sale")
-async def release(request: Http, gateway: Gateway, merchant: Merchant, data: NewEdition) -> Board:
+async def release(
+    request: Http, gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], data: NewEdition
+) -> Board:
     """With an `Idempotency-Key` header, a repeat of the request releases nothing more."""
     partition = partition_of(merchant.merchant_id)
     edition_id = f"ed{partition}-{_name(request, gateway, merchant)[:10]}"
@@ -79,20 +83,28 @@ async def release(request: Http, gateway: Gateway, merchant: Merchant, data: New
 
 
 @post("/v1/merchant/editions/{edition_id:str}/pause", status_code=200, summary="Take no orders for a while")
-async def pause(gateway: Gateway, merchant: Merchant, edition_id: str) -> Board:
+async def pause(
+    gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], edition_id: FromPath[str]
+) -> Board:
     """Holds go on; new orders are refused as `paused`."""
     return await _change(gateway, merchant, PauseSale(edition_id=edition_id), edition_id)
 
 
 @post("/v1/merchant/editions/{edition_id:str}/resume", status_code=200, summary="Take orders again")
-async def resume(gateway: Gateway, merchant: Merchant, edition_id: str) -> Board:
+async def resume(
+    gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], edition_id: FromPath[str]
+) -> Board:
     """The end of a pause."""
     return await _change(gateway, merchant, ResumeSale(edition_id=edition_id), edition_id)
 
 
 @post("/v1/merchant/editions/{edition_id:str}/stock", status_code=200, summary="Issue more, or withdraw")
 async def change_stock(
-    request: Http, gateway: Gateway, merchant: Merchant, edition_id: str, data: StockChange
+    request: Http,
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[Merchant],
+    edition_id: FromPath[str],
+    data: StockChange,
 ) -> Board:
     """With an `Idempotency-Key` header, a repeat of the request changes nothing more."""
     change_id = _name(request, gateway, merchant)
@@ -107,7 +119,10 @@ async def change_stock(
 
 @get("/v1/merchant/orders", summary="The merchant's orders, page by page")
 async def merchant_orders(
-    gateway: Gateway, merchant: Merchant, after: str | None = None, limit: int = ORDERS_PAGE_MAX
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[Merchant],
+    after: FromQuery[str | None] = None,
+    limit: FromQuery[int] = ORDERS_PAGE_MAX,
 ) -> MerchantOrdersBody:
     """Newest first, with the buyers' delivery details. `next` of one page is `after` for the next."""
     if not 1 <= limit <= ORDERS_PAGE_MAX:
@@ -120,7 +135,9 @@ async def merchant_orders(
 
 
 @post("/v1/merchant/orders/{order_id:str}/ship", status_code=200, summary="The parcel left")
-async def ship(gateway: Gateway, merchant: Merchant, order_id: str, data: Shipment) -> MerchantOrderBody:
+async def ship(
+    gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], order_id: FromPath[str], data: Shipment
+) -> MerchantOrderBody:
     """The buyer sees carrier and number at once."""
     command = ShipOrder(
         order_id=order_id, merchant_id=merchant.merchant_id, carrier=data.carrier, tracking=data.tracking
@@ -129,20 +146,22 @@ async def ship(gateway: Gateway, merchant: Merchant, order_id: str, data: Shipme
 
 
 @post("/v1/merchant/orders/{order_id:str}/refund", status_code=202, summary="Give all the money back")
-async def refund(gateway: Gateway, merchant: Merchant, order_id: str, data: Refund) -> MerchantOrderBody:
+async def refund(
+    gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], order_id: FromPath[str], data: Refund
+) -> MerchantOrderBody:
     """The provider moves the money; the order says `refunded` when it has."""
     command = RefundOrder(order_id=order_id, merchant_id=merchant.merchant_id, restock=data.restock)
     return await _change_order(gateway, merchant, command, order_id)
 
 
 @get("/v1/merchant/dashboard", summary="The merchant's figures")
-async def dashboard(gateway: Gateway, merchant: Merchant) -> Dashboard:
+async def dashboard(gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant]) -> Dashboard:
     """Stock, clicks, sales, revenue, refusals."""
     return await _dashboard(gateway, merchant)
 
 
 @get("/v1/merchant/dashboard/stream", summary="The merchant's figures, live", media_type="text/event-stream")
-async def dashboard_stream(gateway: Gateway, merchant: Merchant) -> Stream:
+async def dashboard_stream(gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant]) -> Stream:
     """Server-sent events `dashboard`, about one a second."""
 
     async def read(place: Place | None) -> bytes:
@@ -172,7 +191,9 @@ ROUTES = [
 ]
 
 
-def _own_offer(gateway: Gateway, merchant: Merchant, offer: Offer, slug: str) -> Offer:
+def _own_offer(
+    gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], offer: Offer, slug: str
+) -> Offer:
     if offer.merchant_id != merchant.merchant_id:
         raise HttpProblem(slug)
     return offer

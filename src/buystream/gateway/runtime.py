@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from psycopg2.extensions import cursor
 from buystream.commands import Command, RecordDemand
 from buystream.gateway import sessions
 from buystream.gateway.answers import Answer
-from buystream.gateway.bodies import ConfigBody, SandboxCard
+from buystream.gateway.bodies import ConfigBody
 from buystream.gateway.catalogue import Catalogue, Offer
 from buystream.gateway.decisions import Decisions
 from buystream.gateway.latch import Latch
@@ -23,6 +23,7 @@ from buystream.gateway.streams import Watchers
 from buystream.ids import MalformedId, edition_of
 from buystream.keys import purpose_key
 from buystream.log import Log
+from buystream.providers.sandbox import SandboxCard
 from buystream.vault import Vault
 
 
@@ -37,7 +38,8 @@ class SandboxBank(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class GatewayParts:
     """Everything that a gateway needs from outside. `projected` tells how far the views are. `bank` is None unless
-    payments go to the sandbox. `host_secrets` maps host applications' names to their secrets."""
+    payments go to the sandbox. `host_secrets` maps host applications' names to their secrets.
+    `problem` tells why the rest of the shop can't serve now, or None."""
 
     log: Log
     dsn: str
@@ -50,6 +52,7 @@ class GatewayParts:
     publishable_key: str | None = None
     sandbox_cards: Sequence[SandboxCard] = ()
     host_secrets: Mapping[str, str] = field(default_factory=dict)
+    problem: Callable[[], str | None] = lambda: None
 
 
 class Gateway:
@@ -57,6 +60,7 @@ class Gateway:
 
     def __init__(self, parts: GatewayParts) -> None:
         self.registry = CollectorRegistry()
+        self._shop_problem = parts.problem
         self.vault = parts.vault
         self.bank = parts.bank
         self.config = ConfigBody(parts.provider_name, parts.publishable_key, list(parts.sandbox_cards))
@@ -101,13 +105,13 @@ class Gateway:
     @property
     def problem(self) -> str | None:
         """Why this gateway can't serve now, or None."""
-        return self.decisions.problem
+        return self.decisions.problem or self._shop_problem()
 
     def offer(self, edition_id: str) -> Offer:
         """The edition; raises HttpProblem (404)."""
         offer = self.catalogue.offer(edition_id)
         if offer is None:
-            if self.problem is not None:
+            if self.decisions.problem is not None:
                 raise HttpProblem("unavailable")  # it may be one that we haven't read yet
             raise HttpProblem("unknown-edition")
         return offer

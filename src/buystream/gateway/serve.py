@@ -35,15 +35,22 @@ class CannotServe(BuystreamError):
 def run(parts: GatewayParts, *, host: str, port: int, on_listening: OnListening = lambda stop: None) -> None:
     """Serve until SIGINT, SIGTERM or a call of the stop function; returns after a clean stop. Raises CannotServe.
     Belongs into the main thread."""
-    uvloop.run(_serve(parts, host=host, port=port, on_listening=on_listening))
+
+    async def until_signal() -> None:
+        stopping = asyncio.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+        await serve(parts, host=host, port=port, stopping=stopping, on_listening=on_listening)
+
+    uvloop.run(until_signal())
 
 
-async def _serve(parts: GatewayParts, *, host: str, port: int, on_listening: OnListening) -> None:
+async def serve(
+    parts: GatewayParts, *, host: str, port: int, stopping: asyncio.Event, on_listening: OnListening
+) -> None:
+    """Serve until `stopping` is set, on the running loop. Raises CannotServe."""
     app = create_app(parts)
     loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stopping.set)
     server = Server(
         app,
         address=host,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from buystream.gateway.checkout import all_boards, board_of
 from buystream.gateway.problems import HttpProblem
@@ -16,13 +18,13 @@ HTML = "text/html; charset=utf-8"
 
 
 @get("/", include_in_schema=False)
-async def timeline(gateway: Gateway) -> Response[str]:
+async def timeline(gateway: NamedDependency[Gateway]) -> Response[str]:
     """The demo timeline: one post per edition, in the order of their release."""
     return page("timeline.html", editions=list(reversed(await all_boards(gateway))))
 
 
 @get("/e/{edition_id:str}", include_in_schema=False)
-async def edition_page(gateway: Gateway, edition_id: str) -> Response[str]:
+async def edition_page(gateway: NamedDependency[Gateway], edition_id: FromPath[str]) -> Response[str]:
     """One edition."""
     return page("edition.html", edition=await board_of(gateway, edition_id))
 
@@ -40,7 +42,7 @@ async def desk_page() -> Response[str]:
 
 
 @get("/bank/{payment_id:str}", include_in_schema=False)
-async def bank_page(gateway: Gateway, payment_id: str) -> Response[str]:
+async def bank_page(gateway: NamedDependency[Gateway], payment_id: FromPath[str]) -> Response[str]:
     """The sandbox's bank."""
     try:
         order_id = order_of(payment_id)

@@ -1,0 +1,187 @@
+"""A whole shop in this process, for tests of the gateway: log, decider, projector, sandbox, and a real HTTP server.
+
+Fixture: `shop` (a `Shop` with one merchant). `Client` wraps httpx with a buyer's session."""
+
+import asyncio
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import uvloop
+
+from buystream.codec import command_headers, encode
+from buystream.commands import Command, RegisterMerchant
+from buystream.consumers.decider import Decider
+from buystream.consumers.payments import Payments, append_fact
+from buystream.gateway.runtime import GatewayParts
+from buystream.gateway.serve import serve
+from buystream.ids import new_command_id, new_order_id, partition_of
+from buystream.keys import api_key_hash
+from buystream.log import COMMANDS, Log, Message
+from buystream.log.postgres import PostgresLog
+from buystream.projections.edition_board import EditionBoard
+from buystream.projections.merchant_dashboard import MerchantDashboard
+from buystream.projections.order_views import OrderViews
+from buystream.projections.people import People
+from buystream.projections.runner import Projector
+from buystream.providers.sandbox import CARDS, SandboxProvider
+from buystream.vault import Vault
+from buystream.wiring import free_port
+from buystream.workers import Workers
+from tests.support.examples import MERCHANT
+
+SECRET = b"a secret of the tests, 32 bytes!"
+API_KEY = "the merchant's key"
+HOST_SECRETS = {"app.example": "the host application's secret, 32b!"}
+DELIVERY = {"name": "Anna Example", "email": "anna@example.org", "address": "1 Sample Street"}
+
+
+@dataclass
+class Shop:
+    """A running shop."""
+
+    url: str
+    log: Log
+    dsn: str
+    vault: Vault
+
+    def buyer(self) -> httpx.Client:
+        """A client with a fresh buyer's session, as a browser elsewhere has it (Bearer)."""
+        client = httpx.Client(base_url=self.url, timeout=10)
+        token = client.post("/v1/session", json={}).json()["token"]
+        client.cookies.clear()
+        client.headers["Authorization"] = f"Bearer {token}"
+        return client
+
+    def merchant(self) -> httpx.Client:
+        """A client with the merchant's key."""
+        return httpx.Client(base_url=self.url, timeout=10, headers={"Authorization": f"Bearer {API_KEY}"})
+
+    def release(self, **terms: Any) -> str:
+        """Put something on sale; returns the edition's id."""
+        with self.merchant() as merchant:
+            defaults = {"title": "Night Sky, live", "price_minor": 4500, "stock": 10, "needs_address": False}
+            answer = merchant.post("/v1/merchant/editions", json={**defaults, **terms})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["edition_id"])
+
+    def commands(self, name: str) -> list[bytes]:
+        """The bodies of all commands of that name on the log."""
+        kind = f"buystream.{name}.v1"
+        return [
+            record.value
+            for partition in range(self.log.partitions)
+            for record in self.log.read(COMMANDS, partition, 0, 100_000)
+            if record.headers["ce_type"] == kind
+        ]
+
+
+def order_of(edition_id: str, **fields: Any) -> dict[str, Any]:
+    """The body of a valid order with a fresh id."""
+    body = {"order_id": new_order_id(edition_id), "edition_id": edition_id, "quantity": 1, "price_minor": 4500}
+    return {**body, **fields}
+
+
+@contextmanager
+def gateway_at_work(parts: GatewayParts) -> Iterator[str]:
+    """A server in a thread of its own; its URL."""
+    port = free_port()
+    stopping: list[Callable[[], object]] = []
+    failed: list[BaseException] = []
+    listening = threading.Event()
+
+    def on_listening(stop: Callable[[], object]) -> None:
+        stopping.append(stop)
+        listening.set()
+
+    def run() -> None:
+        async def until_stopped() -> None:
+            await serve(parts, host="127.0.0.1", port=port, stopping=asyncio.Event(), on_listening=on_listening)
+
+        try:
+            uvloop.run(until_stopped())
+        except BaseException as error:
+            failed.append(error)
+            listening.set()
+
+    thread = threading.Thread(target=run, name="gateway", daemon=True)
+    thread.start()
+    assert listening.wait(20), "the gateway doesn't listen"
+    if failed:
+        raise failed[0]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        stopping[0]()
+        thread.join(30)
+        assert not thread.is_alive(), "the gateway doesn't stop"
+        assert not failed, failed
+
+
+@contextmanager
+def shop_at_work(dsn: str, *, deciding: bool = True) -> Iterator[Shop]:
+    """Everything but the gateway in workers, the gateway in a thread."""
+    workers = Workers()
+    with closing(PostgresLog(dsn, partitions=2)) as log, closing(Vault(dsn, SECRET)) as vault:
+        projector = Projector(log, dsn, [OrderViews(), EditionBoard(), MerchantDashboard(), People()])
+        projector.prepare()
+        sandbox = SandboxProvider(dsn, on_fact=lambda fact: append_fact(log, fact), slow_seconds=0.1)
+        workers.start("views", projector.run)
+        workers.start("payments", Payments(log, dsn=dsn, provider=sandbox).run)
+        if deciding:
+            workers.start("decider", Decider(log, owner=f"test-{secrets.token_hex(4)}").run)
+        parts = GatewayParts(
+            log=log,
+            dsn=dsn,
+            secret=SECRET,
+            public_url="http://127.0.0.1",
+            projected=projector.position,
+            vault=vault,
+            bank=sandbox,
+            sandbox_cards=CARDS,
+            host_secrets=HOST_SECRETS,
+        )
+        try:
+            with gateway_at_work(parts) as url:
+                yield Shop(url, log, dsn, vault)
+        finally:
+            workers.stop()
+
+
+def tell(log: Log, command: Command, about: str) -> None:
+    """Put a command onto the log."""
+    headers = command_headers(command, command_id=new_command_id())
+    log.append(COMMANDS, partition_of(about), [Message(encode(command), about, headers)])
+
+
+@pytest.fixture
+def shop(database_url: str) -> Iterator[Shop]:
+    """A running shop with one merchant."""
+    with shop_at_work(database_url) as running:
+        register_merchant(running)
+        yield running
+
+
+def register_merchant(shop: Shop) -> None:
+    """The merchant of API_KEY; returns when the key works."""
+    command = RegisterMerchant(
+        merchant_id=MERCHANT, name="Night Sky", currency="USD", api_key_hash=api_key_hash(API_KEY)
+    )
+    tell(shop.log, command, MERCHANT)
+    with shop.merchant() as merchant:
+        wait_until(lambda: merchant.get("/v1/merchant").status_code == 200)
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Return when `holds`; fails after a while."""
+    pause = threading.Event()
+    for _ in range(int(seconds / 0.02)):
+        if holds():
+            return
+        pause.wait(0.02)
+    raise AssertionError(f"it didn't come true in {seconds} s")
