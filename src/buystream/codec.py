@@ -126,8 +126,9 @@ def event_headers(
         "ce_rulesversion": str(rules_version),
         "content-type": CONTENT_TYPE,
     }
-    if edition_id:
-        headers["ce_editionversion"] = str(event.edition_version)  # type: ignore[attr-defined]
+    edition_version = getattr(event, "edition_version", None)
+    if edition_version is not None:
+        headers["ce_editionversion"] = str(edition_version)
     if reply_to:
         headers["ce_replyto"] = reply_to
     return headers
