@@ -18,6 +18,8 @@ REPEATED = "repeated"
 UNKNOWN_ORDER = "unknown_order"
 """Also said to those whose order it is not: it reveals nothing."""
 
+_FIRST_OF_ORDER = (events.OrderPlaced, events.OrderRefused)
+
 QUANTITY_MAX = 100
 """Of one order."""
 
@@ -300,7 +302,7 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
             self._apply_own(event)
 
     def _apply_order(self, event: events.OrderEvent) -> None:
-        if isinstance(event, events.OrderPlaced | events.OrderRefused):
+        if isinstance(event, _FIRST_OF_ORDER):
             self.orders[event.originator_id] = order = Order.begin(event)
         else:
             order = self.orders[event.originator_id]

@@ -41,8 +41,7 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     @classmethod
     def begin(cls, event: events.OrderPlaced | events.OrderRefused) -> Self:
         """From its first event."""
-        placed = isinstance(event, events.OrderPlaced)
-        return cls(
+        order = cls(
             id=event.originator_id,
             version=event.originator_version,
             buyer_id=event.buyer_id,
@@ -50,10 +49,12 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             price_minor=event.price_minor,
             currency=event.currency,
             placed_at_ms=event.at_ms,
-            state="held" if placed else "refused",
-            reason="" if isinstance(event, events.OrderPlaced) else event.reason,
-            hold_expires_at_ms=event.hold_expires_at_ms if isinstance(event, events.OrderPlaced) else None,
         )
+        if isinstance(event, events.OrderPlaced):
+            order.hold_expires_at_ms = event.hold_expires_at_ms
+        else:
+            order.state, order.reason = "refused", event.reason
+        return order
 
     @property
     def total_minor(self) -> int:

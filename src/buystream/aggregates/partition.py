@@ -21,6 +21,15 @@ STATE_VERSION: Final = 1
 
 NOWHERE: Final = -1
 
+SetsClock = events.OrderPlaced | events.HoldExtended | events.AuthenticationRequired | events.PaymentDeclined
+_SETS_CLOCK: Final = (
+    events.OrderPlaced,
+    events.HoldExtended,
+    events.AuthenticationRequired,
+    events.PaymentDeclined,
+)
+_OF_ORDERS: Final = (events.OrderEvent, events.PaymentEvent)
+
 
 class State(msgspec.Struct, kw_only=True):
     """What a snapshot holds: the partition after the event `sequence`, which answers the command at
@@ -88,9 +97,10 @@ class Partition:
 
     def apply(self, event: events.Event) -> None:
         """Change state; never refuses."""
-        if isinstance(event, events.OrderEvent | events.PaymentEvent):
+        if isinstance(event, _OF_ORDERS):
             self.state.editions[event.edition_id].apply(event)
-            self.note_deadline(event)
+            if isinstance(event, _SETS_CLOCK):
+                self.note_deadline(event)
         elif isinstance(event, events.EditionReleased):
             self.state.editions[event.originator_id] = Edition.begin(event)
         elif isinstance(event, events.EditionEvent):
@@ -144,12 +154,10 @@ class Partition:
                 if order.hold_expires_at_ms is not None:
                     yield edition, order
 
-    def note_deadline(self, event: events.Event) -> None:
+    def note_deadline(self, event: SetsClock) -> None:
         """Remember when a hold runs out."""
-        deadline_ms = getattr(event, "hold_expires_at_ms", None)
-        if deadline_ms is not None:
-            order_id = getattr(event, "order_id")  # noqa: B009  both kinds of event have it
-            heappush(self._deadlines, (deadline_ms, order_id))
+        if event.hold_expires_at_ms is not None:
+            heappush(self._deadlines, (event.hold_expires_at_ms, event.order_id))
 
     def collect(self, *aggregates: Edition | Buyer | Merchant) -> list[events.Event]:
         """What these aggregates decided; their deadlines are remembered."""
@@ -157,7 +165,8 @@ class Partition:
         for aggregate in aggregates:
             collected += aggregate.collect_events()
         for event in collected:
-            self.note_deadline(event)
+            if isinstance(event, _SETS_CLOCK):
+                self.note_deadline(event)
         return collected
 
     def answer(self, kind: type[events.PartitionEvent], **fields: Any) -> events.Event:
