@@ -52,11 +52,8 @@ class Shop:
 
     def buyer(self) -> httpx.Client:
         """A client with a fresh buyer's session, as a browser elsewhere has it (Bearer)."""
-        client = httpx.Client(base_url=self.url, timeout=10)
-        token = client.post("/v1/session", json={}).json()["token"]
-        client.cookies.clear()
-        client.headers["Authorization"] = f"Bearer {token}"
-        return client
+        token = httpx.post(f"{self.url}/v1/session", json={}).json()["token"]
+        return httpx.Client(base_url=self.url, timeout=10, headers={"Authorization": f"Bearer {token}"})
 
     def merchant(self) -> httpx.Client:
         """A client with the merchant's key."""

@@ -3,7 +3,7 @@
 from litestar import Request, Response, delete, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 
 from buystream import events
@@ -60,7 +60,9 @@ def _buyer_of(request: Http, gateway: Gateway) -> str | None:
 
 
 @post("/v1/session", status_code=200, summary="Begin a session, or go on with it")
-async def begin_session(request: Http, gateway: NamedDependency[Gateway], data: NewSession) -> Response[SessionBody]:
+async def begin_session(
+    request: Http, gateway: NamedDependency[Gateway], data: JSONBody[NewSession]
+) -> Response[SessionBody]:
     """Sets the cookie, and returns the same token for `Authorization: Bearer`. A host's token counts once."""
     if data.host_token is not None:
         user = gateway.sessions.host_user(data.host_token)
@@ -169,7 +171,10 @@ async def order_stream(
 
 @post("/v1/orders/{order_id:str}/payment", status_code=202, summary="Pay for a held order")
 async def pay(
-    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str], data: NewPayment
+    gateway: NamedDependency[Gateway],
+    buyer_id: NamedDependency[str],
+    order_id: FromPath[str],
+    data: JSONBody[NewPayment],
 ) -> OrderBody:
     """With new details, or with one tap by what was saved. Delivery details are encrypted before they go anywhere."""
     offer = gateway.offer_of_order(order_id)
@@ -209,7 +214,9 @@ async def cancel(
 
 
 @post("/v1/orders/{order_id:str}/authentication", status_code=202, summary="Answer the sandbox's bank")
-async def authenticate(gateway: NamedDependency[Gateway], order_id: FromPath[str], data: Authentication) -> OrderBody:
+async def authenticate(
+    gateway: NamedDependency[Gateway], order_id: FromPath[str], data: JSONBody[Authentication]
+) -> OrderBody:
     """What the card holder said on the bank's page. Needs no session: the bank doesn't know the shop's. The order's id,
     which nobody can guess, is what lets one in; there is no such page outside the sandbox."""
     bank = gateway.bank
@@ -241,7 +248,7 @@ ROUTES = [
 ]
 
 
-async def all_boards(gateway: NamedDependency[Gateway]) -> list[Board]:
+async def all_boards(gateway: Gateway) -> list[Board]:
     """The boards of all editions, newest first; shared by all who ask at about the same time."""
 
     async def read() -> list[Board]:
@@ -250,7 +257,7 @@ async def all_boards(gateway: NamedDependency[Gateway]) -> list[Board]:
     return await gateway.reads.shared("boards", BOARD_SECONDS, read)
 
 
-async def board_of(gateway: NamedDependency[Gateway], edition_id: FromPath[str], place: Place | None = None) -> Board:
+async def board_of(gateway: Gateway, edition_id: str, place: Place | None = None) -> Board:
     """The board, once the views hold the event at `place`; shared by all who ask at about the same time."""
     gateway.offer(edition_id)
     if place is not None:
@@ -266,9 +273,7 @@ async def board_of(gateway: NamedDependency[Gateway], edition_id: FromPath[str],
     return await gateway.reads.shared(key, BOARD_SECONDS, read)
 
 
-async def own_order(
-    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
-) -> OrderView:
+async def own_order(gateway: Gateway, buyer_id: str, order_id: str) -> OrderView:
     """The buyer's own order; raises HttpProblem (404)."""
     gateway.offer_of_order(order_id)
     view = await gateway.reads.query(lambda cur: order_views.order(cur, order_id))
@@ -277,9 +282,7 @@ async def own_order(
     return view
 
 
-async def order_after(
-    gateway: NamedDependency[Gateway], answer: Answer, order_id: FromPath[str], *, buyer_id: NamedDependency[str] = ""
-) -> OrderView:
+async def order_after(gateway: Gateway, answer: Answer, order_id: str, *, buyer_id: str = "") -> OrderView:
     """The order once the views hold the answer; raises HttpProblem for a refusal."""
     if isinstance(answer.event, events.CommandRefused):
         raise refused(answer.event.reason)
@@ -290,7 +293,7 @@ async def order_after(
     return view
 
 
-def decrypted(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], delivery: str) -> DeliveryBody | None:
+def decrypted(gateway: Gateway, buyer_id: str, delivery: str) -> DeliveryBody | None:
     """Delivery details in clear; None when there are none or the buyer's key is erased. Blocks."""
     plain = gateway.vault.decrypt(buyer_id, delivery) if delivery else None
     if plain is None:

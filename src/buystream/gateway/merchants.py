@@ -5,7 +5,7 @@ import secrets
 
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 
 from buystream import events
@@ -70,7 +70,7 @@ async def who(merchant: NamedDependency[Merchant]) -> Merchant:
 
 @post("/v1/merchant/editions", status_code=201, summary="Put something on sale")
 async def release(
-    request: Http, gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], data: NewEdition
+    request: Http, gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], data: JSONBody[NewEdition]
 ) -> Board:
     """With an `Idempotency-Key` header, a repeat of the request releases nothing more."""
     partition = partition_of(merchant.merchant_id)
@@ -104,7 +104,7 @@ async def change_stock(
     gateway: NamedDependency[Gateway],
     merchant: NamedDependency[Merchant],
     edition_id: FromPath[str],
-    data: StockChange,
+    data: JSONBody[StockChange],
 ) -> Board:
     """With an `Idempotency-Key` header, a repeat of the request changes nothing more."""
     change_id = _name(request, gateway, merchant)
@@ -136,7 +136,10 @@ async def merchant_orders(
 
 @post("/v1/merchant/orders/{order_id:str}/ship", status_code=200, summary="The parcel left")
 async def ship(
-    gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], order_id: FromPath[str], data: Shipment
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[Merchant],
+    order_id: FromPath[str],
+    data: JSONBody[Shipment],
 ) -> MerchantOrderBody:
     """The buyer sees carrier and number at once."""
     command = ShipOrder(
@@ -147,7 +150,10 @@ async def ship(
 
 @post("/v1/merchant/orders/{order_id:str}/refund", status_code=202, summary="Give all the money back")
 async def refund(
-    gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], order_id: FromPath[str], data: Refund
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[Merchant],
+    order_id: FromPath[str],
+    data: JSONBody[Refund],
 ) -> MerchantOrderBody:
     """The provider moves the money; the order says `refunded` when it has."""
     command = RefundOrder(order_id=order_id, merchant_id=merchant.merchant_id, restock=data.restock)
@@ -191,9 +197,7 @@ ROUTES = [
 ]
 
 
-def _own_offer(
-    gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], offer: Offer, slug: str
-) -> Offer:
+def _own_offer(gateway: Gateway, merchant: Merchant, offer: Offer, slug: str) -> Offer:
     if offer.merchant_id != merchant.merchant_id:
         raise HttpProblem(slug)
     return offer
