@@ -15,7 +15,7 @@ let apiKey = null;
 let merchant = null;
 let stop = null;
 
-const call = (method, path, body) => request(method, path, { body, token: apiKey });
+const call = (method, path, body, idempotencyKey) => request(method, path, { body, token: apiKey, idempotencyKey });
 
 function keptKey() {
   try {

@@ -1,5 +1,5 @@
 // My orders: the buyer's own, newest first, and the way to be forgotten.
-import { asBuyer } from "./buystream/api.js";
+import { asBuyer, endSession } from "./buystream/api.js";
 import { h } from "./buystream/dom.js";
 import { money } from "./buystream/money.js";
 
@@ -37,6 +37,7 @@ erase.addEventListener("click", async () => {
   erase.disabled = true;
   try {
     await asBuyer("DELETE", "/v1/me");
+    endSession();
     erase.textContent = "Erased";
   } catch (problem) {
     erase.disabled = false;

@@ -22,10 +22,11 @@ export class Problem extends Error {
 }
 
 /** One request; JSON in, JSON out. Throws `Problem`. */
-export async function request(method, path, { body, token } = {}) {
+export async function request(method, path, { body, token, idempotencyKey } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (token) headers.Authorization = `Bearer ${token}`;
+  if (idempotencyKey) headers["Idempotency-Key"] = idempotencyKey;
   const aborter = new AbortController();
   const timer = setTimeout(() => aborter.abort(), TIMEOUT_MS);
   try {
@@ -78,6 +79,7 @@ export function sessionToken(hostToken = null) {
 }
 
 export const hasSession = () => recall(SESSION_KEY) !== null;
+export const endSession = () => forget(SESSION_KEY);
 
 /** A request as this buyer; a session that the shop no longer knows is replaced once. */
 export async function asBuyer(method, path, { body, hostToken = null } = {}) {

@@ -12,9 +12,9 @@ const BACKOFF_MS = [500, 1_000, 2_000, 4_000, 8_000];
  *
  * path: the resource; its stream is `${path}/stream`. onValue(value): each state, the first one at once.
  * token(): resolves to the bearer token, or null. onConnection(live): true while a stream is up.
- * onProblem(status): an answer that a retry won't mend (401, 403, 404); following ends. stream false: polling only.
+ * onProblem(status): one of the `hopeless` answers, that a retry won't mend; following ends. stream false: polling only.
  */
-export function follow(path, { onValue, isFinal = () => false, token = async () => null, onConnection = () => {}, onProblem = () => {}, stream = true }) {
+export function follow(path, { onValue, isFinal = () => false, token = async () => null, onConnection = () => {}, onProblem = () => {}, hopeless = [401, 403, 404], stream = true }) {
   const stop = new AbortController();
   let failures = 0;
   const deliver = (value) => {
@@ -30,7 +30,7 @@ export function follow(path, { onValue, isFinal = () => false, token = async () 
     try {
       const headers = bearer ? { Authorization: `Bearer ${bearer}` } : {};
       const response = await fetch(origin + url, { headers, signal: aborter.signal, cache: "no-store" });
-      if ([401, 403, 404].includes(response.status)) {
+      if (hopeless.includes(response.status)) {
         stop.abort();
         onProblem(response.status);
       }

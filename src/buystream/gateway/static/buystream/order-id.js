@@ -3,7 +3,10 @@
 
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 
-export function mintOrderId(editionId) {
+/** 20 characters, 100 random bits. */
+export function randomText() {
   const bytes = crypto.getRandomValues(new Uint8Array(20));
-  return `${editionId}-${Array.from(bytes, (byte) => ALPHABET[byte & 31]).join("")}`;
+  return Array.from(bytes, (byte) => ALPHABET[byte & 31]).join("");
 }
+
+export const mintOrderId = (editionId) => `${editionId}-${randomText()}`;

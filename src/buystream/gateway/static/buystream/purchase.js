@@ -34,7 +34,12 @@ export class Purchase extends EventTarget {
   }
 
   get isEnded() {
-    return ENDED.includes(this.order?.state);
+    return ENDED.includes(this.order?.state) && !this.isLate;
+  }
+
+  /** The hold expired while the bank was thinking: its answer may still bring the order back. */
+  get isLate() {
+    return this.order?.state === "expired" && ["requested", "authentication_required"].includes(this.order.payment?.state);
   }
 
   get isRunning() {
@@ -57,8 +62,9 @@ export class Purchase extends EventTarget {
     if (!draft || !hasSession() || this.phase !== "idle") return;
     try {
       const order = await asBuyer("GET", `/v1/orders/${draft.order_id}`);
-      if (this.phase === "idle" && !ENDED.includes(order.state)) this.#placed(order);
-      if (PAID.includes(order.state) || ENDED.includes(order.state)) forget(this.#key);
+      if (this.phase !== "idle") return;
+      if (ENDED.includes(order.state)) forget(this.#key);
+      else this.#placed(order);
     } catch {
       // Unknown there or unreachable: the id is kept, and the next tap sends the same order.
     }
@@ -134,16 +140,15 @@ export class Purchase extends EventTarget {
 
   #placed(order) {
     const previous = this.order;
+    const [wasPaid, wasEnded] = [this.isPaid, this.isEnded];
     if (previous?.order_id === order.order_id && order.version < previous.version) return;
     this.order = order;
     if (this.isPaid || this.isEnded) forget(this.#key);
     this.#turn("placed");
     if (!previous && order.state === "held") this.#emit("held", order);
     if (order.payment?.state === "declined" && previous?.payment?.state !== "declined") this.#emit("declined", order);
-    if (previous?.state !== order.state) {
-      if (this.isPaid && !PAID.includes(previous?.state)) this.#emit("paid", order);
-      if (this.isEnded) this.#emit(order.state, order);
-    }
+    if (this.isPaid && !wasPaid) this.#emit("paid", order);
+    if (this.isEnded && !wasEnded) this.#emit(order.state, order);
     if (!this.#stop && this.isRunning) this.#watch();
   }
 
@@ -152,7 +157,7 @@ export class Purchase extends EventTarget {
     this.#stop = follow(`/v1/orders/${id}`, {
       token: () => sessionToken(),
       onValue: (order) => this.order?.order_id === id && this.#placed(order),
-      isFinal: (order) => PAID.includes(order.state) || ENDED.includes(order.state),
+      hopeless: [401, 403], // 404: so new that the views don't hold it yet
     });
   }
 

@@ -93,7 +93,7 @@ export class Sheet {
       }
       return `pay:${this.#purchase.attempt}:${this.#mayOneTap}`;
     }
-    return "paying";
+    return `paying:${this.#purchase.isLate}`;
   }
 
   /** Registered, and what is saved is enough for this edition. */
@@ -183,7 +183,9 @@ export class Sheet {
   }
 
   refused() {
-    return this.#end(ICONS.gone, ...refusalWords(this.#purchase.problem), this.#board().state === "open" ? "Try again" : null);
+    const { problem } = this.#purchase;
+    const mayTry = this.#board().state === "open" && problem.reason !== "over_limit";
+    return this.#end(ICONS.gone, ...refusalWords(problem), mayTry ? "Try again" : null);
   }
 
   meeting() {
@@ -207,7 +209,7 @@ export class Sheet {
     const { card_label: card, delivery } = this.#me;
     return [
       delivery && h("p", { class: "delivery" }, h("span", {}, delivery.name), h("span", { class: "muted" }, delivery.email), delivery.address && h("span", { class: "muted" }, delivery.address)),
-      h("button", { type: "button", class: "primary", part: "pay-button", onclick: () => this.#pay({ one_tap: true }) }, `Pay ${total} with ${card}`),
+      h("button", { type: "button", class: "primary", part: "pay-button", onclick: () => this.#pay({ one_tap: true }) }, `Pay ${total} with ${card ?? "your saved card"}`),
       h("button", { type: "button", class: "quiet", onclick: () => { this.#otherCard = true; this.render(); } }, "Use another card or address"),
     ];
   }
@@ -232,7 +234,10 @@ export class Sheet {
   }
 
   paying() {
-    return [h("div", { class: "centre" }, this.#spinner(), this.#heading("Paying…"), h("p", { class: "muted" }, "Your hold waits while the bank answers."))];
+    const text = this.#purchase.isLate
+      ? "Your hold ended before the bank answered. If it says yes and there are some left, it’s still yours; otherwise nothing is charged."
+      : "Your hold waits while the bank answers.";
+    return [h("div", { class: "centre" }, this.#spinner(), this.#heading("Paying…"), h("p", { class: "muted" }, text))];
   }
 
   bank() {

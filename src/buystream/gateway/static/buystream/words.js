@@ -25,7 +25,7 @@ export function stockWords(board) {
 
 const REFUSALS = {
   sold_out: ["Sold out", "Someone was a moment faster. What other buyers give back appears here at once."],
-  over_limit: ["That’s over the limit", "You already hold or own as many as one buyer may have."],
+  over_limit: ["That’s over the limit", "It’s more than one buyer may have, counting what you already hold or own."],
   not_open: ["Not open yet", "The sale hasn’t started. The button opens by itself when it does."],
   closed: ["The sale is over", "This sale has closed."],
   wrong_price: ["The price has changed", "Have a look at the new price, then tap again."],

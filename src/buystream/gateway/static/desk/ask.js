@@ -1,5 +1,6 @@
 // One dialog for everything the desk asks before it acts: a title, a sentence, fields, and the button that does it.
 import { h } from "../buystream/dom.js";
+import { randomText } from "../buystream/order-id.js";
 
 /** A labelled field of the dialog; `attributes` as in HTML, `options` makes it a select. */
 export function field(name, label, { options, hint, wide, ...attributes } = {}) {
@@ -11,8 +12,12 @@ export function field(name, label, { options, hint, wide, ...attributes } = {}) 
     h("label", { for: `ask-${name}` }, label), control, hint && h("small", { class: "muted" }, hint));
 }
 
-/** Shows the dialog; `act(values)` runs on confirmation and may throw, in which case its message is shown and the dialog stays. */
+/**
+ * Shows the dialog; `act(values, key)` runs on confirmation and may throw, in which case its message is shown and the dialog stays.
+ * `key` stays the same for this dialog: an Idempotency-Key, so that confirming again after a lost answer does it once.
+ */
 export function ask({ title, text, fields = [], confirm, danger = false, act }) {
+  const key = randomText();
   const dialog = document.getElementById("ask");
   const problem = h("p", { class: "problem", role: "alert" });
   const submit = h("button", { class: `button ${danger ? "danger" : "primary"}` }, confirm);
@@ -24,7 +29,7 @@ export function ask({ title, text, fields = [], confirm, danger = false, act }) 
     submit.disabled = true;
     problem.textContent = "";
     try {
-      await act(form.elements);
+      await act(form.elements, key);
       dialog.close();
     } catch (error) {
       problem.textContent = error.message;

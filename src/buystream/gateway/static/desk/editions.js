@@ -36,8 +36,8 @@ function row(edition, key, { call, say }) {
   const addStock = () => ask({
     title: "Add stock", text: edition.title, confirm: "Add",
     fields: [field("add", "How many more", { type: "number", min: 1, max: 1_000_000, step: 1, required: true })],
-    act: async ({ add }) => {
-      await call("POST", `${path}/stock`, { add: Number(add.value) });
+    act: async ({ add }, key) => {
+      await call("POST", `${path}/stock`, { add: Number(add.value) }, key);
       say(`${add.value} added to ${edition.title}.`);
     },
   });

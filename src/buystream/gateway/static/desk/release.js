@@ -21,7 +21,7 @@ export function askRelease({ call, say, currency }) {
     field("currency", "Currency", { options: currencies.map((each) => [each, each]) }),
     ...priceFields.fixed, ...priceFields.range,
     field("stock", "Stock", { type: "number", min: 1, max: 1_000_000, step: 1, hint: "Empty: unlimited" }),
-    field("limit", "Limit per buyer", { type: "number", min: 1, max: 1_000, step: 1, value: 4, required: true }),
+    field("limit", "Limit per buyer", { type: "number", min: 1, max: 100, step: 1, value: 4, required: true }),
     field("opens", "Opens", { type: "datetime-local", hint: "Empty: at once" }),
     field("closes", "Closes", { type: "datetime-local", hint: "Empty: never" }),
     field("hold", "Hold, in minutes", { type: "number", min: 1, max: 60, step: 1, value: 10, required: true }),
@@ -29,8 +29,8 @@ export function askRelease({ call, say, currency }) {
   ];
   ask({
     title: "Release an edition", confirm: "Release", fields,
-    act: async (form) => {
-      const edition = await call("POST", "/v1/merchant/editions", terms(form));
+    act: async (form, key) => {
+      const edition = await call("POST", "/v1/merchant/editions", terms(form), key);
       say(`${edition.title} is released.`);
     },
   });
