@@ -209,9 +209,10 @@ def _rotate_api_key(partition: Partition, command: commands.RotateApiKey, at_ms:
 
 
 def _save_buyer_details(partition: Partition, command: commands.SaveBuyerDetails, at_ms: int) -> list[events.Event]:
-    buyer = partition.state.buyers.setdefault(command.buyer_id, Buyer(id=command.buyer_id))
+    buyer = partition.state.buyers.get(command.buyer_id) or Buyer(id=command.buyer_id)
     if buyer.remembers(command):
         return partition.unchanged("repeated", command, command.buyer_id)
+    partition.state.buyers[buyer.id] = buyer
     buyer.save_details(command, at_ms)
     return partition.collect(buyer)
 
