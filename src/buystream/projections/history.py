@@ -308,7 +308,10 @@ class History:
 
 
 def _stored_row(stored: StoredEvent) -> _Row:
-    return (str(stored.originator_id), stored.originator_version, None, None, stored.topic, stored.state)
+    """An edition's own version is its boundary's; of other aggregates the library doesn't tell the edition."""
+    stream, version = str(stored.originator_id), stored.originator_version
+    boundary = (stream, version) if _EDITION.fullmatch(stream) else (None, None)
+    return (stream, version, *boundary, stored.topic, stored.state)
 
 
 def _append(cur: cursor, table: str, rows: Sequence[_Row]) -> list[int]:
