@@ -80,6 +80,11 @@ def _upcast(fields: Any) -> dict[str, Any] | None:
     return known
 
 
+def type_name(kind: type[commands.Command] | type[events.Event]) -> str:
+    """The CloudEvents type of that kind of message."""
+    return _TYPES[kind]
+
+
 def type_of(message: commands.Command | events.Event) -> str:
     """The CloudEvents type: `buystream.OrderPlaced.v1`."""
     return _TYPES[type(message)]

@@ -4,7 +4,7 @@ is retried in place with growing pauses, and says so. A record is done when its 
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from random import random
 
@@ -12,7 +12,8 @@ import msgspec
 import psycopg2
 from psycopg2.extensions import connection, cursor
 
-from buystream.codec import Unreadable, decode_event
+from buystream.codec import EVENTS as EVENT_KINDS
+from buystream.codec import Unreadable, decode_event, type_name
 from buystream.errors import BuystreamError
 from buystream.events import Event
 from buystream.log import DEADLETTER, EVENTS, READ_LIMIT, Damaged, Log, LogUnavailable, Message, Record
@@ -81,25 +82,32 @@ def work_while_assigned(
 
 
 class EventReader:
-    """Follows the events of some partitions: decoded, each once, without gaps. Used by one thread."""
+    """Follows the events of some partitions, each once, without gaps. Decodes only the wanted kinds: most consumers act
+    on few. Used by one thread."""
 
-    def __init__(self, log: Log, consumer: str, starts: Mapping[int, Place]) -> None:
+    def __init__(
+        self,
+        log: Log,
+        consumer: str,
+        starts: Mapping[int, Place],
+        *,
+        wanted: Iterable[type[Event]] = EVENT_KINDS,
+    ) -> None:
+        self._wanted = frozenset(_without_version(type_name(kind)) for kind in wanted)
         self._log = log
         self._consumer = consumer
         self._tail = log.tail(EVENTS, {partition: place.position for partition, place in starts.items()})
         self._sequences = {partition: place.sequence for partition, place in starts.items()}
         self._poison_in_a_row = 0
 
-    def poll(self, timeout_seconds: float, limit: int = READ_LIMIT) -> list[tuple[Record, Event]]:
-        """The next events. Raises LogUnavailable (poll again), Damaged and Poisoned (stop)."""
-        read: list[tuple[Record, Event]] = []
+    def poll(self, timeout_seconds: float, limit: int = READ_LIMIT) -> list[tuple[Record, Event | None]]:
+        """The next records; with None where the event isn't wanted. Raises LogUnavailable (poll again), Damaged and
+        Poisoned (stop)."""
+        read: list[tuple[Record, Event | None]] = []
         for record in self._tail.poll(timeout_seconds, limit):
             if self._is_next(record):
-                try:
-                    read.append((record, decode_event(record.value)))
-                    self._poison_in_a_row = 0
-                except Unreadable as error:
-                    self._bury(record, error)
+                wanted = _without_version(record.headers["ce_type"]) in self._wanted
+                read.append((record, self._decode(record) if wanted else None))
         return read
 
     def wake(self) -> None:
@@ -122,11 +130,25 @@ class EventReader:
         self._sequences[record.partition] = sequence + 1
         return True
 
+    def _decode(self, record: Record) -> Event | None:
+        try:
+            event = decode_event(record.value)
+        except Unreadable as error:
+            self._bury(record, error)
+            return None
+        self._poison_in_a_row = 0
+        return event
+
     def _bury(self, record: Record, error: Unreadable) -> None:
         self._poison_in_a_row += 1
         if self._poison_in_a_row > POISON_IN_A_ROW_MAX:
             raise Poisoned(f"{self._consumer}: {POISON_IN_A_ROW_MAX} unreadable events in a row, the last: {error}")
         self._log.append(DEADLETTER, record.partition, [dead_letter(record, str(error), self._consumer)])
+
+
+def _without_version(ce_type: str) -> str:
+    """`buystream.OrderPlaced.v1` becomes `buystream.OrderPlaced`: an old version is upcast when it is decoded."""
+    return ce_type.rpartition(".")[0]
 
 
 def dead_letter(record: Record, reason: str, consumer: str) -> Message:

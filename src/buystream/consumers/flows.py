@@ -55,12 +55,13 @@ class Flows:
 
     def _work(self, partitions: frozenset[int], ended: Callable[[], bool]) -> None:
         starts = {partition: place for partition, place in self._checkpoints.load().items() if partition in partitions}
-        reader = EventReader(self._log, "flows", starts)
+        reader = EventReader(self._log, "flows", starts, wanted=(*FLOWS, events.BuyerErased))
         try:
             while not ended():
                 places: dict[int, Place] = {}
                 for record, event in reader.poll(timeout_seconds=0.5):
-                    self._follow(event, record.headers["ce_id"])
+                    if event is not None:
+                        self._follow(event, record.headers["ce_id"])
                     places[record.partition] = Place(record.position + 1, int(record.headers["ce_sequence"]) + 1)
                 if places:
                     self._checkpoints.save(places)

@@ -22,6 +22,9 @@ SAVE_SECONDS = 0.5
 FREE = "free"
 """The reference of a payment of nothing: it needs no provider."""
 
+ABOUT_MONEY = (events.PaymentRequested, events.OrderAuthorised, events.VoidRequested, events.RefundRequested)
+"""What the provider is asked about."""
+
 Call = Callable[[], Command | None]
 
 
@@ -43,7 +46,7 @@ class Payments:
 
     def _work(self, partitions: frozenset[int], ended: Callable[[], bool]) -> None:
         starts = {partition: place for partition, place in self._checkpoints.load().items() if partition in partitions}
-        reader = EventReader(self._log, "payments", starts)
+        reader = EventReader(self._log, "payments", starts, wanted=ABOUT_MONEY)
         halt = threading.Event()
         in_flight = InFlight(starts)
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="payments")
@@ -52,8 +55,8 @@ class Payments:
             while not ended():
                 if in_flight.count < IN_FLIGHT_MAX:
                     for record, event in reader.poll(timeout_seconds=0.2, limit=IN_FLIGHT_MAX):
-                        call = self.call_for(event)
-                        in_flight.add(record, pool.submit(self._carry_out, call, event, halt) if call else None)
+                        call = self.call_for(event) if event else None
+                        in_flight.add(record, pool.submit(self._carry_out, call, halt) if call else None)
                 else:
                     in_flight.wait(timeout_seconds=0.2)
                 PAYMENTS_IN_FLIGHT.set(in_flight.count)
@@ -100,9 +103,9 @@ class Payments:
             case _:
                 return None
 
-    def _carry_out(self, call: Call, event: events.Event, halt: threading.Event) -> None:
+    def _carry_out(self, call: Call, halt: threading.Event) -> None:
         """Call until there is an answer, and put it on the log. Ends without one only when told to halt."""
-        backoff = Backoff(f"payment provider, {event.originator_id}")
+        backoff = Backoff("payment provider")
         while not halt.is_set():
             try:
                 fact = call()
