@@ -24,6 +24,10 @@ TAIL_EVENTS_MIN = 20_000
 TAIL_SHARE = 0.5
 """A new snapshot is worth its work when the tail is so long, as a share of all events before it."""
 TAIL_EVENTS_AT_STOP = 2_000
+QUIET_EVENTS_MAX = 2_000
+"""More events than these since the last look are a rush: no time to fold and write beside it."""
+TAIL_EVENTS_MAX = 200_000
+"""A tail so long is cut even in a rush."""
 
 
 class Snapshots:
@@ -39,10 +43,14 @@ class Snapshots:
     def run(self, stop: threading.Event) -> None:
         """Until `stop`; then once more, so that the next start is quick."""
         backoff = Backoff("snapshots")
+        ends: dict[int, int] = {}
         while not stop.wait(LOOK_SECONDS):
             try:
                 for partition in range(self._log.partitions):
-                    self.take(partition, tail_events_min=TAIL_EVENTS_MIN)
+                    end = self._log.end(EVENTS, partition)
+                    quiet = end - ends.get(partition, 0) <= QUIET_EVENTS_MAX
+                    ends[partition] = end
+                    self.take(partition, tail_events_min=TAIL_EVENTS_MIN if quiet else TAIL_EVENTS_MAX)
                 backoff.reset()
             except LogUnavailable as error:
                 backoff.wait(stop, error)
