@@ -1,0 +1,239 @@
+"""Whatever buyers, merchants, the provider and time do, in any order: stock, limits, money and history stay in step."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from buystream import codec, commands, events
+from buystream.aggregates.order import SOLD, Order
+from buystream.aggregates.partition import Partition
+from tests.support.examples import ANNA, BEN, EDITION, OTHER_EDITION, T0, example
+from tests.support.steps import place, release
+
+EDITIONS = (EDITION, OTHER_EDITION)
+ANSWERS_TO_PLACE_ORDER = (events.OrderPlaced, events.OrderRefused, events.OrderRepeated, events.CommandRefused)
+TAKING = ("held", "authorised")
+
+numbers = st.integers(1, 6)
+editions = st.sampled_from(EDITIONS)
+buyers = st.sampled_from((ANNA, BEN))
+quantities = st.integers(1, 3)
+
+
+class Crowd(RuleBasedStateMachine):
+    """Decides random commands on one partition and keeps what was asked and what was recorded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.partition = Partition(0)
+        self.at_ms = T0
+        self.asked: list[tuple[commands.Command, int]] = []
+        self.recorded: list[tuple[int, bytes]] = []
+        self.versions: dict[str, int] = {}
+        self.captured: Counter[str] = Counter()
+        self.snapshot = (0, 0, self.partition.snapshot())
+
+    # What happens.
+
+    @initialize(
+        stocks=st.tuples(st.integers(1, 6), st.one_of(st.none(), st.integers(1, 6))),
+        limit_per_buyer=st.integers(1, 4),
+        hold_seconds=st.sampled_from([5, 90, 3600]),
+    )
+    def merchants_release(self, stocks: tuple[int | None, ...], limit_per_buyer: int, hold_seconds: int) -> None:
+        for edition_id, stock in zip(EDITIONS, stocks, strict=True):
+            self.ask(
+                release(
+                    edition_id=edition_id,
+                    stock=stock,
+                    limit_per_buyer=limit_per_buyer,
+                    hold_seconds=hold_seconds,
+                    price_minor=100,
+                )
+            )
+
+    @rule(number=numbers, edition_id=editions, buyer_id=buyers, quantity=quantities)
+    def somebody_taps_buy(self, number: int, edition_id: str, buyer_id: str, quantity: int) -> None:
+        self.ask(place(number, edition_id=edition_id, buyer_id=buyer_id, quantity=quantity, price_minor=100))
+
+    @rule(data=st.data(), kind=st.sampled_from([commands.RequestPayment] * 3 + [commands.CancelOrder]))
+    def a_buyer_goes_on(self, data: st.DataObject, kind: type[commands.Command]) -> None:
+        order = data.draw(st.sampled_from(self.orders() or [None]))
+        if order is not None:
+            self.ask(example(kind, order_id=order.id, buyer_id=order.buyer_id))
+
+    @rule(
+        data=st.data(),
+        kind=st.sampled_from(
+            [
+                *[commands.RecordAuthorisation, commands.RecordCapture] * 3,
+                *[commands.RecordDecline] * 2,
+                commands.RecordAuthenticationRequired,
+                commands.RecordCaptureFailure,
+                commands.RecordVoid,
+                commands.RecordRefund,
+            ]
+        ),
+    )
+    def the_provider_tells(self, data: st.DataObject, kind: type[commands.Command]) -> None:
+        payment = data.draw(st.sampled_from([paid for order in self.orders() for paid in order.payments] or [None]))
+        if payment is None:
+            return
+        fact: dict[str, Any] = {"payment_id": payment.id}
+        if kind in (commands.RecordCapture, commands.RecordRefund):
+            fact["amount_minor"] = payment.amount_minor
+        self.ask(example(kind, **fact))
+
+    @rule(data=st.data(), kind=st.sampled_from([commands.ShipOrder, commands.RecordDelivery, commands.RefundOrder]))
+    def the_merchant_serves(self, data: st.DataObject, kind: type[commands.Command]) -> None:
+        order = data.draw(st.sampled_from(self.orders() or [None]))
+        if order is not None:
+            restock = {"restock": data.draw(st.booleans())} if kind is commands.RefundOrder else {}
+            self.ask(example(kind, order_id=order.id, **restock))
+
+    @rule(
+        edition_id=editions,
+        kind=st.sampled_from([commands.AddStock, commands.WithdrawStock]),
+        change=st.integers(1, 4),
+        quantity=st.integers(0, 3),
+    )
+    def the_merchant_changes_stock(
+        self, edition_id: str, kind: type[commands.Command], change: int, quantity: int
+    ) -> None:
+        self.ask(example(kind, edition_id=edition_id, change_id=f"change-{change}", quantity=quantity))
+
+    @rule(edition_id=editions, kind=st.sampled_from([commands.PauseSale, commands.ResumeSale, commands.ResumeSale]))
+    def the_merchant_pauses_or_resumes(self, edition_id: str, kind: type[commands.Command]) -> None:
+        self.ask(example(kind, edition_id=edition_id))
+
+    @rule(seconds=st.sampled_from([-30, 0, 1, 5, 60, 90, 1800, 3600]), command=st.sampled_from([None, "tick", "owner"]))
+    def time_passes(self, seconds: int, command: str | None) -> None:
+        self.at_ms += seconds * 1000
+        if command is not None:
+            self.ask(example(commands.Tick) if command == "tick" else example(commands.OwnerStarted))
+
+    @rule(data=st.data())
+    def somebody_says_it_again(self, data: st.DataObject) -> None:
+        self.ask(data.draw(st.sampled_from(self.asked))[0])
+
+    @rule()
+    def a_snapshot_is_taken(self) -> None:
+        self.snapshot = (len(self.asked), len(self.recorded), self.partition.snapshot())
+
+    # What is decided.
+
+    def ask(self, command: commands.Command) -> None:
+        deadlines = {order.id: order.hold_expires_at_ms for order in self.orders()}
+        position = len(self.asked)
+        self.asked.append((command, self.at_ms))
+        decided = self.partition.decide(command, command_position=position, at_ms=self.at_ms)
+        if isinstance(command, commands.PlaceOrder):
+            assert isinstance(decided[0], ANSWERS_TO_PLACE_ORDER)
+        assert decided
+        for event in decided:
+            self.recorded.append((position, codec.encode(event)))
+            assert event.at_ms == self.partition.state.at_ms
+            self.check_versions(event)
+            match event:
+                case events.OrderPlaced() | events.OrderReclaimed():
+                    edition = self.partition.state.editions[event.edition_id]
+                    buyer_id = edition.orders[event.order_id].buyer_id
+                    assert edition.taken_by_buyer[buyer_id] <= edition.limit_per_buyer
+                case events.OrderExpired():
+                    assert isinstance(command, commands.Tick)
+                    assert deadlines[event.order_id] <= event.at_ms  # type: ignore[operator]
+                case events.PaymentCaptured():
+                    self.captured[event.order_id] += 1
+
+    def check_versions(self, event: events.Event) -> None:
+        """An edition's version counts its orders' and payments' events too, each of which has a version of its own."""
+        counted = []
+        if isinstance(event, events.EditionEvent | events.OrderEvent | events.PaymentEvent):
+            counted.append((event.edition_id, event.edition_version))
+        if not isinstance(event, events.EditionEvent):
+            counted.append((event.originator_id, event.originator_version))
+        for aggregate_id, version in counted:
+            assert version == self.versions.get(aggregate_id, 0) + 1
+            self.versions[aggregate_id] = version
+
+    def orders(self) -> list[Order]:
+        return [order for edition in self.partition.state.editions.values() for order in edition.orders.values()]
+
+    # What holds at every step.
+
+    @invariant()
+    def stock_is_where_it_should_be(self) -> None:
+        for edition in self.partition.state.editions.values():
+            held = sum(order.quantity for order in edition.orders.values() if order.state in TAKING)
+            sold = sum(order.quantity for order in edition.orders.values() if order.state in SOLD)
+            assert (edition.held, edition.sold) == (held, sold)
+            assert min(edition.held, edition.sold, edition.withdrawn) >= 0
+            if edition.available is None:
+                assert edition.issued is None
+                continue
+            assert edition.available >= 0
+            assert edition.available + edition.held + edition.sold + edition.withdrawn == edition.issued
+            assert edition.sold_out == (edition.available == 0)
+
+    @invariant()
+    def each_buyer_has_what_the_orders_say(self) -> None:
+        for edition in self.partition.state.editions.values():
+            recount: Counter[str] = Counter()
+            for order in edition.orders.values():
+                if order.state in TAKING or order.state in SOLD:
+                    recount[order.buyer_id] += order.quantity
+            assert edition.taken_by_buyer == dict(recount)
+
+    @invariant()
+    def money_moved_once_for_what_is_sold_and_for_nothing_else(self) -> None:
+        assert all(times == 1 for times in self.captured.values())
+        for order in self.orders():
+            states = Counter(payment.state for payment in order.payments)
+            assert states["captured"] + states["refund_requested"] == (order.state in SOLD)
+            assert states["authorised"] == (order.state == "authorised")
+            assert states["refunded"] == (order.state == "refunded")
+            assert order.state == "held" or order.hold_expires_at_ms is None
+            if order.state == "held" and order.hold_expires_at_ms is None:
+                assert states["requested"] == 1  # the clock stands still only while the provider works
+
+    @invariant()
+    def the_sequence_is_dense(self) -> None:
+        assert self.partition.state.sequence == len(self.recorded) - 1
+
+    # What holds for the whole history.
+
+    def teardown(self) -> None:
+        self.fold_the_events(Partition(0), 0)
+        self.decide_the_commands(Partition(0), 0, 0)
+        asked, recorded, snapshot = self.snapshot
+        self.fold_the_events(Partition.restore(snapshot), recorded)
+        self.decide_the_commands(Partition.restore(snapshot), asked, recorded)
+
+    def fold_the_events(self, reader: Partition, start: int) -> None:
+        for sequence, (position, body) in enumerate(self.recorded[start:], start):
+            reader.fold(codec.decode_event(body), sequence=sequence, command_position=position)
+        assert reader.state == self.partition.state
+        assert reader.next_deadline_ms() == self.partition.next_deadline_ms()
+
+    def decide_the_commands(self, again: Partition, start: int, recorded: int) -> None:
+        bodies = [
+            codec.encode(event)
+            for position, (command, at_ms) in enumerate(self.asked[start:], start)
+            for event in again.decide(command, command_position=position, at_ms=at_ms)
+        ]
+        assert bodies == [body for _, body in self.recorded[recorded:]]
+        assert again.state == self.partition.state
+
+
+TestCrowd = pytest.mark.timeout(300)(Crowd.TestCase)
+TestCrowd.settings = settings(
+    max_examples=100,
+    stateful_step_count=60,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+)
