@@ -1,24 +1,34 @@
 """Whatever buyers, merchants, the provider and time do, in any order: stock, limits, money and history stay in step."""
 
 from collections import Counter
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from buystream import codec, commands, events
 from buystream.aggregates.order import SOLD, Order
 from buystream.aggregates.partition import Partition
+from buystream.aggregates.payment import Payment
+from buystream.ids import edition_of
 from tests.support.examples import ANNA, BEN, EDITION, OTHER_EDITION, T0, example
 from tests.support.steps import place, release
 
 EDITIONS = (EDITION, OTHER_EDITION)
 ANSWERS_TO_PLACE_ORDER = (events.OrderPlaced, events.OrderRefused, events.OrderRepeated, events.CommandRefused)
 TAKING = ("held", "authorised")
+CLOCK = [commands.Tick, commands.Tick, commands.OwnerStarted]
+FACTS = [
+    commands.RecordAuthorisation,
+    commands.RecordCapture,
+    commands.RecordDecline,
+    commands.RecordAuthenticationRequired,
+    commands.RecordCaptureFailure,
+    commands.RecordVoid,
+    commands.RecordRefund,
+]
 
-numbers = st.integers(1, 6)
 editions = st.sampled_from(EDITIONS)
 buyers = st.sampled_from((ANNA, BEN))
 quantities = st.integers(1, 3)
@@ -35,13 +45,14 @@ class Crowd(RuleBasedStateMachine):
         self.recorded: list[tuple[int, bytes]] = []
         self.versions: dict[str, int] = {}
         self.captured: Counter[str] = Counter()
+        self.taps = 0
         self.snapshot = (0, 0, self.partition.snapshot())
 
     # What happens.
 
     @initialize(
-        stocks=st.tuples(st.integers(1, 6), st.one_of(st.none(), st.integers(1, 6))),
-        limit_per_buyer=st.integers(1, 4),
+        stocks=st.tuples(st.integers(1, 12), st.one_of(st.none(), st.integers(1, 12))),
+        limit_per_buyer=st.integers(1, 12),
         hold_seconds=st.sampled_from([5, 90, 3600]),
     )
     def merchants_release(self, stocks: tuple[int | None, ...], limit_per_buyer: int, hold_seconds: int) -> None:
@@ -56,49 +67,46 @@ class Crowd(RuleBasedStateMachine):
                 )
             )
 
-    @rule(number=numbers, edition_id=editions, buyer_id=buyers, quantity=quantities)
-    def somebody_taps_buy(self, number: int, edition_id: str, buyer_id: str, quantity: int) -> None:
-        self.ask(place(number, edition_id=edition_id, buyer_id=buyer_id, quantity=quantity, price_minor=100))
+    @rule(edition_id=editions, buyer_id=buyers, quantity=quantities, pays=st.booleans())
+    def somebody_taps_buy(self, edition_id: str, buyer_id: str, quantity: int, pays: bool) -> None:
+        self.taps += 1
+        tap = place(self.taps, edition_id=edition_id, buyer_id=buyer_id, quantity=quantity, price_minor=100)
+        self.ask(tap)
+        if pays:
+            self.ask(example(commands.RequestPayment, order_id=tap.order_id, buyer_id=buyer_id))
 
     @rule(data=st.data(), kind=st.sampled_from([commands.RequestPayment] * 3 + [commands.CancelOrder]))
+    @precondition(lambda crowd: crowd.orders())
     def a_buyer_goes_on(self, data: st.DataObject, kind: type[commands.Command]) -> None:
-        order = data.draw(st.sampled_from(self.orders() or [None]))
-        if order is not None:
-            self.ask(example(kind, order_id=order.id, buyer_id=order.buyer_id))
+        order = data.draw(st.sampled_from(self.orders()))
+        self.ask(example(kind, order_id=order.id, buyer_id=order.buyer_id))
 
     @rule(
         data=st.data(),
-        kind=st.sampled_from(
-            [
-                *[commands.RecordAuthorisation, commands.RecordCapture] * 3,
-                *[commands.RecordDecline] * 2,
-                commands.RecordAuthenticationRequired,
-                commands.RecordCaptureFailure,
-                commands.RecordVoid,
-                commands.RecordRefund,
-            ]
+        told=st.one_of(
+            st.just(FACTS[:1]), st.just(FACTS[:2]), st.lists(st.sampled_from(FACTS), min_size=1, max_size=4)
         ),
     )
-    def the_provider_tells(self, data: st.DataObject, kind: type[commands.Command]) -> None:
-        payment = data.draw(st.sampled_from([paid for order in self.orders() for paid in order.payments] or [None]))
-        if payment is None:
-            return
-        fact: dict[str, Any] = {"payment_id": payment.id}
-        if kind in (commands.RecordCapture, commands.RecordRefund):
-            fact["amount_minor"] = payment.amount_minor
-        self.ask(example(kind, **fact))
+    @precondition(lambda crowd: crowd.payments())
+    def the_provider_tells(self, data: st.DataObject, told: list[type[commands.Command]]) -> None:
+        undecided = [payment for payment in self.payments() if payment.state not in ("voided", "failed", "refunded")]
+        payment = data.draw(st.sampled_from(undecided * 3 + self.payments()))
+        for kind in told:
+            amount = {"amount_minor": payment.amount_minor} if "amount_minor" in kind.__struct_fields__ else {}
+            self.ask(example(kind, payment_id=payment.id, **amount))
 
     @rule(data=st.data(), kind=st.sampled_from([commands.ShipOrder, commands.RecordDelivery, commands.RefundOrder]))
+    @precondition(lambda crowd: crowd.orders())
     def the_merchant_serves(self, data: st.DataObject, kind: type[commands.Command]) -> None:
-        order = data.draw(st.sampled_from(self.orders() or [None]))
-        if order is not None:
-            restock = {"restock": data.draw(st.booleans())} if kind is commands.RefundOrder else {}
-            self.ask(example(kind, order_id=order.id, **restock))
+        sold = [order for order in self.orders() if order.state in SOLD]
+        order = data.draw(st.sampled_from(sold or self.orders()))
+        restock = {"restock": data.draw(st.booleans())} if kind is commands.RefundOrder else {}
+        self.ask(example(kind, order_id=order.id, **restock))
 
     @rule(
         edition_id=editions,
         kind=st.sampled_from([commands.AddStock, commands.WithdrawStock]),
-        change=st.integers(1, 4),
+        change=st.integers(1, 6),
         quantity=st.integers(0, 3),
     )
     def the_merchant_changes_stock(
@@ -106,19 +114,27 @@ class Crowd(RuleBasedStateMachine):
     ) -> None:
         self.ask(example(kind, edition_id=edition_id, change_id=f"change-{change}", quantity=quantity))
 
-    @rule(edition_id=editions, kind=st.sampled_from([commands.PauseSale, commands.ResumeSale, commands.ResumeSale]))
-    def the_merchant_pauses_or_resumes(self, edition_id: str, kind: type[commands.Command]) -> None:
-        self.ask(example(kind, edition_id=edition_id))
+    @rule(edition_id=editions, quantity=quantities)
+    def the_merchant_pauses_for_a_while(self, edition_id: str, quantity: int) -> None:
+        self.ask(example(commands.PauseSale, edition_id=edition_id))
+        self.somebody_taps_buy(edition_id=edition_id, buyer_id=ANNA, quantity=quantity, pays=False)
+        self.ask(example(commands.ResumeSale, edition_id=edition_id))
 
-    @rule(seconds=st.sampled_from([-30, 0, 1, 5, 60, 90, 1800, 3600]), command=st.sampled_from([None, "tick", "owner"]))
-    def time_passes(self, seconds: int, command: str | None) -> None:
+    @rule(seconds=st.sampled_from([-30, 1, 5, 60, 90, 1800, 3600]), kind=st.sampled_from(CLOCK))
+    def time_passes(self, seconds: int, kind: type[commands.Command]) -> None:
         self.at_ms += seconds * 1000
-        if command is not None:
-            self.ask(example(commands.Tick) if command == "tick" else example(commands.OwnerStarted))
+        self.ask(example(kind))
 
     @rule(data=st.data())
     def somebody_says_it_again(self, data: st.DataObject) -> None:
         self.ask(data.draw(st.sampled_from(self.asked))[0])
+
+    @rule(data=st.data(), buyer_id=buyers, quantity=quantities)
+    @precondition(lambda crowd: crowd.orders())
+    def somebody_takes_anothers_order_id(self, data: st.DataObject, buyer_id: str, quantity: int) -> None:
+        order_id = data.draw(st.sampled_from(self.orders())).id
+        taken = {"order_id": order_id, "edition_id": edition_of(order_id)}
+        self.ask(example(commands.PlaceOrder, **taken, buyer_id=buyer_id, quantity=quantity, price_minor=100))
 
     @rule()
     def a_snapshot_is_taken(self) -> None:
@@ -162,6 +178,9 @@ class Crowd(RuleBasedStateMachine):
 
     def orders(self) -> list[Order]:
         return [order for edition in self.partition.state.editions.values() for order in edition.orders.values()]
+
+    def payments(self) -> list[Payment]:
+        return [payment for order in self.orders() for payment in order.payments]
 
     # What holds at every step.
 
@@ -231,7 +250,7 @@ class Crowd(RuleBasedStateMachine):
 
 TestCrowd = pytest.mark.timeout(300)(Crowd.TestCase)
 TestCrowd.settings = settings(
-    max_examples=100,
+    max_examples=200,
     stateful_step_count=60,
     deadline=None,
     suppress_health_check=list(HealthCheck),
