@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import msgspec
 from buystream.errors import BuystreamError
 
 SECRET_CHARS_MIN = 32
+SECRET_FILE = "secret.key"
 
 
 class BadSetting(BuystreamError):
@@ -152,7 +154,7 @@ VARIABLES: Mapping[str, Variable] = {
 }
 
 
-def read_settings(environment: Mapping[str, str] = os.environ, **chosen: object) -> Settings:
+def read_settings(environment: Mapping[str, str] = os.environ, **chosen: Any) -> Settings:
     """From the environment, an empty variable counting as unset; `chosen` fields (not None) win. Raises BadSetting."""
     fields: dict[str, Any] = {}
     for name, variable in VARIABLES.items():
@@ -169,37 +171,38 @@ def read_settings(environment: Mapping[str, str] = os.environ, **chosen: object)
     return settings
 
 
+def has_display(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a browser could be shown to somebody."""
+    return sys.platform in ("darwin", "win32") or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
+
+
 def secret_of(settings: Settings) -> bytes:
     """The one secret. In embedded mode without one, made once in `<data>/secret.key` (0600); raises BadSetting."""
     if settings.secret_key:
         return settings.secret_key.encode()
-    path = secret_file(settings)
+    path = settings.data_dir / SECRET_FILE
     try:
-        with contextlib.suppress(FileNotFoundError):
-            return _secret(path.read_text().strip()).encode()
-        return _make_secret(path)
+        if not path.exists():
+            keep_secret(settings, secrets.token_urlsafe(48).encode(), replace=False)
+        return _secret(path.read_text().strip()).encode()
     except BadSetting as error:
         raise BadSetting(f"{path} {error}") from None
     except OSError as error:
         raise BadSetting(f"can't use the data folder {settings.data_dir}: {error.strerror} ({path})") from error
 
 
-def secret_file(settings: Settings) -> Path:
-    """Where the embedded mode keeps the secret it made."""
-    return settings.data_dir / "secret.key"
-
-
-def _make_secret(path: Path) -> bytes:
-    """Whole or not at all, and the first of two processes wins: link() refuses to replace."""
+def keep_secret(settings: Settings, secret: bytes, *, replace: bool) -> None:
+    """Write `<data>/secret.key`, whole or not at all. Without `replace` the first of two processes wins."""
+    path = settings.data_dir / SECRET_FILE
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = path.with_name(f"secret.key.{os.getpid()}")
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(48))
+    unfinished = path.with_name(f"{SECRET_FILE}.{os.getpid()}")
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(secret)
         file.flush()
         os.fsync(file.fileno())
-    try:
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(unfinished)
-    finally:
-        unfinished.unlink()
-    return path.read_text().encode()
+    if replace:
+        unfinished.replace(path)
+        return
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(unfinished)
+    unfinished.unlink()

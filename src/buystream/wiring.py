@@ -2,6 +2,7 @@
 rest in workers, over an embedded PostgreSQL or one of your own."""
 
 import logging
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from os import getpid
 from time import monotonic
+
+import msgspec
 
 from buystream.codec import command_headers, decode_event, encode
 from buystream.commands import Command
@@ -20,7 +23,7 @@ from buystream.errors import BuystreamError
 from buystream.events import Event
 from buystream.gateway import serve
 from buystream.gateway.runtime import GatewayParts
-from buystream.ids import new_command_id
+from buystream.ids import new_command_id, partition_of
 from buystream.log import COMMANDS, EVENTS, Log, Message
 from buystream.log.postgres import PostgresLog
 from buystream.projections.edition_board import EditionBoard
@@ -33,6 +36,8 @@ from buystream.providers.sandbox import CARDS, SandboxProvider
 from buystream.settings import Settings, secret_of
 from buystream.vault import Vault
 from buystream.workers import Workers
+
+VIEWS = (OrderViews, EditionBoard, MerchantDashboard, People)
 
 KEEP_SECONDS = 0.5
 """How often the embedded PostgreSQL is looked after."""
@@ -127,12 +132,26 @@ class Shop:
 
     def serve(self, on_listening: serve.OnListening) -> None:
         """Serve HTTP until a signal, or until the function given to `on_listening` is called."""
-        serve.run(self._gateway_parts, host=self.settings.host, port=self.settings.port, on_listening=on_listening)
+        try:
+            serve.run(self._gateway_parts, host=self.settings.host, port=self.settings.port, on_listening=on_listening)
+        finally:
+            # Stopping is under way: a second signal must not cut it off and leave PostgreSQL behind.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+
+    def decided(self, command: Command, *, key: str) -> Event:
+        """The shop's answer to the command about `key`, once the views show it; raises NoDecision."""
+        event = decided(self.log, command, key=key)
+        partition = partition_of(key)
+        self._projector.wait_for({partition: self.log.end(EVENTS, partition)}, DECISION_SECONDS)
+        return event
 
 
 @contextmanager
 def open_shop(settings: Settings) -> Iterator[Shop]:
     """A shop at work. At the end everything stops in the reverse order of its start, PostgreSQL last."""
+    if settings.port == 0:
+        settings = msgspec.structs.replace(settings, port=free_port())
     with ExitStack() as stack:
         database = stack.enter_context(open_database(settings))
         log = stack.enter_context(open_log(database, settings))
@@ -154,7 +173,7 @@ def decider(log: Log, settings: Settings, snapshots: Snapshots) -> Decider:
 
 def projector(log: Log, dsn: str) -> Projector:
     """The projector of every view."""
-    return Projector(log, dsn, [OrderViews(), EditionBoard(), MerchantDashboard(), People()])
+    return Projector(log, dsn, [view() for view in VIEWS])
 
 
 @contextmanager
@@ -168,9 +187,9 @@ def deciding(log: Log, settings: Settings, dsn: str) -> Iterator[None]:
         workers.stop()
 
 
-def decided(log: Log, command: Command, *, partition: int, key: str) -> Event:
-    """Append the command and wait for the event that answers it; raises NoDecision."""
-    command_id = new_command_id()
+def decided(log: Log, command: Command, *, key: str) -> Event:
+    """Append the command about `key` (an id with a partition), wait for the event that answers it; raises NoDecision."""
+    command_id, partition = new_command_id(), partition_of(key)
     tail = log.tail(EVENTS, {partition: log.end(EVENTS, partition)})
     try:
         headers = command_headers(command, command_id=command_id)

@@ -1,0 +1,57 @@
+"""The command line: `buystream`."""
+
+import logging
+import signal
+import sys
+from typing import Any
+
+import click
+import psycopg2
+
+from buystream import __version__
+from buystream.cli.selling import demo, rush, up
+from buystream.cli.upkeep import audit, backup, merchant, rebuild, restore, schemas
+from buystream.errors import BuystreamError
+
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+class Commands(click.Group):
+    """Every error that we can explain is one line on stderr and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BuystreamError as error:
+            reason = str(error)
+        except psycopg2.Error as error:
+            reason = f"PostgreSQL: {error}"
+        except OSError as error:
+            reason = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+        logging.getLogger(__name__).debug("the whole story", exc_info=True)
+        click.echo(f"buystream: {' '.join(reason.split())}", err=True)
+        return ctx.exit(1)
+
+
+@click.group(cls=Commands, context_settings=HELP)
+@click.version_option(__version__, prog_name="buystream")
+def cli() -> None:
+    """A buy button that anyone can embed, the orders behind it, and a live desk for the merchant.
+
+    `buystream demo` shows it all on this machine. What can be set stands in docs/configuration.md.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(_number: int, _frame: object) -> None:
+    """Unwind, so that whatever was started is stopped."""
+    sys.exit(128 + signal.SIGTERM)
+
+
+for command in (up, demo, rush, audit, backup, restore, merchant, rebuild, schemas):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The console script."""
+    cli(prog_name="buystream")

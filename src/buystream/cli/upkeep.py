@@ -1,0 +1,145 @@
+"""The commands that look after a shop: audit, backup, restore, merchant, rebuild, schemas."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from buystream import backup as backups
+from buystream.cli import options
+from buystream.commands import RegisterMerchant
+from buystream.demo.samples import new_api_key
+from buystream.errors import BuystreamError
+from buystream.events import MerchantRegistered
+from buystream.ids import new_merchant_id
+from buystream.keys import api_key_hash
+from buystream.money import minor_digits
+from buystream.replay.audit import AuditReport
+from buystream.replay.audit import audit as audit_log
+from buystream.wiring import VIEWS, decided, deciding, open_database, open_log, projector
+
+QUIET = "WARNING"
+
+
+@click.command()
+@options.data_dir
+@options.as_json
+def audit(as_json: bool, **chosen: Any) -> None:
+    """Prove the log: refold every command and compare with the events, and check every invariant.
+
+    May run beside a running shop. The exit status is 1 when something is wrong.
+    """
+    settings = options.settings_and_logging(level=QUIET, **chosen)
+    with open_database(settings) as database, open_log(database, settings) as log:
+        report = audit_log(log)
+    if as_json:
+        click.echo(msgspec.json.encode(report).decode())
+    else:
+        _print_report(report)
+    sys.exit(0 if report.ok else 1)
+
+
+def _print_report(report: AuditReport) -> None:
+    verdict = "The log is sound" if report.ok else f"{len(report.violations)} violations"
+    pending = f", {report.pending} commands wait for a decision" if report.pending else ""
+    click.echo(f"{verdict}: {report.commands} commands, {report.events} events{pending}.")
+    if report.ok:
+        return
+    table = Table("invariant", "partition", "positions", "detail")
+    for violation in report.violations:
+        positions = ", ".join(f"{topic} {position}" for topic, position in violation.positions.items())
+        table.add_row(violation.invariant, str(violation.partition), positions, violation.detail)
+    Console().print(table)
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@options.data_dir
+def backup(file: Path, **chosen: Any) -> None:
+    """Save the shop into FILE: the log, the buyers' keys, and the secret that wraps them.
+
+    May run beside a running shop: what is saved is one moment of it. Views are not saved, they are rebuilt. Keep
+    FILE as safe as the shop itself: it holds the keys to the buyers' names and addresses.
+    """  # fmt: skip
+    settings = options.settings_and_logging(level=QUIET, **chosen)
+    with open_database(settings) as database:
+        manifest = backups.save(settings, database.dsn, file)
+    click.echo(f"saved {manifest.commands} commands, {manifest.events} events, {manifest.buyer_keys} keys to {file}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@options.data_dir
+def restore(file: Path, **chosen: Any) -> None:
+    """Bring the shop in FILE back, into an empty data folder or database.
+
+    The next `buystream up` rebuilds the views and goes on where the backup was taken.
+    """
+    settings = options.settings_and_logging(level=QUIET, **chosen)
+    manifest = backups.restore(settings, file)
+    click.echo(f"restored {manifest.commands} commands, {manifest.events} events, {manifest.buyer_keys} keys")
+
+
+@click.group()
+def merchant() -> None:
+    """Open accounts for merchants."""
+
+
+@merchant.command()
+@click.option("--name", required=True, help="As buyers will read it.")
+@click.option("--currency", required=True, help="ISO 4217, such as USD.")
+@options.data_dir
+@options.as_json
+def add(name: str, currency: str, as_json: bool, **chosen: Any) -> None:
+    """Register a merchant; prints its id and, this once, its API key.
+
+    Works beside a running shop and without one.
+    """
+    currency = currency.upper()
+    minor_digits(currency)
+    settings = options.settings_and_logging(level=QUIET, **chosen)
+    api_key = new_api_key()
+    with open_database(settings) as database, open_log(database, settings) as log:
+        merchant_id = new_merchant_id(hash(api_key) % log.partitions)
+        command = RegisterMerchant(
+            merchant_id=merchant_id, name=name, currency=currency, api_key_hash=api_key_hash(api_key)
+        )
+        with deciding(log, settings, database.dsn):
+            answer = decided(log, command, key=merchant_id)
+    if not isinstance(answer, MerchantRegistered):
+        raise BuystreamError(f"the merchant was not registered: {getattr(answer, 'reason', type(answer).__name__)}")
+    if as_json:
+        click.echo(msgspec.json.encode({"merchant_id": merchant_id, "api_key": api_key}).decode())
+    else:
+        click.echo(f"merchant  {merchant_id}\nAPI key   {api_key}\nThe key is not stored and won't be shown again.")
+
+
+@click.command()
+@click.argument("projection", type=click.Choice([view.name for view in VIEWS]))
+@options.data_dir
+def rebuild(projection: str, **chosen: Any) -> None:
+    """Build the view PROJECTION anew from the log, beside the live one, and swap it in.
+
+    May run beside a running shop.
+    """
+    settings = options.settings_and_logging(**chosen)
+    with open_database(settings) as database, open_log(database, settings) as log:
+        views = projector(log, database.dsn)
+        views.prepare()
+        views.rebuild(projection)
+
+
+@click.command()
+@click.option(
+    "--to", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("schemas"), show_default=True
+)
+def schemas(folder: Path) -> None:
+    """Write the JSON Schemas of all messages, and the AsyncAPI document."""
+    from buystream.schemas import write
+
+    written = write(folder)
+    click.echo(f"wrote {len(list(written))} files to {folder}")

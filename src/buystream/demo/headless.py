@@ -1,0 +1,265 @@
+"""A rush without a screen: boot a shop, let a crowd at one limited edition, settle, stop, audit, and say what happened
+in numbers that can be checked."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import closing
+from threading import Thread
+from time import monotonic, sleep
+
+import msgspec
+import psycopg2
+
+from buystream import rush
+from buystream.codec import decode_event
+from buystream.demo.samples import Identity, Sample, new_identity, open_sample
+from buystream.errors import BuystreamError
+from buystream.events import OrderCancelled, OrderConfirmed, OrderExpired, OrderPlaced, OrderReclaimed, PaymentDeclined
+from buystream.ids import partition_of
+from buystream.log import EVENTS, Log
+from buystream.replay.audit import audit, read_all
+from buystream.rush.client import Client, NoAnswer
+from buystream.settings import Settings
+from buystream.wiring import open_database, open_log, open_shop
+
+SETTLE_SECONDS = 60.0
+READY_SECONDS = 60.0
+LOOK_SECONDS = 0.2
+
+logger = logging.getLogger(__name__)
+
+OnProgress = Callable[[rush.Progress], None]
+
+
+class NotSettled(BuystreamError):
+    """Some orders or payments were still under way when patience ended."""
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """What came of the rush. `answered` counts buyers whose order was answered, `held` every order that ever held
+    stock:
+    `held = confirmed + declined + expired` and `confirmed + available = stock`. Orders are of one piece each."""
+
+    answered: int
+    held: int
+    confirmed: int
+    declined: int
+    refused: int
+    expired: int
+    available: int
+    oversold: int
+    duplicates_sent: int
+    duplicate_orders: int
+    answered_per_s: float
+    p50_ms: float
+    p99_ms: float
+    audit: bool
+
+
+class Ledger(msgspec.Struct, kw_only=True):
+    """An edition's books, counted from the views or from the log; both must say the same."""
+
+    held: int
+    confirmed: int
+    declined: int
+    expired: int
+    available: int
+
+
+def run(
+    settings: Settings, *, buyers: int, stock: int, hold_seconds: int, concurrency: int, on_progress: OnProgress
+) -> tuple[Result, list[str]]:
+    """The result, and what is wrong with it: an empty list means that every promise was kept."""
+    identity = new_identity(0)
+    with open_shop(settings) as shop:
+        sample = rush_sample(stock, hold_seconds)
+        open_sample(shop, sample, identity)
+        plan = rush.Plan(
+            url=shop.settings.url,
+            edition_id=identity.edition_id,
+            price_minor=sample.price_min_minor,
+            buyers=buyers,
+            concurrency=concurrency,
+        )
+        outcome: Future[tuple[rush.Outcome, Ledger]] = Future()
+
+        def crowd_and_settle(stop: Callable[[], object]) -> None:
+            try:
+                wait_until_ready(plan.url)
+                seen = rush.run(plan, on_progress=on_progress)
+                outcome.set_result((seen, settle(shop.dsn, identity.edition_id)))
+            except BaseException as error:
+                outcome.set_exception(error)
+            finally:
+                stop()
+
+        shop.serve(lambda stop: Thread(target=crowd_and_settle, args=(stop,), daemon=True).start())
+        if not outcome.done():
+            raise BuystreamError("interrupted before the crowd was through")
+        seen, by_views = outcome.result()
+    return _examine(settings, identity, stock, seen, by_views)
+
+
+def rush_sample(stock: int, hold_seconds: int) -> Sample:
+    """What a rush is about. The limit is above one, so that a doubled order would show."""
+    return Sample(
+        slug="rush",
+        merchant="The Paper Lanterns",
+        currency="USD",
+        title="One night only",
+        description="Everybody wants in.",
+        kind="ticket",
+        price_min_minor=3500,
+        price_max_minor=3500,
+        stock=stock,
+        limit_per_buyer=4,
+        hold_seconds=hold_seconds,
+        needs_address=False,
+    )
+
+
+def wait_until_ready(url: str) -> None:
+    """Returns when the shop at `url` is ready; raises BuystreamError when it isn't in time."""
+    deadline = monotonic() + READY_SECONDS
+    while (said := asyncio.run(_readiness(url))) is not None:
+        if monotonic() > deadline:
+            raise BuystreamError(f"{url} is not ready: {said}")
+        sleep(LOOK_SECONDS)
+
+
+async def _readiness(url: str) -> str | None:
+    client = Client(url)
+    try:
+        answer = await client.request("GET", "/readyz")
+    except NoAnswer as error:
+        return str(error)
+    finally:
+        client.close()
+    return None if answer.status == 200 else answer.body.decode(errors="replace").strip()
+
+
+def settle(dsn: str, edition_id: str) -> Ledger:
+    """Wait until no order and no payment of the edition is under way, then count from the views."""
+    deadline = monotonic() + SETTLE_SECONDS
+    with closing(psycopg2.connect(dsn)) as conn:
+        conn.autocommit = True
+        while monotonic() < deadline:
+            with conn.cursor() as cur:
+                cur.execute(_UNDER_WAY, (edition_id,))
+                if cur.fetchone() == (0,):
+                    return _count_views(cur, edition_id)
+            sleep(LOOK_SECONDS)
+    raise NotSettled(f"some orders were still under way after {SETTLE_SECONDS:.0f} s")
+
+
+_UNDER_WAY = """
+    SELECT count(*) FROM views.orders
+    WHERE edition_id = %s AND (state IN ('held', 'authorised')
+        OR payment_state IN ('requested', 'authentication_required', 'authorised', 'capturing', 'voiding'))"""
+_COUNT = """
+    SELECT count(*) FILTER (WHERE state <> 'refused'),
+           count(*) FILTER (WHERE state = 'confirmed'),
+           count(*) FILTER (WHERE state = 'cancelled' OR state = 'expired' AND payment_state = 'declined'),
+           count(*) FILTER (WHERE state = 'expired' AND payment_state IS DISTINCT FROM 'declined')
+    FROM views.orders WHERE edition_id = %s"""
+
+
+def _count_views(cur: "psycopg2.extensions.cursor", edition_id: str) -> Ledger:
+    cur.execute("SELECT available FROM views.editions WHERE edition_id = %s", (edition_id,))
+    (available,) = cur.fetchone() or (0,)
+    cur.execute(_COUNT, (edition_id,))
+    held, confirmed, declined, expired = cur.fetchone() or (0, 0, 0, 0)
+    return Ledger(held=held, confirmed=confirmed, declined=declined, expired=expired, available=available)
+
+
+class LogCount(msgspec.Struct):
+    """What the events of one edition add up to. `most_out` is the most that ever was held or sold at once."""
+
+    ledger: Ledger
+    most_out: int
+    duplicate_orders: int
+
+
+def count_log(log: Log, edition_id: str, stock: int) -> LogCount:
+    """From the events alone, independently of the views and of the aggregates."""
+    states: dict[str, str] = {}
+    placed: Counter[str] = Counter()
+    buyers: Counter[str] = Counter()
+    declined: set[str] = set()
+    out = most_out = 0
+    for record in read_all(log, EVENTS, partition_of(edition_id)):
+        event = decode_event(record.value)
+        if getattr(event, "edition_id", "") != edition_id:
+            continue
+        match event:
+            case OrderPlaced():
+                placed[event.order_id] += 1
+                buyers[event.buyer_id] += 1
+                states[event.order_id] = "held"
+                out += event.quantity
+            case OrderReclaimed():
+                states[event.order_id] = "held"
+                out += 1
+            case OrderConfirmed():
+                states[event.order_id] = "confirmed"
+            case OrderExpired() | OrderCancelled():
+                states[event.order_id] = "expired" if isinstance(event, OrderExpired) else "cancelled"
+                out -= event.quantity
+            case PaymentDeclined():
+                declined.add(event.order_id)
+        most_out = max(most_out, out)
+    ended = Counter(
+        "declined" if state == "cancelled" or (state == "expired" and order_id in declined) else state
+        for order_id, state in states.items()
+    )
+    ledger = Ledger(
+        held=len(states),
+        confirmed=ended["confirmed"],
+        declined=ended["declined"],
+        expired=ended["expired"],
+        available=stock - out,
+    )
+    doubled = max(placed.total() - len(placed), placed.total() - len(buyers))
+    return LogCount(ledger, most_out, doubled)
+
+
+def _examine(
+    settings: Settings, identity: Identity, stock: int, seen: rush.Outcome, by_views: Ledger
+) -> tuple[Result, list[str]]:
+    """With the shop stopped: the log is read again, and refolded."""
+    with open_database(settings) as database, open_log(database, settings) as log:
+        logger.info("auditing")
+        counted = count_log(log, identity.edition_id, stock)
+        report = audit(log)
+    books = counted.ledger
+    unanswered = seen.outcomes.get("unanswered", 0)
+    result = Result(
+        answered=seen.buyers - unanswered,
+        held=books.held,
+        confirmed=books.confirmed,
+        declined=books.declined,
+        refused=seen.buyers - unanswered - seen.outcomes.get("held", 0),
+        expired=books.expired,
+        available=books.available,
+        oversold=max(0, counted.most_out - stock),
+        duplicates_sent=seen.duplicates_sent,
+        duplicate_orders=max(counted.duplicate_orders, seen.contradictions),
+        answered_per_s=round(rush.answered_per_second(seen), 1),
+        p50_ms=round(rush.percentile_ms(seen, 50), 2),
+        p99_ms=round(rush.percentile_ms(seen, 99), 2),
+        audit=report.ok,
+    )
+    wrong = [f"audit: {violation.invariant}: {violation.detail}" for violation in report.violations]
+    promises = {
+        "nothing is oversold": result.oversold == 0,
+        "nothing is doubled": result.duplicate_orders == 0,
+        "held = confirmed + declined + expired": books.held == books.confirmed + books.declined + books.expired,
+        "confirmed + available = stock": books.confirmed + books.available == stock,
+        "the views say what the log says": by_views == books,
+        "every buyer was answered": unanswered == 0,
+        "what was answered is what stands on the log": seen.outcomes.get("held", 0) == books.held,
+    }
+    return result, wrong + [f"not kept: {promise}" for promise, kept in promises.items() if not kept]
