@@ -168,25 +168,35 @@ class _Recorder(AggregateRecorder):
         limit: int | None = None,
     ) -> list[StoredEvent]:
         """A stream, or the part of it after version `gt` up to `lte`."""
-        source, conditions = self._source, [self._source.only]
+        with self._transaction() as cur:
+            cur.execute(*self.query(originator_id, gt=gt, lte=lte, desc=desc, limit=limit))
+            return [StoredEvent(stream, version, kind, bytes(state)) for stream, version, kind, state in cur]
+
+    def query(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> tuple[str, dict[str, Any]]:
+        """What `select_events` asks: the statement and its parameters."""
+        source = self._source
         if _EDITION.fullmatch(str(originator_id)):
-            stream, version = source.edition_id, source.edition_version
-            conditions.append(source.of_edition)
+            stream, version, conditions = source.edition_id, source.edition_version, [source.only, source.of_edition]
         else:
-            stream, version = source.originator_id, source.originator_version
+            stream, version, conditions = source.originator_id, source.originator_version, [source.only]
         conditions.append(f"{stream} = %(originator_id)s")
         if gt is not None:
             conditions.append(f"{version} > %(gt)s")
         if lte is not None:
             conditions.append(f"{version} <= %(lte)s")
-        with self._transaction() as cur:
-            cur.execute(
-                f"""SELECT {stream}, {version}, {source.type}, {source.state} FROM {source.table}
-                    WHERE {" AND ".join(conditions)}
-                    ORDER BY {version} {"DESC" if desc else "ASC"} LIMIT %(limit)s""",
-                {"originator_id": str(originator_id), "gt": gt, "lte": lte, "limit": limit},
-            )
-            return [StoredEvent(stream, version, kind, bytes(state)) for stream, version, kind, state in cur]
+        statement = f"""
+            SELECT {stream}, {version}, {source.type}, {source.state} FROM {source.table}
+            WHERE {" AND ".join(conditions)}
+            ORDER BY {version} {"DESC" if desc else "ASC"} LIMIT %(limit)s"""
+        return statement, {"originator_id": str(originator_id), "gt": gt, "lte": lte, "limit": limit}
 
     @contextmanager
     def _transaction(self) -> Iterator[cursor]:

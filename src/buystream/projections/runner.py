@@ -3,8 +3,8 @@ a position moved meanwhile rolls back, so a crash changes nothing and two projec
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from time import monotonic
 
 import psycopg2
@@ -46,6 +46,7 @@ class Projector:
         self._moved = threading.Condition()
         self._reached: dict[int, int] = {}
         self._tail: Tail | None = None
+        self._tail_lock = threading.Lock()
         self._backoff = Backoff("views")
         self._poison_in_a_row = 0
         self._lag_measured = 0.0
@@ -72,9 +73,9 @@ class Projector:
 
     def wake(self) -> None:
         """Make `run` look at its stop event now."""
-        tail = self._tail
-        if tail is not None:
-            tail.wake()
+        with self._tail_lock:
+            if self._tail is not None:
+                self._tail.wake()
 
     def position(self, partition: int) -> int:
         """The position up to which (exclusive) all views show the partition's events."""
@@ -161,16 +162,25 @@ class Projector:
                 for partition in range(self._log.partitions)
             }
             reader = BatchReader(starts)
-            tail = self._log.tail(EVENTS, {partition: place.position for partition, place in starts.items()})
-            with closing(tail):
-                self._tail = tail
+            with self._following({partition: place.position for partition, place in starts.items()}) as tail:
                 while not stop.is_set():
                     records = tail.poll(POLL_SECONDS)
                     self._backoff.reset()
                     if records:
                         self._step(conn, standing, reader.read(records))
                     self._measure_lag()
-                self._tail = None
+
+    @contextmanager
+    def _following(self, starts: Mapping[int, int]) -> Iterator[Tail]:
+        """A tail that `wake` reaches while it is open, and not a moment longer."""
+        with closing(self._log.tail(EVENTS, starts)) as tail:
+            with self._tail_lock:
+                self._tail = tail
+            try:
+                yield tail
+            finally:
+                with self._tail_lock:
+                    self._tail = None
 
     def _stand(self, conn: connection) -> Standing:
         with conn, conn.cursor() as cur:
