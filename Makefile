@@ -1,6 +1,6 @@
 # Each target does all of its own set-up: on a fresh machine `make demo` or `make test` is the only command needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench chromium clean
+.PHONY: help demo kafka test check bench broker chromium clean
 
 python := .venv/bin/python
 run := .venv/.buystream-run
@@ -11,13 +11,17 @@ help:
 	@echo "make demo    a whole shop with sample merchants, on this machine"
 	@echo "make test    checks and every test"
 	@echo "make check   ruff, formatting, strict typing"
+	@echo "make kafka   a Kafka broker on port 9092, its data in data/kafka; Ctrl-C stops it"
 	@echo "make bench   measures this machine"
 	@echo "make clean   removes .venv and caches, never your data"
 
 demo: $(run)
 	.venv/bin/buystream demo
 
-test: check chromium
+kafka: $(run) broker
+	@$(python) -m buystream.broker
+
+test: check chromium broker
 	$(python) -m pytest
 
 check: $(dev)
@@ -30,6 +34,9 @@ bench: $(dev)
 
 chromium:
 	@tools/bootstrap.sh chromium
+
+broker:
+	@tools/bootstrap.sh broker
 
 $(run): $(pinned)
 	@tools/bootstrap.sh run

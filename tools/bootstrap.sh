@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Sets up what a make target needs and leaves a stamp in .venv: `bootstrap.sh run`, `bootstrap.sh dev` or
-# `bootstrap.sh chromium`. Never asks a question; what only root may install is named in one line otherwise.
+# Sets up what a make target needs and leaves a stamp in .venv: `bootstrap.sh run`, `bootstrap.sh dev`,
+# `bootstrap.sh broker` (Java and Maven) or `bootstrap.sh chromium`. Never asks a question; what only root may install
+# is named in one line otherwise.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -71,7 +72,13 @@ case "${1:-}" in
         done
         apt_install chromium fonts-liberation fonts-noto-color-emoji
         ;;
+    broker)
+        missing=()
+        command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
+        command -v mvn >/dev/null || missing+=(maven)
+        [ "${#missing[@]}" -eq 0 ] || apt_install "${missing[@]}"
+        ;;
     *)
-        fail "usage: $0 run|dev|chromium"
+        fail "usage: $0 run|dev|broker|chromium"
         ;;
 esac
