@@ -188,7 +188,7 @@ def deciding(log: Log, settings: Settings, dsn: str) -> Iterator[None]:
 
 
 def decided(log: Log, command: Command, *, key: str) -> Event:
-    """Append the command about `key` (an id with a partition), wait for the event that answers it; raises NoDecision."""
+    """Append the command about `key` (an id with a partition); returns the event that answers it. Raises NoDecision."""
     command_id, partition = new_command_id(), partition_of(key)
     tail = log.tail(EVENTS, {partition: log.end(EVENTS, partition)})
     try:

@@ -1,0 +1,123 @@
+"""A shop as its users run it: `buystream up` as a process, on a data folder of its own, to be stopped or killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from buystream.demo.headless import wait_until_ready
+from buystream.wiring import free_port
+
+BUYSTREAM = Path(sys.executable).with_name("buystream")
+STOP_SECONDS = 60
+
+
+def buystream(*arguments: str, timeout: float = 120, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end."""
+    return subprocess.run(
+        [BUYSTREAM, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=os.environ | environment,
+        check=False,
+    )
+
+
+class ShopProcess:
+    """One data folder and one port; any number of starts."""
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = data_dir.with_name(f"{data_dir.name}.log")
+        self._environment = os.environ | environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, ready: bool = True) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [BUYSTREAM, "up", "--data-dir", str(self.data_dir), "--port", str(self.port)],
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+            )
+        if ready:
+            wait_until_ready(self.url)
+
+    def kill(self) -> None:
+        """kill -9, without a word."""
+        assert self._process
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        assert self._process
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(STOP_SECONDS)
+
+    def close(self) -> None:
+        """Whatever the test did, leave nothing behind: a last user stops PostgreSQL."""
+        if self._process and self._process.poll() is None:
+            self.kill()
+        if self.processes():
+            self.start()
+            self.stop()
+
+    def postmaster(self) -> int:
+        """Raises FileNotFoundError when PostgreSQL doesn't run."""
+        return int((self.data_dir / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
+
+    def processes(self) -> list[str]:
+        """What still runs for this data folder, by command line or working directory."""
+        found = []
+        for process in Path("/proc").iterdir():
+            if not process.name.isdecimal() or int(process.name) == os.getpid():
+                continue
+            try:
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                at_home = (process / "cwd").resolve().is_relative_to(self.data_dir.resolve())
+            except OSError:
+                continue
+            if at_home or str(self.data_dir) in command:
+                found.append(f"{process.name} {command}")
+        return found
+
+    def add_merchant(self) -> dict[str, str]:
+        """`merchant_id` and `api_key`."""
+        added = buystream(
+            "merchant", "add", "--name", "The Paper Lanterns", "--currency", "USD", "--json",
+            "--data-dir", str(self.data_dir),
+        )  # fmt: skip
+        assert added.returncode == 0, added.stderr
+        merchant: dict[str, str] = json.loads(added.stdout)
+        return merchant
+
+    def release(self, api_key: str, **terms: Any) -> str:
+        """Put an edition on sale; its id."""
+        answer = httpx.post(
+            f"{self.url}/v1/merchant/editions",
+            headers={"Authorization": f"Bearer {api_key}"},
+            json={
+                "title": "One night only",
+                "kind": "ticket",
+                "currency": "USD",
+                "price_min_minor": 3500,
+                "price_max_minor": 3500,
+                "limit_per_buyer": 4,
+                "hold_seconds": 20,
+                "needs_address": False,
+                **terms,
+            },
+            timeout=30,
+        )
+        assert answer.status_code == 201, answer.text
+        edition_id: str = answer.json()["edition_id"]
+        return edition_id
