@@ -1,0 +1,192 @@
+"""What is published in schemas/ is what the code says, and stays a promise."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from buystream import codec, schemas
+from tests.support.examples import EXAMPLES
+
+DIRECTORY = Path(__file__).parents[2] / "schemas"
+SHIPPED = "events/OrderShipped.v1.json"
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def changed(change: Change) -> dict[str, Any]:
+    """The published schemas after a change to the one of OrderShipped."""
+    after = copy.deepcopy(schemas.current())
+    change(after[SHIPPED])
+    return after
+
+
+def test_what_is_committed_is_what_the_code_says() -> None:
+    assert schemas.check(DIRECTORY) == []
+
+
+@pytest.mark.parametrize("message", EXAMPLES.values(), ids=codec.name_of)
+def test_every_message_is_valid_by_its_schema(message: Any) -> None:
+    schema = schemas.published(DIRECTORY)[schemas.path_of(type(message))]
+    jsonschema.Draft202012Validator.check_schema(schema)
+    body = msgspec.json.decode(codec.encode(message))
+    validator = jsonschema.Draft202012Validator(schema)
+    validator.validate(body)
+    assert body.keys() <= schema["properties"].keys()
+    for name in schema["required"]:
+        assert not validator.is_valid({field: value for field, value in body.items() if field != name})
+
+
+def test_every_field_says_what_it_means_and_no_meaning_is_left_over() -> None:
+    fields = {name for schema in schemas.current().values() for name in schema["properties"]}
+    assert fields == set(schemas.FIELDS)
+
+
+@pytest.mark.parametrize("event", [one for one in EXAMPLES.values() if type(one) in codec.EVENTS], ids=codec.name_of)
+def test_the_headers_of_an_event_are_those_in_the_asyncapi_document(event: Any) -> None:
+    document = schemas.documents(DIRECTORY)[schemas.ASYNCAPI]
+    headers = codec.event_headers(
+        event, partition=0, sequence=0, command_position=0, command_id="c", rules_version=1, reply_to="gateway-1"
+    )
+    expected = document["components"]["schemas"]["events-headers"]
+    jsonschema.validate(headers, expected)
+    assert headers.keys() <= expected["properties"].keys()
+
+
+def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
+    document = schemas.documents(DIRECTORY)[schemas.ASYNCAPI]
+    references = [*_references(document)]
+    assert len(references) > 3 * len(EXAMPLES)
+    for reference in references:
+        if reference.startswith("#/"):
+            place = document
+            for step in reference[2:].split("/"):
+                place = place[step]
+        else:
+            assert (DIRECTORY / reference).is_file()
+
+
+def _references(node: Any) -> Any:
+    if isinstance(node, dict):
+        yield from [node["$ref"]] if "$ref" in node else []
+        for child in node.values():
+            yield from _references(child)
+
+
+# The promise.
+
+
+@pytest.mark.parametrize(
+    ("change", "breach"),
+    [
+        (lambda schema: schema["properties"].pop("carrier"), "lost the field carrier"),
+        (lambda schema: schema["properties"]["carrier"].update(type="integer"), "the field carrier was"),
+        (lambda schema: schema["properties"]["carrier"].update(default="post"), "the field carrier was"),
+        (lambda schema: schema["required"].remove("carrier"), "carrier must stay required"),
+        (
+            lambda schema: (
+                schema["properties"].update(weight={"type": "integer"}),
+                schema["required"].append("weight"),
+            ),
+            "gained the required field weight",
+        ),
+    ],
+    ids=["lost", "retyped", "another default", "not required any more", "newly required"],
+)
+def test_a_change_that_breaks_a_published_version_is_refused(change: Change, breach: str) -> None:
+    (found,) = schemas.breaches(schemas.current(), changed(change))
+    assert found.startswith(SHIPPED)
+    assert breach in found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda schema: schema["properties"].update(weight={"type": "integer", "default": 0}),
+        lambda schema: schema.update(description="Said better."),
+        lambda schema: schema["properties"]["carrier"].update(description="Said better."),
+    ],
+    ids=["an optional field more", "another description", "another description of a field"],
+)
+def test_a_change_that_breaks_nothing_is_welcome(change: Change) -> None:
+    assert schemas.breaches(schemas.current(), changed(change)) == []
+
+
+def test_an_optional_field_must_not_become_required() -> None:
+    published = changed(lambda schema: schema["required"].remove("carrier"))
+    (found,) = schemas.breaches(published, schemas.current())
+    assert "carrier must stay optional" in found
+
+
+def test_a_new_version_needs_an_upcaster_from_the_old_one() -> None:
+    published = schemas.current()
+    after = dict(published)
+    newer = copy.deepcopy(after.pop(SHIPPED))
+    (gone, unread) = schemas.breaches(published, after)
+    assert "no message has this type" in gone
+    assert "OrderShipped.v1" in unread
+    newer["properties"]["parcels"] = {"type": "integer"}
+    newer["required"].append("parcels")
+    after["events/OrderShipped.v2.json"] = newer
+    (unread,) = schemas.breaches(published, after)
+    assert "nothing upcasts OrderShipped.v1" in unread
+    assert schemas.breaches(published, after, {"OrderShipped.v1"}) == []
+
+
+# The folder.
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder as it is published."""
+    assert schemas.write(tmp_path) == []
+    assert schemas.check(tmp_path) == []
+    return tmp_path
+
+
+def test_nothing_is_written_over_a_promise(folder: Path) -> None:
+    there = msgspec.json.decode((folder / SHIPPED).read_bytes())
+    there["properties"]["weight"] = {"type": "integer"}
+    (folder / SHIPPED).write_bytes(msgspec.json.encode(there))
+    before = (folder / SHIPPED).read_bytes()
+    assert schemas.write(folder) == [f"{SHIPPED}: lost the field weight"]
+    assert (folder / SHIPPED).read_bytes() == before
+
+
+def test_a_version_of_old_stays_for_ever(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = folder / "events/OrderShipped.v0.json"
+    old.write_bytes((folder / SHIPPED).read_bytes().replace(b"OrderShipped.v1", b"OrderShipped.v0"))
+    assert schemas.write(folder) == [
+        "events/OrderShipped.v0.json: nothing upcasts OrderShipped.v0: add it to codec.UPCASTERS"
+    ]
+    monkeypatch.setitem(codec.UPCASTERS, "OrderShipped.v0", lambda fields: {**fields, "type": "OrderShipped.v1"})
+    assert schemas.write(folder) == []
+    assert schemas.check(folder) == []
+    assert b"OrderShipped.v0" in (folder / schemas.ASYNCAPI).read_bytes()
+    old.unlink()
+    assert "OrderShipped.v0: was published and its file is gone; restore it" in schemas.check(folder)
+    assert schemas.write(folder) != []
+
+
+def test_a_file_that_was_forgotten_or_edited_is_told(folder: Path) -> None:
+    (folder / "commands/Tick.v1.json").unlink()
+    file = folder / schemas.ASYNCAPI
+    file.write_bytes(file.read_bytes() + b"\n")
+    told = schemas.check(folder)
+    assert [line.partition(":")[0] for line in told] == ["Tick.v1", "commands/Tick.v1.json", schemas.ASYNCAPI]
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["--write"], 0), (["--check"], 1), ([], 2)])
+def test_the_command_line_answers_with_its_status(
+    arguments: list[str], status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["schemas", "--directory", str(tmp_path), *arguments])
+    if status == 2:
+        with pytest.raises(SystemExit, match="2"):
+            schemas.main()
+    else:
+        assert schemas.main() == status
