@@ -17,6 +17,7 @@ import uvloop
 from buystream.codec import command_headers, encode
 from buystream.commands import Command, RegisterMerchant
 from buystream.consumers.decider import Decider
+from buystream.consumers.flows import Flows
 from buystream.consumers.payments import Payments, append_fact
 from buystream.gateway.runtime import GatewayParts
 from buystream.gateway.serve import serve
@@ -129,6 +130,7 @@ def shop_at_work(dsn: str, *, deciding: bool = True) -> Iterator[Shop]:
         projector.prepare()
         sandbox = SandboxProvider(dsn, on_fact=lambda fact: append_fact(log, fact), slow_seconds=0.1)
         workers.start("views", projector.run)
+        workers.start("flows", Flows(log, dsn=dsn, vault=vault).run)
         workers.start("payments", Payments(log, dsn=dsn, provider=sandbox).run)
         if deciding:
             workers.start("decider", Decider(log, owner=f"test-{secrets.token_hex(4)}").run)

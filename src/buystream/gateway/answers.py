@@ -70,6 +70,10 @@ class AnswerTail:
         self._thread = threading.Thread(target=self._run, name="answer-tail", daemon=True)
         self._thread.start()
 
+    def next_position(self, partition: int) -> int:
+        """The position after the newest event that was read."""
+        return self._next.get(partition, 0)
+
     def stop(self) -> None:
         """End the thread and close the tail."""
         if self._thread is None:

@@ -65,6 +65,10 @@ class Decisions:
         """Why no decision can be had now, or None."""
         return self._tail.problem
 
+    def next_position(self, partition: int) -> int:
+        """The position after the newest event that this gateway has seen."""
+        return self._tail.next_position(partition)
+
     async def ask(self, command: Command, *, key: str, partition: int) -> Answer:
         """The answer to the command, which is about `key` (an edition's or a person's id), read back from the log;
         raises HttpProblem (503) when none came in time."""

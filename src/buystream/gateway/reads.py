@@ -72,6 +72,10 @@ class Reads:
         result: T = await asyncio.shield(reading)
         return result
 
+    def reached(self, partition: int) -> int:
+        """The position up to which (exclusive) the views show the partition's events."""
+        return self._projected(partition)
+
     async def passed(self, partition: int, position: int) -> bool:
         """True once the views hold the event at this position; False when they don't within a second."""
         if self._projected(partition) > position:
