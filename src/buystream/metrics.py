@@ -25,3 +25,15 @@ PAYMENTS_IN_FLIGHT: Final = Gauge("buystream_payments_in_flight", "Calls to the 
 PROVIDER_RETRIES: Final = Counter(
     "buystream_provider_retries", "Calls to the payment provider that failed and were tried again."
 )
+EVENTS_PROJECTED: Final = Counter("buystream_events_projected", "Events that the views show.", ["partition"])
+EVENTS_BEHIND: Final = Gauge(
+    "buystream_events_behind", "Events on the log that the views don't show yet.", ["partition"]
+)
+EVENTS_POISONED: Final = Counter(
+    "buystream_events_poisoned", "Unreadable events that the projector sent to the dead letters.", ["partition"]
+)
+PROJECTION_SECONDS: Final = Histogram(
+    "buystream_projection_seconds",
+    "How long one batch took in all views, commit included.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
+)

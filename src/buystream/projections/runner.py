@@ -8,11 +8,11 @@ from contextlib import closing, contextmanager
 from time import monotonic
 
 import psycopg2
-from prometheus_client import Counter, Gauge, Histogram
 from psycopg2.extensions import connection, cursor
 
 from buystream.consumers.delivery import POISON_IN_A_ROW_MAX, Backoff, Place, Poisoned, dead_letter
 from buystream.log import DEADLETTER, EVENTS, Log, LogUnavailable, Tail
+from buystream.metrics import EVENTS_BEHIND, EVENTS_POISONED, EVENTS_PROJECTED, PROJECTION_SECONDS
 from buystream.projections import builds
 from buystream.projections.batches import Batch, BatchReader, Places, Slice
 from buystream.projections.builds import Build, Projection, caught_up, next_positions
@@ -20,11 +20,6 @@ from buystream.projections.builds import Build, Projection, caught_up, next_posi
 __all__ = ["Batch", "Projection", "Projector", "caught_up", "next_positions"]
 
 POLL_SECONDS = 0.5
-
-APPLIED = Counter("buystream_projection_events", "Events applied to the views", ["partition"])
-POISONED = Counter("buystream_projection_poison", "Unreadable events, sent to the dead letters", ["partition"])
-LAG_EVENTS = Gauge("buystream_projection_lag_events", "Events that the views don't show yet", ["partition"])
-BATCH_SECONDS = Histogram("buystream_projection_batch_seconds", "Applying one batch to all views, commit included")
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +53,8 @@ class Projector:
             self._prepare(conn)
 
     def run(self, stop: threading.Event) -> None:
-        """Apply events until `stop` (then `wake` returns at once). PostgreSQL away: retried for as long as it takes.
-        Raises Damaged, Poisoned, and what PostgreSQL says about a row that breaks a rule."""
+        """Apply events until `stop` is set (it looks twice a second, and when woken). While PostgreSQL is away it
+        tries again. Raises Damaged, Poisoned, and what PostgreSQL says about a row that breaks a rule."""
         while not stop.is_set():
             try:
                 self._follow(stop)
@@ -196,10 +191,10 @@ class Projector:
     def _step(self, conn: connection, standing: Standing, slices: Sequence[Slice]) -> None:
         for part in slices:
             self._set_aside(part)
-        with BATCH_SECONDS.time(), conn, conn.cursor() as cur:
+        with PROJECTION_SECONDS.time(), conn, conn.cursor() as cur:
             self._write(cur, standing, slices)
         for part in slices:
-            APPLIED.labels(part.partition).inc(len(part.events))
+            EVENTS_PROJECTED.labels(part.partition).inc(len(part.events))
         self._tell(standing)
 
     def _write(self, cur: cursor, standing: Standing, slices: Sequence[Slice]) -> None:
@@ -233,7 +228,7 @@ class Projector:
         if part.poison:
             letters = [dead_letter(poison.record, poison.reason, "views") for poison in part.poison]
             self._log.append(DEADLETTER, part.partition, letters)
-            POISONED.labels(part.partition).inc(len(letters))
+            EVENTS_POISONED.labels(part.partition).inc(len(letters))
 
     def _tell(self, standing: Standing) -> None:
         with self._moved:
@@ -248,7 +243,7 @@ class Projector:
         if monotonic() - self._lag_measured >= 1:
             self._lag_measured = monotonic()
             for partition, reached in self._reached.items():
-                LAG_EVENTS.labels(partition).set(self._log.end(EVENTS, partition) - reached)
+                EVENTS_BEHIND.labels(partition).set(self._log.end(EVENTS, partition) - reached)
 
 
 def _from(place: Place, batch: Batch) -> Batch:
