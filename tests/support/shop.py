@@ -86,9 +86,9 @@ def order_of(edition_id: str, **fields: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def gateway_at_work(parts: GatewayParts) -> Iterator[str]:
+def gateway_at_work(parts: GatewayParts, port: int = 0) -> Iterator[str]:
     """A server in a thread of its own; its URL."""
-    port = free_port()
+    port = port or free_port()
     stopping: list[Callable[[], object]] = []
     failed: list[BaseException] = []
     listening = threading.Event()

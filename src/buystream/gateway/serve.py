@@ -4,6 +4,7 @@ application on a core shared with its load generator)."""
 import asyncio
 import logging
 import signal
+import socket
 from collections.abc import Callable
 
 import uvloop
@@ -49,6 +50,7 @@ async def serve(
     parts: GatewayParts, *, host: str, port: int, stopping: asyncio.Event, on_listening: OnListening
 ) -> None:
     """Serve until `stopping` is set, on the running loop. Raises CannotServe."""
+    _require_free(host, port)
     app = create_app(parts)
     loop = asyncio.get_running_loop()
     server = Server(
@@ -72,12 +74,22 @@ async def serve(
         raise CannotServe(f"the server at {host}:{port} ended by itself; see the lines before this one")
 
 
+def _require_free(host: str, port: int) -> None:
+    """The server itself would share a port with whoever listens there (SO_REUSEPORT), or end without a word."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise CannotServe(f"can't serve at {host}:{port}: {error.strerror}; choose another port or host") from error
+
+
 async def _listening(serving: "asyncio.Task[None]", host: str, port: int) -> None:
     """Returns when a connection is accepted; raises CannotServe when the server ends before."""
     while True:
         if serving.done():
-            reason = serving.exception() or "is the port taken? See the lines before this one"
-            raise CannotServe(f"can't serve at {host}:{port}: {reason}")
+            raise CannotServe(f"can't serve at {host}:{port}: {serving.exception() or 'see the lines before this one'}")
         try:
             _, writer = await asyncio.open_connection(host, port)
         except OSError:
