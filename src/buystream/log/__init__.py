@@ -63,7 +63,7 @@ class Tail(Protocol):
         ...
 
     def wake(self) -> None:
-        """Make a poll that waits in another thread return now."""
+        """Make a poll that waits in another thread return now; may be called from any thread, also once closed."""
         ...
 
     def close(self) -> None:

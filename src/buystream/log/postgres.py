@@ -162,6 +162,8 @@ class PostgresTail:
         self._connection: connection | None = None
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_reader, False)
+        self._closed = False
+        self._closing = threading.Lock()
 
     def poll(self, timeout_seconds: float, limit: int = READ_LIMIT) -> list[Record]:
         """The next records, in order within each partition."""
@@ -179,14 +181,18 @@ class PostgresTail:
             raise LogUnavailable(f"PostgreSQL went away: {_first_line(error)}") from error
 
     def wake(self) -> None:
-        """Make a waiting poll return now."""
-        os.write(self._wake_writer, b"w")
+        """Make a waiting poll return now; nothing once closed."""
+        with self._closing:
+            if not self._closed:
+                os.write(self._wake_writer, b"w")
 
     def close(self) -> None:
         """Close the connection and the wake-up pipe."""
-        self._forget_connection()
-        os.close(self._wake_reader)
-        os.close(self._wake_writer)
+        with self._closing:
+            self._closed = True
+            self._forget_connection()
+            os.close(self._wake_reader)
+            os.close(self._wake_writer)
 
     def _listening(self) -> connection:
         if self._connection is None:
