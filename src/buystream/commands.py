@@ -112,6 +112,19 @@ class RecordDemand(Command):
     quantity: int
 
 
+class FlagVelocity(Command):
+    """A buyer taps Buy faster than people do: let this edition take none of their orders for a while. `measure` tells
+    whose `attempts` within `window_seconds` were counted: buyer, device or network. A repeat changes nothing."""
+
+    edition_id: str
+    flag_id: str
+    buyer_id: str
+    measure: str
+    attempts: int
+    window_seconds: int
+    pause_seconds: int
+
+
 # Orders.
 
 

@@ -154,6 +154,18 @@ class DemandRecorded(EditionEvent):
     quantity: int
 
 
+class BuyerPaused(EditionEvent):
+    """Until `until_ms` this buyer's orders are refused as too_fast; the pause ends by itself. `measure` tells whose
+    `attempts` within `window_seconds` were counted: buyer, device or network."""
+
+    flag_id: str
+    buyer_id: str
+    until_ms: int
+    measure: str
+    attempts: int
+    window_seconds: int
+
+
 # Orders and payments, in their edition.
 
 
@@ -183,7 +195,8 @@ class OrderPlaced(OrderEvent):
 
 
 class OrderRefused(OrderEvent):
-    """No stock was held; the id is spent. Reasons: sold_out, over_limit, not_open, closed, wrong_price, paused."""
+    """No stock was held; the id is spent. Reasons: sold_out, over_limit, not_open, closed, wrong_price, paused,
+    too_fast."""
 
     buyer_id: str
     merchant_id: str

@@ -69,6 +69,15 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.AddStock(edition_id=EDITION, change_id="change-1", quantity=5),
     commands.WithdrawStock(edition_id=EDITION, change_id="change-2", quantity=5),
     commands.RecordDemand(edition_id=EDITION, demand_id="demand-1", clicks=7, quantity=9),
+    commands.FlagVelocity(
+        edition_id=EDITION,
+        flag_id="flag-1",
+        buyer_id=ANNA,
+        measure="buyer",
+        attempts=21,
+        window_seconds=10,
+        pause_seconds=60,
+    ),
     commands.PlaceOrder(order_id=ORDER, edition_id=EDITION, **_PLACED),
     commands.CancelOrder(order_id=ORDER, buyer_id=ANNA),
     commands.RequestPayment(
@@ -133,6 +142,15 @@ EVENTS: tuple[events.Event, ...] = (
     events.EditionSoldOut(**_of(EDITION, 6)),
     events.StockReleased(**_of(EDITION, 7), available=1),
     events.DemandRecorded(**_of(EDITION, 8), demand_id="demand-1", clicks=7, quantity=9),
+    events.BuyerPaused(
+        **_of(EDITION, 9),
+        flag_id="flag-1",
+        buyer_id=ANNA,
+        until_ms=T0 + 60_000,
+        measure="buyer",
+        attempts=21,
+        window_seconds=10,
+    ),
     events.OrderPlaced(
         **_of_order(1),
         **_PLACED,

@@ -237,6 +237,7 @@ DECIDE: Final[dict[type[commands.Command], Decide]] = {
     commands.AddStock: _by_edition(Edition.add_stock),
     commands.WithdrawStock: _by_edition(Edition.withdraw_stock),
     commands.RecordDemand: _by_edition(Edition.record_demand),
+    commands.FlagVelocity: _by_edition(Edition.flag_velocity),
     commands.PlaceOrder: _place_order,
     commands.CancelOrder: _by_order(lambda edition, command, at_ms, _: edition.cancel_order(command, at_ms)),
     commands.RequestPayment: _by_order(paying.request_payment),

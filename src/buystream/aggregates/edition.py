@@ -25,6 +25,9 @@ QUANTITY_MAX = 100
 
 HOLD_SECONDS_MAX = 7 * 24 * 3600
 
+PAUSE_SECONDS_MAX = 24 * 3600
+"""Of one buyer."""
+
 Outcome = str | None
 """None: decided, the events tell. REPEATED: nothing to do. Anything else: the reason of a refusal."""
 
@@ -55,7 +58,9 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Held or sold, by buyer id."""
     orders: dict[str, Order] = {}
     change_ids: set[str] = set()
-    """Stock changes and demand reports that were counted already."""
+    """Stock changes, demand reports and velocity flags that were counted already."""
+    paused_until_ms: dict[str, int] = {}
+    """By buyer id, in the order of their last pause; some may be over."""
     pending: list[events.Event] = []
 
     @classmethod
@@ -129,6 +134,8 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
             return "closed"
         if self.paused:
             return "paused"
+        if at_ms < self.paused_until_ms.get(command.buyer_id, 0):
+            return "too_fast"
         if not self.within_limit(command.buyer_id, command.quantity):
             return "over_limit"
         if not self.in_stock(command.quantity):
@@ -246,6 +253,25 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
         )
         return None
 
+    def flag_velocity(self, command: commands.FlagVelocity, at_ms: int) -> Outcome:
+        """Pause a buyer who is too fast. A pause may be prolonged, never cut short."""
+        if command.flag_id in self.change_ids:
+            return REPEATED
+        if not 0 < command.pause_seconds <= PAUSE_SECONDS_MAX:
+            return "bad_pause"
+        until_ms = at_ms + command.pause_seconds * 1000
+        self.record_own(
+            events.BuyerPaused,
+            at_ms,
+            flag_id=command.flag_id,
+            buyer_id=command.buyer_id,
+            until_ms=max(until_ms, self.paused_until_ms.get(command.buyer_id, 0)),
+            measure=command.measure,
+            attempts=command.attempts,
+            window_seconds=command.window_seconds,
+        )
+        return None
+
     def note_sell_out(self, at_ms: int) -> None:
         """Set the latch when nothing is available."""
         if self.available == 0 and not self.sold_out:
@@ -343,10 +369,21 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
                 self._move_available(-event.quantity)
             case events.DemandRecorded():
                 self.change_ids.add(event.demand_id)
+            case events.BuyerPaused():
+                self.change_ids.add(event.flag_id)
+                self._pause_buyer(event)
             case events.EditionSoldOut():
                 self.sold_out = True
             case events.StockReleased():
                 self.sold_out = False
+
+    def _pause_buyer(self, event: events.BuyerPaused) -> None:
+        """The oldest pauses that are over are forgotten, so that there are never many more than running ones."""
+        pauses = self.paused_until_ms
+        while pauses and pauses[oldest := next(iter(pauses))] <= event.at_ms:
+            del pauses[oldest]
+        pauses.pop(event.buyer_id, None)
+        pauses[event.buyer_id] = event.until_ms
 
     def _move_available(self, quantity: int) -> None:
         if self.available is not None:

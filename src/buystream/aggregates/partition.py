@@ -16,7 +16,7 @@ from buystream.aggregates.order import Order
 from buystream.aggregates.rules import FIRST_RULES, Rules, rules_of
 from buystream.ids import edition_of
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 """Changes whenever this state's form does: a snapshot of another version is discarded."""
 
 NOWHERE: Final = -1

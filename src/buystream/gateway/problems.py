@@ -1,5 +1,6 @@
 """Every error answer: application/problem+json (RFC 9457) with a stable type and what to do about it."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -7,6 +8,11 @@ from typing import Any
 import msgspec
 
 from buystream.errors import BuystreamError
+from buystream.log import LogUnavailable
+from buystream.providers import ProviderUnavailable
+from buystream.vault import VaultUnavailable
+
+_log = logging.getLogger(__name__)
 
 TYPE_ROOT = "https://buystream.dev/problems/"
 MEDIA_TYPE = "application/problem+json"
@@ -28,6 +34,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "closed": (409, "The sale is over."),
     "wrong-price": (409, "The price is another one. Read the edition again and order at its price."),
     "paused": (409, "The sale is paused. Try again in a while, with a new order id."),
+    "too-fast": (409, "Too many orders in a short time. Wait a minute, then order again with a new order id."),
     "order-id-conflict": (409, "This order id is taken. Mint a new one."),
     "not-payable": (409, "This order can't be paid now. Read it again to see why."),
     "not-registered": (409, "Nothing is saved for this buyer. Send payment_method and delivery."),
@@ -72,3 +79,15 @@ def refused(reason: str, **extra: Any) -> HttpProblem:
     if slug in ("unknown-order", "unknown-edition"):
         return HttpProblem(slug)
     return HttpProblem(slug if PROBLEMS.get(slug, (0,))[0] == 409 else "refused", reason=reason, **extra)
+
+
+def problem_of(error: Exception, doing: str) -> HttpProblem:
+    """What an error that escaped is answered with; one that nobody foresaw is logged, and the client told no more."""
+    match error:
+        case HttpProblem():
+            return error
+        case VaultUnavailable() | ProviderUnavailable() | LogUnavailable():
+            return HttpProblem("unavailable")
+        case _:
+            _log.error("%s failed", doing, exc_info=error)
+            return HttpProblem("internal")

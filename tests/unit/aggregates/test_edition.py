@@ -105,6 +105,59 @@ def test_an_order_that_is_refused_for_all_reasons_is_told_one_that_is_not_about_
     )
 
 
+# Buyers who are too fast.
+
+
+FLAG = example(commands.FlagVelocity, flag_id="flag-1", pause_seconds=60)
+PAUSED_UNTIL_MS = T0 + 60_000
+
+
+def test_a_flagged_buyer_is_refused_until_the_pause_ends_by_itself() -> None:
+    shop = given(release()).when(FLAG).then(expect(events.BuyerPaused, buyer_id=ANNA, until_ms=PAUSED_UNTIL_MS))
+    shop.when(place(1), at_ms=PAUSED_UNTIL_MS - 1).then(expect(events.OrderRefused, reason="too_fast"))
+    shop.when(place(2), at_ms=PAUSED_UNTIL_MS).then(events.OrderPlaced)
+
+
+def test_a_flag_says_what_was_measured() -> None:
+    flag = example(commands.FlagVelocity, measure="network", attempts=900, window_seconds=30)
+    given(release()).when(flag).then(
+        expect(events.BuyerPaused, flag_id=flag.flag_id, measure="network", attempts=900, window_seconds=30)
+    )
+
+
+def test_a_pause_is_for_one_buyer_at_one_edition() -> None:
+    shop = given(release(), release(edition_id=OTHER_EDITION), FLAG)
+    shop.when(place(1, buyer_id=BEN), place(1, edition_id=OTHER_EDITION)).then(events.OrderPlaced, events.OrderPlaced)
+
+
+def test_a_flag_counts_once() -> None:
+    given(release(), FLAG, T0 + 30_000).when(FLAG).then(expect(events.CommandRepeated, command="FlagVelocity"))
+
+
+def test_another_flag_prolongs_a_pause_and_a_shorter_one_does_not_cut_it() -> None:
+    longer = example(commands.FlagVelocity, flag_id="flag-2", pause_seconds=90)
+    shorter = example(commands.FlagVelocity, flag_id="flag-3", pause_seconds=1)
+    given(release(), FLAG, T0 + 10_000).when(longer, shorter).then(
+        expect(events.BuyerPaused, until_ms=T0 + 100_000), expect(events.BuyerPaused, until_ms=T0 + 100_000)
+    )
+
+
+@pytest.mark.parametrize("pause_seconds", [0, -1, 24 * 3600 + 1])
+def test_a_pause_has_bounds(pause_seconds: int) -> None:
+    flag = example(commands.FlagVelocity, pause_seconds=pause_seconds)
+    given(release()).when(flag).then(expect(events.CommandRefused, reason="bad_pause"))
+
+
+def test_pauses_that_are_over_are_forgotten() -> None:
+    flags = [example(commands.FlagVelocity, flag_id=f"another-{n}", buyer_id=f"by0-{n:020d}") for n in range(50)]
+    shop = given(release(), *flags, PAUSED_UNTIL_MS, FLAG)
+    shop.and_state(paused_until_ms={ANNA: PAUSED_UNTIL_MS + 60_000})
+
+
+def test_a_paused_buyer_keeps_what_is_held_and_may_pay() -> None:
+    given(release(), place(1), FLAG).when(pay(1)).then(events.PaymentRequested)
+
+
 # The limit per buyer.
 
 

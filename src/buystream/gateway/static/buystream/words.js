@@ -30,6 +30,7 @@ const REFUSALS = {
   closed: ["The sale is over", "This sale has closed."],
   wrong_price: ["The price has changed", "Have a look at the new price, then tap again."],
   paused: ["Paused for a moment", "The shop has paused this sale. The button comes back by itself."],
+  too_fast: ["A bit too fast", "There were a lot of taps in a short time. Wait a minute, then tap again."],
   order_id_conflict: ["Let’s start afresh", "That order belongs to another session. Tap again for a new one."],
   not_found: ["No longer on sale", "The shop doesn’t know this edition any more."],
 };

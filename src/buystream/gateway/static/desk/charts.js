@@ -9,7 +9,7 @@ const THEMES = {
 const CONFIG = { displayModeBar: false, responsive: true };
 const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 
-const REASONS = { sold_out: "sold out", over_limit: "over the limit", not_open: "not open yet", closed: "sale closed", wrong_price: "another price", paused: "paused", order_id_conflict: "id conflict" };
+const REASONS = { sold_out: "sold out", over_limit: "over the limit", not_open: "not open yet", closed: "sale closed", wrong_price: "another price", paused: "paused", too_fast: "too fast", order_id_conflict: "id conflict" };
 
 let chosenCurrency = null;
 let latest = null;
