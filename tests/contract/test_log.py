@@ -1,0 +1,514 @@
+"""What every log must keep to, whatever stands behind it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from buystream.embedded import EmbeddedPostgres
+from buystream.log import (
+    COMMANDS,
+    DEADLETTER,
+    EVENTS,
+    TOPICS,
+    Fenced,
+    Log,
+    LogError,
+    LogUnavailable,
+    Message,
+    Record,
+    Tail,
+)
+from buystream.log.postgres import PostgresLog
+from tests.support.logs import Backend, PostgresBackend, assigned_elsewhere, read_elsewhere
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 30
+
+
+@pytest.fixture(params=["postgres"])
+def backend(request: pytest.FixtureRequest) -> Any:
+    """Each log that there is, empty."""
+    assert request.param == "postgres"
+    server: EmbeddedPostgres = request.getfixturevalue("postgres_server")
+    return PostgresBackend(server, request.getfixturevalue("database_url"))
+
+
+@pytest.fixture
+def opened(backend: Backend) -> Iterator[Callable[[], Log]]:
+    """Opens logs of two partitions, as other processes would; closes them in the end."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(closing(backend.open(2)))
+
+
+@pytest.fixture
+def log(opened: Callable[[], Log]) -> Log:
+    """A log of two partitions."""
+    return opened()
+
+
+def messages(*values: object) -> list[Message]:
+    return [Message(str(value).encode()) for value in values]
+
+
+def values(records: Sequence[Record]) -> list[str]:
+    return [record.value.decode() for record in records]
+
+
+def take(tail: Tail, count: int) -> list[Record]:
+    """Poll until that many came."""
+    found: list[Record] = []
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(found) < count and time.monotonic() < deadline:
+        found += tail.poll(1)
+    return found
+
+
+def in_thread(work: Callable[[], T]) -> Future[T]:
+    """The work's outcome, one day."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
+def settle(backend: Backend) -> object:
+    """Wait until nobody asks the server anything any more: then who polls is waiting."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    before = backend.last_asked()
+    while time.monotonic() < deadline:
+        time.sleep(0.3)
+        now = backend.last_asked()
+        if now == before:
+            return now
+        before = now
+    raise AssertionError("somebody polls without rest")
+
+
+# Append and read.
+
+
+def test_an_empty_log_ends_where_it_begins(log: Log) -> None:
+    assert log.partitions == 2
+    for topic in TOPICS:
+        for partition in range(2):
+            assert log.end(topic, partition) == 0
+            assert list(log.read(topic, partition, 0)) == []
+
+
+def test_positions_are_dense_in_each_partition_of_each_topic(log: Log) -> None:
+    assert log.append(COMMANDS, 0, messages("a", "b")) == 0
+    assert log.append(COMMANDS, 1, messages("c")) == 0
+    assert log.append(COMMANDS, 0, messages("d")) == 2
+    assert [(record.position, record.value) for record in log.read(COMMANDS, 0, 0)] == [(0, b"a"), (1, b"b"), (2, b"d")]
+    assert [log.end(COMMANDS, 0), log.end(COMMANDS, 1), log.end(EVENTS, 0)] == [3, 1, 0]
+
+
+def test_a_record_tells_its_place_and_what_was_handed_over(log: Log) -> None:
+    log.append(COMMANDS, 1, [Message(b"{}", "key", {"ce_id": "1", "ce_type": "t"})])
+    (record,) = log.read(COMMANDS, 1, 0)
+    assert (record.topic, record.partition, record.position) == (COMMANDS, 1, 0)
+    assert (record.value, record.key, record.headers) == (b"{}", "key", {"ce_id": "1", "ce_type": "t"})
+    assert abs(record.at_ms - time.time() * 1000) < 60_000
+
+
+@pytest.mark.parametrize(
+    ("start", "limit", "found"), [(0, 2, "ab"), (1, 2, "bc"), (2, 99, "c"), (3, 99, ""), (99, 1, ""), (0, 0, "")]
+)
+def test_reading_starts_at_a_position_and_stops_at_a_limit(log: Log, start: int, limit: int, found: str) -> None:
+    log.append(COMMANDS, 0, messages(*"abc"))
+    assert "".join(values(log.read(COMMANDS, 0, start, limit))) == found
+
+
+def test_an_empty_batch_changes_nothing(log: Log) -> None:
+    log.append(COMMANDS, 0, messages("a"))
+    assert log.append(COMMANDS, 0, []) == 1
+    assert log.end(COMMANDS, 0) == 1
+
+
+@pytest.mark.parametrize(("topic", "partition"), [(COMMANDS, 2), (COMMANDS, -1), ("buystream.nothing", 0)])
+def test_a_partition_that_does_not_exist_is_an_error(log: Log, topic: str, partition: int) -> None:
+    with pytest.raises(LogError) as raised:
+        log.append(topic, partition, messages("a"))
+    assert type(raised.value) is LogError
+    assert log.append(COMMANDS, 0, messages("a")) == 0
+
+
+odd_text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+odd_messages = st.builds(Message, st.binary(max_size=50), odd_text, st.dictionaries(odd_text, odd_text, max_size=3))
+AWKWARD = [
+    Message(b"", "", {}),
+    Message(bytes(range(256)), "\\ \t \n \r \\. \\N \\x41", {"\\": "\\", "a\tb": "c\nd", '"': '"', "": ""}),
+    Message(b"\\.\n\\N\t", "\\N", {"ce_replyto": "\\N", "emoji": "🎟️ 票 \u2028", "{": "}"}),
+    Message(b"x" * 1_000_000, "k" * 1000, {"h": "v" * 10_000}),
+]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(odd_messages, min_size=1, max_size=5))
+def test_any_bytes_keys_and_headers_survive(log: Log, batch: list[Message]) -> None:
+    start = log.append(COMMANDS, 0, batch)
+    assert [Message(one.value, one.key, one.headers) for one in log.read(COMMANDS, 0, start)] == batch
+
+
+def test_awkward_bytes_keys_and_headers_survive(log: Log) -> None:
+    for topic in TOPICS:
+        log.append(topic, 0, AWKWARD)
+        assert [Message(one.value, one.key, one.headers) for one in log.read(topic, 0, 0)] == AWKWARD
+
+
+def test_another_process_reads_the_same(backend: Backend, log: Log) -> None:
+    log.append(EVENTS, 1, AWKWARD[:3])
+    assert read_elsewhere(backend.place, EVENTS, 1) == list(log.read(EVENTS, 1, 0))
+
+
+def test_partitions_can_grow_and_never_shrink(backend: Backend, log: Log) -> None:
+    log.append(COMMANDS, 1, messages("a"))
+    with closing(backend.open(4)) as grown:
+        assert grown.partitions == 4
+        assert grown.append(COMMANDS, 3, messages("b")) == 0
+    with closing(backend.open(1)) as reopened:
+        assert reopened.partitions == 4
+        assert values(reopened.read(COMMANDS, 1, 0)) == ["a"]
+
+
+# Many at once.
+
+
+def test_many_writers_make_one_order_that_readers_see_grow_without_gaps(opened: Callable[[], Log]) -> None:
+    writers, batches = 6, 25
+    logs = [opened(), opened()]
+    done = threading.Event()
+
+    def write(writer: int) -> list[int]:
+        mine = logs[writer % 2]
+        return [
+            mine.append(COMMANDS, 0, messages(*[f"{writer}.{batch}.{n}" for n in range(3)])) for batch in range(batches)
+        ]
+
+    def read_growing() -> list[Record]:
+        seen: list[Record] = []
+        reader = opened()
+        while not (done.is_set() and len(seen) == reader.end(COMMANDS, 0)):
+            fresh = list(reader.read(COMMANDS, 0, len(seen)))
+            assert [record.position for record in fresh] == [*range(len(seen), len(seen) + len(fresh))]
+            assert len(fresh) % 3 == 0  # a batch is there whole or not at all
+            seen += fresh
+        return seen
+
+    with closing(opened().tail(COMMANDS, {0: 0})) as tail, ThreadPoolExecutor(writers + 2) as pool:
+        reading = pool.submit(read_growing)
+        tailing = pool.submit(take, tail, writers * batches * 3)
+        starts = list(pool.map(write, range(writers)))
+        done.set()
+        seen = reading.result()
+        assert tailing.result() == seen
+    assert sorted(position for mine in starts for position in mine) == [*range(0, writers * batches * 3, 3)]
+    assert all(mine == sorted(mine) for mine in starts)
+    assert [record.at_ms for record in seen] == sorted(record.at_ms for record in seen)
+    for writer, mine in enumerate(starts):
+        for batch, start in enumerate(mine):
+            assert values(seen[start : start + 3]) == [f"{writer}.{batch}.{n}" for n in range(3)]
+
+
+def test_a_thread_that_ended_leaves_no_connection_behind(backend: Backend, log: Log) -> None:
+    log.end(COMMANDS, 0)
+    before = backend.connections()
+    for _ in range(10):
+        in_thread(lambda: log.end(COMMANDS, 0)).result(PATIENCE_SECONDS)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while backend.connections() > before + 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert backend.connections() <= before + 1
+
+
+# Tails.
+
+
+def test_a_tail_begins_at_its_positions_and_gets_what_others_append(opened: Callable[[], Log]) -> None:
+    log, other = opened(), opened()
+    log.append(EVENTS, 0, messages("a", "b", "c"))
+    with closing(log.tail(EVENTS, {0: 1, 1: 0})) as tail:
+        assert values(take(tail, 2)) == ["b", "c"]
+        other.append(COMMANDS, 0, messages("of another topic"))
+        other.append(EVENTS, 1, messages("d"))
+        other.append(EVENTS, 0, messages("e"))
+        assert sorted(values(take(tail, 2))) == ["d", "e"]
+        assert list(tail.poll(0)) == []
+
+
+def test_a_tail_follows_only_its_partitions(log: Log) -> None:
+    with closing(log.tail(EVENTS, {1: 0})) as tail:
+        log.append(EVENTS, 0, messages("not mine"))
+        log.append(EVENTS, 1, messages("mine"))
+        assert values(take(tail, 1)) == ["mine"]
+        assert list(tail.poll(0)) == []
+
+
+def test_a_tail_returns_at_most_the_limit_and_goes_on_after_it(log: Log) -> None:
+    log.append(EVENTS, 0, messages(*range(5)))
+    log.append(EVENTS, 1, messages(*range(5, 10)))
+    with closing(log.tail(EVENTS, {0: 0, 1: 0})) as tail:
+        polled = [values(tail.poll(1, limit=3)) for _ in range(4)]
+    assert all(len(some) <= 3 for some in polled)
+    assert [value for some in polled for value in some] == [str(n) for n in range(10)]
+
+
+def test_a_poll_without_patience_still_gets_what_is_there(log: Log) -> None:
+    with closing(log.tail(EVENTS, {0: 0})) as tail:
+        assert list(tail.poll(0)) == []
+        log.append(EVENTS, 0, messages("a"))
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        found: list[str] = []
+        while not found and time.monotonic() < deadline:
+            found = values(tail.poll(0))
+        assert found == ["a"]
+
+
+def test_a_waiting_tail_gets_a_record_at_once_and_asks_nothing_meanwhile(backend: Backend, log: Log) -> None:
+    with closing(log.tail(EVENTS, {0: 0, 1: 0})) as tail:
+        polling = in_thread(lambda: (tail.poll(PATIENCE_SECONDS), time.monotonic()))
+        quiet = settle(backend)
+        time.sleep(1)
+        assert backend.last_asked() == quiet
+        log.append(EVENTS, 1, messages("a"))
+        appended = time.monotonic()
+        records, got = polling.result(PATIENCE_SECONDS)
+        assert values(records) == ["a"]
+        assert got - appended < 1
+
+
+def test_a_tail_times_out_with_nothing(log: Log) -> None:
+    with closing(log.tail(EVENTS, {0: 0})) as tail:
+        tail.poll(0)
+        began = time.monotonic()
+        assert list(tail.poll(0.3)) == []
+        assert 0.3 <= time.monotonic() - began < 5
+
+
+def test_a_waiting_tail_can_be_woken_and_loses_nothing(backend: Backend, log: Log) -> None:
+    with closing(log.tail(EVENTS, {0: 0})) as tail:
+        polling = in_thread(lambda: tail.poll(PATIENCE_SECONDS))
+        settle(backend)
+        tail.wake()
+        assert list(polling.result(5)) == []
+        tail.wake()
+        log.append(EVENTS, 0, messages("a"))
+        assert values(take(tail, 1)) == ["a"]
+
+
+def test_a_tail_whose_connection_died_says_so_and_goes_on_at_the_same_place(backend: Backend, log: Log) -> None:
+    with closing(log.tail(EVENTS, {0: 0})) as tail:
+        log.append(EVENTS, 0, messages("a"))
+        assert values(take(tail, 1)) == ["a"]
+        polling = in_thread(lambda: tail.poll(PATIENCE_SECONDS))
+        settle(backend)
+        backend.cut_connections()
+        with pytest.raises(LogUnavailable):
+            polling.result(PATIENCE_SECONDS)
+        _append_again(log, "b")
+        assert values(take(tail, 1)) == ["b"]
+
+
+# Owners.
+
+
+def test_an_owner_commits_to_several_topics_at_once(log: Log) -> None:
+    with closing(log.own(1)) as owner:
+        owner.commit({EVENTS: messages("a", "b"), DEADLETTER: messages("c")})
+        owner.commit({EVENTS: messages("d")})
+    assert values(log.read(EVENTS, 1, 0)) == ["a", "b", "d"]
+    assert values(log.read(DEADLETTER, 1, 0)) == ["c"]
+    assert log.end(EVENTS, 0) == 0
+
+
+@pytest.mark.parametrize("topics", [(EVENTS,), (EVENTS, DEADLETTER), (DEADLETTER, EVENTS), (DEADLETTER,)])
+def test_an_earlier_owner_is_fenced_and_leaves_nothing(opened: Callable[[], Log], topics: tuple[str, ...]) -> None:
+    old, new = opened().own(0), opened().own(0)
+    with closing(old), closing(new):
+        assert new.epoch > old.epoch
+        for _ in range(2):
+            with pytest.raises(Fenced):
+                old.commit({topic: messages("too late") for topic in topics})
+        new.commit({topic: messages("a") for topic in topics})
+    log = opened()
+    assert [values(log.read(topic, 0, 0)) for topic in topics] == [["a"]] * len(topics)
+    assert all(log.read(topic, 0, 0)[0].position == 0 for topic in topics)
+
+
+def test_owning_one_partition_fences_nobody_on_another(log: Log) -> None:
+    with closing(log.own(0)) as first, closing(log.own(1)) as second:
+        first.commit({EVENTS: messages("a")})
+        second.commit({EVENTS: messages("b")})
+    assert [values(log.read(EVENTS, partition, 0)) for partition in (0, 1)] == [["a"], ["b"]]
+
+
+def test_nothing_of_an_earlier_owner_appears_once_owning_has_returned(opened: Callable[[], Log]) -> None:
+    log, other = opened(), opened()
+    old = log.own(0)
+    started = threading.Event()
+
+    def commit_until_fenced() -> int:
+        commits = 0
+        while True:
+            try:
+                old.commit({EVENTS: messages("old"), DEADLETTER: messages("old")})
+            except Fenced:
+                return commits
+            commits += 1
+            started.set()
+
+    committing = in_thread(commit_until_fenced)
+    assert started.wait(PATIENCE_SECONDS)
+    with closing(old), closing(other.own(0)) as new:
+        end = log.end(EVENTS, 0)
+        commits = committing.result(PATIENCE_SECONDS)
+        assert log.end(EVENTS, 0) == log.end(DEADLETTER, 0) == end == commits
+        new.commit({EVENTS: messages("new")})
+        assert log.read(EVENTS, 0, end)[0].value == b"new"
+
+
+def test_every_owner_has_a_higher_epoch(opened: Callable[[], Log]) -> None:
+    epochs = []
+    for _ in range(4):
+        with closing(opened().own(0)) as owner:
+            epochs.append(owner.epoch)
+    assert epochs == sorted(set(epochs))
+
+
+def test_an_owner_whose_connection_died_says_so_and_owning_again_works(backend: Backend, log: Log) -> None:
+    owner = log.own(0)
+    owner.commit({EVENTS: messages("a")})
+    backend.cut_connections()
+    for _ in range(2):
+        with pytest.raises(LogUnavailable):
+            owner.commit({EVENTS: messages("lost"), DEADLETTER: messages("lost")})
+    owner.close()
+    with closing(log.own(0)) as again:
+        again.commit({EVENTS: messages("b")})
+    _append_again(log, "c", topic=DEADLETTER)
+    assert values(log.read(EVENTS, 0, 0)) == ["a", "b"]
+    assert values(log.read(DEADLETTER, 0, 0)) == ["c"]
+
+
+# Assignments.
+
+
+def test_the_first_to_come_holds_the_partitions_and_the_next_takes_over_when_it_leaves(
+    opened: Callable[[], Log],
+) -> None:
+    with closing(opened().assignment("decider")) as first, closing(opened().assignment("decider")) as second:
+        assert first.poll(5) == {0, 1}
+        assert second.poll(0) == frozenset()
+        waiting = in_thread(lambda: second.poll(PATIENCE_SECONDS))
+        first.close()
+        assert waiting.result(PATIENCE_SECONDS) == {0, 1}
+
+
+def test_roles_are_shared_apart(log: Log) -> None:
+    with closing(log.assignment("decider")) as decider, closing(log.assignment("payments")) as payments:
+        assert decider.poll(5) == payments.poll(5) == {0, 1}
+
+
+def test_partitions_of_a_killed_process_are_taken_over(backend: Backend, log: Log) -> None:
+    with closing(log.assignment("decider")) as heir:
+        with assigned_elsewhere(backend.place, "decider") as theirs:
+            assert theirs == {0, 1}
+            assert heir.poll(0) == frozenset()
+        assert heir.poll(PATIENCE_SECONDS) == {0, 1}
+
+
+def test_a_holder_whose_connection_died_holds_nothing_until_it_has_it_again(backend: Backend, log: Log) -> None:
+    with closing(log.assignment("decider")) as assignment:
+        assert assignment.poll(5) == {0, 1}
+        backend.cut_connections()
+        assert assignment.poll(0) == frozenset()
+        assert assignment.poll(PATIENCE_SECONDS) == {0, 1}
+
+
+def test_a_waiting_assignment_can_be_woken(backend: Backend, log: Log) -> None:
+    with closing(log.assignment("decider")) as assignment:
+        held = assignment.poll(5)
+        polling = in_thread(lambda: assignment.poll(PATIENCE_SECONDS))
+        assignment.wake()
+        assert polling.result(5) == held
+
+
+# The server goes away.
+
+
+def test_a_writer_whose_connection_died_says_so_and_goes_on(backend: Backend, log: Log) -> None:
+    log.append(COMMANDS, 0, messages("a"))
+    backend.cut_connections()
+    with pytest.raises(LogUnavailable):
+        log.append(COMMANDS, 0, messages("b"))
+    log.append(COMMANDS, 0, messages("c"))
+    assert values(log.read(COMMANDS, 0, 0)) == ["a", "c"]
+
+
+def test_while_the_server_is_gone_the_log_is_unavailable_and_then_goes_on(backend: Backend, log: Log) -> None:
+    log.append(EVENTS, 0, messages("a"))
+    owner = log.own(0)
+    with closing(log.tail(EVENTS, {0: 0})) as tail, closing(log.assignment("decider")) as assignment:
+        assert values(take(tail, 1)) == ["a"]
+        assert assignment.poll(5) == {0, 1}
+        with backend.outage():
+            for unavailable in (
+                lambda: log.append(COMMANDS, 0, messages("lost")),
+                lambda: log.append(COMMANDS, 0, messages("lost")),
+                lambda: log.read(COMMANDS, 0, 0),
+                lambda: log.end(COMMANDS, 0),
+                lambda: tail.poll(5),
+                lambda: tail.poll(5),
+                lambda: owner.commit({EVENTS: messages("lost")}),
+                lambda: log.own(0),
+                lambda: backend.open(2),
+            ):
+                with pytest.raises(LogUnavailable):
+                    unavailable()
+            assert assignment.poll(0) == frozenset()
+            owner.close()
+        assert log.append(COMMANDS, 0, messages("b")) == 0
+        with closing(log.own(0)) as again:
+            again.commit({EVENTS: messages("c")})
+        assert values(take(tail, 1)) == ["c"]
+        assert assignment.poll(PATIENCE_SECONDS) == {0, 1}
+
+
+def _append_again(log: Log, value: str, topic: str = EVENTS) -> None:
+    """Append on a thread of its own: its connection was not among those that were cut."""
+    in_thread(lambda: log.append(topic, 0, messages(value))).result(PATIENCE_SECONDS)
+
+
+# PostgreSQL alone: the second line of defence against two owners.
+
+
+def _event(subject: str, version: int, edition_version: int) -> Message:
+    headers = {"ce_subject": subject, "ce_aggregateversion": str(version), "ce_partitionkey": "ed0-0000000000"}
+    return Message(b"{}", subject, {**headers, "ce_editionversion": str(edition_version)})
+
+
+@pytest.mark.parametrize(
+    ("again", "message"),
+    [("aggregate", _event("order-1", 1, 2)), ("edition", _event("order-2", 1, 1))],
+)
+def test_two_events_never_take_one_version(postgres_log: PostgresLog, again: str, message: Message) -> None:
+    first = _event("order-1", 1, 1)
+    postgres_log.append(EVENTS, 0, [first])
+    with pytest.raises(LogError, match="version") as raised:
+        postgres_log.append(EVENTS, 0, [_event("order-3", 1, 3), message])
+    assert type(raised.value) is LogError
+    assert postgres_log.end(EVENTS, 0) == 1
+    postgres_log.append(COMMANDS, 0, [first, first])  # only events have versions
