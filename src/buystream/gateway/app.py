@@ -1,6 +1,5 @@
 """The gateway's ASGI application: the hot path first, the framework behind it."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,10 +20,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from buystream.gateway import assets, checkout, merchants, openapi, site
 from buystream.gateway.buy import BODY_BYTES_MAX, PATH, BuyRoute
-from buystream.gateway.problems import MEDIA_TYPE, HttpProblem
+from buystream.gateway.problems import MEDIA_TYPE, HttpProblem, problem_of
 from buystream.gateway.runtime import Gateway, GatewayParts
-from buystream.providers import ProviderUnavailable
-from buystream.vault import VaultUnavailable
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
@@ -38,8 +35,6 @@ PAGE_HEADERS = {
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
 }
-
-_log = logging.getLogger(__name__)
 
 
 @get("/healthz", media_type=MediaType.TEXT, include_in_schema=False)
@@ -85,7 +80,11 @@ def create_app(parts: GatewayParts) -> GatewayApp:
 def _framework(gateway: Gateway) -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        await gateway.start()
+        try:
+            await gateway.start()
+        except Exception as error:
+            gateway.failure = error  # the server only says that something failed
+            raise
         try:
             yield
         finally:
@@ -122,9 +121,7 @@ def _framework(gateway: Gateway) -> Litestar:
 
 def problem_answer(request: Any, error: Exception) -> Response[bytes]:
     """Every error as application/problem+json."""
-    problem = _problem(error)
-    if problem.status == 500:
-        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    problem = problem_of(_framework_problem(error) or error, f"{request.method} {request.url.path}")
     return Response(
         problem.body(),
         status_code=problem.status,
@@ -133,12 +130,8 @@ def problem_answer(request: Any, error: Exception) -> Response[bytes]:
     )
 
 
-def _problem(error: Exception) -> HttpProblem:
+def _framework_problem(error: Exception) -> HttpProblem | None:
     match error:
-        case HttpProblem():
-            return error
-        case VaultUnavailable() | ProviderUnavailable():
-            return HttpProblem("unavailable")
         case NotFoundException():
             return HttpProblem("not-found")
         case MethodNotAllowedException():
@@ -150,7 +143,7 @@ def _problem(error: Exception) -> HttpProblem:
         case ClientException():
             return HttpProblem("malformed-json" if "decod" in str(error).lower() else "bad-request", _said(error))
         case _:
-            return HttpProblem("internal")
+            return None
 
 
 def _said(error: HTTPException) -> str:

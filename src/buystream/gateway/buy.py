@@ -10,7 +10,7 @@ from buystream.commands import PlaceOrder
 from buystream.gateway.answers import Answer
 from buystream.gateway.bodies import NewOrder, encode, order_body, placed_order_body, repeated_order_body
 from buystream.gateway.catalogue import Offer
-from buystream.gateway.problems import MEDIA_TYPE, HttpProblem, refused
+from buystream.gateway.problems import MEDIA_TYPE, HttpProblem, problem_of, refused
 from buystream.gateway.runtime import Gateway
 from buystream.ids import MalformedId, edition_of
 from buystream.money import AMOUNT_MINOR_MAX
@@ -41,7 +41,8 @@ class BuyRoute:
         extra: list[tuple[bytes, bytes]] = []
         try:
             status, body = await self._place(scope, receive)
-        except HttpProblem as problem:
+        except Exception as error:
+            problem = problem_of(error, f"POST {PATH}")
             status, body, content_type = problem.status, problem.body(), MEDIA_TYPE.encode()
             extra = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         self._answered[status].inc()

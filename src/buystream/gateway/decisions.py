@@ -3,8 +3,9 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
-from itertools import count
+from itertools import count, takewhile
 
+import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from buystream.codec import command_headers, encode
@@ -22,13 +23,25 @@ IN_FLIGHT_MAX = 4_096
 DECISION_SECONDS = 5.0
 
 
+SWEEP_SECONDS = 0.25
+"""How often the late ones are looked for: one timer for all costs less than one for each."""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A request that waits for its answer, since `asked_at` on the loop's clock."""
+
+    answer: asyncio.Future[Answer]
+    asked_at: float
+
+
 class Decisions:
     """Lives on one event loop. Every method but the writer's and the tail's callbacks is called there."""
 
     def __init__(self, log: Log, catalogue: Catalogue, watchers: Watchers, registry: CollectorRegistry) -> None:
         self.instance_id = f"gw-{secrets.token_hex(8)}"
         self._numbers = count(1)
-        self._waiting: dict[str, asyncio.Future[Answer]] = {}
+        self._waiting: dict[str, Waiting] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
         self._watchers = watchers
         self._writer = CommandWriter(log, on_failure=self._append_failed)
         self._tail = AnswerTail(
@@ -53,11 +66,14 @@ class Decisions:
         self._loop = asyncio.get_running_loop()
         self._writer.start()
         self._tail.start(starts, self._loop)
+        self._sweep()
 
     def stop(self) -> None:
         """Write what waits, then stop; requests still waiting are told that the outcome is unknown."""
         self._writer.stop()
         self._tail.stop()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         self._fail(list(self._waiting), "The shop is stopping. Send the same request again.")
 
     @property
@@ -78,28 +94,29 @@ class Decisions:
             raise HttpProblem("overloaded")
         command_id = f"{self.instance_id}-{next(self._numbers)}"
         headers = command_headers(command, command_id=command_id, reply_to=self.instance_id)
-        asked_at = self._loop.time()
-        answer: asyncio.Future[Answer] = self._loop.create_future()
-        self._waiting[command_id] = answer
-        late = self._loop.call_later(DECISION_SECONDS, self._give_up, command_id)
+        waiting = Waiting(self._loop.create_future(), self._loop.time())
+        self._waiting[command_id] = waiting
         try:
             if not self._writer.submit(partition, Message(encode(command), key, headers)):
                 raise HttpProblem("overloaded")
-            return await answer
+            return await waiting.answer
         finally:
-            late.cancel()
             self._waiting.pop(command_id, None)
-            self._seconds.observe(self._loop.time() - asked_at)
+            self._seconds.observe(self._loop.time() - waiting.asked_at)
 
-    def _give_up(self, command_id: str) -> None:
-        self._late.inc()
-        self._fail([command_id], "")
+    def _sweep(self) -> None:
+        """Give up on those who wait too long; the oldest stand first."""
+        too_old = self._loop.time() - DECISION_SECONDS
+        late = list(takewhile(lambda command_id: self._waiting[command_id].asked_at <= too_old, self._waiting))
+        self._late.inc(len(late))
+        self._fail(late, "")
+        self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def _deliver(self, batch: Batch) -> None:
         for command_id, answer in batch.answers:
             waiting = self._waiting.get(command_id)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(answer)
+            if waiting is not None and not waiting.answer.done():
+                waiting.answer.set_result(answer)
         self._watchers.notify(batch.changed)
 
     def _append_failed(self, command_ids: Sequence[str], error: Exception) -> None:
@@ -109,5 +126,5 @@ class Decisions:
     def _fail(self, command_ids: Sequence[str], detail: str) -> None:
         for command_id in command_ids:
             waiting = self._waiting.get(command_id)
-            if waiting is not None and not waiting.done():
-                waiting.set_exception(HttpProblem("no-decision", detail))
+            if waiting is not None and not waiting.answer.done():
+                waiting.answer.set_exception(HttpProblem("no-decision", detail))

@@ -65,7 +65,7 @@ async def serve(
     )
     serving = asyncio.create_task(server.serve())
     try:
-        await _listening(serving, host, port)
+        await _listening(serving, app, host, port)
         on_listening(lambda: loop.call_soon_threadsafe(stopping.set))
         await _first(serving, stopping)
     finally:
@@ -85,11 +85,11 @@ def _require_free(host: str, port: int) -> None:
         raise CannotServe(f"can't serve at {host}:{port}: {error.strerror}; choose another port or host") from error
 
 
-async def _listening(serving: "asyncio.Task[None]", host: str, port: int) -> None:
+async def _listening(serving: "asyncio.Task[None]", app: GatewayApp, host: str, port: int) -> None:
     """Returns when a connection is accepted; raises CannotServe when the server ends before."""
     while True:
         if serving.done():
-            raise CannotServe(f"can't serve at {host}:{port}: {serving.exception() or 'see the lines before this one'}")
+            raise CannotServe(f"can't serve at {host}:{port}: {app.gateway.failure or 'see the lines before this one'}")
         try:
             _, writer = await asyncio.open_connection(host, port)
         except OSError:

@@ -19,8 +19,8 @@ HTML = "text/html; charset=utf-8"
 
 @get("/", include_in_schema=False)
 async def timeline(gateway: NamedDependency[Gateway]) -> Response[str]:
-    """The demo timeline: one post per edition, in the order of their release."""
-    return page("timeline.html", editions=list(reversed(await all_boards(gateway))))
+    """The demo timeline: one post per edition, the newest first."""
+    return page("timeline.html", editions=await all_boards(gateway))
 
 
 @get("/e/{edition_id:str}", include_in_schema=False)
