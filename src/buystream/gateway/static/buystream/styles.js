@@ -73,7 +73,7 @@ button { cursor: pointer; -webkit-tap-highlight-color: transparent; touch-action
 .timer.is-short { background: var(--bad-fill); color: var(--bad); }
 .icon-button { display: grid; place-items: center; width: 44px; height: 44px; border: 0; border-radius: 50%; background: none; color: var(--soft); }
 .icon-button:hover { background: var(--fill); color: var(--ink); }
-.sheet-body { display: grid; gap: 14px; }
+.sheet-body { display: grid; grid-template-columns: minmax(0, 1fr); gap: 14px; }
 h2 { margin: 2px 0 0; font-size: 1.375rem; line-height: 1.2; letter-spacing: -0.02em; outline: none; text-wrap: balance; }
 h2.big { font-size: 1.75rem; }
 p { margin: 0; }
