@@ -1,4 +1,4 @@
-"""PostgresLog: the log of the embedded and small-shop mode, in tables of PostgreSQL 15 or newer. A batch is a commit."""
+"""PostgresLog: the log of the embedded and small-shop mode, in tables of PostgreSQL 15 or newer; a batch, a commit."""
 
 import io
 import os
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 from time import monotonic
 from typing import Any
+from weakref import WeakSet
 
 import msgspec
 import psycopg2
@@ -46,7 +47,7 @@ class PostgresLog:
         """Creates the tables and adds partitions when there are fewer; never takes any away."""
         self._dsn = dsn
         self._local = threading.local()
-        self._opened: list[connection] = []
+        self._opened: WeakSet[connection] = WeakSet()  # a thread that ended takes its connection along
         self._opened_lock = threading.Lock()
         self._partitions = self._prepare(partitions)
 
@@ -119,8 +120,7 @@ class PostgresLog:
         if mine is None or mine.closed:
             mine = self._local.connection = self._connect()
             with self._opened_lock:
-                self._opened = [opened for opened in self._opened if not opened.closed]
-                self._opened.append(mine)
+                self._opened.add(mine)
         with _transaction(mine) as cur:
             yield cur
 
@@ -141,7 +141,7 @@ class PostgresOwner:
     def commit(self, batches: Mapping[str, Sequence[Message]]) -> None:
         """All topics or none, durable on return."""
         with _transaction(self._connection) as cur:
-            for topic, messages in batches.items():
+            for topic, messages in {EVENTS: (), **batches}.items():  # the epoch stands with the events
                 _, epoch = _append(cur, topic, self._partition, messages)
                 if topic == EVENTS and epoch != self.epoch:
                     raise Fenced(f"partition {self._partition} has a newer owner: epoch {epoch}, ours is {self.epoch}")
@@ -171,6 +171,8 @@ class PostgresTail:
             deadline = monotonic() + timeout_seconds
             while True:
                 listening = self._listening()
+                listening.poll()
+                self._collect_news(listening)
                 if records := self._read(listening, limit):
                     return records
                 remaining = deadline - monotonic()
@@ -226,11 +228,7 @@ class PostgresTail:
         if self._wake_reader in ready:
             os.read(self._wake_reader, 4096)
             return False
-        if not ready:
-            return False
-        listening.poll()
-        self._collect_news(listening)
-        return True
+        return bool(ready)
 
     def _collect_news(self, listening: connection) -> None:
         for notification in listening.notifies:
