@@ -39,8 +39,8 @@ COMMANDS: tuple[type[commands.Command], ...] = tuple(leaves(commands.Command))  
 EVENTS: tuple[type[events.Event], ...] = tuple(leaves(events.Event))  # type: ignore[arg-type]
 
 _encoder = msgspec.json.Encoder()
-_decode_command: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, COMMANDS))  # type: ignore[arg-type]
-_decode_event: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, EVENTS))  # type: ignore[arg-type]
+_decode_command: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, COMMANDS))
+_decode_event: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, EVENTS))
 _TYPES = {message: f"buystream.{message.__struct_config__.tag}" for message in (*COMMANDS, *EVENTS)}
 
 

@@ -18,6 +18,12 @@ SHIPPED = "events/OrderShipped.v1.json"
 Change = Callable[[dict[str, Any]], object]
 
 
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """The AsyncAPI document."""
+    return schemas.documents(DIRECTORY)[schemas.ASYNCAPI]
+
+
 def changed(change: Change) -> dict[str, Any]:
     """The published schemas after a change to the one of OrderShipped."""
     after = copy.deepcopy(schemas.current())
@@ -47,8 +53,7 @@ def test_every_field_says_what_it_means_and_no_meaning_is_left_over() -> None:
 
 
 @pytest.mark.parametrize("event", [one for one in EXAMPLES.values() if type(one) in codec.EVENTS], ids=codec.name_of)
-def test_the_headers_of_an_event_are_those_in_the_asyncapi_document(event: Any) -> None:
-    document = schemas.documents(DIRECTORY)[schemas.ASYNCAPI]
+def test_the_headers_of_an_event_are_those_in_the_asyncapi_document(event: Any, document: dict[str, Any]) -> None:
     headers = codec.event_headers(
         event, partition=0, sequence=0, command_position=0, command_id="c", rules_version=1, reply_to="gateway-1"
     )
@@ -57,8 +62,7 @@ def test_the_headers_of_an_event_are_those_in_the_asyncapi_document(event: Any) 
     assert headers.keys() <= expected["properties"].keys()
 
 
-def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
-    document = schemas.documents(DIRECTORY)[schemas.ASYNCAPI]
+def test_every_reference_of_the_asyncapi_document_leads_somewhere(document: dict[str, Any]) -> None:
     references = [*_references(document)]
     assert len(references) > 3 * len(EXAMPLES)
     for reference in references:
