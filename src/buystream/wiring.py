@@ -2,11 +2,12 @@
 rest in workers, over an embedded PostgreSQL or one of your own."""
 
 import logging
+import secrets
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from os import getpid
 from time import monotonic
@@ -38,6 +39,8 @@ from buystream.vault import Vault
 from buystream.workers import Workers
 
 VIEWS = (OrderViews, EditionBoard, MerchantDashboard, People)
+
+FREE_PORTS = range(20_000, 32_000)
 
 KEEP_SECONDS = 0.5
 """How often the embedded PostgreSQL is looked after."""
@@ -219,7 +222,10 @@ def keep_running(postgres: EmbeddedPostgres) -> Callable[[threading.Event], None
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on now, below those that connections get: a client that keeps calling a server which
+    is restarting could otherwise be given the server's port, and connect to itself."""
+    while True:
+        port = FREE_PORTS[secrets.randbelow(len(FREE_PORTS))]
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -19,7 +19,7 @@ import psycopg2
 import pytest
 
 from buystream import rush
-from buystream.demo.headless import Ledger, count_log, settle, wait_until_ready
+from buystream.demo.headless import Ledger, count_log, settle
 from buystream.ids import new_order_id
 from buystream.settings import Settings
 from buystream.wiring import open_database, open_log
@@ -60,7 +60,7 @@ def test_nothing_is_lost_however_often_the_shop_is_killed(shop: ShopProcess) -> 
     over = threading.Event()
     with ThreadPoolExecutor(1) as pool:
         crowd = pool.submit(buy_until, over, rush.Plan(
-            url=shop.url, edition_id=edition_id, price_minor=3500, buyers=WAVE, concurrency=8, patience_seconds=90
+            url=shop.url, edition_id=edition_id, price_minor=3500, buyers=WAVE, concurrency=8, patience_seconds=45
         ))  # fmt: skip
         try:
             moments = random.Random(SEED)
@@ -106,7 +106,7 @@ def kill(shop: ShopProcess, victim: str) -> None:
     if victim in ("shop", "both"):
         shop.kill()
         shop.start(ready=False)
-    wait_until_ready(shop.url)
+    shop.wait_until_ready()
 
 
 def a_new_buyer_is_served(shop: ShopProcess, edition_id: str) -> None:

@@ -1,19 +1,21 @@
 """A shop as its users run it: `buystream up` as a process, on a data folder of its own, to be stopped or killed."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from buystream.demo.headless import wait_until_ready
 from buystream.wiring import free_port
 
 BUYSTREAM = Path(sys.executable).with_name("buystream")
+READY_SECONDS = 30
 STOP_SECONDS = 60
 
 
@@ -49,7 +51,20 @@ class ShopProcess:
                 env=self._environment,
             )
         if ready:
-            wait_until_ready(self.url)
+            self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """As soon as /readyz says so; fails with the shop's own last words."""
+        assert self._process
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
+                    return
+            said = "\n".join(self.log.read_text().splitlines()[-30:])
+            assert self._process.poll() is None, f"the shop ended:\n{said}"
+            assert time.monotonic() < deadline, f"the shop is not ready:\n{said}"
+            time.sleep(0.05)
 
     def kill(self) -> None:
         """kill -9, without a word."""

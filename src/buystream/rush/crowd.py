@@ -161,14 +161,16 @@ class Crowd:
         """Pay with a card that is declined, then give the hold back."""
         seen = await self._pay(number, order_id, "sandbox_declined", until=(*ENDED, "declined"))
         if seen != "declined":
-            return seen
+            # A payment sent again after an unknown outcome is another attempt; after the last one the shop itself gives
+            # the hold back.
+            return "declined" if seen == "cancelled" else seen
         answer = await self._persist("POST", f"/v1/orders/{order_id}/cancel", self._sessions[number])
         if answer is not None and answer.status == 200:
             self._seen.acknowledged[order_id] = "cancelled"
         return "declined"
 
     async def _pay(self, number: int, order_id: str, payment_method: str, *, until: tuple[str, ...]) -> str:
-        """The order's or its payment's state once it is one of `until`; `unpaid` or `unknown` when nobody says."""
+        """The order's or its payment's state once it is one of `until`; `unpaid_<status>` or `unknown` otherwise."""
         token = self._sessions[number]
         payment = {
             "payment_method": payment_method,
@@ -181,7 +183,7 @@ class Crowd:
         }
         answer = await self._persist("POST", f"/v1/orders/{order_id}/payment", token, msgspec.json.encode(payment))
         if answer is None or answer.status not in (202, 409):
-            return "unpaid"
+            return f"unpaid_{answer.status if answer else 'unanswered'}"
         # 409: a repeat after an unknown outcome is told that the order can't be paid now, because it was.
         while (answer := await self._persist("GET", f"/v1/orders/{order_id}", token)) and answer.status == 200:
             order = answer.json()
