@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import httpx
@@ -48,6 +49,20 @@ def test_without_a_decision_the_answer_is_503_and_the_same_order_may_be_sent_aga
         again = httpx.post(f"{shop.url}/v1/orders", json=body, headers={"Authorization": authorization})
         assert again.status_code == 200
         assert again.json()["state"] == "held"
+
+
+def test_beyond_the_bound_the_rest_gets_503_at_once(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with shop_at_work(database_url) as shop:
+        register_merchant(shop)
+        edition = shop.release()
+    monkeypatch.setattr("buystream.gateway.decisions.IN_FLIGHT_MAX", 3)
+    with shop_at_work(database_url, deciding=False) as shop, shop.buyer() as buyer, ThreadPoolExecutor(6) as crowd:
+        answers = list(crowd.map(lambda _: buyer.post("/v1/orders", json=order_of(edition)), range(6)))
+        slugs = sorted(answer.json()["type"].rpartition("/")[2] for answer in answers)
+        assert slugs == ["no-decision"] * 3 + ["overloaded"] * 3
+        assert all(answer.status_code == 503 and answer.headers["retry-after"] == "1" for answer in answers)
+        assert sum(answer.elapsed.total_seconds() < 2 for answer in answers) == 3
+        assert len(shop.commands("PlaceOrder")) == 3
 
 
 def test_a_restart_forgets_neither_the_latch_nor_outcomes_nor_spent_tokens(database_url: str) -> None:
