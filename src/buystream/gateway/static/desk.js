@@ -69,6 +69,7 @@ async function enter(key) {
 function leave(message = "") {
   stop?.();
   stop = null;
+  ledger.clear();
   keepKey(null);
   for (const id of ["desk", "session", "connection"]) element(id).hidden = true;
   element("enter").hidden = false;

@@ -45,3 +45,12 @@ export function duration(milliseconds) {
   if (seconds >= 3_600) return `${Math.floor(seconds / 3_600)} h ${Math.floor((seconds % 3_600) / 60)} min`;
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
+
+/** Makes `rows` the children of `parent`; those that stay are not touched, so that they keep focus and half a click. */
+export function arrange(parent, rows) {
+  const wanted = new Set(rows);
+  for (const row of [...parent.children]) if (!wanted.has(row)) row.remove();
+  rows.forEach((row, index) => {
+    if (parent.children[index] !== row) parent.insertBefore(row, parent.children[index] ?? null);
+  });
+}

@@ -209,7 +209,7 @@ export class Sheet {
     const { card_label: card, delivery } = this.#me;
     return [
       delivery && h("p", { class: "delivery" }, h("span", {}, delivery.name), h("span", { class: "muted" }, delivery.email), delivery.address && h("span", { class: "muted" }, delivery.address)),
-      h("button", { type: "button", class: "primary", part: "pay-button", onclick: () => this.#pay({ one_tap: true }) }, `Pay ${total} with ${card ?? "your saved card"}`),
+      h("button", { type: "button", class: "primary", part: "pay-button", onclick: () => this.#pay({ one_tap: true }) }, `Pay ${total} with ${card?.replaceAll(" ", "\u00a0") ?? "your saved card"}`),
       h("button", { type: "button", class: "quiet", onclick: () => { this.#otherCard = true; this.render(); } }, "Use another card or address"),
     ];
   }

@@ -28,6 +28,15 @@ const redraw = () => latest && drawCharts(...latest);
 darkScheme.addEventListener("change", redraw);
 document.addEventListener("visibilitychange", redraw);
 
+/** Bars keep a reasonable height however few they are. */
+const barGap = (bars) => 1 - Math.min(0.6, 0.2 + 0.12 * bars);
+
+/** An empty chart says so, on an axis that promises nothing. */
+function emptiness(theme, isEmpty, text) {
+  const note = { text, showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5, font: { color: theme.soft, size: 14 } };
+  return { annotations: isEmpty ? [note] : [] };
+}
+
 function layout(theme, overrides = {}) {
   const axis = { gridcolor: theme.line, linecolor: theme.line, zeroline: false, tickfont: { color: theme.soft, size: 12 }, fixedrange: true, automargin: true };
   const { xaxis, yaxis, ...rest } = overrides;
@@ -52,13 +61,14 @@ function drawTempo({ per_second: seconds, as_of_ms: asOf }, theme) {
     ...(fill && { fill: "tozeroy", fillcolor: `${color}22` }), hovertemplate: "%{y}",
   });
   const last = seconds.at(-1) ?? { clicks: 0, sales: 0 };
+  const most = Math.max(0, ...seconds.flatMap(({ clicks, sales, refusals }) => [clicks, sales, refusals]));
   draw("chart-tempo", `Last second: ${last.clicks} clicks, ${last.sales} sales.`,
     [line("clicks", theme.clicks, true), line("sales", theme.sales, true), line("refusals", theme.refusals)],
     layout(theme, {
       hovermode: "x unified", showlegend: true, legend: { orientation: "h", x: 0, y: 1.14, font: { color: theme.soft, size: 13 }, itemclick: false, itemdoubleclick: false },
       margin: { l: 8, r: 12, t: 30, b: 8 },
       xaxis: { type: "date", range: [new Date(asOf - 120_000), new Date(asOf)], tickformat: "%H:%M:%S", nticks: 4 },
-      yaxis: { rangemode: "tozero", nticks: 5 },
+      yaxis: { rangemode: "tozero", nticks: 5, ...(most < 4 && { range: [0, 4], dtick: 1 }) },
     }));
 }
 
@@ -75,7 +85,7 @@ function drawStock(editions, theme) {
   });
   draw("chart-stock", limited.map((edition) => `${edition.title}: ${edition.available} available, ${edition.held} held, ${edition.sold} sold.`).join(" "),
     ["sold", "held", "available"].map(bar),
-    layout(theme, { barmode: "stack", bargap: 0.45, xaxis: { showgrid: true, nticks: 5, rangemode: "tozero" }, yaxis: { showgrid: false, tickvals: limited.map((edition) => edition.edition_id), ticktext: titles, ticks: "outside", ticklen: 6, tickcolor: "rgba(0,0,0,0)" } }));
+    layout(theme, { barmode: "stack", bargap: barGap(limited.length), ...emptiness(theme, !limited.length, "Nothing limited is on sale"), xaxis: { showgrid: true, nticks: 5, rangemode: "tozero" }, yaxis: { showgrid: false, tickvals: limited.map((edition) => edition.edition_id), ticktext: titles, ticks: "outside", ticklen: 6, tickcolor: "rgba(0,0,0,0)" } }));
 }
 
 function drawRevenue({ per_minute: minutes, totals, as_of_ms: asOf }, merchantCurrency, theme) {
@@ -84,12 +94,16 @@ function drawRevenue({ per_minute: minutes, totals, as_of_ms: asOf }, merchantCu
   drawSwitch(currencies);
   const unit = 10 ** minorDigits(chosenCurrency);
   const amounts = minutes.map((minute) => minute.revenue_minor[chosenCurrency] ?? 0);
+  const isEmpty = amounts.every((minor) => minor === 0);
   draw("chart-revenue", `Last minute: ${money(amounts.at(-1) ?? 0, chosenCurrency)}.`,
     [{
       type: "bar", x: minutes.map((minute) => new Date(minute.at_ms)), y: amounts.map((minor) => minor / unit), width: 42_000,
       marker: { color: theme.sales }, customdata: amounts.map((minor) => money(minor, chosenCurrency)), hovertemplate: "%{x|%H:%M}  %{customdata}<extra></extra>",
     }],
-    layout(theme, { xaxis: { type: "date", tickformat: "%H:%M", nticks: 5, range: [new Date(asOf - 3_600_000), new Date(asOf + 30_000)] }, yaxis: { rangemode: "tozero", nticks: 5, tickformat: "~s" } }));
+    layout(theme, {
+      xaxis: { type: "date", tickformat: "%H:%M", nticks: 5, range: [new Date(asOf - 3_600_000), new Date(asOf + 30_000)] },
+      yaxis: { rangemode: "tozero", nticks: 5, tickformat: Math.max(...amounts) >= 10_000 * unit ? "~s" : ",", visible: !isEmpty }, ...emptiness(theme, isEmpty, "No sales in the last hour"),
+    }));
 }
 
 function drawSwitch(currencies) {
@@ -107,7 +121,7 @@ function drawRefusals(refusals, theme) {
   draw("chart-refusals", reasons.length ? reasons.map(([, number], index) => `${names[index]}: ${number}.`).join(" ") : "Nobody was refused.",
     [{ type: "bar", orientation: "h", y: names, x: reasons.map(([, number]) => number), marker: { color: theme.refusals }, text: reasons.map(([, number]) => number.toLocaleString()), textposition: "outside", cliponaxis: false, textfont: { color: theme.ink }, hoverinfo: "skip" }],
     layout(theme, {
-      margin: { l: 8, r: 44, t: 8, b: 8 }, xaxis: { visible: false, rangemode: "tozero" }, yaxis: { showgrid: false, type: "category", ticks: "outside", ticklen: 6, tickcolor: "rgba(0,0,0,0)" },
-      annotations: reasons.length ? [] : [{ text: "Nobody was refused", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5, font: { color: theme.soft, size: 14 } }],
+      bargap: barGap(reasons.length), margin: { l: 8, r: 44, t: 8, b: 8 }, xaxis: { visible: false, rangemode: "tozero" },
+      yaxis: { visible: reasons.length > 0, showgrid: false, type: "category", ticks: "outside", ticklen: 6, tickcolor: "rgba(0,0,0,0)" }, ...emptiness(theme, !reasons.length, "Nobody was refused"),
     }));
 }

@@ -1,5 +1,5 @@
 // The merchant's editions: what is left of each, and pause, resume and more stock.
-import { h } from "../buystream/dom.js";
+import { arrange, h } from "../buystream/dom.js";
 import { money, shortMoney } from "../buystream/money.js";
 import { ask, field } from "./ask.js";
 
@@ -8,18 +8,25 @@ const STATES = { scheduled: "scheduled", open: "on sale", paused: "paused", sold
 export function drawEditions(editions, desk) {
   const list = document.getElementById("editions");
   const rows = new Map([...list.children].map((row) => [row.dataset.id, row]));
-  list.replaceChildren(...editions.map((edition) => {
+  arrange(list, editions.map((edition) => {
     const known = rows.get(edition.edition_id);
-    const key = JSON.stringify([edition.state, edition.available, edition.held, edition.sold, edition.stock]);
-    return known?.dataset.key === key ? known : row(edition, key, desk);
+    const drawn = known?.dataset.state === edition.state ? known : row(edition, desk);
+    const text = `${price(edition)} · ${left(edition)}`;
+    const facts = drawn.querySelector(".edition-facts");
+    if (facts.textContent !== text) facts.textContent = text;
+    return drawn;
   }));
+}
+
+function left({ stock, available, sold }) {
+  return stock == null ? `${sold.toLocaleString()} sold` : `${available.toLocaleString()} left of ${stock.toLocaleString()}`;
 }
 
 function price({ price_minor: fixed, price_min_minor: min, price_max_minor: max, currency }) {
   return fixed == null ? `${shortMoney(min, currency)} to ${shortMoney(max, currency)}` : money(fixed, currency);
 }
 
-function row(edition, key, { call, say }) {
+function row(edition, { call, say }) {
   const path = `/v1/merchant/editions/${edition.edition_id}`;
   const isPaused = edition.state === "paused";
   const verb = isPaused ? "resume" : "pause";
@@ -41,11 +48,10 @@ function row(edition, key, { call, say }) {
       say(`${add.value} added to ${edition.title}.`);
     },
   });
-  const left = edition.stock == null ? `${edition.sold.toLocaleString()} sold` : `${edition.available.toLocaleString()} left of ${edition.stock.toLocaleString()}`;
-  return h("li", { "data-id": edition.edition_id, "data-key": key },
-    h("div", { class: "edition-name" }, h("a", { href: `/e/${edition.edition_id}` }, edition.title), h("span", { class: "muted" }, `${price(edition)} · ${left}`)),
+  return h("li", { "data-id": edition.edition_id, "data-state": edition.state },
+    h("div", { class: "edition-name" }, h("a", { href: `/e/${edition.edition_id}` }, edition.title), h("span", { class: "muted edition-facts" })),
     h("span", { class: `state sale-${edition.state}` }, STATES[edition.state] ?? edition.state),
     h("div", { class: "edition-actions" },
-      edition.stock != null && edition.state !== "closed" && h("button", { type: "button", class: "button small", onclick: addStock }, "Add stock"),
+      edition.stock != null && edition.state !== "closed" && h("button", { type: "button", class: "button small", "aria-label": `Add stock to ${edition.title}`, onclick: addStock }, "Add stock"),
       edition.state !== "closed" && h("button", { type: "button", class: "button small", "aria-label": `${isPaused ? "Resume" : "Pause"} ${edition.title}`, onclick: (event) => turn(event.currentTarget) }, isPaused ? "Resume" : "Pause")));
 }

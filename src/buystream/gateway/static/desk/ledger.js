@@ -1,5 +1,5 @@
 // The orders of the merchant, newest first, with the two things one does to an order: ship it, refund it.
-import { h } from "../buystream/dom.js";
+import { arrange, h } from "../buystream/dom.js";
 import { money } from "../buystream/money.js";
 import { ask, field } from "./ask.js";
 
@@ -10,7 +10,7 @@ const STATES = { held: "held", authorised: "paying", confirmed: "paid", shipped:
 export class Ledger {
   #call;
   #say;
-  #next = null;
+  #pages = 1;
   #seen = "";
   #loading = false;
   #loadedAt = 0;
@@ -19,23 +19,43 @@ export class Ledger {
   constructor({ call, say }) {
     this.#call = call;
     this.#say = say;
-    document.getElementById("more").addEventListener("click", () => this.#load(this.#next));
+    document.getElementById("more").addEventListener("click", () => {
+      this.#pages += 1;
+      this.#load();
+    });
+  }
+
+  /** Another merchant comes. */
+  clear() {
+    this.#pages = 1;
+    this.#seen = "";
+    this.#loadedAt = 0;
+    this.#rows.clear();
+    document.getElementById("ledger").replaceChildren();
   }
 
   refreshIfChanged(totals) {
-    const key = JSON.stringify([totals.held, totals.confirmed, totals.expired, totals.refused]);
+    const key = JSON.stringify([totals.held, totals.confirmed, totals.expired, totals.refused, totals.revenue_minor]);
     if (key === this.#seen || this.#loading || document.hidden || Date.now() - this.#loadedAt < REFRESH_MS_MIN) return;
     this.#seen = key;
     this.#load();
   }
 
-  async #load(after = null) {
+  /** Every page that is shown, anew: during a rush orders come and change anywhere. */
+  async #load() {
     this.#loading = true;
     try {
-      const { orders, next } = await this.#call("GET", `/v1/merchant/orders?limit=${PAGE}${after ? `&after=${encodeURIComponent(after)}` : ""}`);
-      const isFirst = this.#rows.size === 0 || after !== null;
-      if (isFirst) this.#next = next;
-      this.#draw(orders);
+      const orders = [];
+      let next = "";
+      for (let page = 0; page < this.#pages && next !== null; page += 1) {
+        const answer = await this.#call("GET", `/v1/merchant/orders?limit=${PAGE}${next && `&after=${encodeURIComponent(next)}`}`);
+        orders.push(...answer.orders);
+        next = answer.next;
+      }
+      this.#rows = new Map(orders.map((order) => [order.order_id, this.#known(order) ?? this.#row(order)]));
+      arrange(document.getElementById("ledger"), [...this.#rows.values()]);
+      document.getElementById("ledger-empty").hidden = orders.length > 0;
+      document.getElementById("more").hidden = next === null;
     } catch (problem) {
       this.#seen = "";
       this.#say(`The orders could not be loaded. ${problem.message}`);
@@ -45,27 +65,22 @@ export class Ledger {
     }
   }
 
-  #draw(orders) {
-    for (const order of orders) {
-      const known = this.#rows.get(order.order_id);
-      if (known?.version !== order.version) this.#rows.set(order.order_id, { version: order.version, placed: order.placed_at_ms, row: this.#row(order) });
-    }
-    const newest = [...this.#rows.values()].sort((a, b) => b.placed - a.placed);
-    document.getElementById("ledger").replaceChildren(...newest.map(({ row }) => row));
-    document.getElementById("ledger-empty").hidden = newest.length > 0;
-    document.getElementById("more").hidden = !this.#next;
+  #known({ order_id: id, version }) {
+    const row = this.#rows.get(id);
+    return row?.dataset.version === String(version) ? row : null;
   }
 
   #row(order) {
     const placed = new Date(order.placed_at_ms);
-    const canShip = order.state === "confirmed";
-    const canRefund = ["confirmed", "shipped", "delivered"].includes(order.state);
-    return h("tr", {},
+    const isRefunding = order.payment?.state === "refund_requested";
+    const canShip = order.state === "confirmed" && !isRefunding;
+    const canRefund = ["confirmed", "shipped", "delivered"].includes(order.state) && !isRefunding;
+    return h("tr", { "data-id": order.order_id, "data-version": order.version },
       h("td", { "data-label": "Placed" }, h("time", { datetime: placed.toISOString(), title: placed.toLocaleString() }, placed.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" })), h("code", { title: order.order_id }, order.order_id.slice(-8))),
       h("td", { "data-label": "Edition" }, order.quantity > 1 ? `${order.quantity} × ${order.title}` : order.title),
       h("td", { "data-label": "Buyer" }, order.buyer ? [h("span", {}, order.buyer.name), h("span", { class: "muted" }, order.buyer.email)] : h("span", { class: "muted" }, "–")),
       h("td", { "data-label": "Total", class: "number" }, money(order.total_minor, order.currency)),
-      h("td", { "data-label": "State" }, h("span", { class: `state state-${order.state}`, title: order.reason?.replaceAll("_", " ") }, STATES[order.state] ?? order.state), order.tracking && h("span", { class: "muted" }, order.tracking)),
+      h("td", { "data-label": "State" }, h("span", { class: `state state-${order.state}`, title: order.reason?.replaceAll("_", " ") }, isRefunding ? "refunding" : STATES[order.state] ?? order.state), order.tracking && h("span", { class: "muted" }, order.tracking)),
       h("td", { class: "actions" },
         canShip && h("button", { type: "button", class: "button small", onclick: () => this.#ship(order) }, "Ship"),
         canRefund && h("button", { type: "button", class: "button small", onclick: () => this.#refund(order) }, "Refund")));
@@ -90,9 +105,9 @@ export class Ledger {
   }
 
   async #changed(order, verb, body, message) {
-    const changed = await this.#call("POST", `/v1/merchant/orders/${order.order_id}/${verb}`, body);
-    this.#draw([{ ...changed, buyer: order.buyer }]);
+    await this.#call("POST", `/v1/merchant/orders/${order.order_id}/${verb}`, body);
     this.#say(message);
     this.#seen = "";
+    await this.#load();
   }
 }
