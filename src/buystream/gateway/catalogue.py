@@ -58,6 +58,9 @@ class Catalogue:
         cur.execute("SELECT to_regclass('views.editions'), to_regclass('views.orders')")
         if None in (cur.fetchone() or (None,)):
             return {}  # no views yet: the log has everything
+        # Positions first: rows that move on meanwhile are taken in a second time, which is harmless.
+        boards = runner.next_positions(cur, edition_board.NAME)
+        orders = runner.next_positions(cur, order_views.NAME)
         for board in edition_board.boards(cur, now_ms=0):
             self._offers[board.edition_id] = Offer(
                 edition_id=board.edition_id,
@@ -71,8 +74,6 @@ class Catalogue:
         limited = [offer.edition_id for offer in self._offers.values() if offer.limited]
         cur.execute("SELECT order_id FROM views.orders WHERE edition_id = ANY(%s)", (limited,))
         self._sent.update(hash(order_id) for (order_id,) in cur)
-        boards = runner.next_positions(cur, edition_board.NAME)
-        orders = runner.next_positions(cur, order_views.NAME)
         return {p: min(boards.get(p, 0), orders.get(p, 0)) for p in boards.keys() | orders.keys()}
 
     def apply(self, kind: str, record: Record) -> None:

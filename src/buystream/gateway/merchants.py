@@ -35,7 +35,7 @@ from buystream.gateway.problems import HttpProblem, refused
 from buystream.gateway.reads import now_ms
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.streams import Place, follow
-from buystream.ids import ALPHABET, partition_of
+from buystream.ids import ALPHABET
 from buystream.keys import api_key_hash
 from buystream.money import MINOR_DIGITS
 from buystream.projections import merchant_dashboard, order_views, people
@@ -72,9 +72,11 @@ async def who(merchant: NamedDependency[Merchant]) -> Merchant:
 async def release(
     request: Http, gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], data: JSONBody[NewEdition]
 ) -> Board:
-    """With an `Idempotency-Key` header, a repeat of the request releases nothing more."""
-    partition = partition_of(merchant.merchant_id)
-    edition_id = f"ed{partition}-{_name(request, gateway, merchant)[:10]}"
+    """With an `Idempotency-Key` header, a repeat of the request releases nothing more. Editions are spread over the
+    partitions, so that a merchant's hot editions don't share an owner."""
+    name = _name(request, gateway, merchant)
+    partition = int.from_bytes(name[10:].encode(), "big") % gateway.partitions
+    edition_id = f"ed{partition}-{name[:10]}"
     command = _release_command(data, merchant, edition_id)
     answer = await gateway.decisions.ask(command, key=edition_id, partition=partition)
     if isinstance(answer.event, events.CommandRefused):
