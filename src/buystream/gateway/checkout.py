@@ -281,19 +281,23 @@ async def board_of(gateway: Gateway, edition_id: str, place: Place | None = None
 
 async def own_order(gateway: Gateway, buyer_id: str, order_id: str) -> OrderView:
     """The buyer's own order; raises HttpProblem (404)."""
-    await gateway.views_show_the_seen(gateway.offer_of_order(order_id).partition)
-    view = await gateway.reads.query(lambda cur: order_views.order(cur, order_id))
-    if view is None or view.buyer_id != buyer_id:
-        raise HttpProblem("unknown-order")
-    return view
+    in_time = await gateway.views_show_the_seen(gateway.offer_of_order(order_id).partition)
+    return await _order_view(gateway, order_id, buyer_id=buyer_id, in_time=in_time)
 
 
 async def order_after(gateway: Gateway, answer: Answer, order_id: str, *, buyer_id: str = "") -> OrderView:
     """The order once the views hold the answer; raises HttpProblem for a refusal."""
     if isinstance(answer.event, events.CommandRefused):
         raise refused(answer.event.reason)
-    await gateway.reads.passed(answer.partition, answer.position)
+    in_time = await gateway.reads.passed(answer.partition, answer.position)
+    return await _order_view(gateway, order_id, buyer_id=buyer_id, in_time=in_time)
+
+
+async def _order_view(gateway: Gateway, order_id: str, *, buyer_id: str, in_time: bool) -> OrderView:
+    """Views that are behind (`in_time` False) can't say that there is no such order: that is 503, not 404."""
     view = await gateway.reads.query(lambda cur: order_views.order(cur, order_id))
+    if view is None and not in_time:
+        raise HttpProblem("unavailable", "The order's page isn't written yet. Ask again in a moment.")
     if view is None or (buyer_id and view.buyer_id != buyer_id):
         raise HttpProblem("unknown-order")
     return view

@@ -125,10 +125,12 @@ class Gateway:
         except MalformedId as error:
             raise HttpProblem("unknown-order") from error
 
-    async def views_show_the_seen(self, *partitions: int) -> None:
-        """Read your writes: wait, for a second at most, until the views show what this gateway has seen."""
-        for partition in partitions:
-            await self.reads.passed(partition, self.decisions.next_position(partition) - 1)
+    async def views_show_the_seen(self, *partitions: int) -> bool:
+        """Read your writes: wait, for a second at most, until the views show what this gateway has seen; whether they do."""
+        shown = [
+            await self.reads.passed(partition, self.decisions.next_position(partition) - 1) for partition in partitions
+        ]
+        return all(shown)
 
     async def ask(self, command: Command, offer: Offer) -> Answer:
         """The log's answer to a command about the edition or one of its orders."""
