@@ -36,7 +36,7 @@ class Page(OpenAPIRenderPlugin):
         return (
             '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>buystream API</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            '<link rel="stylesheet" href="/static/pages.css"></head><body><main id="main">'
+            '<link rel="stylesheet" href="/static/pages.css"></head><body class="reference"><main id="main">'
             f"<h1>buystream API {__version__}</h1>"
             '<p>The same as <a href="/schema/openapi.json">OpenAPI, in JSON</a>.'
             " Errors are <code>application/problem+json</code>.</p>"
