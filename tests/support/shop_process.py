@@ -34,8 +34,10 @@ def buystream(*arguments: str, timeout: float = 120, **environment: str) -> "sub
 class ShopProcess:
     """One data folder and one port; any number of starts."""
 
-    def __init__(self, data_dir: Path, **environment: str) -> None:
+    def __init__(self, data_dir: Path, *command: str, **environment: str) -> None:
+        """`command` starts the shop, `up` unless given."""
         self.data_dir = data_dir
+        self._command = command or ("up",)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data_dir.with_name(f"{data_dir.name}.log")
@@ -45,7 +47,7 @@ class ShopProcess:
     def start(self, *, ready: bool = True) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [BUYSTREAM, "up", "--data-dir", str(self.data_dir), "--port", str(self.port)],
+                [BUYSTREAM, *self._command, "--data-dir", str(self.data_dir), "--port", str(self.port)],
                 stdout=log,
                 stderr=log,
                 env=self._environment,
