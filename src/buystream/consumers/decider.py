@@ -153,12 +153,7 @@ class PartitionDecider:
             self._append(commands.OwnerStarted(owner=self._owner_name, grace_seconds=self._grace_seconds))
             self._tail = self._log.tail(COMMANDS, {self._number: partition.state.command_position + 1})
             try:
-                logger.info(
-                    "owns partition %d, epoch %d, from command %d",
-                    self._number,
-                    owner.epoch,
-                    partition.state.command_position + 1,
-                )
+                logger.info("owns partition %d from command %d", self._number, partition.state.command_position + 1)
                 self._decide(partition, owner, self._tail, backoff)
             finally:
                 tail, self._tail = self._tail, None

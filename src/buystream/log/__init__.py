@@ -35,7 +35,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     at_ms: int
     value: bytes
     key: str
-    headers: dict[str, str]
+    headers: Mapping[str, str]
 
 
 class LogError(BuystreamError):
@@ -73,11 +73,6 @@ class Tail(Protocol):
 
 class Owner(Protocol):
     """The one writer of a partition's events. Used by one thread."""
-
-    @property
-    def epoch(self) -> int:
-        """Counts the owners that this partition has had."""
-        ...
 
     def commit(self, batches: Mapping[str, Sequence[Message]]) -> None:
         """Append to several topics (this partition of each), all or nothing, durable on return. Raises Fenced when

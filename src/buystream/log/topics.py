@@ -1,0 +1,178 @@
+"""The topics on a Kafka cluster: what they should be, how they differ, and bringing them there. Refuses whatever would
+reorder or forget history. On kafka-python's admin client."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import msgspec
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
+from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
+
+from buystream.log import TOPICS, LogError, LogUnavailable
+
+MESSAGE_BYTES_MAX = 4_194_304
+REQUEST_SECONDS = 15
+
+FOR_EVER = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "message.timestamp.type": "LogAppendTime",
+    "max.message.bytes": str(MESSAGE_BYTES_MAX),
+    "unclean.leader.election.enable": "false",
+}
+"""The log is the clock and the memory: the broker stamps the time, and nothing is ever dropped or compacted."""
+
+
+class Refused(LogError):
+    """The change would reorder or forget history."""
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """A topic as it should be; a setting that isn't named may be anything."""
+
+    name: str
+    partitions: int
+    replication: int
+    settings: Mapping[str, str]
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One thing that is not as planned. `what` is `topic`, `partitions`, `replication` or the name of a setting;
+    `refused` says why it can't be changed, if it can't."""
+
+    topic: str
+    what: str
+    found: str
+    wanted: str
+    refused: str = ""
+
+
+def plan(
+    *, partitions: int, replication: int = 1, prefix: str = "", settings: Mapping[str, str] | None = None
+) -> list[Topic]:
+    """Commands, events and dead letters. With replication, all but one of the replicas must have a record before it
+    counts as written. `settings` are added to each topic's own."""
+    wanted = FOR_EVER | {"min.insync.replicas": str(max(1, replication - 1))} | dict(settings or {})
+    return [Topic(prefix + name, partitions, replication, wanted) for name in TOPICS]
+
+
+def merchant_topic(merchant_id: str, *, replication: int = 1, prefix: str = "") -> Topic:
+    """A merchant's public topic: its order events, in one order."""
+    settings = FOR_EVER | {"min.insync.replicas": str(max(1, replication - 1))}
+    return Topic(f"{prefix}buystream.merchant.{merchant_id}", 1, replication, settings)
+
+
+class Topics:
+    """The topics of one cluster. `options` are kafka-python's, for SASL and TLS. Every method raises LogUnavailable
+    when the cluster can't be reached, and LogError with what it says otherwise."""
+
+    def __init__(self, bootstrap: str, *, options: Mapping[str, Any] | None = None) -> None:
+        with _telling():
+            self._admin = KafkaAdminClient(
+                bootstrap_servers=bootstrap,
+                client_id="buystream-topics",
+                request_timeout_ms=REQUEST_SECONDS * 1000,
+                **(options or {}),
+            )
+
+    def check(self, topics: Sequence[Topic]) -> list[Difference]:
+        """What is not as planned, in the order of the plan; changes nothing."""
+        with _telling():
+            return [difference for topic in topics for difference in self._differences(topic)]
+
+    def apply(self, topics: Sequence[Topic]) -> list[Difference]:
+        """Make it as planned; returns what was changed. Raises Refused, and then has changed nothing. More partitions
+        are for new ids only: every id keeps the partition that it names."""
+        differences = self.check(topics)
+        if refused := [difference for difference in differences if difference.refused]:
+            raise Refused("; ".join(f"{one.topic}: {one.what} stays {one.found}: {one.refused}" for one in refused))
+        planned = {topic.name: topic for topic in topics}
+        with _telling():
+            for difference in differences:
+                self._change(planned[difference.topic], difference)
+            self._admin.wait_for_topics(list(planned))
+        return differences
+
+    def delete(self, topic: str) -> None:
+        """Delete a topic with all that is in it, if it is there. Never one of the log's own."""
+        if topic.endswith(TOPICS):
+            raise Refused(f"{topic} is the shop's history and is not deleted")
+        with _telling(), suppress(UnknownTopicOrPartitionError):  # gone already
+            self._admin.delete_topics([topic])
+
+    def close(self) -> None:
+        """Release the connections."""
+        self._admin.close()
+
+    def _differences(self, topic: Topic) -> Iterator[Difference]:
+        (found,) = self._admin.describe_topics([topic.name])
+        if found["error_code"] == UnknownTopicOrPartitionError.errno:
+            yield Difference(topic.name, "topic", "", f"{topic.partitions} partitions")
+            return
+        partitions = len(found["partitions"])
+        if partitions != topic.partitions:
+            refused = "partitions are never taken away" if partitions > topic.partitions else ""
+            yield Difference(topic.name, "partitions", str(partitions), str(topic.partitions), refused)
+        replication = min(len(partition["replica_nodes"]) for partition in found["partitions"])
+        if replication != topic.replication:
+            refused = "reassign its replicas with Kafka's own tools"
+            yield Difference(topic.name, "replication", str(replication), str(topic.replication), refused)
+        settings = self._settings(topic)
+        for name, wanted in topic.settings.items():
+            if (value := settings.get(name, "")) != wanted:
+                refused = _why_not(name, wanted, has_records=self._has_records(topic.name, partitions))
+                yield Difference(topic.name, name, value, wanted, refused)
+
+    def _settings(self, topic: Topic) -> dict[str, str]:
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, list(topic.settings))
+        described = self._admin.describe_configs([resource], config_filter="all")
+        return {name: found["value"] for name, found in described["topic"][topic.name].items()}
+
+    def _has_records(self, topic: str, partitions: int) -> bool:
+        ends = self._admin.list_partition_offsets(
+            {TopicPartition(topic, partition): OffsetSpec.LATEST for partition in range(partitions)}
+        )
+        return any(end.offset > 0 for end in ends.values())
+
+    def _change(self, topic: Topic, difference: Difference) -> None:
+        match difference.what:
+            case "topic":
+                self._create(topic)
+            case "partitions":
+                self._admin.create_partitions({topic.name: topic.partitions})
+            case setting:
+                resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, {setting: difference.wanted})
+                told = self._admin.alter_configs([resource])["topic"][topic.name]
+                if told != "OK":
+                    raise LogError(f"Kafka refuses {setting}={difference.wanted} for {topic.name}: {told}")
+
+    def _create(self, topic: Topic) -> None:
+        details = {
+            "num_partitions": topic.partitions,
+            "replication_factor": topic.replication,
+            "configs": dict(topic.settings),
+        }
+        with suppress(TopicAlreadyExistsError):  # somebody else was quicker
+            self._admin.create_topics({topic.name: details})
+
+
+def _why_not(setting: str, wanted: str, *, has_records: bool) -> str:
+    if setting == "cleanup.policy" and "compact" in wanted:
+        return "compaction would drop history"
+    if setting in ("retention.ms", "retention.bytes") and wanted != "-1":
+        return "retention would forget history"
+    if setting == "message.timestamp.type" and has_records:
+        return "what was decided by one clock can't be decided again by another"
+    return ""
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    try:
+        yield
+    except KafkaError as error:
+        kind = LogUnavailable if error.retriable else LogError
+        raise kind(f"Kafka can't manage topics: {error}") from error
