@@ -1,0 +1,207 @@
+"""The command line as processes: what it prints, what it refuses in one line, and what it leaves behind."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import httpx
+import psycopg2
+import pytest
+from psycopg2.extensions import cursor
+
+from buystream.backup import KEPT
+from buystream.ids import new_order_id
+from buystream.settings import Settings
+from buystream.wiring import VIEWS, open_database
+from tests.support.shop_process import ShopProcess, buystream
+
+REBUILT = ("views", "snapshots", "public")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="buystream-test-") as made:
+        yield Path(made)
+
+
+@pytest.fixture
+def shop(folder: Path) -> Iterator[ShopProcess]:
+    made = ShopProcess(folder / "data")
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@contextmanager
+def sql(shop: ShopProcess) -> Iterator[cursor]:
+    """One transaction in the shop's embedded database, beside the shop or without one."""
+    with ExitStack() as stack:
+        database = stack.enter_context(open_database(Settings(data_dir=shop.data_dir)))
+        conn = stack.enter_context(closing(psycopg2.connect(database.dsn)))
+        with conn, conn.cursor() as cur:
+            yield cur
+
+
+def buy(shop: ShopProcess, edition_id: str) -> str:
+    """A held order of a fresh buyer, who left an address; its id."""
+    with httpx.Client(base_url=shop.url, timeout=30) as buyer:
+        buyer.post("/v1/session", json={}).raise_for_status()
+        order_id = new_order_id(edition_id)
+        order = {"order_id": order_id, "edition_id": edition_id, "quantity": 1, "price_minor": 3500}
+        assert buyer.post("/v1/orders", json=order).status_code == 201
+        delivery = {"name": "Ada Lindqvist", "email": "ada@example.com", "address": "1 Example Street"}
+        payment = {"payment_method": "sandbox_authentication", "delivery": delivery, "save": False}
+        assert buyer.post(f"/v1/orders/{order_id}/payment", json=payment).status_code == 202
+    return order_id
+
+
+def orders(shop: ShopProcess, api_key: str) -> list[dict[str, object]]:
+    answer = httpx.get(f"{shop.url}/v1/merchant/orders", headers={"Authorization": f"Bearer {api_key}"}, timeout=30)
+    listed: list[dict[str, object]] = answer.json()["orders"]
+    return listed
+
+
+@pytest.mark.timeout(180)
+def test_a_backup_of_a_running_shop_comes_back_whole(shop: ShopProcess, folder: Path) -> None:
+    shop.start()
+    merchant = shop.add_merchant()
+    order_id = buy(shop, shop.release(merchant["api_key"], stock=10, hold_seconds=600))
+    file = folder / "shop.backup"
+    saved = buystream("backup", str(file), "--data-dir", str(shop.data_dir))
+    assert saved.returncode == 0, saved.stderr
+    assert file.stat().st_mode & 0o777 == 0o600
+
+    refused = buystream("restore", str(file), "--data-dir", str(shop.data_dir))
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert "there is a shop" in refused.stderr
+    assert shop.stop() == 0
+    assert shop.processes() == []
+
+    copy = ShopProcess(folder / "copy")
+    restored = buystream("restore", str(file), "--data-dir", str(copy.data_dir))
+    assert restored.returncode == 0, restored.stderr
+    assert (copy.data_dir / "secret.key").read_bytes() == (shop.data_dir / "secret.key").read_bytes()
+    try:
+        copy.start()
+        [order] = orders(copy, merchant["api_key"])
+        assert order["order_id"] == order_id
+        assert order["buyer"] == {"name": "Ada Lindqvist", "email": "ada@example.com", "address": "1 Example Street"}
+        audit = buystream("audit", "--json", "--data-dir", str(copy.data_dir))
+        assert (audit.returncode, json.loads(audit.stdout)["violations"]) == (0, [])
+        assert_every_schema_is_kept_or_rebuilt(copy)
+        assert copy.stop() == 0
+    finally:
+        copy.close()
+
+
+def assert_every_schema_is_kept_or_rebuilt(shop: ShopProcess) -> None:
+    with sql(shop) as cur:
+        cur.execute("SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)'")
+        schemas = {name for (name,) in cur}
+    builds = {
+        name for name in schemas if name.startswith(tuple(f"{view.name}_" for view in (View() for View in VIEWS)))
+    }
+    assert schemas - builds - set(REBUILT) == set(KEPT)
+
+
+@pytest.mark.timeout(120)
+def test_a_merchant_is_added_without_a_running_shop(shop: ShopProcess) -> None:
+    merchant = shop.add_merchant()
+    assert shop.processes() == []
+    shop.start()
+    answer = httpx.get(f"{shop.url}/v1/merchant", headers={"Authorization": f"Bearer {merchant['api_key']}"})
+    assert answer.json() == {"merchant_id": merchant["merchant_id"], "name": "The Paper Lanterns", "currency": "USD"}
+    assert shop.stop() == 0
+    assert shop.processes() == []
+
+
+@pytest.mark.timeout(120)
+def test_an_audit_finds_what_was_tampered_with(shop: ShopProcess) -> None:
+    shop.add_merchant()
+    sound = buystream("audit", "--json", "--data-dir", str(shop.data_dir))
+    report = json.loads(sound.stdout)
+    assert (sound.returncode, report["ok"], report["violations"]) == (0, True, [])
+    assert report["commands"] > 0
+    assert report["events"] >= report["commands"]
+    with sql(shop) as cur:
+        cur.execute(
+            """UPDATE log.record SET value = replace(convert_from(value, 'UTF8'), 'USD', 'EUR')::bytea
+               WHERE topic = 'buystream.events' AND headers ->> 'ce_type' LIKE '%MerchantRegistered%'"""
+        )
+        assert cur.rowcount == 1
+    tampered = buystream("audit", "--json", "--data-dir", str(shop.data_dir))
+    report = json.loads(tampered.stdout)
+    assert (tampered.returncode, report["ok"]) == (1, False)
+    assert set(report["violations"][0]) == {"invariant", "partition", "positions", "detail"}
+    for_people = buystream("audit", "--data-dir", str(shop.data_dir))
+    assert for_people.returncode == 1
+    assert "violation" in for_people.stdout
+
+
+@pytest.mark.timeout(120)
+def test_a_view_is_rebuilt_from_the_log(shop: ShopProcess) -> None:
+    shop.start()
+    merchant = shop.add_merchant()
+    shop.release(merchant["api_key"], stock=10)
+    done = buystream("rebuild", "edition_board", "--data-dir", str(shop.data_dir))
+    assert done.returncode == 0, done.stderr
+    [board] = httpx.get(f"{shop.url}/v1/editions").json()["editions"]
+    assert (board["title"], board["available"]) == ("One night only", 10)
+    assert shop.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "status", "said"),
+    [
+        (["up"], {"BUYSTREAM_PORT": "eighty"}, 1, "BUYSTREAM_PORT must be a whole number from 0 to 65535"),
+        (["up"], {"BUYSTREAM_DATABASE_URL": "postgresql://x"}, 1, "BUYSTREAM_SECRET_KEY is required"),
+        (["up", "--port", "99999"], {}, 2, "99999 is not in the range"),
+        (["merchant", "add", "--name", "X", "--currency", "XXX"], {}, 1, "'XXX' is not a currency we sell in"),
+        (["rebuild", "nothing"], {}, 2, "'nothing' is not one of"),
+        (["restore", "pyproject.toml"], {}, 1, "is not a backup of a shop"),
+        (["rush", "--edition", "ed0-x", "--url", "http://127.0.0.1:9"], {}, 1, "127.0.0.1:9 can't be reached"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(
+    arguments: list[str], environment: dict[str, str], status: int, said: str, folder: Path
+) -> None:
+    done = buystream(*arguments, BUYSTREAM_DATA_DIR=str(folder / "data"), **environment)
+    assert done.returncode == status
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    if status == 1:
+        assert done.stderr.count("\n") == 1
+
+
+def test_an_unusable_data_folder_is_told_in_one_line(folder: Path) -> None:
+    (folder / "data").write_text("a file")
+    for command in (["up"], ["audit"], ["demo", "--no-browser"]):
+        done = buystream(*command, "--data-dir", str(folder / "data"))
+        # click itself refuses a file where a folder must be
+        assert done.returncode in (1, 2)
+        assert "Traceback" not in done.stderr
+    done = buystream("up", BUYSTREAM_DATA_DIR=str(folder / "data"))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "can't use the data folder" in done.stderr
+
+
+@pytest.mark.timeout(120)
+def test_a_taken_port_is_told_and_leaves_nothing_behind(shop: ShopProcess, folder: Path) -> None:
+    shop.start()
+    second = buystream("up", "--data-dir", str(folder / "other"), "--port", str(shop.port))
+    assert second.returncode == 1
+    assert "Traceback" not in second.stderr
+    assert f"{shop.port}" in second.stderr.splitlines()[-1]
+    assert not (folder / "other" / "postgres" / "postmaster.pid").exists()
+    assert shop.stop() == 0
+    assert shop.processes() == []
+
+
+def test_help_is_there_for_every_command() -> None:
+    for command in ("up", "demo", "rush", "audit", "backup", "restore", "merchant", "rebuild", "schemas"):
+        shown = buystream(command, "--help")
+        assert shown.returncode == 0
+        assert len(shown.stdout.splitlines()) > 4, command

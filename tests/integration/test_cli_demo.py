@@ -1,0 +1,64 @@
+"""The demo with its pages, and a rush against it."""
+
+import json
+import re
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from buystream.demo.samples import SAMPLES
+from buystream.wiring import free_port
+from tests.support.shop_process import BUYSTREAM, buystream
+
+
+@contextmanager
+def demo(data_dir: Path) -> Iterator[tuple[str, list[str]]]:
+    """A demo that runs: its URL, and the desk keys it printed. Ends it as Ctrl-C does."""
+    command = [BUYSTREAM, "demo", "--no-browser", "--data-dir", str(data_dir), "--port", str(free_port())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        printed = ""
+        for line in process.stdout:
+            printed += line
+            if "Ctrl-C" in line:
+                break
+        found = re.search(r"Timeline +(http://\S+)/\n", printed)
+        assert found, printed
+        try:
+            yield found[1], re.findall(r"bsk_[\w-]+", printed)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+    assert process.returncode == 0
+
+
+@pytest.mark.timeout(180)
+def test_the_samples_are_made_once_and_their_keys_open_the_desk() -> None:
+    with tempfile.TemporaryDirectory(prefix="buystream-test-") as folder:
+        data_dir = Path(folder, "data")
+        with demo(data_dir) as (url, keys):
+            boards = httpx.get(f"{url}/v1/editions").json()["editions"]
+            assert [board["title"] for board in reversed(boards)] == [sample.title for sample in SAMPLES]
+            assert {board["kind"] for board in boards} == {"ticket", "record", "gift", "item"}
+            assert (data_dir / "demo.json").stat().st_mode & 0o777 == 0o600
+            for key, sample in zip(keys, SAMPLES, strict=True):
+                merchant = httpx.get(f"{url}/v1/merchant", headers={"Authorization": f"Bearer {key}"}).json()
+                assert merchant["name"] == sample.merchant
+            tickets = next(board["edition_id"] for board in boards if board["kind"] == "ticket")
+            rush = buystream("rush", "--url", url, "--edition", tickets, "--buyers", "60", "--json")
+            assert rush.returncode == 0, rush.stderr
+            result = json.loads(rush.stdout)
+            assert result["outcomes"] == {"held": 60}
+            assert result["duplicates_sent"] == 12
+            assert result["ceiling_per_s"] > result["answered_per_s"] > 0
+            assert result["endings"] == {"confirmed": 48, "abandoned": 6, "declined": 6}
+        with demo(data_dir) as (url, keys_again):
+            again = httpx.get(f"{url}/v1/editions").json()["editions"]
+            assert keys_again == keys
+            assert {board["edition_id"] for board in again} == {board["edition_id"] for board in boards}
