@@ -1,0 +1,100 @@
+"""Faust, as we need it: it reads committed events only, keeps nothing on disk, serves no web page, and after each
+assignment of partitions begins where its consumer says. Offsets are committed for what was acknowledged."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, cast
+
+import faust
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+SESSION_SECONDS: Final = 10
+"""How long the other processes wait for one that died."""
+
+REPLAYED_RECORDS_MIN: Final = 1_000
+"""An assignment begins at least so far before the end, so that it meets an event and knows the partition's time."""
+
+Assigned = Callable[[Mapping[int, int]], Awaitable[Mapping[int, int]]]
+"""Told which partitions are ours now and where each ends; says from which time on (ms) each is to be read."""
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        """Faust reads committed records only under its `exactly_once`, which has defects of its own; aiokafka can."""
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+    async def positions_at(self, since_ms: Mapping[TP, int]) -> Mapping[TP, int | None]:
+        """The first record at or after that time, by partition; None: there is none yet."""
+        return cast(Mapping[TP, int | None], await self.call_thread(self._positions_at, since_ms))
+
+    async def _positions_at(self, since_ms: Mapping[TP, int]) -> Mapping[TP, int | None]:
+        times = {TopicPartition(*tp): at_ms for tp, at_ms in since_ms.items()}
+        found = await self._ensure_consumer().offsets_for_times(times)
+        return {tp: at.offset if (at := found.get(TopicPartition(*tp))) else None for tp in since_ms}
+
+
+class _Consumer(driver.Consumer):
+    def _new_consumer_thread(self) -> _ConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def perform_seek(self) -> None:
+        """Faust begins at the committed offsets; we begin before them, for windows that are open there."""
+        await super().perform_seek()
+        ours = self.assignment()
+        firsts, ends = await self.earliest_offsets(*ours), await self.highwaters(*ours)
+        since_ms = await cast(App, self.app).assigned({tp.partition: ends[tp] for tp in ours})
+        thread = cast(_ConsumerThread, self._thread)
+        found = await thread.positions_at({tp: since_ms[tp.partition] for tp in ours})
+        for tp, position in found.items():
+            start = min(ends[tp] if position is None else position, ends[tp] - REPLAYED_RECORDS_MIN)
+            await self.seek(tp, max(start, firsts[tp]))
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """The records between two that we got are transactions' markers. Faust counts `offset_to`, the next that we
+        got, among them; after transactions of one record each, it would commit all that it has got, done or not."""
+        await super()._add_gap(tp, offset_from, offset_to - 1)
+
+
+class _Transport(driver.Transport):
+    Consumer = _Consumer
+
+
+class App(faust.App):
+    """One consumer group's Faust application."""
+
+    assigned: Assigned
+
+    def _new_transport(self) -> Any:
+        return _Transport(self.conf.broker_consumer, self)
+
+    def _create_directories(self) -> None:
+        """Nothing is kept on disk."""
+
+
+def faust_app(name: str, bootstrap: str, *, assigned: Assigned) -> App:
+    """An application for the running event loop; `name` is its consumer group."""
+    for logger in ("faust", "mode", "aiokafka"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
+    app = App(
+        name,
+        broker=[f"kafka://{server}" for server in bootstrap.split(",")],
+        store="memory://",
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        broker_session_timeout=SESSION_SECONDS,
+        broker_commit_interval=1.0,
+        broker_max_poll_interval=24 * 3600.0,  # while the database is away we wait; we are not gone
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        stream_buffer_maxsize=16_384,
+        stream_wait_empty=False,
+        loop=asyncio.get_running_loop(),
+    )
+    app.assigned = assigned
+    return app
