@@ -193,7 +193,9 @@ _FIRST_STATE: Final = {
 def _fact(payment_id: str, state: str, method: str) -> Command:
     match state:
         case "declined":
-            return commands.RecordDecline(payment_id=payment_id, reason="card_declined")
+            was_asked = _FIRST_STATE.get(method) == "authentication_required"
+            reason = "authentication_rejected" if was_asked else "card_declined"
+            return commands.RecordDecline(payment_id=payment_id, reason=reason)
         case "authentication_required":
             return commands.RecordAuthenticationRequired(payment_id=payment_id, url=BANK_PAGE + payment_id)
         case "voided":
