@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable, Mapping
@@ -15,13 +16,17 @@ from buystream.errors import BuystreamError
 SECRET_CHARS_MIN = 32
 SECRET_FILE = "secret.key"
 
+_HOST_AND_PORT = re.compile(r"[\w.\-]+:\d{1,5}|\[[\da-fA-F:]+\]:\d{1,5}")
+_TOPIC_PREFIX = re.compile(r"[\w.\-]{1,80}", re.ASCII)
+
 
 class BadSetting(BuystreamError):
     """A variable of the environment has a value that can't be used, or is missing."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How this process runs. `database_url` empty means the embedded PostgreSQL in `data_dir`."""
+    """How this process runs. `database_url` empty means the embedded PostgreSQL in `data_dir`, `kafka_bootstrap` empty
+    means that the log is in PostgreSQL too."""
 
     data_dir: Path = Path("data")
     database_url: str = ""
@@ -30,6 +35,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8000
     public_url: str = ""
     partitions: int = 4
+    kafka_bootstrap: str = ""
+    kafka_prefix: str = ""
+    kafka_replication: int = 1
+    kafka_options: dict[str, str] = {}
+    metrics_port: int = 9464
     host_secrets: dict[str, str] = {}
     restart_grace_seconds: int = 60
     payment_workers: int = 16
@@ -41,6 +51,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def is_embedded(self) -> bool:
         """Whether PostgreSQL is ours to start."""
         return not self.database_url
+
+    @property
+    def is_on_kafka(self) -> bool:
+        """Whether the log is on Kafka."""
+        return bool(self.kafka_bootstrap)
 
     @property
     def url(self) -> str:
@@ -103,6 +118,25 @@ def _host_secrets(text: str) -> dict[str, str]:
     return pairs
 
 
+def _bootstrap(text: str) -> str:
+    if not all(_HOST_AND_PORT.fullmatch(server) for server in text.split(",")):
+        raise BadSetting("must read host:port,...")
+    return text
+
+
+def _prefix(text: str) -> str:
+    if not _TOPIC_PREFIX.fullmatch(text):
+        raise BadSetting("must be at most 80 letters, digits, dots, dashes and underscores")
+    return text
+
+
+def _kafka_options(text: str) -> dict[str, str]:
+    options = dict(part.strip().partition("=")[::2] for part in text.split(",") if part.strip())
+    if not all(name and value for name, value in options.items()):
+        raise BadSetting("must read name=value,... with librdkafka's names, such as security.protocol=SASL_SSL")
+    return options
+
+
 def _log_level(text: str) -> str:
     if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise BadSetting("must be DEBUG, INFO, WARNING or ERROR")
@@ -128,6 +162,29 @@ VARIABLES: Mapping[str, Variable] = {
     "BUYSTREAM_PUBLIC_URL": Variable("public_url", _url, "", "Where browsers reach the shop, if not at host and port."),
     "BUYSTREAM_PARTITIONS": Variable(
         "partitions", _number(int, 1, 1024), "4", "Partitions of the log; more can be added later, never taken away."
+    ),
+    "BUYSTREAM_KAFKA_BOOTSTRAP": Variable(
+        "kafka_bootstrap", _bootstrap, "", "host:port,... of a Kafka 4 cluster that keeps the log; empty: PostgreSQL does."
+    ),
+    "BUYSTREAM_KAFKA_PREFIX": Variable(
+        "kafka_prefix", _prefix, "", "Goes before every name on the cluster, so that several shops can share one."
+    ),
+    "BUYSTREAM_KAFKA_REPLICATION": Variable(
+        "kafka_replication", _number(int, 1, 16), "1", "Replicas of every topic; 3 where it matters."
+    ),
+    "BUYSTREAM_KAFKA_OPTIONS": Variable(
+        "kafka_options",
+        _kafka_options,
+        "",
+        "name=value,... that every Kafka client is given, in librdkafka's names: security.protocol, sasl.mechanism, "
+        "sasl.username, sasl.password, ssl.ca.location, ... No value holds a comma.",
+    ),
+    "BUYSTREAM_METRICS_PORT": Variable(
+        "metrics_port",
+        _number(int, 0, 65535),
+        "9464",
+        "Port of /healthz, /readyz and /metrics of every role but the gateway, which has them at its own; 0 takes a "
+        "free one.",
     ),
     "BUYSTREAM_HOST_SECRETS": Variable(
         "host_secrets",
