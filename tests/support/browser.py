@@ -1,0 +1,171 @@
+"""Chromium on a phone or a desk, and the demo shop it looks at.
+
+Fixtures: `demo_shop` (a `DemoShop`, one process per session), `chromium` (one per module), `phone` and `desktop` (a
+fresh context each), `screenshot` (keeps a picture; all of them stay when BUYSTREAM_SCREENSHOTS names a folder)."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from buystream.demo.samples import KEPT_IN
+from tests.support.shop_process import ShopProcess
+
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 900}
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WAIT_MS = 15_000
+HOST = "app.example"
+HOST_SECRET = "a secret shared with the host application"
+
+Screenshot = Callable[[Page, str], None]
+
+
+class DemoShop(ShopProcess):
+    """`buystream demo` with its four sample merchants: band, label, charity, shop."""
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        super().__init__(data_dir, "demo", "--no-browser", **environment)
+
+    def sample(self, slug: str) -> dict[str, str]:
+        """`merchant_id`, `edition_id`, `api_key` of a sample."""
+        kept: dict[str, dict[str, str]] = json.loads((self.data_dir / KEPT_IN).read_text())
+        return kept[slug]
+
+    def merchant(self, slug: str) -> httpx.Client:
+        """A client with that merchant's key."""
+        key = self.sample(slug)["api_key"]
+        return httpx.Client(base_url=self.url, timeout=15, headers={"Authorization": f"Bearer {key}"})
+
+    def on_sale(self, slug: str = "band", **terms: Any) -> str:
+        """Release a fresh edition of that merchant; its id."""
+        return self.release(self.sample(slug)["api_key"], **terms)
+
+    def board(self, edition_id: str) -> dict[str, Any]:
+        """The edition's board."""
+        board: dict[str, Any] = httpx.get(f"{self.url}/v1/editions/{edition_id}", timeout=15).json()
+        return board
+
+
+class Buying:
+    """A person in front of one `<buy-button>`: what they see and do, in their words."""
+
+    def __init__(self, page: Page, edition_id: str) -> None:
+        self.page = page
+        self.element = page.locator(f"buy-button[edition='{edition_id}']")
+        self.button = self.element.locator("button.buy")
+        self.sheet = self.element.get_by_role("dialog")
+
+    def comes(self) -> None:
+        """In front of the button, until it can be pressed. A button that nobody sees doesn't ask for its edition."""
+        self.element.scroll_into_view_if_needed()
+        expect(self.button).to_be_enabled()
+
+    def tap_buy(self) -> None:
+        self.comes()
+        self.button.tap()
+
+    def sees(self, heading: str) -> None:
+        """The sheet shows this screen."""
+        expect(self.sheet.get_by_role("heading", name=heading)).to_be_visible()
+
+    def enter(self, card: str, *, save: bool = False, address: str = "") -> None:
+        """Fill the form with a test card, by its label, and invented details."""
+        self.sheet.get_by_role("button", name=card, exact=True).tap()
+        self.sheet.get_by_label("Name").fill("Anna Example")
+        self.sheet.get_by_label("E-mail").fill("anna@example.org")
+        if address:
+            self.sheet.get_by_label("Address").fill(address)
+        if save:
+            self.sheet.get_by_label("Save for one-tap").check()
+
+    def pay(self) -> None:
+        self.sheet.get_by_role("button", name="Pay").tap()
+
+    def orders(self) -> list[dict[str, Any]]:
+        """What the API says that this browser's buyer ordered, newest first."""
+        orders: list[dict[str, Any]] = self.page.request.get(f"{origin_of(self.page)}/v1/orders").json()["orders"]
+        return orders
+
+
+def origin_of(page: Page) -> str:
+    """Scheme, host and port of what the page shows."""
+    return "/".join(page.url.split("/")[:3])
+
+
+@pytest.fixture(scope="session")
+def demo_shop() -> Iterator[DemoShop]:
+    """A running demo, which knows one host application."""
+    with tempfile.TemporaryDirectory(prefix="buystream-test-") as folder:
+        shop = DemoShop(Path(folder, "data"), BUYSTREAM_HOST_SECRETS=f"{HOST}={HOST_SECRET}")
+        try:
+            shop.start()
+            yield shop
+            shop.stop()
+        finally:
+            shop.close()
+
+
+@pytest.fixture(scope="module")
+def chromium(demo_shop: DemoShop) -> Iterator[Browser]:
+    """The browser named by CHROMIUM, or the one on the path. Not for the whole session: Playwright keeps an event loop
+    running in this thread, and other tests want their own. For the same reason the shop is started before."""
+    executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        expect.set_options(timeout=WAIT_MS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def phone(chromium: Browser) -> Iterator[BrowserContext]:
+    """A phone of its own, without any past."""
+    context = chromium.new_context(viewport=PHONE, has_touch=True, is_mobile=True)  # type: ignore[arg-type]
+    context.set_default_timeout(WAIT_MS)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def desktop(chromium: Browser) -> Iterator[BrowserContext]:
+    """A desktop browser without any past."""
+    context = chromium.new_context(viewport=DESKTOP)  # type: ignore[arg-type]
+    context.set_default_timeout(WAIT_MS)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def screenshot() -> Iterator[Screenshot]:
+    """Takes a picture of what the page shows, when its entrance is over."""
+    with tempfile.TemporaryDirectory(prefix="buystream-screenshots-") as temporary:
+        folder = Path(os.environ.get("BUYSTREAM_SCREENSHOTS") or temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+
+        def take(page: Page, name: str) -> None:
+            page.screenshot(path=folder / f"{name}.png", animations="disabled")
+
+        yield take
+
+
+def fits(page: Page) -> bool:
+    """Whether nothing sticks out to the side."""
+    wide: bool = page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    return wide
