@@ -82,7 +82,8 @@ class OrderFeed:
     `with` block says that all are done; an exception says that the event at hand isn't, and it comes again.
 
     Repeats are dropped. A gap raises FeedGap, or is told to `on_gap`, and reading goes on. `idle_seconds` ends the
-    iteration when nothing comes for that long. Other options go to `kafka.KafkaConsumer` (security, for example).
+    iteration when nothing comes for that long. `prefix` is the shop's, if it shares
+    its cluster. Other options go to `kafka.KafkaConsumer` (security, for example).
     Used by one thread."""
 
     def __init__(
@@ -93,12 +94,13 @@ class OrderFeed:
         group_id: str | None = None,
         on_gap: OnGap | None = None,
         idle_seconds: float | None = None,
+        prefix: str = "",
         **kafka_options: Any,
     ) -> None:
         self.repeats = 0
         self._on_gap = on_gap
         self._idle_seconds = idle_seconds
-        self._source = TopicPartition(topic_of(merchant_id), 0)
+        self._source = TopicPartition(prefix + topic_of(merchant_id), 0)
         self._buffer: deque[tuple[int, FeedEvent]] = deque()
         self._at_hand: tuple[int, FeedEvent] | None = None
         self._versions = _Versions()

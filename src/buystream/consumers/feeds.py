@@ -5,20 +5,20 @@ has to know after a restart stands in a compacted topic of its own, written in t
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka import Message as Sent
 from prometheus_client import Counter
 
 from buystream import codec
 from buystream.consumers.delivery import EventReader, Place, work_while_assigned
 from buystream.events import EditionEvent, EditionReleased, Event, OrderEvent, PaymentEvent
-from buystream.log import Damaged, Log, LogUnavailable, Message, Record
+from buystream.log import Damaged, Log, LogError, LogUnavailable, Message, Record
+from buystream.log.kafka.clients import Clients, telling, told
+from buystream.log.topics import Topic, Topics, merchant_topic
 
 FEEDS: Final = "buystream.feeds"
 """The relay's memory, compacted, with the partitions of the event log: `<edition id>` → merchant id, and `progress`."""
@@ -45,20 +45,16 @@ PUBLIC_HEADERS: Final = (
 
 PUBLIC_FIELDS: Final = frozenset(
     {
-        *("type", "originator_id", "originator_version", "at_ms"),
+        *("originator_id", "originator_version", "at_ms"),
         *("edition_id", "edition_version", "order_id", "payment_id", "merchant_id", "change_id"),
         *("title", "description", "kind", "image", "stock", "limit_per_buyer", "hold_seconds", "needs_address"),
         *("currency", "price_minor", "price_min_minor", "price_max_minor", "suggested_minor", "amount_minor"),
         *("opens_at_ms", "closes_at_ms", "hold_expires_at_ms"),
         *("quantity", "available", "clicks", "reason", "carrier", "restock"),
+        *("until_ms", "measure", "attempts", "window_seconds"),
     }
 )
 """What merchants may read, wherever it stands; any other field is left out, a new one too until it is named here."""
-
-TRANSACTION_SECONDS = 10.0
-"""A relay that dies inside a transaction holds merchants' readers up for so long, or until its successor comes."""
-
-ADMIN_SECONDS = 10.0
 
 RELAYED = Counter("buystream_feed_events", "Events relayed to merchants' topics.", ["partition"])
 
@@ -66,32 +62,42 @@ logger = logging.getLogger(__name__)
 
 
 class Feeds:
-    """Relays all partitions that are assigned to this process. `client` holds librdkafka's settings of the connection
-    (`bootstrap.servers`, security); `topic_settings` those of a merchant's topic that is made here."""
+    """Relays all partitions that are assigned to this process. `clients` reach the cluster that `log` is on; `topics`
+    makes what is missing there, with so many replicas."""
 
-    def __init__(self, log: Log, *, client: Mapping[str, str], topic_settings: Mapping[str, str]) -> None:
+    def __init__(self, log: Log, *, clients: Clients, topics: Topics, replication: int = 1) -> None:
         self._log = log
-        self._client = client
-        self._topic_settings = topic_settings
+        self._clients = clients
+        self._topics = topics
+        self._replication = replication
         self.owned: list[int] = []
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop`; raises Damaged when the events aren't what they must be."""
+        """Until `stop`; raises Damaged and Poisoned when the events aren't what they must be."""
         work_while_assigned(self._log, "feeds", stop, self._work)
 
     def _work(self, partitions: frozenset[int], ended: Callable[[], bool]) -> None:
-        topics = MerchantTopics(self._client, self._topic_settings)
         relays: dict[int, Relay] = {}
         try:
+            merchant_topics = self._prepare_topics()
             for partition in sorted(partitions):
-                relays[partition] = Relay(self._log, partition, client=self._client, topics=topics)
+                relays[partition] = Relay(self._log, partition, clients=self._clients, topics=merchant_topics)
             self.owned = sorted(relays)
             logger.info("relays partitions %s to the merchants' topics", self.owned)
             self._relay(relays, ended)
+        except (Damaged, LogUnavailable):
+            raise
+        except LogError as error:  # fenced, a topic deleted, a permission missing: from the start, until it works
+            raise LogUnavailable(str(error)) from error
         finally:
             self.owned = []
             for relay in relays.values():
                 relay.close()
+
+    def _prepare_topics(self) -> "MerchantTopics":
+        memory = memory_topic(self._log.partitions, replication=self._replication, prefix=self._clients.prefix)
+        create_missing(self._topics, [memory])
+        return MerchantTopics(self._topics, replication=self._replication, prefix=self._clients.prefix)
 
     def _relay(self, relays: Mapping[int, "Relay"], ended: Callable[[], bool]) -> None:
         starts = {partition: relay.place for partition, relay in relays.items()}
@@ -111,26 +117,23 @@ class Relay:
     """Relays one partition. It fences any earlier relay before it reads how far that came: nothing can be added after.
     After any error it is worth nothing any more; a new one finds out what was committed."""
 
-    def __init__(self, log: Log, partition: int, *, client: Mapping[str, str], topics: "MerchantTopics") -> None:
+    def __init__(self, log: Log, partition: int, *, clients: Clients, topics: "MerchantTopics") -> None:
         self._partition = partition
+        self._clients = clients
         self._topics = topics
-        settings: dict[str, Any] = {
-            **client,
-            "transactional.id": f"buystream-feeds-{partition}",
-            "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000),
-            "compression.type": "lz4",
-            "linger.ms": 2,
-            "retry.backoff.ms": 2,  # what a transaction waits for the markers of the one before
-            "retry.backoff.max.ms": 10,
-        }
-        self._producer = Producer(settings)
-        try:
-            with log_unavailable():
-                self._producer.init_transactions(TRANSACTION_SECONDS)
-            self.place, self._merchants = remembered(log, partition)
-        except BaseException:
-            self.close()
-            raise
+        self._refusal: KafkaError | None = None
+        self._producer: Producer = clients.producer(
+            transactional_id=f"{clients.prefix}buystream-feeds-{partition}",
+            # A relay that dies inside a transaction holds merchants' readers up until then, or until its successor.
+            transaction_timeout_ms=int(clients.answer_seconds * 1000),
+            linger_ms=2,
+            compression_type="lz4",
+            retry_backoff_ms=2,  # how often it asks whether the last transaction's markers are written
+            retry_backoff_max_ms=10,
+        )
+        with telling(f"becoming the relay of partition {partition}"):
+            self._producer.init_transactions(clients.answer_seconds)
+        self.place, self._merchants = remembered(log, partition)
 
     def relay(self, batch: Sequence[tuple[Record, Event | None]]) -> None:
         """All of these events to their merchants, and the place behind them, or nothing; raises LogUnavailable."""
@@ -144,21 +147,27 @@ class Relay:
                 feed.append((self._topic_of(edition_id, record), feed_message(record, event)))
         last = batch[-1][0]
         place = Place(last.position + 1, int(last.headers["ce_sequence"]) + 1)
-        self._topics.create_missing({topic for topic, _ in feed})
-        with log_unavailable():
-            self._producer.begin_transaction()
-            for topic, message in feed:
-                self._produce(topic, PARTITION, message)
-            for edition_id, merchant_id in learnt.items():
-                self._produce(FEEDS, self._partition, Message(merchant_id.encode(), edition_id))
-            self._produce(FEEDS, self._partition, Message(msgspec.json.encode(place), PROGRESS))
-            self._producer.commit_transaction(TRANSACTION_SECONDS)
+        self._topics.require({topic for topic, _ in feed})
+        notes = [Message(merchant_id.encode(), edition_id) for edition_id, merchant_id in learnt.items()]
+        notes.append(Message(msgspec.json.encode(place), PROGRESS))
+        with telling(f"relaying partition {self._partition}"):
+            self._commit(feed, notes)
         RELAYED.labels(self._partition).inc(len(feed))
 
     def close(self) -> None:
-        """Drop what isn't committed."""
+        """Drop what isn't committed: the successor ends it, or its time-out."""
         self._producer.purge()
-        self._producer.close()
+
+    def _commit(self, feed: Sequence[tuple[str, Message]], notes: Sequence[Message]) -> None:
+        self._producer.begin_transaction()
+        for topic, message in feed:
+            self._produce(topic, PARTITION, message)
+        for message in notes:
+            self._produce(self._clients.name_of(FEEDS), self._partition, message)
+        try:
+            self._producer.commit_transaction(self._clients.answer_seconds)
+        except KafkaException as error:  # of a message that was refused, it only says that there was one
+            raise error if self._refusal is None else told(self._refusal, "relaying") from error
 
     def _topic_of(self, edition_id: str, record: Record) -> str:
         merchant_id = self._merchants.get(edition_id)
@@ -167,35 +176,59 @@ class Relay:
                 f"the event at position {record.position} of partition {record.partition} belongs to edition"
                 f" {edition_id}, of which no release was relayed"
             )
-        return merchant_topic(merchant_id)
+        return self._topics.name_of(merchant_id)
 
     def _produce(self, topic: str, partition: int, message: Message) -> None:
-        self._producer.produce(topic, message.value, message.key, partition, headers=list(message.headers.items()))
+        headers: Any = message.headers
+        self._producer.produce(topic, message.value, message.key, partition, headers=headers, on_delivery=self._note)
+
+    def _note(self, error: KafkaError | None, sent: Sent) -> None:
+        if error is not None and self._refusal is None:
+            self._refusal = error
 
 
 class MerchantTopics:
-    """The merchants' topics that exist; makes the ones that don't."""
+    """The merchants' topics that are known to exist."""
 
-    def __init__(self, client: Mapping[str, str], settings: Mapping[str, str]) -> None:
-        self._admin = AdminClient(dict(client))
-        self._settings = dict(settings)
+    def __init__(self, topics: Topics, *, replication: int, prefix: str) -> None:
+        self._topics = topics
+        self._replication = replication
+        self._prefix = prefix
+        self._planned: dict[str, Topic] = {}
         self._known: set[str] = set()
 
-    def create_missing(self, topics: set[str]) -> None:
-        """Return when all of these exist; raises LogUnavailable."""
-        if topics <= self._known:
-            return
-        with log_unavailable():
-            self._known = set(self._admin.list_topics(timeout=ADMIN_SECONDS).topics)
-            missing = [NewTopic(topic, num_partitions=1, config=self._settings) for topic in topics - self._known]
-            if missing:
-                for topic, made in self._admin.create_topics(missing, operation_timeout=ADMIN_SECONDS).items():
-                    try:
-                        made.result(ADMIN_SECONDS)
-                    except KafkaException as error:
-                        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                            raise
-                    self._known.add(topic)
+    def name_of(self, merchant_id: str) -> str:
+        """The topic of this merchant."""
+        topic = self._planned.get(merchant_id)
+        if topic is None:
+            topic = merchant_topic(merchant_id, replication=self._replication, prefix=self._prefix)
+            self._planned[merchant_id] = topic
+        return topic.name
+
+    def require(self, names: set[str]) -> None:
+        """Return when all of these exist; raises LogError."""
+        if unknown := names - self._known:
+            create_missing(self._topics, [topic for topic in self._planned.values() if topic.name in unknown])
+            self._known |= unknown
+
+
+def create_missing(topics: Topics, planned: Sequence[Topic]) -> None:
+    """Create those that aren't there; leave the others as somebody may have set them. Raises LogError."""
+    missing = {difference.topic for difference in topics.check(planned) if difference.what == "topic"}
+    topics.apply([topic for topic in planned if topic.name in missing])
+
+
+def memory_topic(partitions: int, *, replication: int = 1, prefix: str = "") -> Topic:
+    """The relay's memory. Compacted soon, because a start reads all of it; without it every feed begins again."""
+    settings = {
+        "cleanup.policy": "compact",
+        "segment.ms": "600000",
+        "segment.bytes": "16777216",
+        "min.cleanable.dirty.ratio": "0.1",
+        "min.insync.replicas": str(max(1, replication - 1)),
+        "unclean.leader.election.enable": "false",
+    }
+    return Topic(prefix + FEEDS, partitions, replication, settings)
 
 
 def remembered(log: Log, partition: int) -> tuple[Place, dict[str, str]]:
@@ -218,20 +251,23 @@ def feed_message(record: Record, event: Event | None) -> Message:
     if event is None:
         return Message(b"{}", record.key, headers)
     headers["ce_type"] = codec.type_of(event)
-    fields = msgspec.to_builtins(event)
-    body = {name: value for name, value in fields.items() if name in PUBLIC_FIELDS}
-    return Message(msgspec.json.encode(body), headers["ce_partitionkey"], headers)
+    public = msgspec.convert(event, _PUBLIC_KINDS[type(event)], from_attributes=True)
+    return Message(_encode(public), record.key, headers)
 
 
-def merchant_topic(merchant_id: str) -> str:
-    """Where the merchant's events stand."""
-    return f"buystream.merchant.{merchant_id}"
+def _public_kind(kind: type[Event]) -> type[msgspec.Struct]:
+    """The same message with its public fields only."""
+    fields = [field for field in msgspec.structs.fields(kind) if field.name in PUBLIC_FIELDS]
+    return msgspec.defstruct(
+        kind.__name__,
+        [(one.name, one.type) if one.required else (one.name, one.type, one.default) for one in fields],
+        tag_field="type",
+        tag=kind.__struct_config__.tag,
+        kw_only=True,
+        omit_defaults=True,
+        gc=False,
+    )
 
 
-@contextmanager
-def log_unavailable() -> Iterator[None]:
-    """An error of Kafka: what became of the transaction isn't known here, the log tells."""
-    try:
-        yield
-    except (KafkaException, BufferError) as error:
-        raise LogUnavailable(f"Kafka: {error}") from error
+_PUBLIC_KINDS: Final[dict[type[Event], type[msgspec.Struct]]] = {kind: _public_kind(kind) for kind in FED}
+_encode: Final = msgspec.json.Encoder().encode
