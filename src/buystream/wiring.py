@@ -40,6 +40,8 @@ from buystream.workers import Workers
 
 VIEWS = (OrderViews, EditionBoard, MerchantDashboard, People)
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 FREE_PORTS = range(20_000, 32_000)
 
 KEEP_SECONDS = 0.5
@@ -68,8 +70,32 @@ def open_database(settings: Settings) -> Iterator[Database]:
     if not settings.is_embedded:
         yield Database(settings.database_url)
         return
-    with EmbeddedPostgres(settings.data_dir) as postgres:
+    postgres = EmbeddedPostgres(settings.data_dir)
+    try:
+        with signals_deferred():
+            postgres.start()
         yield Database(postgres.dsn, postgres)
+    finally:
+        with signals_deferred():
+            postgres.stop()
+
+
+@contextmanager
+def signals_deferred() -> Iterator[None]:
+    """A signal that comes meanwhile is obeyed at the end: one that cut off a start or a stop would leave PostgreSQL
+    behind, with nobody to stop it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda came_now, _frame: came.append(came_now)) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for number in came:
+        signal.raise_signal(number)
 
 
 @contextmanager
@@ -139,7 +165,7 @@ class Shop:
             serve.run(self._gateway_parts, host=self.settings.host, port=self.settings.port, on_listening=on_listening)
         finally:
             # Stopping is under way: a second signal must not cut it off and leave PostgreSQL behind.
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
 
     def decided(self, command: Command, *, key: str) -> Event:

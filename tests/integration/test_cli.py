@@ -1,7 +1,9 @@
 """The command line as processes: what it prints, what it refuses in one line, and what it leaves behind."""
 
 import json
+import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -161,6 +163,8 @@ def test_a_view_is_rebuilt_from_the_log(shop: ShopProcess) -> None:
         (["up", "--port", "99999"], {}, 2, "99999 is not in the range"),
         (["merchant", "add", "--name", "X", "--currency", "XXX"], {}, 1, "'XXX' is not a currency we sell in"),
         (["rebuild", "nothing"], {}, 2, "'nothing' is not one of"),
+        (["audit", "--json"], {}, 1, "there is no shop in"),
+        (["backup", "shop.backup"], {}, 1, "there is no shop in"),
         (["restore", "pyproject.toml"], {}, 1, "is not a backup of a shop"),
         (["rush", "--edition", "ed0-x", "--url", "http://127.0.0.1:9"], {}, 1, "127.0.0.1:9 can't be reached"),
     ],
@@ -197,6 +201,15 @@ def test_a_taken_port_is_told_and_leaves_nothing_behind(shop: ShopProcess, folde
     assert f"{shop.port}" in second.stderr.splitlines()[-1]
     assert not (folder / "other" / "postgres" / "postmaster.pid").exists()
     assert shop.stop() == 0
+    assert shop.processes() == []
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("after_seconds", [1.5, 2.0, 2.5, 3.0])
+def test_a_signal_during_the_start_leaves_nothing_behind(shop: ShopProcess, after_seconds: float) -> None:
+    shop.start(ready=False)
+    time.sleep(after_seconds)  # any moment will do
+    assert shop.stop() in (0, 128 + signal.SIGTERM, -signal.SIGTERM)
     assert shop.processes() == []
 
 

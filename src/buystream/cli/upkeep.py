@@ -20,9 +20,18 @@ from buystream.keys import api_key_hash
 from buystream.money import minor_digits
 from buystream.replay.audit import AuditReport
 from buystream.replay.audit import audit as audit_log
+from buystream.settings import Settings
 from buystream.wiring import VIEWS, decided, deciding, open_database, open_log, projector
 
 QUIET = "WARNING"
+
+
+def _of_a_shop(chosen: dict[str, Any], *, level: str = QUIET) -> Settings:
+    """The settings; raises BuystreamError where there is no shop yet, instead of making one in a misspelt folder."""
+    settings = options.settings_and_logging(level=level, **chosen)
+    if settings.is_embedded and not (settings.data_dir / "postgres").exists():
+        raise BuystreamError(f"there is no shop in {settings.data_dir.absolute()}; choose another with --data-dir")
+    return settings
 
 
 @click.command()
@@ -33,7 +42,7 @@ def audit(as_json: bool, **chosen: Any) -> None:
 
     May run beside a running shop. The exit status is 1 when something is wrong.
     """
-    settings = options.settings_and_logging(level=QUIET, **chosen)
+    settings = _of_a_shop(chosen)
     with open_database(settings) as database, open_log(database, settings) as log:
         report = audit_log(log)
     if as_json:
@@ -65,7 +74,7 @@ def backup(file: Path, **chosen: Any) -> None:
     May run beside a running shop: what is saved is one moment of it. Views are not saved, they are rebuilt. Keep
     FILE as safe as the shop itself: it holds the keys to the buyers' names and addresses.
     """  # fmt: skip
-    settings = options.settings_and_logging(level=QUIET, **chosen)
+    settings = _of_a_shop(chosen)
     with open_database(settings) as database:
         manifest = backups.save(settings, database.dsn, file)
     click.echo(f"saved {manifest.commands} commands, {manifest.events} events, {manifest.buyer_keys} keys to {file}")
@@ -126,7 +135,7 @@ def rebuild(projection: str, **chosen: Any) -> None:
 
     May run beside a running shop.
     """
-    settings = options.settings_and_logging(**chosen)
+    settings = _of_a_shop(chosen, level="INFO")
     with open_database(settings) as database, open_log(database, settings) as log:
         views = projector(log, database.dsn)
         views.prepare()
