@@ -7,16 +7,18 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
 import msgspec
 import psutil
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from buystream.broker import Broker
-from buystream.log import COMMANDS, Log
+from buystream.log import COMMANDS, Log, LogUnavailable
 from buystream.log.kafka import KafkaLog
 from buystream.log.topics import Topics, plan
 
@@ -48,11 +50,9 @@ def kafka_log(kafka_broker: Broker, kafka_prefix: str) -> Iterator[KafkaLog]:
 
 
 def create_topics(bootstrap: str, prefix: str, *, partitions: int) -> None:
-    """The log's topics, with at least so many partitions."""
+    """The log's topics."""
     with closing(Topics(bootstrap)) as topics:
-        differences = topics.check(plan(partitions=partitions, prefix=prefix))
-        there = [int(one.found) for one in differences if one.what == "partitions" and one.topic.endswith(COMMANDS)]
-        topics.apply(plan(partitions=max(partitions, *there, 0), prefix=prefix))
+        topics.apply(plan(partitions=partitions, prefix=prefix))
 
 
 class KafkaPlace(msgspec.Struct, frozen=True):
@@ -63,12 +63,25 @@ class KafkaPlace(msgspec.Struct, frozen=True):
 
     def open(self, partitions: int) -> Log:
         """A log under these names, with at least so many partitions."""
-        create_topics(self.bootstrap, self.prefix, partitions=partitions)
+        if self._partitions() < partitions:
+            create_topics(self.bootstrap, self.prefix, partitions=partitions)
         return KafkaLog(self.bootstrap, prefix=self.prefix, answer_seconds=ANSWER_SECONDS)
+
+    def _partitions(self) -> int:
+        client = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        try:
+            topics = client.list_topics(timeout=ANSWER_SECONDS).topics
+        except KafkaException as error:
+            raise LogUnavailable(f"no broker: {error}") from error
+        found = topics.get(self.prefix + COMMANDS)
+        return len(found.partitions) if found else 0
 
 
 class KafkaBackend:
     """KafkaLog with names of its own on the session's broker."""
+
+    appends_whole = False
+    heals = True
 
     def __init__(self, broker: Broker, prefix: str) -> None:
         self._broker = broker
@@ -81,7 +94,7 @@ class KafkaBackend:
     def cut_connections(self) -> None:
         """Shut every socket that this process has to the broker."""
         for connection in self._connections():
-            with socket.socket(fileno=os.dup(connection.fd)) as ours:
+            with suppress(OSError), socket.socket(fileno=os.dup(connection.fd)) as ours:
                 ours.shutdown(socket.SHUT_RDWR)
 
     @contextmanager

@@ -27,6 +27,12 @@ class Place(Protocol):
 class Backend(Place, Protocol):
     """A log's servers, in the hand of a test."""
 
+    appends_whole: bool
+    """Whether the messages of one append stand together, and are seen all at once."""
+
+    heals: bool
+    """Whether the log mends a broken connection before anybody notices."""
+
     @property
     def place(self) -> Place:
         """What another process needs."""
@@ -61,6 +67,9 @@ class PostgresPlace(msgspec.Struct, frozen=True):
 
 class PostgresBackend:
     """PostgresLog in a database of its own."""
+
+    appends_whole = True
+    heals = False
 
     def __init__(self, server: EmbeddedPostgres, dsn: str) -> None:
         self._server = server

@@ -2,7 +2,7 @@
 confluent-kafka (librdkafka); its settings: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md"""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,7 +61,7 @@ class Clients(msgspec.Struct, frozen=True):
             logger=SILENT,
         )
 
-    def consumer(self, **settings: Any) -> Consumer:
+    def consumer(self, on_error: Callable[[KafkaError], None] | None = None, **settings: Any) -> Consumer:
         """A consumer that sees what is committed; it never stores offsets in Kafka."""
         return Consumer(
             {"group.id": f"{self.prefix}buystream"}  # required, and unused unless it subscribes
@@ -73,7 +73,8 @@ class Clients(msgspec.Struct, frozen=True):
                 "auto.offset.reset": "error",  # a place that isn't there is never skipped silently
                 "fetch.queue.backoff.ms": 10,  # the default, 1 s, is how long a quick reader of a full queue pauses
                 "queued.max.messages.kbytes": 16_384,
-            },
+            }
+            | ({"error_cb": on_error} if on_error else {}),
             logger=SILENT,
         )
 

@@ -146,7 +146,7 @@ class KafkaTail:
         self._next = dict(starts)
         self._woken = threading.Event()
         self._unreachable: KafkaError | None = None
-        self._consumer = clients.consumer(error_cb=self._note)
+        self._consumer = clients.consumer(on_error=self._note)
         self._consumer_stands = False
 
     def poll(self, timeout_seconds: float, limit: int = READ_LIMIT) -> list[Record]:
