@@ -88,14 +88,14 @@ def signals_deferred() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    before = {number: signal.signal(number, lambda came_now, _frame: came.append(came_now)) for number in SIGNALS}
+    before = {number: signal.signal(number, lambda late, _frame: came.append(late)) for number in SIGNALS}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    for number in came:
-        signal.raise_signal(number)
+    for late in came:
+        signal.raise_signal(late)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import httpx
 from buystream.wiring import free_port
 
 BUYSTREAM = Path(sys.executable).with_name("buystream")
-READY_SECONDS = 30
+READY_SECONDS = 60
 STOP_SECONDS = 60
 
 

@@ -126,7 +126,7 @@ class Gateway:
             raise HttpProblem("unknown-order") from error
 
     async def views_show_the_seen(self, *partitions: int) -> bool:
-        """Wait, a second at most, until the views show what this gateway has seen (read your writes); whether they do."""
+        """Read your writes: wait, a second at most, until the views show what this gateway has seen. True if they do."""
         shown = [
             await self.reads.passed(partition, self.decisions.next_position(partition) - 1) for partition in partitions
         ]
