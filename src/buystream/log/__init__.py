@@ -27,7 +27,10 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """What a reader gets: a message at its place. `at_ms` is the log's time of the append, never decreasing."""
+    """What a reader gets: a message at its place. Positions increase; they are dense in PostgresLog only, because in
+    KafkaLog transaction markers take some: the dense number of an event is its `ce_sequence`. `at_ms` is the log's time
+    of the append; it never decreases but when a Kafka broker's clock steps back, so who decides by it keeps the
+    greatest. `headers` may be decoded when they are asked for."""
 
     topic: str
     partition: int
@@ -59,7 +62,8 @@ class Tail(Protocol):
 
     def poll(self, timeout_seconds: float, limit: int = READ_LIMIT) -> Sequence[Record]:
         """The next records, in order within each partition; empty after the time-out. Waits without busy polling;
-        raises LogUnavailable, after which polling again resumes at the same place."""
+        raises LogUnavailable, after which polling again resumes at the same place, and Damaged when there is no such
+        place."""
         ...
 
     def wake(self) -> None:
@@ -76,7 +80,8 @@ class Owner(Protocol):
 
     def commit(self, batches: Mapping[str, Sequence[Message]]) -> None:
         """Append to several topics (this partition of each), all or nothing, durable on return. Raises Fenced when
-        another owner took over, LogUnavailable when the outcome is unknown: then own again and refold."""
+        another owner took over, LogUnavailable when the outcome is unknown. After either the owner is of no use: own
+        again and refold, because what was handed over last may be there."""
         ...
 
     def close(self) -> None:
@@ -88,7 +93,8 @@ class Assignment(Protocol):
     """Which partitions this process should work on, in one role. Polled by one thread."""
 
     def poll(self, timeout_seconds: float) -> frozenset[int]:
-        """The partitions that are ours now; returns at a change or after the time-out."""
+        """The partitions that are ours now; returns at a change or after the time-out. In PostgresLog the first process
+        to come gets all and others stand by; in KafkaLog the processes share them."""
         ...
 
     def wake(self) -> None:
@@ -110,8 +116,9 @@ class Log(Protocol):
         ...
 
     def append(self, topic: str, partition: int, messages: Sequence[Message]) -> int:
-        """Append in this order, in one commit; returns the first position. Durable on return. Raises
-        LogUnavailable, after which the messages may or may not be there."""
+        """Append in this order; returns the first position. Durable on return. Raises LogUnavailable, after which the
+        messages may or may not be there. In PostgresLog they are one commit; in KafkaLog each stands for itself: a
+        reader may see some before the rest, others' may come between, and after LogUnavailable any may be missing."""
         ...
 
     def read(self, topic: str, partition: int, start: int, limit: int = READ_LIMIT) -> Sequence[Record]:
@@ -119,7 +126,7 @@ class Log(Protocol):
         ...
 
     def end(self, topic: str, partition: int) -> int:
-        """The position after the last committed record."""
+        """The position after the last committed record, 0 if there is none."""
         ...
 
     def tail(self, topic: str, starts: Mapping[int, int]) -> Tail:
