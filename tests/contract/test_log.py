@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from typing import Any, TypeVar
 
+import psycopg2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -236,8 +237,10 @@ def test_many_writers_make_one_order_that_readers_see_grow_without_gaps(
     with closing(opened().tail(COMMANDS, {0: 0})) as tail, ThreadPoolExecutor(writers + 2) as pool:
         reading = pool.submit(read_growing)
         tailing = pool.submit(take, tail, writers * batches * 3)
-        starts = list(pool.map(write, range(writers)))
-        done.set()
+        try:
+            starts = list(pool.map(write, range(writers)))
+        finally:
+            done.set()
         seen = reading.result()
         assert tailing.result() == seen
     assert all(mine == sorted(mine) for mine in starts)
@@ -546,3 +549,10 @@ def test_two_events_never_take_one_version(postgres_log: PostgresLog, again: str
     assert type(raised.value) is LogError
     assert postgres_log.end(EVENTS, 0) == 1
     postgres_log.append(COMMANDS, 0, [first, first])  # only events have versions
+
+
+def test_a_log_opens_while_an_append_is_under_way(postgres_log: PostgresLog, database_url: str) -> None:
+    with closing(psycopg2.connect(database_url)) as appending, appending.cursor() as cur:
+        cur.execute("UPDATE log.partition SET next_position = next_position WHERE topic = %s", (COMMANDS,))
+        in_thread(lambda: PostgresLog(database_url, partitions=2)).result(PATIENCE_SECONDS).close()
+    assert postgres_log.append(COMMANDS, 0, messages("a")) == 0

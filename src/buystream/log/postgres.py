@@ -61,9 +61,10 @@ class PostgresLog:
             cur.execute("SELECT pg_advisory_xact_lock(hashtext('buystream log schema'))")
             cur.execute((files("buystream.log") / "postgres.sql").read_text())
             cur.execute(
+                # Not ON CONFLICT: that would wait for an append while our index locks keep the append waiting.
                 """INSERT INTO log.partition (topic, partition)
                    SELECT topic, partition FROM unnest(%s) AS topic, generate_series(0, %s - 1) AS partition
-                   ON CONFLICT DO NOTHING""",
+                   EXCEPT SELECT topic, partition FROM log.partition""",
                 (list(TOPICS), partitions),
             )
             cur.execute("SELECT count(*) FROM log.partition WHERE topic = %s", (EVENTS,))
