@@ -213,6 +213,12 @@ def test_a_signal_during_the_start_leaves_nothing_behind(shop: ShopProcess, afte
     assert shop.processes() == []
 
 
+def test_the_schemas_are_written_as_they_are_published(folder: Path) -> None:
+    done = buystream("schemas", "--to", str(folder / "schemas"))
+    assert done.returncode == 0, done.stderr
+    assert (folder / "schemas" / "asyncapi.json").stat().st_size > 0
+
+
 def test_help_is_there_for_every_command() -> None:
     for command in ("up", "demo", "rush", "audit", "backup", "restore", "merchant", "rebuild", "schemas"):
         shown = buystream(command, "--help")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from buystream import backup as backups
+from buystream import schemas as published
 from buystream.cli import options
 from buystream.commands import RegisterMerchant
 from buystream.demo.samples import new_api_key
@@ -147,8 +148,13 @@ def rebuild(projection: str, **chosen: Any) -> None:
     "--to", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("schemas"), show_default=True
 )
 def schemas(folder: Path) -> None:
-    """Write the JSON Schemas of all messages, and the AsyncAPI document."""
-    from buystream.schemas import write
+    """Write the JSON Schemas of all messages, and the AsyncAPI document.
 
-    written = write(folder)
-    click.echo(f"wrote {len(list(written))} files to {folder}")
+    A change that would break what was published is refused.
+    """
+    broken = published.write(folder)
+    for line in broken:
+        click.echo(line, err=True)
+    if broken:
+        sys.exit(1)
+    click.echo(f"wrote {folder}")
