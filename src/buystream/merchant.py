@@ -82,7 +82,7 @@ class OrderFeed:
     `with` block says that all are done; an exception says that the event at hand isn't, and it comes again.
 
     Repeats are dropped. A gap raises FeedGap, or is told to `on_gap`, and reading goes on. `idle_seconds` ends the
-    iteration when nothing comes for that long. `prefix` is the shop's, if it shares
+    iteration when it is our turn and nothing comes for that long. `prefix` is the shop's, if it shares
     its cluster. Other options go to `kafka.KafkaConsumer` (security, for example).
     Used by one thread."""
 
@@ -158,7 +158,9 @@ class OrderFeed:
                 if self._at_hand is not None:
                     return event
             self._commit()
-            if self._idle_seconds is not None and monotonic() - waiting_since > self._idle_seconds:
+            if not self._consumer.assignment():  # it isn't our turn yet
+                waiting_since = monotonic()
+            elif self._idle_seconds is not None and monotonic() - waiting_since > self._idle_seconds:
                 raise StopIteration
             self._fetch()
 
