@@ -4,6 +4,9 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+PARTITIONS_ASSIGNED: Final = Gauge(
+    "buystream_partitions_assigned", "Partitions that this process works on in a role.", ["role"]
+)
 COMMANDS_DECIDED: Final = Counter("buystream_commands_decided", "Commands that this process has answered.")
 EVENTS_DECIDED: Final = Counter("buystream_events_decided", "Events that this process has committed.")
 BATCH_COMMANDS: Final = Histogram(

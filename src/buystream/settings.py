@@ -164,7 +164,7 @@ VARIABLES: Mapping[str, Variable] = {
         "partitions", _number(int, 1, 1024), "4", "Partitions of the log; more can be added later, never taken away."
     ),
     "BUYSTREAM_KAFKA_BOOTSTRAP": Variable(
-        "kafka_bootstrap", _bootstrap, "", "host:port,... of a Kafka 4 cluster that keeps the log; empty: PostgreSQL does."
+        "kafka_bootstrap", _bootstrap, "", "host:port,... of a Kafka 4 cluster for the log; empty: PostgreSQL has it."
     ),
     "BUYSTREAM_KAFKA_PREFIX": Variable(
         "kafka_prefix", _prefix, "", "Goes before every name on the cluster, so that several shops can share one."

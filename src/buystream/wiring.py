@@ -1,33 +1,41 @@
-"""The one composition root: which part is given which. A shop is one process: the gateway in its main thread, the
-rest in workers, over an embedded PostgreSQL or one of your own."""
+"""The one composition root: which part is given which. A shop may be one process: the gateway in its main thread, the
+rest in workers, over an embedded PostgreSQL or one of your own, its log there or on Kafka. Or each part is a process of
+its own: `buystream.roles`."""
 
 import logging
 import secrets
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from os import getpid
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from buystream import cluster
 from buystream.codec import command_headers, decode_event, encode
 from buystream.commands import Command
 from buystream.consumers.decider import Decider
+from buystream.consumers.feeds import Feeds
 from buystream.consumers.flows import Flows
 from buystream.consumers.payments import Payments, append_fact
 from buystream.embedded import EmbeddedPostgres
 from buystream.errors import BuystreamError
 from buystream.events import Event
 from buystream.gateway import serve
+from buystream.gateway.reads import ProjectedPosition
 from buystream.gateway.runtime import GatewayParts
 from buystream.ids import new_command_id, partition_of
 from buystream.log import COMMANDS, EVENTS, Log, Message
+from buystream.log.copy import moved_to
 from buystream.log.postgres import PostgresLog
 from buystream.projections.edition_board import EditionBoard
+from buystream.projections.history import History
 from buystream.projections.merchant_dashboard import MerchantDashboard
 from buystream.projections.order_views import OrderViews
 from buystream.projections.people import People
@@ -36,7 +44,10 @@ from buystream.projections.snapshots import Snapshots
 from buystream.providers.sandbox import CARDS, SandboxProvider
 from buystream.settings import Settings, secret_of
 from buystream.vault import Vault
-from buystream.workers import Workers
+from buystream.workers import Run, Workers
+
+if TYPE_CHECKING:
+    from buystream.consumers.live import Live
 
 VIEWS = (OrderViews, EditionBoard, MerchantDashboard, People)
 
@@ -99,13 +110,108 @@ def signals_deferred() -> Iterator[None]:
 
 
 @contextmanager
-def open_log(database: Database, settings: Settings) -> Iterator[PostgresLog]:
-    """The log of this database."""
-    log = PostgresLog(database.dsn, partitions=settings.partitions)
+def open_log(database: Database, settings: Settings) -> Iterator[Log]:
+    """The shop's log: on Kafka, or else in its database."""
+    log: Log
+    if settings.is_on_kafka:
+        log = cluster.kafka_log(settings)
+    else:
+        log = PostgresLog(database.dsn, partitions=settings.partitions)
     try:
         yield log
     finally:
         log.close()
+
+
+def refuse_moved(database: Database, settings: Settings) -> None:
+    """Raises BuystreamError for the log of a shop that sells on Kafka now."""
+    if not settings.is_on_kafka and (where := moved_to(database.dsn)):
+        raise BuystreamError(f"this shop's log was moved to Kafka ({where}): set BUYSTREAM_KAFKA_BOOTSTRAP")
+
+
+class Parts:
+    """The parts of one shop, each made when it is first asked for: a process runs what it asks for."""
+
+    def __init__(self, settings: Settings, database: Database, log: Log, stack: ExitStack) -> None:
+        self.settings = settings
+        self.dsn = database.dsn
+        self.log = log
+        self._stack = stack
+        self._secret = secret_of(settings)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The buyers' keys."""
+        vault = Vault(self.dsn, self._secret)
+        self._stack.callback(vault.close)
+        return vault
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """Folded partitions."""
+        return Snapshots(self.log, dsn=self.dsn)
+
+    @cached_property
+    def decider(self) -> Decider:
+        """The owner of partitions."""
+        return decider(self.log, self.settings, self.snapshots)
+
+    @cached_property
+    def projector(self) -> Projector:
+        """The views, which are there from now on."""
+        views = projector(self.log, self.dsn)
+        views.prepare()
+        return views
+
+    @cached_property
+    def sandbox(self) -> SandboxProvider:
+        """The payment provider."""
+        return SandboxProvider(
+            self.dsn,
+            on_fact=lambda fact: append_fact(self.log, fact),
+            slow_seconds=self.settings.sandbox_slow_seconds,
+            late_after_seconds=self.settings.sandbox_late_after_seconds,
+        )
+
+    @cached_property
+    def payments(self) -> Payments:
+        """What calls the provider."""
+        return Payments(self.log, dsn=self.dsn, provider=self.sandbox, workers=self.settings.payment_workers)
+
+    @cached_property
+    def flows(self) -> Flows:
+        """What spans partitions."""
+        return Flows(self.log, dsn=self.dsn, vault=self.vault)
+
+    @cached_property
+    def feeds(self) -> Feeds:
+        """The merchants' topics; raises NeedsKafka."""
+        topics = self._stack.enter_context(cluster.open_topics(self.settings))
+        clients = cluster.clients(self.settings)
+        return Feeds(self.log, clients=clients, topics=topics, replication=self.settings.kafka_replication)
+
+    @cached_property
+    def live(self) -> "Live":
+        """Windowed rates, and flags for buyers who are too fast; raises NeedsKafka."""
+        clients = cluster.clients(self.settings)
+        from buystream.consumers.live import Live  # Faust takes long to import, and few processes need it
+
+        return Live(clients.bootstrap, dsn=self.dsn, log=self.log, prefix=clients.prefix)
+
+    def gateway(self, projected: ProjectedPosition, problem: Callable[[], str | None]) -> GatewayParts:
+        """What a gateway needs. `projected` and `problem` as GatewayParts has them."""
+        return GatewayParts(
+            log=self.log,
+            dsn=self.dsn,
+            secret=self._secret,
+            public_url=self.settings.url,
+            projected=projected,
+            vault=self.vault,
+            bank=self.sandbox,
+            sandbox_cards=CARDS,
+            host_secrets=self.settings.host_secrets,
+            problem=problem,
+        )
 
 
 class Shop:
@@ -115,49 +221,30 @@ class Shop:
         self.settings = settings
         self.dsn = database.dsn
         self.log = log
-        secret = secret_of(settings)
-        self._vault = Vault(database.dsn, secret)
-        stack.callback(self._vault.close)
-        self._workers = Workers()
-        stack.callback(self._workers.stop)
-        self._projector = projector(log, database.dsn)
-        self._projector.prepare()
-        snapshots = Snapshots(log, dsn=database.dsn)
-        self._decider = decider(log, settings, snapshots)
-        sandbox = SandboxProvider(
-            database.dsn,
-            on_fact=lambda fact: append_fact(log, fact),
-            slow_seconds=settings.sandbox_slow_seconds,
-            late_after_seconds=settings.sandbox_late_after_seconds,
-        )
-        payments = Payments(log, dsn=database.dsn, provider=sandbox, workers=settings.payment_workers)
-        flows = Flows(log, dsn=database.dsn, vault=self._vault)
-        self._gateway_parts = GatewayParts(
-            log=log,
-            dsn=database.dsn,
-            secret=secret,
-            public_url=settings.url,
-            projected=self._projector.position,
-            vault=self._vault,
-            bank=sandbox,
-            sandbox_cards=CARDS,
-            host_secrets=settings.host_secrets,
-            problem=lambda: self.problem,
-        )
+        parts = Parts(settings, database, log, stack)
+        self._projector = parts.projector
+        self._decider = parts.decider
+        self._gateway_parts = parts.gateway(parts.projector.position, lambda: self.problem)
         # In the order of starting; the last one is stopped first.
-        if database.embedded is not None:
-            self._workers.start("postgres", keep_running(database.embedded))
-        self._workers.start("snapshots", snapshots.run)
-        self._workers.start("views", self._projector.run)
-        self._workers.start("decider", self._decider.run)
-        self._workers.start("flows", flows.run)
-        self._workers.start("payments", payments.run)
-        self._workers.start("sandbox", sandbox.run)
+        runs: dict[str, Run] = {
+            "snapshots": parts.snapshots.run,
+            "views": parts.projector.run,
+            "decider": parts.decider.run,
+            "flows": parts.flows.run,
+            "payments": parts.payments.run,
+            "sandbox": parts.sandbox.run,
+        }
+        if settings.is_on_kafka:
+            runs |= {"feeds": parts.feeds.run, "live": parts.live.run}
+        self._workers = start_workers(runs, database, stack)
 
     @property
     def problem(self) -> str | None:
         """Why the shop can't serve now, or None."""
-        return self._workers.problem or (None if self._decider.ready else "the partitions are being taken over")
+        is_deciding = self._decider.ready
+        if self.settings.is_on_kafka:  # others may decide for some partitions
+            is_deciding = bool(self._decider.owned) and self._decider.problem is None
+        return self._workers.problem or (None if is_deciding else "the partitions are being taken over")
 
     def serve(self, on_listening: serve.OnListening) -> None:
         """Serve HTTP until a signal, or until the function given to `on_listening` is called."""
@@ -165,8 +252,7 @@ class Shop:
             serve.run(self._gateway_parts, host=self.settings.host, port=self.settings.port, on_listening=on_listening)
         finally:
             # Stopping is under way: a second signal must not cut it off and leave PostgreSQL behind.
-            for number in SIGNALS:
-                signal.signal(number, signal.SIG_IGN)
+            ignore_signals()
 
     def decided(self, command: Command, *, key: str) -> Event:
         """The shop's answer to the command about `key`, once the views show it; raises NoDecision."""
@@ -183,15 +269,36 @@ def open_shop(settings: Settings) -> Iterator[Shop]:
         settings = msgspec.structs.replace(settings, port=free_port())
     with ExitStack() as stack:
         database = stack.enter_context(open_database(settings))
+        refuse_moved(database, settings)
+        if settings.is_on_kafka:
+            cluster.create_missing_topics(settings)
         log = stack.enter_context(open_log(database, settings))
         logger.info(
-            "PostgreSQL is %s; %d partitions",
+            "PostgreSQL is %s; the log has %d partitions on %s",
             f"embedded in {settings.data_dir}" if settings.is_embedded else "your own",
             log.partitions,
+            f"Kafka at {settings.kafka_bootstrap}" if settings.is_on_kafka else "it",
         )
         yield Shop(settings, database, log, stack)
         logger.info("stopping")
     logger.info("stopped")
+
+
+def start_workers(runs: Mapping[str, Run], database: Database, stack: ExitStack) -> Workers:
+    """Start all of these, after what keeps the embedded PostgreSQL running; the stack stops them."""
+    workers = Workers()
+    stack.callback(workers.stop)
+    if database.embedded is not None:
+        workers.start("postgres", keep_running(database.embedded))
+    for name, run in runs.items():
+        workers.start(name, run)
+    return workers
+
+
+def ignore_signals() -> None:
+    """Stopping is under way."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def decider(log: Log, settings: Settings, snapshots: Snapshots) -> Decider:
@@ -201,13 +308,18 @@ def decider(log: Log, settings: Settings, snapshots: Snapshots) -> Decider:
 
 
 def projector(log: Log, dsn: str) -> Projector:
-    """The projector of every view."""
-    return Projector(log, dsn, [view() for view in VIEWS])
+    """The projector of every view. A log in PostgreSQL is its own history; of another one it is a view."""
+    views = VIEWS if isinstance(log, PostgresLog) else (*VIEWS, History)
+    return Projector(log, dsn, [view() for view in views])
 
 
 @contextmanager
 def deciding(log: Log, settings: Settings, dsn: str) -> Iterator[None]:
-    """Somebody decides while this lasts: the shop that runs, or else we."""
+    """Somebody decides while this lasts: the shop that runs, or else we. On Kafka a decider has to run: one of ours
+    would take partitions away from those that do."""
+    if not isinstance(log, PostgresLog):
+        yield
+        return
     workers = Workers()
     workers.start("decider", decider(log, settings, Snapshots(log, dsn=dsn)).run)
     try:
@@ -230,7 +342,7 @@ def decided(log: Log, command: Command, *, key: str) -> Event:
                     return decode_event(record.value)
     finally:
         tail.close()
-    raise NoDecision(f"no decision in {DECISION_SECONDS:.0f} s; the command stands on the log and may still be decided")
+    raise NoDecision(f"no decision in {DECISION_SECONDS:.0f} s: does a decider run? The command stands on the log")
 
 
 def keep_running(postgres: EmbeddedPostgres) -> Callable[[threading.Event], None]:

@@ -9,6 +9,8 @@ import click
 import psycopg2
 
 from buystream import __version__
+from buystream.cli import roles
+from buystream.cli.logs import log, topics
 from buystream.cli.selling import demo, rush, up
 from buystream.cli.upkeep import audit, backup, merchant, rebuild, restore, schemas
 from buystream.errors import BuystreamError
@@ -48,7 +50,7 @@ def _terminate(_number: int, _frame: object) -> None:
     sys.exit(128 + signal.SIGTERM)
 
 
-for command in (up, demo, rush, audit, backup, restore, merchant, rebuild, schemas):
+for command in (up, demo, rush, *roles.COMMANDS, audit, backup, restore, merchant, rebuild, schemas, topics, log):
     cli.add_command(command)
 
 

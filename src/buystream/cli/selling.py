@@ -8,6 +8,7 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import click
@@ -61,15 +62,17 @@ def demo(
     """Run a shop with four sample merchants, and open its timeline.
 
     The merchants are made once; a second start finds them. With --headless a crowd of real HTTP buyers rushes one
-    limited edition in a shop of its own (in a temporary folder unless --data-dir is given): a fifth tap twice, a tenth
-    walk away, a tenth are declined, the others pay. The exit status is 0 only if nothing was oversold or doubled and
-    the audit holds.
+    limited edition in a shop of its own (in a temporary folder unless --data-dir is given; on Kafka its topics get
+    names of their own, and stay): a fifth tap twice, a tenth walk away, a tenth are declined, the others pay. The
+    exit status is 0 only if nothing was oversold or doubled and the audit holds.
     """  # fmt: skip
     if not is_headless:
         _demo_with_pages(options.settings_and_logging(**chosen), opens_browser=not no_browser and has_display())
         return
-    with _own_folder(chosen):
+    with _own_folder(chosen) as is_own:
         settings = options.settings_and_logging(level="WARNING", **chosen)
+        if is_own and settings.is_on_kafka:
+            settings = msgspec.structs.replace(settings, kafka_prefix=f"{settings.kafka_prefix}demo-{token_hex(4)}.")
         with crowd_progress(buyers) as on_progress:
             result, wrong = headless.run(
                 settings,
@@ -110,13 +113,14 @@ def _demo_with_pages(settings: Settings, *, opens_browser: bool) -> None:
 
 
 @contextmanager
-def _own_folder(chosen: dict[str, Any]) -> Iterator[None]:
-    """A temporary data folder and a free port unless others were chosen."""
+def _own_folder(chosen: dict[str, Any]) -> Iterator[bool]:
+    """A temporary data folder and a free port unless others were chosen; whether the folder is temporary."""
     chosen["port"] = chosen["port"] or 0
+    is_own = chosen["data_dir"] is None
     with contextlib.ExitStack() as stack:
-        if chosen["data_dir"] is None:
+        if is_own:
             chosen["data_dir"] = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="buystream-demo-")))
-        yield
+        yield is_own
 
 
 @click.command()

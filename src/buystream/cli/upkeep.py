@@ -19,15 +19,16 @@ from buystream.events import MerchantRegistered
 from buystream.ids import new_merchant_id
 from buystream.keys import api_key_hash
 from buystream.money import minor_digits
+from buystream.projections.history import History
 from buystream.replay.audit import AuditReport
 from buystream.replay.audit import audit as audit_log
 from buystream.settings import Settings
-from buystream.wiring import VIEWS, decided, deciding, open_database, open_log, projector
+from buystream.wiring import VIEWS, decided, deciding, open_database, open_log, projector, refuse_moved
 
 QUIET = "WARNING"
 
 
-def _of_a_shop(chosen: dict[str, Any], *, level: str = QUIET) -> Settings:
+def of_a_shop(chosen: dict[str, Any], *, level: str = QUIET) -> Settings:
     """The settings; raises BuystreamError where there is no shop yet, instead of making one in a misspelt folder."""
     settings = options.settings_and_logging(level=level, **chosen)
     if settings.is_embedded and not (settings.data_dir / "postgres").exists():
@@ -43,7 +44,7 @@ def audit(as_json: bool, **chosen: Any) -> None:
 
     May run beside a running shop. The exit status is 1 when something is wrong.
     """
-    settings = _of_a_shop(chosen)
+    settings = of_a_shop(chosen)
     with open_database(settings) as database, open_log(database, settings) as log:
         report = audit_log(log)
     if as_json:
@@ -75,7 +76,7 @@ def backup(file: Path, **chosen: Any) -> None:
     May run beside a running shop: what is saved is one moment of it. Views are not saved, they are rebuilt. Keep
     FILE as safe as the shop itself: it holds the keys to the buyers' names and addresses.
     """  # fmt: skip
-    settings = _of_a_shop(chosen)
+    settings = of_a_shop(chosen)
     with open_database(settings) as database:
         manifest = backups.save(settings, database.dsn, file)
     click.echo(f"saved {manifest.commands} commands, {manifest.events} events, {manifest.buyer_keys} keys to {file}")
@@ -118,6 +119,7 @@ def add(name: str, currency: str, as_json: bool, **chosen: Any) -> None:
         command = RegisterMerchant(
             merchant_id=merchant_id, name=name, currency=currency, api_key_hash=api_key_hash(api_key)
         )
+        refuse_moved(database, settings)
         with deciding(log, settings, database.dsn):
             answer = decided(log, command, key=merchant_id)
     if not isinstance(answer, MerchantRegistered):
@@ -129,14 +131,16 @@ def add(name: str, currency: str, as_json: bool, **chosen: Any) -> None:
 
 
 @click.command()
-@click.argument("projection", type=click.Choice([view.name for view in VIEWS]))
+@click.argument("projection", type=click.Choice([view.name for view in (*VIEWS, History)]))
 @options.data_dir
 def rebuild(projection: str, **chosen: Any) -> None:
     """Build the view PROJECTION anew from the log, beside the live one, and swap it in.
 
     May run beside a running shop.
     """
-    settings = _of_a_shop(chosen, level="INFO")
+    settings = of_a_shop(chosen, level="INFO")
+    if projection == History.name and not settings.is_on_kafka:
+        raise BuystreamError("a log in PostgreSQL is its own history: there is nothing to rebuild")
     with open_database(settings) as database, open_log(database, settings) as log:
         views = projector(log, database.dsn)
         views.prepare()

@@ -11,7 +11,7 @@ from typing import Protocol
 from buystream import codec, commands
 from buystream.aggregates.partition import Partition
 from buystream.aggregates.rules import UnknownRules
-from buystream.consumers.delivery import Backoff, dead_letter
+from buystream.consumers.delivery import Backoff, dead_letter, tell_assigned
 from buystream.events import Event
 from buystream.ids import new_command_id
 from buystream.log import (
@@ -67,6 +67,12 @@ class Decider:
         return len(running) == self._log.partitions and all(decider.ready for decider in running)
 
     @property
+    def problem(self) -> str | None:
+        """Which of the partitions that are assigned here get no answers now, or None."""
+        late = sorted(partition for partition, decider in self._running.copy().items() if not decider.ready)
+        return f"partitions are being taken over: {late}" if late else None
+
+    @property
     def owned(self) -> list[int]:
         """The partitions that this process answers for now."""
         return sorted(partition for partition, decider in self._running.items() if decider.ready)
@@ -87,6 +93,8 @@ class Decider:
             decider.stop()
         for decider in lost:
             decider.join()
+        if lost or assigned - set(self._running):
+            tell_assigned("decider", assigned)
         for partition in sorted(assigned - set(self._running)):
             self._running[partition] = decider = PartitionDecider(
                 self._log,

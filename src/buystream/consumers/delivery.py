@@ -17,6 +17,7 @@ from buystream.codec import Unreadable, decode_event, type_name
 from buystream.errors import BuystreamError
 from buystream.events import Event
 from buystream.log import DEADLETTER, EVENTS, READ_LIMIT, Damaged, Log, LogUnavailable, Message, Record
+from buystream.metrics import PARTITIONS_ASSIGNED
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ def work_while_assigned(
     and a function that says when to end: at `stop`, or when the assignment changes."""
     backoff = Backoff(role)
     assignment = log.assignment(role)
+    assigned: frozenset[int] = frozenset()
 
     def ended() -> bool:
         backoff.reset()  # it is asked between two pieces of work, so the last one went well
@@ -71,7 +73,9 @@ def work_while_assigned(
 
     try:
         while not stop.is_set():
-            assigned = assignment.poll(timeout_seconds=0.5)
+            before, assigned = assigned, assignment.poll(timeout_seconds=0.5)
+            if assigned != before:
+                tell_assigned(role, assigned)
             if assigned:
                 try:
                     work(assigned, ended)
@@ -79,6 +83,12 @@ def work_while_assigned(
                     backoff.wait(stop, error)
     finally:
         assignment.close()
+
+
+def tell_assigned(role: str, partitions: frozenset[int]) -> None:
+    """Say what this process works on now, whenever that changes."""
+    logger.info("%s works on partitions %s", role, sorted(partitions))
+    PARTITIONS_ASSIGNED.labels(role).set(len(partitions))
 
 
 class EventReader:

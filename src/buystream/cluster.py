@@ -1,0 +1,103 @@
+"""A shop's Kafka cluster, as the settings name it: its clients, its log, and the topics that must be there."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any, Final
+
+from buystream.consumers.feeds import create_missing, memory_topic
+from buystream.errors import BuystreamError
+from buystream.log import LogError
+from buystream.log.kafka import KafkaLog
+from buystream.log.kafka.clients import Clients
+from buystream.log.topics import Difference, Topic, Topics, plan
+from buystream.settings import BadSetting, Settings
+
+ANSWER_SECONDS: Final = 10.0
+
+PURE_PYTHON: Final = {
+    "security.protocol": "security_protocol",
+    "sasl.mechanism": "sasl_mechanism",
+    "sasl.mechanisms": "sasl_mechanism",
+    "sasl.username": "sasl_plain_username",
+    "sasl.password": "sasl_plain_password",
+    "ssl.ca.location": "ssl_cafile",
+    "ssl.certificate.location": "ssl_certfile",
+    "ssl.key.location": "ssl_keyfile",
+    "ssl.key.password": "ssl_password",
+}
+"""What librdkafka's options are called by kafka-python; its other ones concern librdkafka alone."""
+
+
+class NeedsKafka(BuystreamError):
+    """Only a shop on Kafka has this."""
+
+
+def clients(settings: Settings) -> Clients:
+    """Makes clients of the cluster; raises NeedsKafka."""
+    if not settings.is_on_kafka:
+        raise NeedsKafka("this needs the log on Kafka: set BUYSTREAM_KAFKA_BOOTSTRAP")
+    return Clients(settings.kafka_bootstrap, settings.kafka_prefix, ANSWER_SECONDS, settings.kafka_options)
+
+
+def kafka_log(settings: Settings) -> KafkaLog:
+    """The log; raises LogUnavailable, and LogError when its topics are missing."""
+    return KafkaLog(
+        settings.kafka_bootstrap,
+        prefix=settings.kafka_prefix,
+        answer_seconds=ANSWER_SECONDS,
+        options=settings.kafka_options,
+    )
+
+
+@contextmanager
+def open_topics(settings: Settings) -> Iterator[Topics]:
+    """Their administration; raises NeedsKafka, LogUnavailable."""
+    clients(settings)
+    with closing(Topics(settings.kafka_bootstrap, options=pure_python(settings.kafka_options))) as topics:
+        yield topics
+
+
+def pure_python(options: Mapping[str, str]) -> dict[str, Any]:
+    """librdkafka's options as kafka-python reads them; raises BadSetting."""
+    found: dict[str, Any] = {}
+    for name, value in options.items():
+        if name in PURE_PYTHON:
+            found[PURE_PYTHON[name]] = value
+        elif name == "ssl.endpoint.identification.algorithm":
+            found["ssl_check_hostname"] = value != "none"
+        elif name.startswith(("sasl.", "ssl.", "security.")):
+            raise BadSetting(f"BUYSTREAM_KAFKA_OPTIONS: {name} is not supported; use {', '.join(PURE_PYTHON)}")
+    return found
+
+
+def planned(settings: Settings, *, partitions: int | None = None) -> list[Topic]:
+    """What should be there: the log's topics, and the memory of the feeds. Merchants' come with them."""
+    count = settings.partitions if partitions is None else partitions
+    replication, prefix = settings.kafka_replication, settings.kafka_prefix
+    return [
+        *plan(partitions=count, replication=replication, prefix=prefix),
+        memory_topic(count, replication=replication, prefix=prefix),
+    ]
+
+
+def create_missing_topics(settings: Settings) -> None:
+    """For who runs all in one process: create what isn't there, and change nothing."""
+    with open_topics(settings) as topics:
+        create_missing(topics, planned(settings))
+
+
+def require_topics(settings: Settings, *, partitions: int) -> None:
+    """Raises LogError, in one line, unless all topics are as planned; `partitions` is how many the log has."""
+    with open_topics(settings) as topics:
+        differences = topics.check(planned(settings, partitions=partitions))
+    if differences:
+        told = "; ".join(map(described, differences))
+        raise LogError(f"the topics are not as they must be: {told}. 'buystream topics apply' mends what can be")
+
+
+def described(difference: Difference) -> str:
+    """One difference in words."""
+    if difference.what == "topic":
+        return f"{difference.topic} is missing"
+    refused = f" ({difference.refused})" if difference.refused else ""
+    return f"{difference.topic} has {difference.what} {difference.found}, not {difference.wanted}{refused}"

@@ -1,0 +1,133 @@
+"""The roles: each a process of its own, as many of each as wanted, on one log and one database. What is composed stands
+in `wiring`; here is which role runs which parts, until a signal."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Final, NamedTuple
+
+import msgspec
+
+from buystream import cluster
+from buystream.errors import BuystreamError
+from buystream.gateway import serve
+from buystream.health import Problem, serve_health
+from buystream.projections.shown import Shown
+from buystream.settings import Settings
+from buystream.wiring import (
+    SIGNALS,
+    VIEWS,
+    Database,
+    Parts,
+    free_port,
+    ignore_signals,
+    open_database,
+    open_log,
+    refuse_moved,
+    start_workers,
+)
+from buystream.workers import Run
+
+LOOK_SECONDS: Final = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+class RoleEnded(BuystreamError):
+    """A part of a role ended before it was told to: whoever supervises the process starts it again."""
+
+
+class Role(NamedTuple):
+    """What a process runs, in the order of starting; the last one is stopped first. `problem` tells why it can't do
+    its work now."""
+
+    runs: Mapping[str, Run]
+    problem: Problem = lambda: None
+
+
+def _decider(parts: Parts) -> Role:
+    decider = parts.decider
+    return Role({"decider": decider.run}, lambda: decider.problem)
+
+
+def _payments(parts: Parts) -> Role:
+    return Role({"flows": parts.flows.run, "payments": parts.payments.run, "sandbox": parts.sandbox.run})
+
+
+def _projector(parts: Parts) -> Role:
+    logger.info("projector works on all %d partitions; who is quicker applies an event", parts.log.partitions)
+    return Role({"snapshots": parts.snapshots.run, "views": parts.projector.run})
+
+
+def _feeds(parts: Parts) -> Role:
+    return Role({"feeds": parts.feeds.run})
+
+
+def _live(parts: Parts) -> Role:
+    return Role({"live": parts.live.run})
+
+
+ROLES: Final[Mapping[str, Callable[[Parts], Role]]] = {
+    "decider": _decider,
+    "payments": _payments,
+    "projector": _projector,
+    "feeds": _feeds,
+    "live": _live,
+}
+"""Every role but the gateway, which serves HTTP itself."""
+
+
+def run_role(name: str, settings: Settings) -> None:
+    """Run a role until SIGINT or SIGTERM; raises RoleEnded when it ends by itself."""
+    with _opened(settings) as (parts, database, stack):
+        role = ROLES[name](parts)
+        workers = start_workers(role.runs, database, stack)
+        port = stack.enter_context(
+            serve_health(settings.host, settings.metrics_port, lambda: workers.problem or role.problem())
+        )
+        logger.info("%s runs; health and metrics at http://%s:%d", name, settings.host, port)
+        stopping = threading.Event()
+        for number in SIGNALS:
+            signal.signal(number, lambda *_: stopping.set())
+        while not stopping.wait(LOOK_SECONDS):
+            if workers.problem:
+                raise RoleEnded(f"{name} {workers.problem}")
+        ignore_signals()
+        logger.info("stopping")
+    logger.info("stopped")
+
+
+def run_gateway(settings: Settings) -> None:
+    """Serve HTTP until SIGINT or SIGTERM."""
+    if settings.port == 0:
+        settings = msgspec.structs.replace(settings, port=free_port())
+    with _opened(settings) as (parts, database, stack):
+        shown = Shown(parts.dsn, [view.name for view in VIEWS])
+        gateway = parts.gateway(shown.position, lambda: workers.problem or shown.problem)
+        workers = start_workers({"positions of the views": shown.run}, database, stack)
+        try:
+            serve.run(
+                gateway,
+                host=settings.host,
+                port=settings.port,
+                on_listening=lambda _stop: logger.info(
+                    "gateway of all %d partitions, open at %s", parts.log.partitions, settings.url
+                ),
+            )
+        finally:
+            ignore_signals()
+            logger.info("stopping")
+    logger.info("stopped")
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[tuple[Parts, Database, ExitStack]]:
+    with ExitStack() as stack:
+        database = stack.enter_context(open_database(settings))
+        refuse_moved(database, settings)
+        log = stack.enter_context(open_log(database, settings))
+        if settings.is_on_kafka:
+            cluster.require_topics(settings, partitions=log.partitions)
+        yield Parts(settings, database, log, stack), database, stack
