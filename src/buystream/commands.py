@@ -148,13 +148,15 @@ class CancelOrder(Command):
 
 
 class RequestPayment(Command):
-    """Pay for a held order. `payment_method` is the provider's token, `delivery` a ciphertext of the buyer's key."""
+    """Pay for a held order. `payment_method` is the provider's token, `delivery` a ciphertext of the buyer's key.
+    `attempt` counts from 1, so that a repeat after a lost answer is not the next attempt; 0 means whichever is next."""
 
     order_id: str
     buyer_id: str
     payment_method: str
     delivery: str
     save: bool = False
+    attempt: int = 0
 
 
 class ShipOrder(Command):

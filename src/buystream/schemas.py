@@ -25,6 +25,7 @@ FIELDS: Final = {
     "api_key_hash": "BLAKE2b hash of the merchant's API key, hex.",
     "at_ms": "Time of the command that this event answers; never decreases within a partition.",
     "attempts": "Orders asked for within the window.",
+    "attempt": "Which attempt to pay this is, counted from 1; 0 means whichever is next.",
     "available": "Pieces that can be had now; absent when unlimited.",
     "buyer_id": "The buyer.",
     "card_label": "What a buyer knows the card by: brand and last four digits.",

@@ -20,7 +20,7 @@ def request_payment(edition: Edition, command: commands.RequestPayment, at_ms: i
     order = edition.orders.get(command.order_id)
     if order is None or order.buyer_id != command.buyer_id:
         return UNKNOWN_ORDER
-    if order.state == "authorised" or order.state in SOLD:
+    if order.state == "authorised" or order.state in SOLD or 0 < command.attempt <= len(order.payments):
         return REPEATED
     if order.state != "held":
         return f"order_{order.state}"

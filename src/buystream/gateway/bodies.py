@@ -48,12 +48,14 @@ class Delivery(Request, frozen=True, kw_only=True):
 
 
 class NewPayment(Request, frozen=True, kw_only=True):
-    """A payment method (the provider's token, never a card) and delivery details; or `one_tap`, by what was saved."""
+    """A payment method (the provider's token, never a card) and delivery details; or `one_tap`, by what was saved.
+    `attempt` (1 for the order's first payment) keeps a request that is sent again from becoming one more attempt."""
 
     payment_method: Token | None = None
     delivery: Delivery | None = None
     save: bool = False
     one_tap: bool = False
+    attempt: Annotated[int, Meta(ge=0, le=100)] = 0
 
 
 class Authentication(Request, frozen=True, kw_only=True):

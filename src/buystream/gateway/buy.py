@@ -109,7 +109,9 @@ class BuyRoute:
         raise HttpProblem("internal", f"The log answered with {type(event).__name__}.")
 
     async def _repeated(self, event: events.OrderRepeated, answer: Answer, offer: Offer) -> Any:
-        """What the order is now: from the views if they are up to date, otherwise what the owner said."""
+        """What the order is now. The owner said it; once there is a payment, the views know more of it."""
+        if not event.payment_id:
+            return repeated_order_body(event, offer)
         reads = self._gateway.reads
         try:
             if await reads.passed(answer.partition, answer.position):

@@ -196,7 +196,12 @@ async def pay(
         method = data.payment_method
         delivery = await gateway.reads.run(lambda: gateway.vault.encrypt(buyer_id, plain))
     command = RequestPayment(
-        order_id=order_id, buyer_id=buyer_id, payment_method=method, delivery=delivery, save=data.save
+        order_id=order_id,
+        buyer_id=buyer_id,
+        payment_method=method,
+        delivery=delivery,
+        save=data.save,
+        attempt=data.attempt,
     )
     answer = await gateway.ask(command, offer)
     if isinstance(answer.event, events.CommandRefused) and answer.event.reason != "unknown_order":

@@ -180,6 +180,7 @@ class Crowd:
                 "address": "1 Example Street",
             },
             "save": False,
+            "attempt": 1,
         }
         answer = await self._persist("POST", f"/v1/orders/{order_id}/payment", token, msgspec.json.encode(payment))
         if answer is None or answer.status not in (202, 409):

@@ -154,6 +154,15 @@ def test_paying_is_asked_for_once_at_a_time() -> None:
     given(release(), place(), pay()).when(pay()).then(expect(events.CommandRepeated, command="RequestPayment"))
 
 
+def test_an_attempt_that_is_sent_again_is_not_the_next_attempt() -> None:
+    given(release(), place(), pay(attempt=1), declined()).when(pay(attempt=1)).then(
+        expect(events.CommandRepeated, command="RequestPayment")
+    )
+    given(release(), place(), pay(attempt=1), declined()).when(pay(attempt=2)).then(
+        expect(events.PaymentRequested, originator_id=payment(FIRST, 2))
+    )
+
+
 @pytest.mark.parametrize(
     ("since", "answer"),
     [

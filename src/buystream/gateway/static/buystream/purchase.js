@@ -96,7 +96,8 @@ export class Purchase extends EventTarget {
         this.#placed(await asBuyer("GET", path));
         return this.isPayable;
       };
-      const order = await this.#send(`${path}/payment`, details, stillPayable);
+      const payment = { ...details, attempt: this.attempt + 1 };
+      const order = await this.#send(`${path}/payment`, payment, stillPayable);
       if (order) this.#placed(order);
     } catch (problem) {
       if (problem.reason !== "not_payable") throw problem;
