@@ -1,6 +1,6 @@
 # Each target does all of its own set-up: on a fresh machine `make demo` or `make test` is the only command needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo kafka test check bench broker chromium clean
+.PHONY: help demo kafka test check bench broker rivals chromium clean
 
 python := .venv/bin/python
 run := .venv/.buystream-run
@@ -12,7 +12,7 @@ help:
 	@echo "make test    checks and every test"
 	@echo "make check   ruff, formatting, strict typing"
 	@echo "make kafka   a Kafka broker on port 9092, its data in data/kafka; Ctrl-C stops it"
-	@echo "make bench   measures this machine"
+	@echo "make bench   buystream beside other ways of selling a limited edition, on this machine"
 	@echo "make clean   removes .venv and caches, never your data"
 
 demo: $(run)
@@ -29,8 +29,11 @@ check: $(dev)
 	$(python) -m ruff format --check .
 	$(python) -m mypy --strict src
 
-bench: $(dev)
-	$(python) -m bench
+bench: $(dev) broker rivals
+	$(python) -m bench $(BENCH)
+
+rivals:
+	@tools/bootstrap.sh rivals
 
 chromium:
 	@tools/bootstrap.sh chromium

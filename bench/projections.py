@@ -1,4 +1,4 @@
-"""How fast one projector keeps all views: `python bench/projections.py [--orders 100000] [--dsn ...]`.
+"""How fast one projector keeps all views: `python -m bench.projections [--orders 100000] [--dsn ...]`.
 
 Two streams: orders that are only placed (one event each), and orders that are bought (six events each). The log is
 filled first; the clock runs from the projector's start to the commit that shows the last event."""
@@ -120,7 +120,8 @@ def fresh_database(dsn: str, name: str) -> str:
     return psycopg2.extensions.make_dsn(dsn, dbname=name)
 
 
-def measure(dsn: str, label: str, stream: list[events.Event]) -> None:
+def measure(dsn: str, label: str, stream: list[events.Event]) -> float:
+    """Events a second."""
     log = PostgresLog(dsn, partitions=1)
     fill(log, stream)
     projector = Projector(log, dsn, [OrderViews(), EditionBoard(), MerchantDashboard(), People()])
@@ -148,6 +149,7 @@ def measure(dsn: str, label: str, stream: list[events.Event]) -> None:
         f"{label}: {len(stream)} events in {seconds:.2f} s = {len(stream) / seconds:,.0f} events/s; held {shown.held},"
         f" sold {shown.sold}, clicks {desk.totals.clicks}; a dashboard takes {desk_ms:.1f} ms"
     )
+    return len(stream) / seconds
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what a make target needs and leaves a stamp in .venv: `bootstrap.sh run`, `bootstrap.sh dev`,
-# `bootstrap.sh broker` (Java and Maven) or `bootstrap.sh chromium`. Never asks a question; what only root may install
-# is named in one line otherwise.
+# `bootstrap.sh broker` (Java and Maven), `bootstrap.sh rivals` (what `make bench` measures beside buystream) or
+# `bootstrap.sh chromium`. Never asks a question; what only root may install is named in one line otherwise.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -78,7 +78,15 @@ case "${1:-}" in
         command -v mvn >/dev/null || missing+=(maven)
         [ "${#missing[@]}" -eq 0 ] || apt_install "${missing[@]}"
         ;;
+    rivals)
+        missing=()
+        command -v wrk >/dev/null || missing+=(wrk)
+        command -v redis-server >/dev/null || missing+=(redis-server)
+        command -v redis-benchmark >/dev/null || missing+=(redis-tools)
+        [ "${#missing[@]}" -eq 0 ] || apt_install "${missing[@]}"
+        install '.[bench]'
+        ;;
     *)
-        fail "usage: $0 run|dev|broker|chromium"
+        fail "usage: $0 run|dev|broker|rivals|chromium"
         ;;
 esac

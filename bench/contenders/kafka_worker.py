@@ -1,0 +1,86 @@
+"""The process of B7. Told {"bootstrap", "prefix", "edition_id", "orders"}: fills the commands of one edition, then owns
+the partition and decides them in the decider's own loop; prints {"seconds", "events"} and ends."""
+
+import json
+import sys
+from time import perf_counter
+
+from buystream.codec import command_headers, encode
+from buystream.commands import PlaceOrder, ReleaseEdition
+from buystream.consumers.decider import BATCH_COMMANDS_MAX, decide_batch, recover
+from buystream.ids import new_merchant_id, new_order_id, partition_of
+from buystream.log import COMMANDS, EVENTS, Log, Message
+from buystream.log.kafka import KafkaLog
+
+APPENDED_AT_ONCE = 5_000
+IDLE_SECONDS = 5.0
+GATEWAY = "gw-0123456789abcdef"
+
+
+def fill(log: Log, edition_id: str, orders: int) -> None:
+    """The edition, then an order each for as many buyers, as a gateway would write them."""
+    partition = partition_of(edition_id)
+    release = ReleaseEdition(
+        edition_id=edition_id,
+        merchant_id=new_merchant_id(partition),
+        title="One night only",
+        currency="USD",
+        price_min_minor=3500,
+        price_max_minor=3500,
+        stock=orders,
+        limit_per_buyer=4,
+        hold_seconds=600,
+    )
+    log.append(COMMANDS, partition, [Message(encode(release), edition_id, command_headers(release, command_id="c0"))])
+    for first in range(0, orders, APPENDED_AT_ONCE):
+        batch = []
+        for number in range(first, min(first + APPENDED_AT_ONCE, orders)):
+            command = PlaceOrder(
+                order_id=new_order_id(edition_id),
+                edition_id=edition_id,
+                buyer_id=f"by0-{number:020d}",
+                quantity=1,
+                price_minor=3500,
+                device="0123456789abcdef",
+                network="0123456789abcdef",
+            )
+            headers = command_headers(command, command_id=f"{GATEWAY}-{number}", reply_to=GATEWAY)
+            batch.append(Message(encode(command), edition_id, headers))
+        log.append(COMMANDS, partition, batch)
+
+
+def decide(log: Log, partition_number: int, commands: int) -> float:
+    """Own, fold, then decide; the seconds from the first look at the commands to the last commit."""
+    owner = log.own(partition_number)
+    partition = recover(log, partition_number, None)
+    began = perf_counter()
+    tail = log.tail(COMMANDS, {partition_number: partition.state.command_position + 1})
+    decided = 0
+    while decided < commands:
+        records = tail.poll(IDLE_SECONDS, limit=BATCH_COMMANDS_MAX)
+        decide_batch(partition, owner, records)
+        decided += len(records)
+    seconds = perf_counter() - began
+    tail.close()
+    owner.close()
+    return seconds
+
+
+def main() -> None:
+    """One round."""
+    told = json.loads(sys.stdin.readline())
+    log = KafkaLog(told["bootstrap"], prefix=told["prefix"])
+    edition_id = told["edition_id"]
+    partition = partition_of(edition_id)
+    fill(log, edition_id, told["orders"])
+    seconds = decide(log, partition, told["orders"] + 1)
+    events, start = 0, 0
+    while records := log.read(EVENTS, partition, start):
+        events += sum(record.headers["ce_type"] == "buystream.OrderPlaced.v1" for record in records)
+        start = records[-1].position + 1
+    print(json.dumps({"seconds": seconds, "events": events}), flush=True)
+    log.close()
+
+
+if __name__ == "__main__":
+    main()
