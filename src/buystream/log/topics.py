@@ -75,7 +75,7 @@ class Topics:
                 bootstrap_servers=bootstrap,
                 client_id="buystream-topics",
                 request_timeout_ms=REQUEST_SECONDS * 1000,
-                **(options or {}),
+                **({"bootstrap_timeout_ms": REQUEST_SECONDS * 1000} | dict(options or {})),
             )
 
     def check(self, topics: Sequence[Topic]) -> list[Difference]:
