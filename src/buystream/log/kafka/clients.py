@@ -2,7 +2,7 @@
 confluent-kafka (librdkafka); its settings: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md"""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -122,6 +122,10 @@ class Headers(Mapping[str, str]):
         """As dict has it; quicker than Mapping's, which raises and catches."""
         value = self._all().get(name)
         return default if value is None else value.decode()
+
+    def items(self) -> ItemsView[str, str]:
+        """As dict has it; quicker than Mapping's, which asks for one after the other."""
+        return {name: value.decode() for name, value in self._all().items()}.items()
 
     def _all(self) -> dict[str, bytes]:
         if self._message is not None:
