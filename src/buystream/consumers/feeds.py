@@ -29,18 +29,11 @@ PARTITION: Final = 0
 
 FED: Final = tuple(kind for kind in codec.EVENTS if issubclass(kind, (EditionEvent, OrderEvent, PaymentEvent)))
 
-PUBLIC_HEADERS: Final = (
-    "ce_specversion",
-    "ce_id",
-    "ce_source",
-    "ce_type",
-    "ce_time",
-    "ce_subject",
-    "ce_partitionkey",
-    "ce_sequence",
-    "ce_aggregateversion",
-    "ce_editionversion",
-    "content-type",
+PUBLIC_HEADERS: Final = frozenset(
+    {
+        *("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_partitionkey"),
+        *("ce_sequence", "ce_aggregateversion", "ce_editionversion", "content-type"),
+    }
 )
 
 PUBLIC_FIELDS: Final = frozenset(
@@ -140,7 +133,7 @@ class Relay:
         learnt: dict[str, str] = {}
         feed: list[tuple[str, Message]] = []
         for record, event in batch:
-            if "ce_editionversion" in record.headers:
+            if event is not None or "ce_editionversion" in record.headers:
                 edition_id = record.headers["ce_partitionkey"]
                 if isinstance(event, EditionReleased):
                     learnt[edition_id] = self._merchants[edition_id] = event.merchant_id
@@ -247,7 +240,7 @@ def remembered(log: Log, partition: int) -> tuple[Place, dict[str, str]]:
 def feed_message(record: Record, event: Event | None) -> Message:
     """The event as merchants read it: with its own id and place, in its newest version, and nothing that isn't public.
     One that can't be read (None) keeps its place in the edition, with an empty body."""
-    headers: dict[str, str] = {name: record.headers[name] for name in PUBLIC_HEADERS if name in record.headers}
+    headers = {name: text for name, text in record.headers.items() if name in PUBLIC_HEADERS}
     if event is None:
         return Message(b"{}", record.key, headers)
     headers["ce_type"] = codec.type_of(event)
