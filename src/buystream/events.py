@@ -218,6 +218,8 @@ class HoldExtended(OrderEvent):
 class OrderReclaimed(OrderEvent):
     """The money came after the hold ran out, and there was stock: it is held again."""
 
+    quantity: int
+
 
 class OrderAuthorised(OrderEvent):
     """The stock is claimed for a reserved payment and can't run out any more; now the money may move."""

@@ -162,7 +162,7 @@ EVENTS: tuple[events.Event, ...] = (
         **_of_order(1), **_PLACED, merchant_id=MERCHANT, currency="USD", reason="sold_out", available=0
     ),
     events.HoldExtended(**_of_order(2), hold_expires_at_ms=T0 + 60_000),
-    events.OrderReclaimed(**_of_order(3)),
+    events.OrderReclaimed(**_of_order(3), quantity=1),
     events.OrderAuthorised(**_of_order(2), **_PAID, payment_id=PAYMENT, reference="pi_1"),
     events.OrderConfirmed(**_of_order(3), **_PAID, payment_id=PAYMENT, buyer_id=ANNA, quantity=1),
     events.OrderExpired(**_of_order(2), quantity=1),

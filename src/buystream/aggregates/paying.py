@@ -128,7 +128,7 @@ def _authorise(
         delivery=payment.delivery,
     )
     if order.state == "expired" and _can_reclaim(edition, order):
-        edition.record_order(events.OrderReclaimed, order, at_ms)
+        edition.record_order(events.OrderReclaimed, order, at_ms, quantity=order.quantity)
         edition.note_sell_out(at_ms)
     if order.state != "held":
         _record(
@@ -219,7 +219,11 @@ def record_void(
     at_ms: int,
     rules: Rules,
 ) -> Outcome:
-    """The reservation is gone, by our wish or by the provider's (it lets reservations lapse)."""
+    """The reservation is gone, by our wish or by the provider's (it lets reservations lapse). One that the provider
+    gives up before it was made is a decline: the buyer may try another card."""
+    if payment.open:
+        declined = commands.RecordDecline(payment_id=payment.id, reason="voided_by_provider")
+        return record_decline(edition, payment, order, declined, at_ms, rules)
     if payment.state not in ("voiding", "authorised"):
         return REPEATED
     lapsed = payment.state == "authorised"

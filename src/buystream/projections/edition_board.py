@@ -12,7 +12,6 @@ from psycopg2.extras import execute_values
 from buystream import events
 from buystream.events import Event
 from buystream.projections.batches import Batch
-from buystream.projections.rows import copy_rows
 
 NAME = "edition_board"
 
@@ -144,7 +143,7 @@ class EditionBoard:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 1
+    version = 2
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -154,17 +153,13 @@ class EditionBoard:
         """Add up what the batch does to each edition, then write each row once."""
         facts = [event for _, event, _ in batch if isinstance(event, _COUNTED)]
         _insert(cur, [event for event in facts if isinstance(event, events.EditionReleased)])
-        quantities = _quantities_of_expired(cur, facts)
         changes: dict[str, _Change] = {}
         for event in facts:
             change = changes.get(event.edition_id)
             if change is None:
                 change = changes[event.edition_id] = _Change()
             change.version = event.edition_version
-            if isinstance(event, events.OrderReclaimed):
-                change.available -= quantities[event.originator_id]
-                change.held += quantities[event.originator_id]
-            elif (step := _CHANGES.get(type(event))) is not None:
+            if (step := _CHANGES.get(type(event))) is not None:
                 step(change, event)
         rows = [(edition_id, *msgspec.structs.astuple(change)) for edition_id, change in changes.items()]
         if rows:
@@ -191,18 +186,7 @@ def _insert(cur: cursor, released: list[events.EditionReleased]) -> None:
         )
 
 
-def _quantities_of_expired(cur: cursor, facts: Sequence[Event]) -> Mapping[str, int]:
-    """Remember what ran out, and find what is claimed again: OrderReclaimed doesn't say how much."""
-    expired = {event.originator_id: event.quantity for event in facts if isinstance(event, events.OrderExpired)}
-    reclaimed = [event.originator_id for event in facts if isinstance(event, events.OrderReclaimed)]
-    copy_rows(cur, "expired_orders", ("order_id", "quantity"), expired.items())
-    if not reclaimed:
-        return {}
-    cur.execute("DELETE FROM expired_orders WHERE order_id = ANY(%s) RETURNING order_id, quantity", (reclaimed,))
-    return dict(cur.fetchall())
-
-
-def _placed(change: _Change, event: events.OrderPlaced) -> None:
+def _held(change: _Change, event: events.OrderPlaced | events.OrderReclaimed) -> None:
     change.available -= event.quantity
     change.held += event.quantity
 
@@ -252,7 +236,8 @@ def _on_sale_again(change: _Change, event: events.StockReleased) -> None:
 
 
 _CHANGES: Mapping[type[Event], Callable[[_Change, Any], None]] = {
-    events.OrderPlaced: _placed,
+    events.OrderPlaced: _held,
+    events.OrderReclaimed: _held,
     events.OrderConfirmed: _confirmed,
     events.OrderExpired: _released,
     events.OrderCancelled: _released,
@@ -264,4 +249,4 @@ _CHANGES: Mapping[type[Event], Callable[[_Change, Any], None]] = {
     events.EditionSoldOut: _sold_out,
     events.StockReleased: _on_sale_again,
 }
-"""Every event that moves an edition's stock or switches, save OrderReclaimed."""
+"""Every event that moves an edition's stock or switches."""

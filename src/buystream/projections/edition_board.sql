@@ -31,9 +31,3 @@ CREATE TABLE editions (
 ) WITH (fillfactor = 50);
 
 CREATE INDEX editions_of_merchant ON editions (merchant_id, released_at_ms);
-
--- What a late payment may claim again: only orders whose hold ran out.
-CREATE TABLE expired_orders (
-    order_id text COLLATE "C" PRIMARY KEY,
-    quantity integer NOT NULL
-);

@@ -159,7 +159,7 @@ def test_an_attempt_that_is_sent_again_is_not_the_next_attempt() -> None:
         expect(events.CommandRepeated, command="RequestPayment")
     )
     given(release(), place(), pay(attempt=1), declined()).when(pay(attempt=2)).then(
-        expect(events.PaymentRequested, originator_id=payment(FIRST, 2))
+        expect(events.PaymentRequested, originator_id=payment(attempt=2))
     )
 
 
@@ -193,6 +193,15 @@ def test_late_money_claims_the_stock_again_if_there_is_any() -> None:
         events.PaymentAuthorised, events.OrderReclaimed, events.EditionSoldOut, events.OrderAuthorised
     ).and_state(available=0, held=1)
     shop.when(captured()).then(events.PaymentCaptured, events.OrderConfirmed)
+
+
+def test_a_payment_that_the_provider_gives_up_starts_the_clock_again() -> None:
+    shop = (
+        given(release(), place(), pay())
+        .when(voided())
+        .then(expect(events.PaymentDeclined, reason="voided_by_provider", hold_expires_at_ms=T0 + HOLD_MS))
+    )
+    shop.when(pay()).then(expect(events.PaymentRequested, originator_id=payment(attempt=2)))
 
 
 def test_late_money_is_voided_when_the_stock_is_gone() -> None:
