@@ -12,6 +12,7 @@ from litestar.exceptions import (
     HTTPException,
     MethodNotAllowedException,
     NotFoundException,
+    SerializationException,
     ValidationException,
 )
 from litestar.types import Receive, Scope, Send
@@ -140,8 +141,12 @@ def _framework_problem(error: Exception) -> HttpProblem | None:
             return HttpProblem("invalid", _said(error))
         case HTTPException(status_code=413):
             return HttpProblem("too-large")
+        case ClientException(__cause__=SerializationException()):
+            return HttpProblem("malformed-json", f"The body is not JSON: {error.detail}.")
+        case RecursionError():
+            return HttpProblem("malformed-json", "The body is nested too deeply.")
         case ClientException():
-            return HttpProblem("malformed-json" if "decod" in str(error).lower() else "bad-request", _said(error))
+            return HttpProblem("bad-request", _said(error))
         case _:
             return None
 

@@ -17,6 +17,9 @@ Amount = Annotated[int, Meta(ge=0, le=AMOUNT_MINOR_MAX)]
 Quantity = Annotated[int, Meta(ge=1, le=100)]
 Stock = Annotated[int, Meta(ge=1, le=100_000_000)]
 AtMs = Annotated[int, Meta(ge=0, le=253_402_300_799_999)]
+PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+"""People's texts hold no control characters but tabs and line ends; PostgreSQL couldn't even keep a NUL."""
+
 Token = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 
 
@@ -42,9 +45,9 @@ class NewOrder(Request, frozen=True, kw_only=True):
 class Delivery(Request, frozen=True, kw_only=True):
     """Where it goes. Encrypted with the buyer's own key before it is kept anywhere."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=200)]
-    email: Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
-    address: Annotated[str, Meta(max_length=1000)] = ""
+    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
+    email: Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$")]
+    address: Annotated[str, Meta(max_length=1000, pattern=PLAIN)] = ""
 
 
 class NewPayment(Request, frozen=True, kw_only=True):
@@ -67,7 +70,7 @@ class Authentication(Request, frozen=True, kw_only=True):
 class NewEdition(Request, frozen=True, kw_only=True):
     """Terms of something new on sale. `price_minor` for a fixed price, or both bounds; `stock` null means unlimited."""
 
-    title: Annotated[str, Meta(min_length=1, max_length=200)]
+    title: Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] | None = None
     price_minor: Amount | None = None
     price_min_minor: Amount | None = None
@@ -75,7 +78,7 @@ class NewEdition(Request, frozen=True, kw_only=True):
     stock: Stock | None = None
     limit_per_buyer: Quantity = 4
     hold_seconds: Annotated[int, Meta(ge=1, le=7 * 24 * 3600)] = 600
-    description: Annotated[str, Meta(max_length=2000)] = ""
+    description: Annotated[str, Meta(max_length=2000, pattern=PLAIN)] = ""
     kind: Literal["ticket", "record", "gift", "item"] = "item"
     image: Annotated[str, Meta(max_length=40, pattern="^[a-z0-9-]*$")] = ""
     suggested_minor: Annotated[tuple[Amount, ...], Meta(max_length=8)] = ()
@@ -94,8 +97,8 @@ class StockChange(Request, frozen=True, kw_only=True):
 class Shipment(Request, frozen=True, kw_only=True):
     """Who carries the parcel, under which number."""
 
-    carrier: Annotated[str, Meta(min_length=1, max_length=80)]
-    tracking: Annotated[str, Meta(max_length=120)] = ""
+    carrier: Annotated[str, Meta(min_length=1, max_length=80, pattern=PLAIN)]
+    tracking: Annotated[str, Meta(max_length=120, pattern=PLAIN)] = ""
 
 
 class Refund(Request, frozen=True, kw_only=True):

@@ -129,6 +129,8 @@ async def merchant_orders(
     """Newest first, with the buyers' delivery details. `next` of one page is `after` for the next."""
     if not 1 <= limit <= ORDERS_PAGE_MAX:
         raise HttpProblem("invalid", f"limit must be 1 to {ORDERS_PAGE_MAX}.")
+    if after is not None:
+        gateway.offer_of_order(after)
     views = await gateway.reads.query(
         lambda cur: order_views.orders_of_merchant(cur, merchant.merchant_id, after=after, limit=limit)
     )
