@@ -41,6 +41,7 @@ def settings_and_logging(*, level: str | None = None, **chosen: Any) -> Settings
     )
     logging.getLogger("_granian").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    logging.getLogger("kafka").setLevel(logging.ERROR)
     return settings
 
 
