@@ -81,7 +81,7 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.PlaceOrder(order_id=ORDER, edition_id=EDITION, **_PLACED),
     commands.CancelOrder(order_id=ORDER, buyer_id=ANNA),
     commands.RequestPayment(
-        order_id=ORDER, buyer_id=ANNA, payment_method="sandbox_accepted", delivery=DELIVERY, save=True
+        order_id=ORDER, buyer_id=ANNA, payment_method="sandbox_accepted", delivery=DELIVERY, save=True, attempt=1
     ),
     commands.ShipOrder(order_id=ORDER, merchant_id=MERCHANT, carrier="Parcel Post", tracking="PP-1"),
     commands.RecordDelivery(order_id=ORDER, merchant_id=MERCHANT),

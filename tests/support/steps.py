@@ -30,7 +30,7 @@ def cancel(number: int = FIRST, *, buyer_id: str = ANNA) -> commands.CancelOrder
 
 def pay(number: int = FIRST, **fields: Any) -> commands.RequestPayment:
     """The buyer enters a card."""
-    return example(commands.RequestPayment, order_id=order_id(number), **fields)
+    return example(commands.RequestPayment, **{"order_id": order_id(number), "attempt": 0} | fields)
 
 
 def authorised(number: int = FIRST, attempt: int = 1, **fields: Any) -> commands.RecordAuthorisation:
