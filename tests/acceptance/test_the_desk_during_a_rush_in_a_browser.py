@@ -1,0 +1,202 @@
+"""The merchant's desk while a crowd rushes an edition, and the work that comes after it."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.browser import (
+    DESKTOP,
+    PHONE,
+    WAIT_MS,
+    DemoShop,
+    Screenshot,
+    chromium,
+    demo_shop,
+    fits,
+    screenshot,
+)
+from tests.support.shop_process import BUYSTREAM, buystream
+
+__all__ = ["chromium", "demo_shop", "screenshot"]
+
+pytestmark = pytest.mark.timeout(120)
+
+BUYERS, STOCK = 300, 200
+
+
+@pytest.fixture(scope="module")
+def desk(chromium: Browser, demo_shop: DemoShop) -> Iterator[Page]:
+    """The label's desk."""
+    context = chromium.new_context(viewport=DESKTOP)  # type: ignore[arg-type]
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    page.goto(f"{demo_shop.url}/desk")
+    page.get_by_label("API key").fill("wrong")
+    page.get_by_role("button", name="Open the desk").click()
+    expect(page.get_by_role("alert")).to_have_text("This key isn’t known here. Check it and try again.")
+    page.get_by_label("API key").fill(demo_shop.sample("label")["api_key"])
+    page.get_by_role("button", name="Open the desk").click()
+    expect(page.get_by_role("status").filter(has_text="live")).to_be_visible()
+    expect(page.get_by_role("banner")).to_contain_text("Low Tide Records")
+    yield page
+    context.close()
+
+
+def dashboard(shop: DemoShop) -> dict[str, Any]:
+    with shop.merchant("label") as label:
+        seen: dict[str, Any] = label.get("/v1/merchant/dashboard").json()
+    return seen
+
+
+def number(page: Page, figure: str) -> int:
+    return int(page.locator(f"#kpi-{figure}").inner_text().replace(",", "").replace("–", "0"))
+
+
+def drawn(page: Page, chart: str) -> list[float]:
+    """The values that the chart has drawn, of all its traces."""
+    values: list[float] = page.evaluate(
+        """(id) => document.getElementById(id).data
+             .flatMap((trace) => Array.from(trace.orientation === "h" ? trace.x : trace.y))""",
+        f"chart-{chart}",
+    )
+    return values
+
+
+def test_the_figures_grow_while_the_crowd_buys_and_end_at_the_truth(
+    desk: Page, demo_shop: DemoShop, screenshot: Screenshot
+) -> None:
+    edition = demo_shop.on_sale("label", title="Night tide", kind="record", currency="GBP", stock=STOCK, hold_seconds=5)
+    before = dashboard(demo_shop)["totals"]
+    rush = subprocess.Popen(
+        [BUYSTREAM, "rush", "--url", demo_shop.url, "--edition", edition, "--json", "--no-ceiling",
+         "--buyers", str(BUYERS), "--concurrency", "16"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )  # fmt: skip
+    seen = [number(desk, "clicks")]
+    try:
+        while rush.poll() is None:
+            desk.wait_for_timeout(200)
+            seen.append(number(desk, "clicks"))
+            if len(set(seen)) == 3:
+                screenshot(desk, "desk-rush")
+        said, _ = rush.communicate(timeout=30)
+    finally:
+        rush.kill()
+    crowd = json.loads(said)
+    assert seen == sorted(seen)
+    assert len(set(seen)) >= 3, seen
+
+    with demo_shop.merchant("label") as label:
+        while label.get(f"/v1/editions/{edition}").json()["held"]:
+            desk.wait_for_timeout(200)
+    totals = dashboard(demo_shop)["totals"]
+    expect(desk.locator("#kpi-confirmed")).to_have_text(f"{totals['confirmed']:,}")
+    expect(desk.locator("#kpi-clicks")).to_have_text(f"{totals['clicks']:,}")
+    expect(desk.locator("#kpi-held")).to_have_text(f"{totals['held']:,}")
+    expect(desk.locator("#kpi-revenue")).to_have_text(f"£{totals['revenue_minor']['GBP'] / 100:,.2f}")
+    expect(desk.locator("#refused-total")).to_have_text(
+        f"{totals['refused']:,} refused, {totals['expired']:,} holds ended"
+    )
+    assert totals["held"] - before["held"] == crowd["outcomes"]["held"]
+    assert totals["confirmed"] - before["confirmed"] == crowd["endings"]["confirmed"]
+    board = demo_shop.board(edition)
+    assert board["sold"] == crowd["endings"]["confirmed"]
+    assert board["available"] + board["sold"] == STOCK
+    expect(desk.locator(f"li[data-id='{edition}']")).to_contain_text(f"{board['available']} left of {STOCK}")
+
+    assert max(drawn(desk, "tempo")) > 1
+    assert board["sold"] in drawn(desk, "stock")
+    assert sum(drawn(desk, "revenue")) == totals["revenue_minor"]["GBP"] / 100
+    assert sum(drawn(desk, "refusals")) == totals["refused"]
+    expect(desk.get_by_role("img").first).to_have_accessible_name(re.compile("^Last second: [0-9]+ clicks"))
+    assert desk.locator("#chart-tempo svg path.js-line").count() == 3
+    screenshot(desk, "desk-after-the-rush")
+
+    audited = json.loads(buystream("audit", "--json", "--data-dir", str(demo_shop.data_dir)).stdout)
+    assert (audited["ok"], audited["violations"]) == (True, [])
+    assert audited["events"] >= audited["commands"] > totals["held"] + 2 * totals["confirmed"]
+
+
+def test_every_order_of_the_rush_can_be_paged_to(desk: Page, demo_shop: DemoShop) -> None:
+    with demo_shop.merchant("label") as label:
+        orders, after = 0, ""
+        while after is not None:
+            page = label.get("/v1/merchant/orders", params={"limit": 100, "after": after} if after else None).json()
+            orders, after = orders + len(page["orders"]), page["next"]
+    rows = desk.locator("#ledger tr")
+    expect(rows).to_have_count(50)
+    for shown in range(100, orders + 50, 50):
+        desk.get_by_role("button", name="Show more").click()
+        expect(rows).to_have_count(min(shown, orders))
+    expect(desk.get_by_role("button", name="Show more")).to_be_hidden()
+    ids = desk.locator("#ledger tr").evaluate_all("rows => rows.map((row) => row.dataset.id)")
+    assert len(set(ids)) == orders
+
+
+def test_an_order_is_shipped_and_another_given_back(desk: Page, demo_shop: DemoShop, screenshot: Screenshot) -> None:
+    paid = desk.locator("#ledger tr").filter(has_text="paid")
+    parcel, regretted = (paid.nth(place).get_attribute("data-id") for place in (0, 1))
+    row = desk.locator(f"#ledger tr[data-id='{parcel}']")
+    row.get_by_role("button", name="Ship").click()
+    desk.get_by_label("Carrier").fill("Pigeon Post")
+    desk.get_by_label("Tracking number").fill("PP-7")
+    screenshot(desk, "desk-ship")
+    desk.get_by_role("button", name="Mark as shipped").click()
+    expect(row).to_contain_text("shipped")
+    expect(row).to_contain_text("PP-7")
+
+    edition = str(regretted).rpartition("-")[0]
+    before = demo_shop.board(edition)
+    row = desk.locator(f"#ledger tr[data-id='{regretted}']")
+    row.get_by_role("button", name="Refund").click()
+    dialog = desk.get_by_role("dialog")
+    expect(dialog.get_by_label("Put it back on sale")).to_be_checked()
+    screenshot(desk, "desk-refund")
+    dialog.get_by_role("button", name="Refund £").click()
+    expect(row).to_contain_text("refunded")
+    expect(row.get_by_role("button")).to_have_count(0)
+    after = demo_shop.board(edition)
+    assert (after["sold"], after["available"]) == (before["sold"] - 1, before["available"] + 1)
+
+
+def test_a_sale_is_paused_resumed_and_restocked(desk: Page, demo_shop: DemoShop) -> None:
+    edition = demo_shop.on_sale("label", title="A quiet single", kind="record", currency="GBP", stock=5)
+    row = desk.locator(f"li[data-id='{edition}']")
+    row.get_by_role("button", name="Pause").click()
+    expect(row).to_contain_text("paused")
+    assert demo_shop.board(edition)["state"] == "paused"
+    row.get_by_role("button", name="Resume").click()
+    expect(row).to_contain_text("on sale")
+    row.get_by_role("button", name="Add stock").click()
+    desk.get_by_label("How many more").fill("7")
+    desk.get_by_role("button", name="Add", exact=True).click()
+    expect(row).to_contain_text("12 left of 12")
+
+
+def test_a_new_edition_is_released_from_the_desk(desk: Page, screenshot: Screenshot) -> None:
+    desk.get_by_role("button", name="Release an edition").click()
+    dialog = desk.get_by_role("dialog")
+    dialog.get_by_label("Title").fill("Live at the lighthouse")
+    dialog.get_by_label("Price").fill("18.50")
+    dialog.get_by_label("Stock").fill("40")
+    screenshot(desk, "desk-release")
+    dialog.get_by_role("button", name="Release").click()
+    row = desk.get_by_role("listitem").filter(has_text="Live at the lighthouse")
+    expect(row).to_contain_text("£18.50 · 40 left of 40")
+
+
+def test_the_desk_fits_a_phone(desk: Page, screenshot: Screenshot) -> None:
+    desk.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    expect(desk.locator("#kpi-revenue")).to_be_visible()
+    assert fits(desk)
+    screenshot(desk, "desk-phone")
+    desk.get_by_role("button", name="Leave").click()
+    expect(desk.get_by_label("API key")).to_be_focused()
+    expect(desk.locator("#ledger tr")).to_have_count(0)
