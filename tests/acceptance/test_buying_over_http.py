@@ -19,7 +19,6 @@ from buystream.codec import decode_command
 from buystream.ids import new_buyer_id, new_edition_id, new_order_id
 from buystream.log import COMMANDS, DEADLETTER
 from buystream.replay.audit import read_all
-from buystream.settings import Settings
 from buystream.wiring import open_database, open_log
 from tests.support.browser import HOST, HOST_SECRET, DemoShop, demo_shop
 
@@ -54,7 +53,7 @@ def says(answer: httpx.Response, status: int, slug: str) -> None:
 
 def on_the_log(shop: DemoShop) -> Counter[str]:
     """How many commands of each name are on the log; every one of them can be read, and none is a dead letter."""
-    settings = Settings(data_dir=shop.data_dir)
+    settings = shop.settings
     seen: Counter[str] = Counter()
     with open_database(settings) as database, open_log(database, settings) as log:
         for partition in range(log.partitions):

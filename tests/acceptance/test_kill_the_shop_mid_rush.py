@@ -21,7 +21,6 @@ import pytest
 from buystream import rush
 from buystream.demo.headless import Ledger, count_log, settle
 from buystream.ids import new_order_id
-from buystream.settings import Settings
 from buystream.wiring import open_database, open_log
 from tests.support.shop_process import ShopProcess, buystream
 
@@ -83,7 +82,7 @@ def test_nothing_is_lost_however_often_the_shop_is_killed(shop: ShopProcess) -> 
     assert sum(outcome.retries for outcome in outcomes) > 0
 
     a_new_buyer_is_served(shop, edition_id)
-    with open_database(Settings(data_dir=shop.data_dir)) as database:
+    with open_database(shop.settings) as database:
         books = settle(database.dsn, edition_id)
         assert_states(database.dsn, acknowledged)
     assert shop.stop() == 0
@@ -134,7 +133,7 @@ def assert_sound(shop: ShopProcess, edition_id: str, books: Ledger) -> None:
     audit = buystream("audit", "--json", "--data-dir", str(shop.data_dir))
     report = json.loads(audit.stdout)
     assert (audit.returncode, report["ok"], report["violations"]) == (0, True, [])
-    settings = Settings(data_dir=shop.data_dir)
+    settings = shop.settings
     with open_database(settings) as database, open_log(database, settings) as log:
         counted = count_log(log, edition_id, STOCK)
     assert counted.ledger == books

@@ -110,10 +110,10 @@ def origin_of(page: Page) -> str:
 
 
 @pytest.fixture(scope="session")
-def demo_shop() -> Iterator[DemoShop]:
+def demo_shop(shop_environment: dict[str, str]) -> Iterator[DemoShop]:
     """A running demo, which knows one host application."""
     with tempfile.TemporaryDirectory(prefix="buystream-test-") as folder:
-        shop = DemoShop(Path(folder, "data"), BUYSTREAM_HOST_SECRETS=f"{HOST}={HOST_SECRET}")
+        shop = DemoShop(Path(folder, "data"), BUYSTREAM_HOST_SECRETS=f"{HOST}={HOST_SECRET}", **shop_environment)
         try:
             shop.start()
             yield shop

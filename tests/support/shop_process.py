@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from buystream.settings import Settings, read_settings
 from buystream.wiring import free_port
 
 BUYSTREAM = Path(sys.executable).with_name("buystream")
@@ -43,6 +44,11 @@ class ShopProcess:
         self.log = data_dir.with_name(f"{data_dir.name}.log")
         self._environment = os.environ | environment
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """As its processes read them."""
+        return read_settings(self._environment, data_dir=self.data_dir)
 
     def start(self, *, ready: bool = True) -> None:
         with self.log.open("ab") as log:

@@ -1,0 +1,192 @@
+"""An embedded shop moves to Kafka: every record keeps its place and its time, the audit and every view stay what they
+were, and the shop goes on selling. A copy goes on where it was interrupted, and never mixes two shops."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg2
+import pytest
+
+from buystream.broker import Broker
+from buystream.cluster import clients
+from buystream.log import COMMANDS, EVENTS, TOPICS, Log, Message, Record
+from buystream.log.copy import CopyRefused, copy_log
+from buystream.log.kafka import KafkaLog
+from buystream.log.postgres import PostgresLog
+from buystream.log.topics import Topics, plan
+from buystream.settings import Settings
+from buystream.wiring import VIEWS, open_database, open_log
+from tests.support.shop_process import ShopProcess, buystream
+
+
+@pytest.fixture
+def target(kafka_broker: Broker, kafka_prefix: str) -> dict[str, str]:
+    """The environment that names an empty place on Kafka."""
+    return {"BUYSTREAM_KAFKA_BOOTSTRAP": kafka_broker.bootstrap, "BUYSTREAM_KAFKA_PREFIX": kafka_prefix}
+
+
+@pytest.fixture
+def shop() -> Iterator[ShopProcess]:
+    with tempfile.TemporaryDirectory(prefix="buystream-test-") as folder:
+        shop = ShopProcess(Path(folder, "data"))
+        try:
+            yield shop
+        finally:
+            shop.close()
+
+
+def a_rush(url: str, edition_id: str) -> None:
+    done = buystream("rush", "--url", url, "--edition", edition_id, "--buyers", "20", "--no-ceiling", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["endings"]["confirmed"] == 16
+
+
+def records(log: Log) -> list[Record]:
+    """Everything, header order aside."""
+    everything = [
+        record for topic in TOPICS for partition in range(log.partitions) for record in log.read(topic, partition, 0)
+    ]
+    return [
+        Record(one.topic, one.partition, one.position, one.at_ms, one.value, one.key, dict(sorted(one.headers.items())))
+        for one in everything
+    ]
+
+
+def views(dsn: str) -> dict[str, list[Any]]:
+    """Every row of every view."""
+    with closing(psycopg2.connect(dsn)) as conn, conn.cursor() as cur:
+        cur.execute("SELECT viewname FROM pg_views WHERE schemaname = 'views' AND viewname <> 'history'")
+        names = [name for (name,) in cur.fetchall()]
+        rows = {}
+        for name in names:
+            cur.execute(f"SELECT to_jsonb(one) FROM views.{name} AS one ORDER BY 1")
+            rows[name] = cur.fetchall()
+        return rows
+
+
+@pytest.mark.timeout(240)
+def test_a_shop_moves_to_kafka_and_goes_on_selling(shop: ShopProcess, target: dict[str, str]) -> None:
+    at = ("--data-dir", str(shop.data_dir))
+    shop.start()
+    merchant = shop.add_merchant()
+    edition_id = shop.release(merchant["api_key"], stock=100)
+    a_rush(shop.url, edition_id)
+    refused = buystream("log", "copy", "--to", "kafka", *at, **target)
+    assert (refused.returncode, refused.stderr.splitlines()[-1]) == (
+        1,
+        "buystream: the shop runs: stop it, then copy its log",
+    )
+    assert shop.stop() == 0
+
+    audit = json.loads(buystream("audit", "--json", *at).stdout)
+    copied = buystream("log", "copy", "--to", "kafka", "--json", *at, **target)
+    assert copied.returncode == 0, copied.stderr
+    counts = json.loads(copied.stdout)
+    assert sum(one["records"] for one in counts if one["topic"] == EVENTS) == audit["events"]
+    assert {one["checksum"] for one in counts if one["records"]} != {""}
+    assert json.loads(buystream("audit", "--json", *at, **target).stdout) == audit
+    assert buystream("topics", "check", **target).returncode == 1, "the memory of the feeds is still missing"
+    applied = json.loads(buystream("topics", "apply", "--json", **target).stdout)
+    assert [one["what"] for one in applied] == ["topic"]
+    assert buystream("topics", "check", **target).returncode == 0
+
+    settings = Settings(data_dir=shop.data_dir)
+    on_kafka = Settings(
+        data_dir=shop.data_dir,
+        kafka_bootstrap=target["BUYSTREAM_KAFKA_BOOTSTRAP"],
+        kafka_prefix=target["BUYSTREAM_KAFKA_PREFIX"],
+    )
+    with open_database(settings) as database:
+        with open_log(database, settings) as ours, open_log(database, on_kafka) as theirs:
+            assert records(theirs) == records(ours)
+        before = views(database.dsn)
+        for view in VIEWS:
+            rebuilt = buystream("rebuild", view.name, *at, **target)
+            assert rebuilt.returncode == 0, rebuilt.stderr
+        assert views(database.dsn) == before
+
+    again = buystream("up", *at, "--port", "0")
+    assert (again.returncode, again.stderr.count("\n")) == (1, 1)
+    assert "was moved to Kafka" in again.stderr
+    moved = ShopProcess(shop.data_dir, **target)
+    moved.start()
+    try:
+        board = httpx.get(f"{moved.url}/v1/editions/{edition_id}", timeout=15).json()
+        assert (board["sold"], board["available"] + board["held"]) == (16, 84)
+        a_rush(moved.url, edition_id)
+    finally:
+        assert moved.stop() == 0
+    report = json.loads(buystream("audit", "--json", *at, **target).stdout)
+    assert report["violations"] == []
+    assert report["events"] > audit["events"] + 60
+
+
+def filled(log: Log) -> None:
+    """Some commands and events, at times of their own."""
+    for number in range(10):
+        for topic in (COMMANDS, EVENTS):
+            log.append(topic, number % 2, [Message(b"{}", f"key{number}", {"ce_id": str(number)})] * 3)
+
+
+@pytest.fixture
+def source(database_url: str) -> Iterator[PostgresLog]:
+    with closing(PostgresLog(database_url, partitions=2)) as log:
+        filled(log)
+        yield log
+
+
+class _Interrupted(Exception):
+    pass
+
+
+def interrupted(count: int) -> None:
+    """Ends a copy in its midst."""
+    if count:
+        raise _Interrupted
+
+
+def test_an_interrupted_copy_goes_on(source: PostgresLog, kafka_broker: Broker, kafka_prefix: str) -> None:
+    cluster = clients(Settings(kafka_bootstrap=kafka_broker.bootstrap, kafka_prefix=kafka_prefix))
+    planned = plan(partitions=2, prefix=kafka_prefix)
+    with closing(Topics(kafka_broker.bootstrap)) as topics:
+        with pytest.raises(_Interrupted):
+            copy_log(source, cluster, topics, planned, interrupted)
+        assert {one.what for one in topics.check(planned)} == {"message.timestamp.type"}, "no role starts on it"
+        copied = copy_log(source, cluster, topics, planned, lambda count: None)
+        assert topics.check(planned) == []
+        with closing(KafkaLog(kafka_broker.bootstrap, prefix=kafka_prefix)) as log:
+            assert records(log) == records(source)
+            at_ms = records(log)[-1].at_ms
+            position = log.append(COMMANDS, 0, [Message(b"new")])
+            (new,) = log.read(COMMANDS, 0, position)
+            assert new.at_ms > at_ms, "the broker is the clock from now on"
+            assert records(log)[:15] == records(source)[:15], "and the times before stay"
+        assert sum(one.records for one in copied) == 60
+        with pytest.raises(CopyRefused, match="it isn't empty"):
+            copy_log(source, cluster, topics, planned, lambda count: None)
+
+
+def test_two_shops_are_never_mixed(source: PostgresLog, kafka_broker: Broker, kafka_prefix: str) -> None:
+    cluster = clients(Settings(kafka_bootstrap=kafka_broker.bootstrap, kafka_prefix=kafka_prefix))
+    planned = plan(partitions=2, prefix=kafka_prefix)
+    filling = plan(partitions=2, prefix=kafka_prefix, settings={"message.timestamp.type": "CreateTime"})
+    with closing(Topics(kafka_broker.bootstrap)) as topics:
+        topics.apply(filling)
+        with closing(KafkaLog(kafka_broker.bootstrap, prefix=kafka_prefix)) as log:
+            log.append(COMMANDS, 0, [Message(b"of another shop")])
+        with pytest.raises(CopyRefused, match=r"record 0 of partition 0 of buystream\.commands is not the shop's own"):
+            copy_log(source, cluster, topics, planned, lambda count: None)
+
+
+def test_the_source_is_held_while_it_is_copied(source: PostgresLog, kafka_broker: Broker, kafka_prefix: str) -> None:
+    cluster = clients(Settings(kafka_bootstrap=kafka_broker.bootstrap, kafka_prefix=kafka_prefix))
+    with closing(Topics(kafka_broker.bootstrap)) as topics, closing(source.assignment("decider")) as shop:
+        assert shop.poll(5) == {0, 1}
+        with pytest.raises(CopyRefused, match="the shop runs"):
+            copy_log(source, cluster, topics, plan(partitions=2, prefix=kafka_prefix), lambda count: None)
+        assert len(topics.check(plan(partitions=2, prefix=kafka_prefix))) == 3, "nothing was made"
