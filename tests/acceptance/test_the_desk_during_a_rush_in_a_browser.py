@@ -116,7 +116,7 @@ def test_the_figures_grow_while_the_crowd_buys_and_end_at_the_truth(
     assert sum(drawn(desk, "revenue")) == totals["revenue_minor"]["GBP"] / 100
     assert sum(drawn(desk, "refusals")) == totals["refused"]
     expect(desk.get_by_role("img").first).to_have_accessible_name(re.compile("^Last second: [0-9]+ clicks"))
-    assert desk.locator("#chart-tempo svg path.js-line").count() == 3
+    assert desk.locator("#chart-tempo .scatterlayer path.js-line").count() == 3
     screenshot(desk, "desk-after-the-rush")
 
     audited = json.loads(buystream("audit", "--json", "--data-dir", str(demo_shop.data_dir)).stdout)
