@@ -1,9 +1,11 @@
 """Faust, as we need it: it reads committed events only, keeps nothing on disk, serves no web page, and after each
-assignment of partitions begins where its consumer says. Offsets are committed for what was acknowledged."""
+assignment of partitions begins where its consumer says. It hands over what was fetched of a partition as one message, a
+bundle: alone, a message costs Faust 100 µs and more. Offsets are committed for bundles that were acknowledged."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, cast
 
 import faust
@@ -17,6 +19,11 @@ SESSION_SECONDS: Final = 10
 REPLAYED_RECORDS_MIN: Final = 1_000
 """An assignment begins at least so far before the end, so that it meets an event and knows the partition's time."""
 
+BUNDLE_RECORDS_MAX: Final = 1_000
+
+Bundle = Sequence[Any]
+"""aiokafka's `ConsumerRecord`s of one partition, in order, never empty."""
+
 Assigned = Callable[[Mapping[int, int]], Awaitable[Mapping[int, int]]]
 """Told which partitions are ours now and where each ends; says from which time on (ms) each is to be read."""
 
@@ -27,6 +34,10 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
         return consumer
+
+    async def _fetch_records(self, *args: Any, **options: Any) -> Any:
+        fetched = await super()._fetch_records(*args, **options)
+        return {tp: [replace(records[-1], value=records, key=None, headers=())] for tp, records in fetched.items()}
 
     async def positions_at(self, since_ms: Mapping[TP, int]) -> Mapping[TP, int | None]:
         """The first record at or after that time, by partition; None: there is none yet."""
@@ -43,7 +54,7 @@ class _Consumer(driver.Consumer):
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
-        """Faust begins at the committed offsets; we begin before them, for windows that are open there."""
+        """Faust begins at the committed offsets; we begin where we are told, and commit anew from there."""
         await super().perform_seek()
         ours = self.assignment()
         firsts, ends = await self.earliest_offsets(*ours), await self.highwaters(*ours)
@@ -53,10 +64,11 @@ class _Consumer(driver.Consumer):
         for tp, position in found.items():
             start = min(ends[tp] if position is None else position, ends[tp] - REPLAYED_RECORDS_MIN)
             await self.seek(tp, max(start, firsts[tp]))
+            self._committed_offset[tp] = None
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """The records between two that we got are transactions' markers. Faust counts `offset_to`, the next that we
-        got, among them; after transactions of one record each, it would commit all that it has got, done or not."""
+        """What lies between two bundles' ends is the second bundle and transactions' markers. Faust counts that end
+        itself among them, and would commit all that it has got, done or not."""
         await super()._add_gap(tp, offset_from, offset_to - 1)
 
 
@@ -89,10 +101,11 @@ def faust_app(name: str, bootstrap: str, *, assigned: Assigned) -> App:
         topic_disable_leader=True,
         broker_session_timeout=SESSION_SECONDS,
         broker_commit_interval=1.0,
+        broker_max_poll_records=BUNDLE_RECORDS_MAX,
         broker_max_poll_interval=24 * 3600.0,  # while the database is away we wait; we are not gone
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=4 * 1024 * 1024,
-        stream_buffer_maxsize=16_384,
+        stream_buffer_maxsize=64,
         stream_wait_empty=False,
         loop=asyncio.get_running_loop(),
     )

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
@@ -20,7 +20,7 @@ from psycopg2.extensions import connection, cursor
 from buystream.codec import command_headers, encode
 from buystream.commands import FlagVelocity
 from buystream.consumers.delivery import POISON_IN_A_ROW_MAX, Backoff, Poisoned, dead_letter
-from buystream.consumers.faust_app import App, faust_app
+from buystream.consumers.faust_app import App, Bundle, faust_app
 from buystream.consumers.velocity import Velocity, VelocityLimits
 from buystream.consumers.windows import LONGEST_SECONDS, SECOND_MS, Tally, Window, Windows
 from buystream.events import OrderPlaced, OrderRefused
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 GROUP: Final = "buystream-live"
-BATCH_RECORDS_MAX: Final = 5_000
+BATCH_BUNDLES_MAX: Final = 8
 BATCH_SECONDS: Final = 0.1
 TELL_SECONDS: Final = 1.0
 FORGET_SECONDS: Final = 30.0
@@ -173,8 +173,7 @@ class _Following:
         """Until the stop event; raises _Crashed, Damaged and Poisoned."""
         self._app = app = faust_app(prefix + GROUP, bootstrap, assigned=self._assigned)
         self._topic = prefix + EVENTS
-        raw: Any = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
-        app.agent(app.topic(self._topic, **raw))(self._watch)
+        app.agent(app.topic(self._topic, value_serializer="raw"))(self._watch)
         try:
             await app.start()
             await self._tell_until_the_end()
@@ -209,29 +208,26 @@ class _Following:
     async def _watch(self, stream: Any) -> None:
         """The agent. Faust acknowledges a batch of `take` even when its work failed; `noack_take` leaves it to us."""
         try:
-            async for batch in stream.noack_take(BATCH_RECORDS_MAX, within=BATCH_SECONDS):
-                ours = [event for event in batch if event.message.generation_id == self._generation]
-                await self._work([event.message for event in ours])
-                for event in ours:
-                    await stream.ack(event)
+            async for batch in stream.noack_take(BATCH_BUNDLES_MAX, within=BATCH_SECONDS):
+                bundles = [event for event in batch if event.message.generation_id == self._generation]
+                await self._work([bundle.value for bundle in bundles])
+                for bundle in bundles:
+                    await stream.ack(bundle)
         except _Stopped:
             pass
         except Exception as error:
             self._failure = error
 
-    async def _work(self, messages: Sequence[Any]) -> None:
-        by_partition: dict[int, list[Record]] = {}
-        for message in messages:
-            by_partition.setdefault(message.partition, []).append(_record(message))
-        moved = [self._partitions[number] for number in by_partition]
-        for partition in moved:
-            partition.read(by_partition[partition.number])
+    async def _work(self, bundles: Sequence[Bundle]) -> None:
+        moved = {self._partitions[bundle[0].partition] for bundle in bundles}
+        for bundle in bundles:
+            self._partitions[bundle[0].partition].read([_record(fetched) for fetched in bundle])
         if any(partition.touched or partition.flags or partition.letters for partition in moved):
             await self._in_thread(lambda: self._write(moved))
         for partition in moved:
             partition.settle()
 
-    def _write(self, moved: Sequence[_Partition]) -> None:
+    def _write(self, moved: Collection[_Partition]) -> None:
         for partition in moved:
             if partition.flags:
                 self._log.append(COMMANDS, partition.number, [_message(flag) for flag in partition.flags])
@@ -325,15 +321,15 @@ class _Database:
 _NOTHING: Final = Progress(position=0, at_ms=0, records_behind=0)
 
 
-def _record(message: Any) -> Record:
+def _record(fetched: Any) -> Record:
     return Record(
         topic=EVENTS,
-        partition=message.partition,
-        position=message.offset,
-        at_ms=int(message.timestamp * 1000),
-        value=message.value,
-        key=(message.key or b"").decode(),
-        headers={name: value.decode() for name, value in message.headers},
+        partition=fetched.partition,
+        position=fetched.offset,
+        at_ms=fetched.timestamp,
+        value=fetched.value or b"",
+        key=(fetched.key or b"").decode(),
+        headers={name: value.decode() for name, value in fetched.headers},
     )
 
 
