@@ -172,7 +172,7 @@ class Relay:
         return self._topics.name_of(merchant_id)
 
     def _produce(self, topic: str, partition: int, message: Message) -> None:
-        headers: Any = message.headers
+        headers: Any = list(message.headers.items())
         self._producer.produce(topic, message.value, message.key, partition, headers=headers, on_delivery=self._note)
 
     def _note(self, error: KafkaError | None, sent: Sent) -> None:
