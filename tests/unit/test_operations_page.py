@@ -1,0 +1,30 @@
+"""The operations page names every metric that there is, and every alarm that Prometheus is given."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "operations.md").read_text()
+ALARMS = (ROOT / "deploy" / "alarms.yml").read_text()
+SUFFIXES = r"(_total|_bucket|_sum|_count)?\b"
+
+
+def metrics() -> set[str]:
+    """What the code gives a name and an explanation, wherever it stands."""
+    sources = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    return set(re.findall(r'\b(?:Counter|Gauge|Histogram)\(\s*"(buystream_\w+)"', sources))
+
+
+def test_every_metric_is_on_the_page_and_nothing_else() -> None:
+    assert len(metrics()) > 15
+    assert set(re.findall(r"^\| `(buystream_\w+)` \|", PAGE, re.M)) == metrics()
+
+
+def test_every_alarm_is_on_the_page_and_nothing_else() -> None:
+    told = set(re.findall(r"^\| `\w+` \| [^|]+ \| ([A-Z]\w+):", PAGE, re.M))
+    assert told == set(re.findall(r"- alert: (\w+)", ALARMS))
+
+
+def test_alarms_are_about_metrics_that_there_are() -> None:
+    named = {re.sub(rf"{SUFFIXES}$", "", name) for name in re.findall(r"\bbuystream_\w+", ALARMS)}
+    assert named <= metrics()
