@@ -1,15 +1,21 @@
 -- One thread of buyers: POST /v1/orders with a new order id each, the edition and the buyer in turn.
--- Arguments: prefix of 12 characters, file of session tokens, file of edition ids, every how many requests a repeat (0: none).
+-- Arguments: prefix of 12 characters, file of session tokens, file of edition ids, every how many requests a repeat (0: none),
+-- pause before each request in ms.
 local function lines(path)
   local found = {}
   for line in io.lines(path) do found[#found + 1] = line end
   return found
 end
 
-local number, prefix, tokens, editions, repeats, host, last = 0, "", {}, {}, 0, "", nil
+local number, prefix, tokens, editions, repeats, pause_ms, host, last = 0, "", {}, {}, 0, 0, "", nil
 
 function init(args)
   prefix, tokens, editions, repeats = args[1], lines(args[2]), lines(args[3]), tonumber(args[4])
+  pause_ms = tonumber(args[5])
+  -- wrk waits wherever there is a delay(), even for 0 ms.
+  if pause_ms > 0 then
+    delay = function() return math.floor(pause_ms * 2 * math.random() + 0.5) end
+  end
   host = wrk.headers["Host"] or (wrk.host .. ":" .. wrk.port)
 end
 

@@ -1,6 +1,7 @@
 """`python -m bench extras`: recovery, folding, views, audit and memory, on a log that a real decider has written."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 from bench import projections
 from bench.machine import describe
 from bench.measuring import BenchError
-from bench.shop_process import ShopProcess
+from bench.shop_process import RunningShop, start_up
 from bench.stage import PARTITIONS, Stage
 from buystream.codec import command_headers, encode
 from buystream.commands import Command, PlaceOrder, RecordAuthorisation, RecordCapture, ReleaseEdition, RequestPayment
@@ -46,13 +47,13 @@ def run(*, orders: int, folder: Path, quick: bool, say: Callable[[str], None]) -
     figures: dict[str, Figures] = {}
     with Stage(quick=quick) as stage:
         machine = describe(stage.folder)
-        figures["empty"] = _of_shop(stage, stage.folder / "empty", say, "empty")
+        figures["empty"] = _of_shop(stage.folder / "empty", say, "empty")
         for kind, commands in (("held", _held), ("bought", _bought)):
             say(f"{kind}: writing a log of {orders:,} orders")
             data_dir = stage.folder / kind
             with EmbeddedPostgres(data_dir) as postgres:
                 figures[kind] = _of_log(postgres.dsn, commands(orders), say, kind)
-                figures[kind] |= _of_shop(stage, data_dir, say, kind, postgres=postgres)
+                figures[kind] |= _of_shop(data_dir, say, kind, postgres=postgres)
                 say(f"{kind}: views")
                 figures[kind]["views_events_per_s"] = _views(postgres.dsn, kind, orders)
             above = figures[kind]["rss_mb"] - figures["empty"]["rss_mb"]
@@ -91,24 +92,24 @@ def _of_log(dsn: str, commands: Iterator[list[Command]], say: Callable[[str], No
 
 
 def _of_shop(
-    stage: Stage, data_dir: Path, say: Callable[[str], None], kind: str, postgres: EmbeddedPostgres | None = None
+    data_dir: Path, say: Callable[[str], None], kind: str, postgres: EmbeddedPostgres | None = None
 ) -> Figures:
     """A shop on this log: how soon it serves, how long its views need from nothing, what it then keeps in memory."""
     say(f"{kind}: a shop")
     if postgres is None:
         with EmbeddedPostgres(data_dir) as own:
-            return _of_shop(stage, data_dir, say, kind, own)
-    shop = ShopProcess(stage.secret, data_dir, postgres.dsn)
-    try:
-        behind_seconds = shop.wait_for_views()
+            return _of_shop(data_dir, say, kind, own)
+    with ExitStack() as stack:
+        front = start_up(data_dir, {}, stack)
+        log = PostgresLog(postgres.dsn, partitions=PARTITIONS)
+        stack.callback(log.close)
+        behind_seconds = RunningShop(front, log, postgres.dsn, token="").wait_for_views()
         return {
-            "up_s": shop.ready_after_seconds,
-            "views_from_nothing_s": behind_seconds,
-            "rss_mb": shop.memory_mb("VmRSS"),
-            "rss_peak_mb": shop.memory_mb("VmHWM"),
+            "up_s": front.ready_after_seconds,
+            "views_from_nothing_s": behind_seconds or 0.0,
+            "rss_mb": front.memory_mb("VmRSS"),
+            "rss_peak_mb": front.memory_mb("VmHWM"),
         }
-    finally:
-        shop.close()
 
 
 def _views(dsn: str, kind: str, orders: int) -> float:

@@ -26,6 +26,11 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     connections: int
     repeats: int = 0
     refused: bool = False
+    pause_ms: float = 0.0
+
+    def pausing(self, pause_ms: float) -> "Load":
+        """The same, each connection with so long a pause between an answer and its next request."""
+        return msgspec.structs.replace(self, pause_ms=pause_ms)
 
 
 class Seen(msgspec.Struct):
@@ -76,7 +81,7 @@ def _wrk(load: Load, seconds: float) -> Seen:
     done = subprocess.run(
         [
             *("wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "--latency"),
-            *("-s", SCRIPT, load.url, "--", prefix, load.tokens, load.editions, str(load.repeats)),
+            *("-s", SCRIPT, load.url, "--", prefix, load.tokens, load.editions, str(load.repeats), str(load.pause_ms)),
         ],
         capture_output=True,
         text=True,

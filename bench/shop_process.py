@@ -1,4 +1,4 @@
-"""A shop as its users run it, `buystream up` as a process, and what a measurement asks of it."""
+"""A shop as its users run it, `buystream up` or one process for each role, and what a measurement asks of it."""
 
 import contextlib
 import os
@@ -8,9 +8,11 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import sleep
 
+import msgspec
 import psycopg2
 
 from bench.children import STOP_SECONDS, last_line
@@ -18,58 +20,90 @@ from bench.measuring import BenchError
 from bench.stage import PARTITIONS, wait_until
 from buystream.codec import command_headers, encode
 from buystream.commands import Command, ReleaseEdition
-from buystream.ids import new_command_id, new_edition_id, new_merchant_id, partition_of
-from buystream.log import COMMANDS, EVENTS, Message
-from buystream.log.postgres import PostgresLog
+from buystream.ids import new_command_id, new_edition_id, new_merchant_id, new_order_id, partition_of
+from buystream.log import COMMANDS, EVENTS, Log, Message
 from buystream.projections.runner import caught_up
-from buystream.settings import SECRET_FILE
 from buystream.wiring import free_port
 
+BUYSTREAM = Path(sys.executable).with_name("buystream")
 READY_SECONDS = 60
 VIEWS_SECONDS = 300
 QUIET_SECONDS = 0.2
+PRICE_MINOR = 3500
 HOLD_SECONDS = 7 * 24 * 3600
 """No hold runs out while it is measured."""
 
 _ANSWERS = re.compile(r'^buystream_orders_answered_total\{status="(\d+)"\} ([0-9.e+]+)$', re.MULTILINE)
 
 
-class ShopProcess:
-    """`buystream up` on a data folder whose PostgreSQL runs already, and its log, to which editions are written."""
+class Program:
+    """`buystream <role>` as a process, ready on return. Nothing of our own environment's settings reaches it."""
 
-    def __init__(self, secret: bytes, data_dir: Path, dsn: str) -> None:
-        self._dsn = dsn
-        self._data_dir = data_dir
-        self._log_file = data_dir.with_name(f"{data_dir.name}.log")
-        self.url = f"http://127.0.0.1:{(port := free_port())}"
-        key = data_dir / SECRET_FILE
-        if not key.exists():
-            data_dir.mkdir(mode=0o700, exist_ok=True)
-            key.write_bytes(secret)
-            key.chmod(0o600)
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("BUYSTREAM_")}
-        with self._log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                [Path(sys.executable).with_name("buystream"), "up", "--data-dir", str(data_dir), "--port", str(port)],
+    def __init__(self, role: str, folder: Path, environment: Mapping[str, str]) -> None:
+        self.port = free_port()
+        self._log = folder / f"{role}-{self.port}.log"
+        option = "--port" if role in ("up", "gateway") else "--metrics-port"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [BUYSTREAM, role, option, str(self.port)],
                 stdout=log,
                 stderr=log,
-                env=clean | {"BUYSTREAM_PARTITIONS": str(PARTITIONS)},
+                env=_without_settings() | environment,
             )
-        self.ready_after_seconds = wait_until(self._is_ready, seconds=READY_SECONDS, what="the shop")
-        self.log = PostgresLog(dsn, partitions=PARTITIONS)
+        try:
+            self.ready_after_seconds = wait_until(self._is_ready, seconds=READY_SECONDS, what=f"{role} to be ready")
+        except BaseException:
+            self.close()
+            raise
 
-    def release(self, count: int, *, stock: int, limit_per_buyer: int = 1_000_000) -> list[str]:
-        """So many editions over all partitions; their ids, once the shop sells each."""
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body; status 0 when nobody answers."""
+        return _ask(urllib.request.Request(f"http://127.0.0.1:{self.port}{path}"))
+
+    def memory_mb(self, what: str) -> float:
+        """Of the Python process: `VmRSS` now, `VmHWM` at most. PostgreSQL's is its own."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        found = re.search(rf"^{what}:\s+(\d+) kB", status, re.MULTILINE)
+        return int(found[1]) / 1024 if found else 0.0
+
+    def close(self) -> None:
+        """Stop it as its user would."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _is_ready(self) -> bool:
+        if self._process.poll() is not None:
+            raise BenchError(f"it ended: {last_line(self._log)}")
+        return self.get("/readyz")[0] == 200
+
+
+class RunningShop:
+    """A front, which answers buyers, and its log, to which editions are written. `dsn` is where its views are."""
+
+    def __init__(self, front: Program, log: Log, dsn: str, *, token: str, has_views: bool = True) -> None:
+        self.front = front
+        self.url = f"http://127.0.0.1:{front.port}"
+        self._log = log
+        self._dsn = dsn
+        self._token = token
+        self._has_views = has_views
+
+    def release(self, count: int, *, stock: int) -> list[str]:
+        """So many editions over all partitions; their ids, once the shop sells each (one of the stock is gone then)."""
         made = [
             ReleaseEdition(
                 edition_id=new_edition_id(number % PARTITIONS),
                 merchant_id=new_merchant_id(0),
                 title="One night only",
                 currency="USD",
-                price_min_minor=3500,
-                price_max_minor=3500,
+                price_min_minor=PRICE_MINOR,
+                price_max_minor=PRICE_MINOR,
                 stock=stock,
-                limit_per_buyer=limit_per_buyer,
+                limit_per_buyer=1_000_000,
                 hold_seconds=HOLD_SECONDS,
                 needs_address=False,
             )
@@ -79,14 +113,16 @@ class ShopProcess:
         for command in made:
             by_partition.setdefault(partition_of(command.edition_id), []).append(_message(command, command.edition_id))
         for partition, messages in by_partition.items():
-            self.log.append(COMMANDS, partition, messages)
-        for command in made[-PARTITIONS:]:
-            wait_until(lambda it=command: self._shows(it.edition_id), seconds=READY_SECONDS, what="an edition")
+            self._log.append(COMMANDS, partition, messages)
+        for edition_id in [command.edition_id for command in made[-PARTITIONS:]]:
+            wait_until(lambda it=edition_id: self._sells(it), seconds=READY_SECONDS, what="an edition to be sold")  # type: ignore[misc]
         return [command.edition_id for command in made]
 
-    def wait_for_views(self) -> float:
-        """How many seconds the views were behind the log."""
-        ends = {partition: self.log.end(EVENTS, partition) for partition in range(PARTITIONS)}
+    def wait_for_views(self) -> float | None:
+        """How many seconds the views were behind the log; None when nobody keeps them."""
+        if not self._has_views:
+            return None
+        ends = {partition: self._log.end(EVENTS, partition) for partition in range(PARTITIONS)}
         with contextlib.closing(psycopg2.connect(self._dsn)) as conn:
             conn.autocommit = True
             with conn.cursor() as cur:
@@ -100,44 +136,72 @@ class ShopProcess:
             sleep(QUIET_SECONDS)
         return now
 
-    def memory_mb(self, what: str) -> float:
-        """Of the Python process: `VmRSS` now, `VmHWM` at most. PostgreSQL's is its own."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(rf"^{what}:\s+(\d+) kB", status, re.MULTILINE)
-        return int(found[1]) / 1024 if found else 0.0
-
-    def close(self) -> None:
-        """Stop it as its user would."""
-        self.log.close()
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def _is_ready(self) -> bool:
-        if self.process.poll() is not None:
-            raise BenchError(f"the shop ended: {last_line(self._log_file)}")
-        return self._get("/readyz")[0] == 200
-
     def _answers(self) -> dict[str, float]:
-        status, metrics = self._get("/metrics")
+        status, metrics = self.front.get("/metrics")
         if status != 200:
             raise BenchError("the shop shows no metrics")
         return {code: float(count) for code, count in _ANSWERS.findall(metrics)}
 
-    def _shows(self, edition_id: str) -> bool:
-        return self._get(f"/v1/editions/{edition_id}")[0] == 200
+    def _sells(self, edition_id: str) -> bool:
+        order = {
+            "order_id": new_order_id(edition_id),
+            "edition_id": edition_id,
+            "quantity": 1,
+            "price_minor": PRICE_MINOR,
+        }
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"}
+        status, _ = _ask(urllib.request.Request(f"{self.url}/v1/orders", msgspec.json.encode(order), headers))
+        return status in (201, 409)
 
-    def _get(self, path: str) -> tuple[int, str]:
-        try:
-            with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:
-                return int(answer.status), answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, ""
-        except OSError:
-            return 0, ""
+
+def start_up(data_dir: Path, environment: Mapping[str, str], stack: contextlib.ExitStack) -> Program:
+    """`buystream up` on a data folder, until the stack ends."""
+    program = Program("up", data_dir.parent, _common(environment) | {"BUYSTREAM_DATA_DIR": str(data_dir)})
+    stack.callback(program.close)
+    return program
+
+
+def start_roles(
+    roles: Sequence[str], folder: Path, environment: Mapping[str, str], stack: contextlib.ExitStack
+) -> dict[str, Program]:
+    """A process for each role until the stack ends."""
+    started = {}
+    for role in roles:
+        started[role] = Program(role, folder, _common(environment))
+        stack.callback(started[role].close)
+    return started
+
+
+def make_topics(environment: Mapping[str, str]) -> None:
+    """`buystream topics apply`; raises BenchError."""
+    done = subprocess.run(
+        [BUYSTREAM, "topics", "apply"],
+        env=_without_settings() | _common(environment),
+        capture_output=True,
+        text=True,
+        timeout=READY_SECONDS,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise BenchError(f"no topics: {done.stderr.strip()}")
+
+
+def _common(environment: Mapping[str, str]) -> dict[str, str]:
+    return {"BUYSTREAM_PARTITIONS": str(PARTITIONS), **environment}
+
+
+def _without_settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("BUYSTREAM_")}
+
+
+def _ask(request: urllib.request.Request) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status), answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, ""
+    except OSError:
+        return 0, ""
 
 
 def _message(command: Command, key: str) -> Message:

@@ -49,9 +49,14 @@ class Stage(contextlib.ExitStack):
     @cached_property
     def buyers(self) -> Path:
         """A file of session tokens, one for each buyer."""
-        sessions = Sessions(self.secret, partitions=PARTITIONS, host_secrets={}, secure_cookie=False)
         count = BUYERS // 10 if self.quick else BUYERS
-        return write_lines(self.folder / "tokens", [sessions.token(sessions.new_buyer()) for _ in range(count)])
+        return write_lines(self.folder / "tokens", [self.token for _ in range(count)])
+
+    @property
+    def token(self) -> str:
+        """A new buyer's session."""
+        sessions = Sessions(self.secret, partitions=PARTITIONS, host_secrets={}, secure_cookie=False)
+        return sessions.token(sessions.new_buyer())
 
     def database(self, name: str) -> str:
         """A fresh database on the shop's server; its DSN."""

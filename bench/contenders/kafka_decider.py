@@ -14,6 +14,11 @@ from buystream.log.topics import Topics, plan
 ORDERS = 200_000
 
 FLUSHING = {"log.flush.interval.messages": "1"}
+DURABILITY = {
+    False: "each batch: in the page cache of the one broker, fsync when the kernel likes",
+    True: "each batch: fsync by the broker before the commit",
+}
+"""By whether the broker flushes."""
 
 
 @lru_cache(maxsize=2)
@@ -34,11 +39,7 @@ class KafkaDecider:
         self.name = "B7 flush" if flushes else "B7"
         self._orders = ORDERS // 10 if stage.quick else ORDERS
         self.title = f"the decider alone on Kafka, {self._orders:,} commands, one edition, no HTTP"
-        self.durability = (
-            "each batch: fsync by the broker before the commit"
-            if flushes
-            else "each batch: in the page cache of the one broker, fsync when the kernel likes"
-        )
+        self.durability = DURABILITY[flushes]
         self._stage = stage
         self._flushes = flushes
 

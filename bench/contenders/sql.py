@@ -57,7 +57,7 @@ class Pgbench:
     def round(self, seconds: float) -> Measured:
         """Run pgbench, count what it did, then empty the tables."""
         self._stage.checkpoint()
-        tps = self._pgbench(max(1, round(seconds)))
+        tps = self._pgbench(max(2, round(seconds)))
         latencies_ms = [
             int(line.split()[2]) / 1000 for log in self._folder.glob("log.*") for line in log.read_text().splitlines()
         ]
@@ -93,7 +93,7 @@ class Pgbench:
         )
         line = next((line for line in done.stdout.splitlines() if line.startswith("tps = ")), None)
         if done.returncode != 0 or line is None:
-            raise BenchError(f"pgbench failed: {done.stderr.strip()[-300:]}")
+            raise BenchError(f"pgbench failed: {(done.stderr.strip() or done.stdout.strip())[-300:]}")
         return float(line.split()[2])
 
     def _count_and_empty(self) -> int:
