@@ -15,7 +15,7 @@ from prometheus_client import Counter
 
 from buystream import codec
 from buystream.consumers.delivery import EventReader, Place, work_while_assigned
-from buystream.events import EditionEvent, EditionReleased, Event, OrderEvent, PaymentEvent
+from buystream.events import EditionEvent, EditionReleased, Event, MerchantRegistered, OrderEvent, PaymentEvent
 from buystream.log import Damaged, Log, LogError, LogUnavailable, Message, Record
 from buystream.log.kafka.clients import Clients, telling, told
 from buystream.log.topics import Topic, Topics, merchant_topic
@@ -94,7 +94,7 @@ class Feeds:
 
     def _relay(self, relays: Mapping[int, "Relay"], ended: Callable[[], bool]) -> None:
         starts = {partition: relay.place for partition, relay in relays.items()}
-        reader = EventReader(self._log, "feeds", starts, wanted=FED)
+        reader = EventReader(self._log, "feeds", starts, wanted=(*FED, MerchantRegistered))
         try:
             while not ended():
                 batches: defaultdict[int, list[tuple[Record, Event | None]]] = defaultdict(list)
@@ -132,15 +132,18 @@ class Relay:
         """All of these events to their merchants, and the place behind them, or nothing; raises LogUnavailable."""
         learnt: dict[str, str] = {}
         feed: list[tuple[str, Message]] = []
+        needed: set[str] = set()
         for record, event in batch:
-            if event is not None or "ce_editionversion" in record.headers:
+            if isinstance(event, MerchantRegistered):  # a topic comes with its merchant, who may read it from then on
+                needed.add(self._topics.name_of(event.merchant_id))
+            elif event is not None or "ce_editionversion" in record.headers:
                 edition_id = record.headers["ce_partitionkey"]
                 if isinstance(event, EditionReleased):
                     learnt[edition_id] = self._merchants[edition_id] = event.merchant_id
                 feed.append((self._topic_of(edition_id, record), feed_message(record, event)))
         last = batch[-1][0]
         place = Place(last.position + 1, int(last.headers["ce_sequence"]) + 1)
-        self._topics.require({topic for topic, _ in feed})
+        self._topics.require(needed | {topic for topic, _ in feed})
         notes = [Message(merchant_id.encode(), edition_id) for edition_id, merchant_id in learnt.items()]
         notes.append(Message(msgspec.json.encode(place), PROGRESS))
         with telling(f"relaying partition {self._partition}"):
