@@ -16,7 +16,7 @@ from kafka.admin import KafkaAdminClient, MemberToRemove
 
 from buystream import codec, events
 from buystream.broker import Broker
-from buystream.consumers.feeds import create_missing, feed_message
+from buystream.consumers.feeds import create_missing, feed_message, feed_producer
 from buystream.events import Event
 from buystream.log import EVENTS, Record
 from buystream.log.kafka.clients import Clients
@@ -36,7 +36,7 @@ class Feed:
         self.bootstrap = bootstrap
         self.prefix = prefix
         self.topic = merchant_topic(MERCHANT, prefix=prefix)
-        self._producer = Clients(bootstrap, prefix, 10.0, {}).producer(transactional_id=f"{prefix}relay")
+        self._producer = feed_producer(Clients(bootstrap, prefix, 10.0, {}), 0)
         self._producer.init_transactions(10)
 
     def write(self, *places: tuple[str, int], commit: bool = True) -> None:

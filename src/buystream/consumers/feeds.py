@@ -115,15 +115,7 @@ class Relay:
         self._clients = clients
         self._topics = topics
         self._refusal: KafkaError | None = None
-        self._producer: Producer = clients.producer(
-            transactional_id=f"{clients.prefix}buystream-feeds-{partition}",
-            # A relay that dies inside a transaction holds merchants' readers up until then, or until its successor.
-            transaction_timeout_ms=int(clients.answer_seconds * 1000),
-            linger_ms=2,
-            compression_type="lz4",
-            retry_backoff_ms=2,  # how often it asks whether the last transaction's markers are written
-            retry_backoff_max_ms=10,
-        )
+        self._producer = feed_producer(clients, partition)
         with telling(f"becoming the relay of partition {partition}"):
             self._producer.init_transactions(clients.answer_seconds)
         self.place, self._merchants = remembered(log, partition)
@@ -181,6 +173,20 @@ class Relay:
     def _note(self, error: KafkaError | None, sent: Sent) -> None:
         if error is not None and self._refusal is None:
             self._refusal = error
+
+
+def feed_producer(clients: Clients, partition: int) -> Producer:
+    """The partition's relay, as Kafka knows it."""
+    return clients.producer(
+        transactional_id=f"{clients.prefix}buystream-feeds-{partition}",
+        # A relay that dies inside a transaction holds merchants' readers up until then, or until its successor.
+        transaction_timeout_ms=int(clients.answer_seconds * 1000),
+        linger_ms=2,
+        compression_type="gzip",  # the one that every client reads without a library of its own
+        compression_level=1,
+        retry_backoff_ms=2,  # how often it asks whether the last transaction's markers are written
+        retry_backoff_max_ms=10,
+    )
 
 
 class MerchantTopics:
