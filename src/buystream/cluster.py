@@ -70,26 +70,27 @@ def pure_python(options: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def planned(settings: Settings, *, partitions: int | None = None) -> list[Topic]:
-    """What should be there: the log's topics, and the memory of the feeds. Merchants' come with them."""
-    count = settings.partitions if partitions is None else partitions
-    replication, prefix = settings.kafka_replication, settings.kafka_prefix
-    return [
-        *plan(partitions=count, replication=replication, prefix=prefix),
-        memory_topic(count, replication=replication, prefix=prefix),
-    ]
+def log_topics(settings: Settings, *, partitions: int) -> list[Topic]:
+    """The log's topics as they should be."""
+    return plan(partitions=partitions, replication=settings.kafka_replication, prefix=settings.kafka_prefix)
+
+
+def all_topics(settings: Settings, *, partitions: int) -> list[Topic]:
+    """The log's, and the memory of the feeds. Merchants' topics come with the merchants."""
+    memory = memory_topic(partitions, replication=settings.kafka_replication, prefix=settings.kafka_prefix)
+    return [*log_topics(settings, partitions=partitions), memory]
 
 
 def create_missing_topics(settings: Settings) -> None:
     """For who runs all in one process: create what isn't there, and change nothing."""
     with open_topics(settings) as topics:
-        create_missing(topics, planned(settings))
+        create_missing(topics, log_topics(settings, partitions=settings.partitions))
 
 
 def require_topics(settings: Settings, *, partitions: int) -> None:
     """Raises LogError, in one line, unless all topics are as planned; `partitions` is how many the log has."""
     with open_topics(settings) as topics:
-        differences = topics.check(planned(settings, partitions=partitions))
+        differences = topics.check(all_topics(settings, partitions=partitions))
     if differences:
         told = "; ".join(map(described, differences))
         raise LogError(f"the topics are not as they must be: {told}. 'buystream topics apply' mends what can be")

@@ -14,6 +14,7 @@ from buystream import cluster
 from buystream.errors import BuystreamError
 from buystream.gateway import serve
 from buystream.health import Problem, serve_health
+from buystream.projections.leading import leading
 from buystream.projections.shown import Shown
 from buystream.settings import Settings
 from buystream.wiring import (
@@ -57,8 +58,9 @@ def _payments(parts: Parts) -> Role:
 
 
 def _projector(parts: Parts) -> Role:
-    logger.info("projector works on all %d partitions; who is quicker applies an event", parts.log.partitions)
-    return Role({"snapshots": parts.snapshots.run, "views": parts.projector.run})
+    logger.info("projector works on all %d partitions whenever it leads", parts.log.partitions)
+    runs = {"snapshots": parts.snapshots.run, "projector": parts.projector.run}
+    return Role({name: leading(parts.dsn, name, run) for name, run in runs.items()})
 
 
 def _feeds(parts: Parts) -> Role:

@@ -14,7 +14,7 @@ from buystream.cli.upkeep import QUIET, of_a_shop
 from buystream.log import TOPICS
 from buystream.log.copy import copy_log, mark_as_moved
 from buystream.log.postgres import PostgresLog
-from buystream.log.topics import Difference, merchant_topic, plan
+from buystream.log.topics import Difference, merchant_topic
 from buystream.wiring import open_database
 
 
@@ -32,7 +32,7 @@ def plan_topics(as_json: bool) -> None:
     """Show what `apply` would make or change. Changes nothing."""
     settings = options.settings_and_logging(level=QUIET)
     with cluster.open_topics(settings) as there:
-        differences = there.check(cluster.planned(settings))
+        differences = there.check(cluster.all_topics(settings, partitions=settings.partitions))
     _print(differences, as_json=as_json)
 
 
@@ -42,7 +42,7 @@ def apply(as_json: bool) -> None:
     """Make the topics as they should be. Refuses what would reorder or forget history, and then changes nothing."""
     settings = options.settings_and_logging(level=QUIET)
     with cluster.open_topics(settings) as there:
-        changed = there.apply(cluster.planned(settings))
+        changed = there.apply(cluster.all_topics(settings, partitions=settings.partitions))
     _print(changed, as_json=as_json)
 
 
@@ -52,7 +52,7 @@ def check(as_json: bool) -> None:
     """Compare the topics with the plan. The exit status is 1 when something differs."""
     settings = options.settings_and_logging(level=QUIET)
     with cluster.open_topics(settings) as there:
-        differences = there.check(cluster.planned(settings))
+        differences = there.check(cluster.all_topics(settings, partitions=settings.partitions))
     _print(differences, as_json=as_json)
     sys.exit(1 if differences else 0)
 
@@ -102,9 +102,7 @@ def copy(to: str, as_json: bool, **chosen: Any) -> None:
     with open_database(settings) as database:
         source = PostgresLog(database.dsn, partitions=1)
         try:
-            planned = plan(
-                partitions=source.partitions, replication=settings.kafka_replication, prefix=settings.kafka_prefix
-            )
+            planned = cluster.log_topics(settings, partitions=source.partitions)
             with cluster.open_topics(settings) as there, options.progress_bar() as bar:
                 task = bar.add_task("records", total=_count(source))
                 copied = copy_log(source, clients, there, planned, lambda count: bar.advance(task, count))
