@@ -3,6 +3,7 @@ reorder or forget history. On kafka-python's admin client."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from time import monotonic, sleep
 from typing import Any
 
 import msgspec
@@ -94,6 +95,8 @@ class Topics:
             for difference in differences:
                 self._change(planned[difference.topic], difference)
             self._admin.wait_for_topics(list(planned))
+        if differences:
+            self._wait_until_seen(topics)
         return differences
 
     def stamp_from_now_on(self, topics: Sequence[Topic]) -> None:
@@ -114,6 +117,14 @@ class Topics:
     def close(self) -> None:
         """Release the connections."""
         self._admin.close()
+
+    def _wait_until_seen(self, topics: Sequence[Topic]) -> None:
+        """Brokers answer before all of them know."""
+        deadline = monotonic() + REQUEST_SECONDS
+        while remaining := self.check(topics):
+            if monotonic() > deadline:
+                raise LogUnavailable(f"Kafka took the change and doesn't show it: {remaining[0]}")
+            sleep(0.05)
 
     def _differences(self, topic: Topic) -> Iterator[Difference]:
         (found,) = self._admin.describe_topics([topic.name])

@@ -52,7 +52,8 @@ class Clients(msgspec.Struct, frozen=True):
         """A producer; settings are written with `_` for `.`. Dropped rather than closed: `close` waits for the broker
         without a limit, and complains about a transaction whose outcome is unknown."""
         return Producer(
-            self._configuration(settings)
+            {"compression.type": "lz4"}  # headers repeat: a tenth of the bytes, and less work for everybody
+            | self._configuration(settings)
             | {
                 "acks": "all",
                 "queue.buffering.max.messages": 1_000_000,
@@ -129,6 +130,7 @@ class Headers(Mapping[str, str]):
 
     def _all(self) -> dict[str, bytes]:
         if self._message is not None:
+            # The message goes at once: kept, its pairs are thousands of objects for the garbage collector to visit.
             self._raw, self._message = dict(self._message.headers() or ()), None  # type: ignore[arg-type]
         return self._raw
 

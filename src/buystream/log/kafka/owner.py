@@ -34,6 +34,7 @@ class KafkaOwner:
             transactional_id=f"{clients.prefix}buystream-{partition}",
             transaction_timeout_ms=int(clients.answer_seconds * 1000),
             linger_ms=0,  # a batch is complete when it comes
+            delivery_report_only_error=True,  # the commit answers for the rest
             # The next transaction waits until the last one's markers are written (KAFKA-5477); the default asks again
             # only after 100 ms.
             retry_backoff_ms=2,
