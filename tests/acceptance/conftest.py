@@ -6,6 +6,10 @@ from secrets import token_hex
 
 import pytest
 
+from tests.support.browser import chromium, demo_shop, desktop, phone, screenshot
+
+__all__ = ["chromium", "demo_shop", "desktop", "phone", "screenshot"]
+
 BOTH = ("postgres", "kafka")
 LONG = ("test_kill_the_shop_mid_rush",)
 """Modules that run for minutes."""

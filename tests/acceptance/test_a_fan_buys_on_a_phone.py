@@ -4,19 +4,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
 from buystream.demo.samples import SAMPLES
-from tests.support.browser import (
-    Buying,
-    DemoShop,
-    Screenshot,
-    chromium,
-    demo_shop,
-    desktop,
-    fits,
-    phone,
-    screenshot,
-)
-
-__all__ = ["chromium", "demo_shop", "desktop", "phone", "screenshot"]
+from tests.support.browser import Buying, DemoShop, Screenshot, expect_to_fit
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -40,7 +28,7 @@ def test_a_new_buyer_pays_from_the_timeline_and_the_next_time_with_one_tap(
     fan.comes()
     expect(fan.element.get_by_text(f"{left} of 500 left")).to_be_visible()
     screenshot(page, "phone-timeline")
-    assert fits(page)
+    expect_to_fit(page)
 
     fan.tap_buy()
     fan.sees("It’s held for you")
@@ -62,7 +50,7 @@ def test_a_new_buyer_pays_from_the_timeline_and_the_next_time_with_one_tap(
     page.goto(f"{demo_shop.url}/orders")
     expect(page.get_by_role("listitem").filter(has_text="Paid")).to_have_count(2)
     screenshot(page, "phone-orders")
-    assert fits(page)
+    expect_to_fit(page)
     assert [order["state"] for order in fan.orders()] == ["confirmed", "confirmed"]
 
 
@@ -96,6 +84,7 @@ def test_the_bank_asks_and_the_sheet_goes_on_by_itself(
     with phone.expect_page() as opened:
         fan.sheet.get_by_role("link", name="Open your bank’s page").tap()
     bank = opened.value
+    expect(bank.get_by_role("heading", name="Is this you?")).to_be_visible()
     screenshot(bank, "phone-bank")
     bank.get_by_role("button", name=answer).tap()
     fan.sees(screen)

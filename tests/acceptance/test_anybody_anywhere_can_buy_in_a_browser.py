@@ -9,10 +9,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.support.browser import Buying, DemoShop, Screenshot, chromium, demo_shop, desktop, fits, phone, screenshot
+from tests.support.browser import Buying, DemoShop, Screenshot, expect_to_fit
 from tests.support.contrast import too_faint
-
-__all__ = ["chromium", "demo_shop", "desktop", "phone", "screenshot"]
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -60,7 +58,7 @@ def test_a_button_on_somebody_elses_site(phone: BrowserContext, demo_shop: DemoS
         screenshot(page, "phone-elsewhere")
         reader.pay()
         reader.sees("You’re going!")
-        assert fits(page)
+        expect_to_fit(page)
         expect(page.locator("#told li")).to_have_text(["held 3500", "paid 3500"])
         reader.sheet.get_by_role("button", name="Done").tap()
         page.reload()

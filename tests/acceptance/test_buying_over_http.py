@@ -20,9 +20,7 @@ from buystream.ids import new_buyer_id, new_edition_id, new_order_id
 from buystream.log import COMMANDS, DEADLETTER
 from buystream.replay.audit import read_all
 from buystream.wiring import open_database, open_log
-from tests.support.browser import HOST, HOST_SECRET, DemoShop, demo_shop
-
-__all__ = ["demo_shop"]
+from tests.support.browser import HOST, HOST_SECRET, DemoShop
 
 pytestmark = pytest.mark.timeout(60)
 

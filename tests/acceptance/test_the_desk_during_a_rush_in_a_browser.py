@@ -9,20 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import (
-    DESKTOP,
-    PHONE,
-    WAIT_MS,
-    DemoShop,
-    Screenshot,
-    chromium,
-    demo_shop,
-    fits,
-    screenshot,
-)
+from tests.support.browser import DESKTOP, PHONE, WAIT_MS, DemoShop, Screenshot, expect_to_fit
 from tests.support.shop_process import BUYSTREAM, buystream
-
-__all__ = ["chromium", "demo_shop", "screenshot"]
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -195,7 +183,7 @@ def test_a_new_edition_is_released_from_the_desk(desk: Page, screenshot: Screens
 def test_the_desk_fits_a_phone(desk: Page, screenshot: Screenshot) -> None:
     desk.set_viewport_size(PHONE)  # type: ignore[arg-type]
     expect(desk.locator("#kpi-revenue")).to_be_visible()
-    assert fits(desk)
+    expect_to_fit(desk)
     screenshot(desk, "desk-phone")
     desk.get_by_role("button", name="Leave").click()
     expect(desk.get_by_label("API key")).to_be_focused()

@@ -1,7 +1,8 @@
 """Chromium on a phone or a desk, and the demo shop it looks at.
 
-Fixtures: `demo_shop` (a `DemoShop`, one process per session), `chromium` (one per module), `phone` and `desktop` (a
-fresh context each), `screenshot` (keeps a picture; all of them stay when BUYSTREAM_SCREENSHOTS names a folder)."""
+Fixtures of the acceptance suite: `demo_shop` (a `DemoShop`, one process per session), `chromium` (one per module),
+`phone` and `desktop` (a fresh context each), `screenshot` (keeps a picture; all of them stay when
+BUYSTREAM_SCREENSHOTS names a folder)."""
 
 import json
 import os
@@ -165,7 +166,7 @@ def screenshot() -> Iterator[Screenshot]:
         yield take
 
 
-def fits(page: Page) -> bool:
-    """Whether nothing sticks out to the side."""
-    wide: bool = page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    return wide
+def expect_to_fit(page: Page) -> None:
+    """Nothing sticks out to the side, at the latest when charts have followed a change of size."""
+    assert page.viewport_size
+    expect(page.locator("html")).to_have_js_property("scrollWidth", page.viewport_size["width"])
