@@ -272,7 +272,7 @@ def _release_command(data: NewEdition, merchant: Merchant, edition_id: str) -> R
         hold_seconds=data.hold_seconds,
         description=data.description,
         kind=data.kind,
-        image=data.image,
+        image=data.image or data.kind,
         suggested_minor=data.suggested_minor,
         opens_at_ms=data.opens_at_ms,
         closes_at_ms=data.closes_at_ms,
