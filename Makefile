@@ -1,6 +1,6 @@
 # Each target does all of its own set-up: on a fresh machine `make demo` or `make test` is the only command needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo kafka test check bench broker rivals chromium clean
+.PHONY: help demo kafka test check faults bench broker rivals chromium clean
 
 python := .venv/bin/python
 run := .venv/.buystream-run
@@ -12,6 +12,7 @@ help:
 	@echo "make test    checks and every test"
 	@echo "make check   ruff, formatting, strict typing"
 	@echo "make kafka   a Kafka broker on port 9092, its data in data/kafka; Ctrl-C stops it"
+	@echo "make faults  kills, freezes and cuts off every part of a selling shop; under 20 minutes"
 	@echo "make bench   buystream beside other ways of selling a limited edition, on this machine"
 	@echo "make clean   removes .venv and caches, never your data"
 
@@ -28,6 +29,9 @@ check: $(dev)
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
 	$(python) -m mypy --strict src
+
+faults: $(dev) broker
+	$(python) -m pytest -rP --show-capture=stdout tests/faults
 
 bench: $(dev) broker rivals
 	$(python) -m bench $(BENCH)

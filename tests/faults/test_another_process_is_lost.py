@@ -1,0 +1,57 @@
+"""A gateway, the payments, the projector or PostgreSQL dies: buyers send the same order again, the rest goes on where
+it was."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from tests.faults.books import assert_sound
+from tests.faults.crowd import Crowd
+from tests.faults.shop import FaultyShop, order_of
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_a_gateway_killed_with_requests_in_flight_has_lost_none_of_them(
+    shop: FaultyShop, moments: random.Random
+) -> None:
+    shop.open("projector", "decider", "payments", "gateway")
+    with Crowd(shop, concurrency=64) as crowd:
+        for _ in range(3):
+            crowd.wait_until_served(30)
+            time.sleep(moments.uniform(0.1, 1))
+            shop.lose(shop.only("gateway"))
+            shop.add("gateway", port=shop.port)
+        crowd.wait_until_served(50)
+    assert sum(outcome.retries for outcome in crowd.outcomes) > 0
+    assert_sound(shop, crowd)
+
+
+@pytest.mark.parametrize("role", ["projector", "payments"])
+def test_a_killed_process_goes_on_where_it_was(shop: FaultyShop, moments: random.Random, role: str) -> None:
+    shop.open("projector", "decider", "payments", "gateway")
+    with Crowd(shop) as crowd:
+        for _ in range(4):
+            crowd.wait_until_served(20)
+            time.sleep(moments.uniform(0.05, 0.5))
+            shop.lose(shop.only(role))
+            shop.run(role)
+        crowd.wait_until_served(50)
+    assert_sound(shop, crowd)
+
+
+def test_postgresql_restarted_interrupts_no_sale(shop: FaultyShop, moments: random.Random) -> None:
+    shop.open("projector", "decider", "payments", "gateway")
+    with Crowd(shop) as crowd, shop.buyer() as buyer:
+        for edition_id in shop.editions.values():
+            crowd.wait_until_served(50)
+            time.sleep(moments.uniform(0.1, 1))
+            os.kill(shop.postmaster(), signal.SIGKILL)  # whichever role notices first starts it again
+            killed = time.monotonic()
+            assert buyer.post("/v1/orders", json=order_of(edition_id)).status_code == 201
+            print(f"an order was placed {time.monotonic() - killed:.2f} s after PostgreSQL was killed")
+        crowd.wait_until_served(100)
+    assert_sound(shop, crowd)
