@@ -106,7 +106,8 @@ def measure(bootstrap: str, dsn: str, label: str, *, count: int, editions: int) 
         cur.execute("DROP SCHEMA live CASCADE")
     print(
         f"{label}: {share * count / seconds:,.0f} events/s ({count:,} events in {PARTITIONS} partitions, {editions}"
-        f" editions; {count / cpu_seconds:,.0f} events per CPU second; {counted:,} counted into {windows:,} windows of 10 s)",
+        f" editions; {count / cpu_seconds:,.0f} events per CPU second, its start included; {counted:,} counted into"
+        f" {windows:,} windows of 10 s)",
         flush=True,
     )
 

@@ -176,6 +176,11 @@ def test_refused_attempts_count_too() -> None:
     assert len(flags_of(TWO_IN_TEN_SECONDS, refused, refused, refused)) == 1
 
 
+def test_what_a_pause_refused_does_not_count() -> None:
+    refused = example(events.OrderRefused, at_ms=T0, reason="too_fast")
+    assert flags_of(TWO_IN_TEN_SECONDS, placed(T0), placed(T0), *[refused] * 50) == []
+
+
 def test_one_flag_a_window_however_many_attempts() -> None:
     attempts = [placed(T0 + number) for number in range(50)]
     later = [placed(T0 + TEN_SECONDS + number) for number in range(50)]

@@ -121,8 +121,6 @@ class _Partition:
         """What waited is written."""
         self._written = (self._position, self._at_ms)
         self.touched.clear()
-        self.flags.clear()
-        self.letters.clear()
         self.windows.forget_final()
 
     def _progress(self, position: int, at_ms: int) -> Progress:
@@ -231,8 +229,10 @@ class _Following:
         for partition in moved:
             if partition.flags:
                 self._log.append(COMMANDS, partition.number, [_message(flag) for flag in partition.flags])
+                partition.flags.clear()
             if partition.letters:
                 self._log.append(DEADLETTER, partition.number, partition.letters)
+                partition.letters.clear()
         windows = [entry for partition in moved for entry in partition.windows.whole(partition.touched)]
         self._database.write({partition.number: partition.read_up_to for partition in moved}, windows)
 

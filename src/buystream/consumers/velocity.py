@@ -11,6 +11,8 @@ from buystream.events import OrderPlaced, OrderRefused
 
 SECOND_MS: Final = 1_000
 
+TOO_FAST: Final = "too_fast"
+
 Attempt = OrderPlaced | OrderRefused
 
 
@@ -47,6 +49,8 @@ class Velocity:
     def flag(self, attempt: Attempt) -> FlagVelocity | None:
         """Count the attempt; the flag that it raises, if it does. The flag's id says edition, buyer and the beginning
         of the window, so that reading the log again raises the same flags under the same ids."""
+        if isinstance(attempt, OrderRefused) and attempt.reason == TOO_FAST:
+            return None  # the pause is its answer; counted again, it would never end by itself
         self._move_to(attempt.at_ms)
         raised = None
         for measure, field, limit in self._measures:
