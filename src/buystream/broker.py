@@ -17,13 +17,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from buystream.errors import BuystreamError
-from buystream.ports import free_port
+from buystream.ports import free_ports
 from buystream.settings import read_settings
 
 KAFKA_VERSION = "4.1.0"
@@ -84,8 +84,8 @@ class Broker:
 
     def __init__(self, data_dir: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
         self._data = data_dir.absolute()
-        self._port = port or free_port()
-        self._controller_port = free_port()
+        free, self._controller_port = free_ports(2)
+        self._port = port or free
         self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -120,7 +120,7 @@ class Broker:
         with (self._data / "broker.log").open("ab") as log:
             if not (self._data / "log" / "meta.properties").exists():
                 cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-                _java(jars, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties, log=log.fileno())
+                self._run(jars, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties), log=log)
             self._process = subprocess.Popen(
                 _command(jars, "kafka.Kafka", str(properties)),
                 stdin=subprocess.DEVNULL,
@@ -171,6 +171,12 @@ class Broker:
         path.write_text("".join(f"{name}={value}\n" for name, value in (SETTINGS | listeners | self._settings).items()))
         return path
 
+    def _run(self, jars: Path, main: str, *arguments: str, log: BinaryIO) -> None:
+        command = _command(jars, main, *arguments)
+        done = subprocess.run(command, stdout=log, stderr=log, timeout=START_SECONDS, check=False)
+        if done.returncode != 0:
+            raise BrokerError(f"{main} failed with status {done.returncode}: {self._last_words()}")
+
     def _wait_until_it_answers(self) -> None:
         client = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 100})
         deadline = monotonic() + START_SECONDS
@@ -186,7 +192,8 @@ class Broker:
 
     def _last_words(self) -> str:
         lines = (self._data / "broker.log").read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"see {self._data / 'broker.log'}"
+        said = [line for line in lines if not line.startswith("\tat ")]  # not where in its code
+        return said[-1] if said else "it says nothing"
 
 
 def kafka_jars() -> Path:
@@ -225,14 +232,6 @@ def _first_error(output: bytes) -> str:
 
 def _command(jars: Path, main: str, *arguments: str) -> list[str]:
     return ["java", *JVM, "-cp", f"{jars}/*", main, *arguments]
-
-
-def _java(jars: Path, main: str, *arguments: object, log: int) -> None:
-    done = subprocess.run(
-        _command(jars, main, *map(str, arguments)), stdout=log, stderr=log, timeout=START_SECONDS, check=False
-    )
-    if done.returncode != 0:
-        raise BrokerError(f"{main} failed with status {done.returncode}, see broker.log in the data folder")
 
 
 def main() -> int:
