@@ -43,6 +43,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host_secrets: dict[str, str] = {}
     restart_grace_seconds: int = 60
     payment_workers: int = 16
+    velocity_window_seconds: int = 10
+    velocity_pause_seconds: int = 60
+    velocity_buyer_attempts: int = 20
+    velocity_device_attempts: int = 0
+    velocity_network_attempts: int = 0
     sandbox_slow_seconds: float = 3.0
     sandbox_late_after_seconds: float = 90.0
     log_level: str = "INFO"
@@ -198,6 +203,33 @@ VARIABLES: Mapping[str, Variable] = {
     "BUYSTREAM_PAYMENT_WORKERS": Variable(
         "payment_workers", _number(int, 1, 256), "16", "Calls to the payment provider at once."
     ),
+    "BUYSTREAM_VELOCITY_WINDOW_SECONDS": Variable(
+        "velocity_window_seconds", _number(int, 1, 3600), "10", "How long attempts to buy are counted together."
+    ),
+    "BUYSTREAM_VELOCITY_PAUSE_SECONDS": Variable(
+        "velocity_pause_seconds",
+        _number(int, 1, 86400),
+        "60",
+        "How long an edition takes no orders from a buyer who is too fast.",
+    ),
+    "BUYSTREAM_VELOCITY_BUYER_ATTEMPTS": Variable(
+        "velocity_buyer_attempts",
+        _number(int, 0, 1_000_000),
+        "20",
+        "More attempts than these by one buyer at one edition are too fast; 0: never. Needs Kafka and a live role.",
+    ),
+    "BUYSTREAM_VELOCITY_DEVICE_ATTEMPTS": Variable(
+        "velocity_device_attempts",
+        _number(int, 0, 1_000_000),
+        "0",
+        "The same by device. Many people have the same browser: 0, no limit, unless you know your buyers.",
+    ),
+    "BUYSTREAM_VELOCITY_NETWORK_ATTEMPTS": Variable(
+        "velocity_network_attempts",
+        _number(int, 0, 1_000_000),
+        "0",
+        "The same by network address. A mobile carrier puts thousands behind one: 0, no limit, unless attacked.",
+    ),
     "BUYSTREAM_SANDBOX_SLOW_SECONDS": Variable(
         "sandbox_slow_seconds", _number(float, 0, 3600), "3", "How long the sandbox's slow card takes."
     ),
@@ -226,6 +258,11 @@ def read_settings(environment: Mapping[str, str] = os.environ, **chosen: Any) ->
             "BUYSTREAM_SECRET_KEY is required with BUYSTREAM_DATABASE_URL; 'openssl rand -hex 32' makes one"
         )
     return settings
+
+
+def names_data_dir(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the environment says where the data is to be."""
+    return bool(environment.get("BUYSTREAM_DATA_DIR", "").strip())
 
 
 def has_display(environment: Mapping[str, str] = os.environ) -> bool:

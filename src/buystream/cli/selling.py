@@ -22,7 +22,7 @@ from buystream.demo import headless
 from buystream.demo.samples import open_samples
 from buystream.errors import BuystreamError
 from buystream.rush.prices import price_of
-from buystream.settings import Settings, has_display
+from buystream.settings import Settings, has_display, names_data_dir
 from buystream.wiring import open_shop
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def demo(
     """Run a shop with four sample merchants, and open its timeline.
 
     The merchants are made once; a second start finds them. With --headless a crowd of real HTTP buyers rushes one
-    limited edition in a shop of its own (in a temporary folder unless --data-dir is given; on Kafka its topics get
+    limited edition in a shop of its own (in a temporary folder unless one is chosen; on Kafka its topics get
     names of their own, and stay): a fifth tap twice, a tenth walk away, a tenth are declined, the others pay. The
     exit status is 0 only if nothing was oversold or doubled and the audit holds.
     """  # fmt: skip
@@ -116,7 +116,7 @@ def _demo_with_pages(settings: Settings, *, opens_browser: bool) -> None:
 def _own_folder(chosen: dict[str, Any]) -> Iterator[bool]:
     """A temporary data folder and a free port unless others were chosen; whether the folder is temporary."""
     chosen["port"] = chosen["port"] or 0
-    is_own = chosen["data_dir"] is None
+    is_own = chosen["data_dir"] is None and not names_data_dir()
     with contextlib.ExitStack() as stack:
         if is_own:
             chosen["data_dir"] = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="buystream-demo-")))
