@@ -1,5 +1,6 @@
-"""Every scenario: a shop of separate processes on a real broker and PostgreSQL, a crowd, something that goes wrong at a
-moment drawn from a seed (BUYSTREAM_FAULTS_SEED), recovery, one ending (`books.assert_sound`). `make faults` runs them."""
+"""Every scenario: a shop of separate processes on a real broker and PostgreSQL, a crowd, something that goes wrong at
+a moment drawn from a seed (BUYSTREAM_FAULTS_SEED), recovery, one ending (`books.assert_sound`).
+`make faults` runs them."""
 
 import os
 import random
@@ -63,7 +64,8 @@ def shop(kafka_broker: ProxiedBroker, kafka_prefix: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("BUYSTREAM_RESTART_GRACE_SECONDS", "2")
     with tempfile.TemporaryDirectory(prefix="buystream-faults-") as folder:
         shop = FaultyShop(Path(folder, "data"))
-        cluster.create_missing_topics(shop.settings)
+        with cluster.open_topics(shop.settings) as topics:
+            topics.apply(cluster.all_topics(shop.settings, partitions=PARTITIONS))
         try:
             yield shop
         finally:
