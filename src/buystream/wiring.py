@@ -24,6 +24,7 @@ from buystream.consumers.decider import Decider
 from buystream.consumers.feeds import Feeds
 from buystream.consumers.flows import Flows
 from buystream.consumers.payments import Payments, append_fact
+from buystream.consumers.velocity import VelocityLimits
 from buystream.embedded import EmbeddedPostgres
 from buystream.errors import BuystreamError
 from buystream.events import Event
@@ -196,7 +197,14 @@ class Parts:
         clients = cluster.clients(self.settings)
         from buystream.consumers.live import Live  # Faust takes long to import, and few processes need it
 
-        return Live(clients.bootstrap, dsn=self.dsn, log=self.log, prefix=clients.prefix)
+        return Live(
+            clients.bootstrap,
+            dsn=self.dsn,
+            log=self.log,
+            limits=velocity_limits(self.settings),
+            prefix=clients.prefix,
+            security=cluster.pure_python(self.settings.kafka_options),
+        )
 
     def gateway(self, projected: ProjectedPosition, problem: Callable[[], str | None]) -> GatewayParts:
         """What a gateway needs. `projected` and `problem` as GatewayParts has them."""
@@ -299,6 +307,17 @@ def ignore_signals() -> None:
     """Stopping is under way."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def velocity_limits(settings: Settings) -> VelocityLimits:
+    """When a buyer is too fast."""
+    return VelocityLimits(
+        window_seconds=settings.velocity_window_seconds,
+        pause_seconds=settings.velocity_pause_seconds,
+        buyer_attempts=settings.velocity_buyer_attempts,
+        device_attempts=settings.velocity_device_attempts,
+        network_attempts=settings.velocity_network_attempts,
+    )
 
 
 def decider(log: Log, settings: Settings, snapshots: Snapshots) -> Decider:

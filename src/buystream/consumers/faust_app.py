@@ -4,12 +4,14 @@ bundle: alone, a message costs Faust 100 µs and more. Offsets are committed for
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -88,13 +90,32 @@ class App(faust.App):
         """Nothing is kept on disk."""
 
 
-def faust_app(name: str, bootstrap: str, *, assigned: Assigned) -> App:
+def credentials(security: Mapping[str, Any]) -> Credentials | None:
+    """From options in kafka-python's names: `security_protocol`, `sasl_*`, `ssl_*`."""
+    protocol, context = security.get("security_protocol", "PLAINTEXT"), None
+    if protocol.endswith("SSL"):
+        context = ssl.create_default_context(cafile=security.get("ssl_cafile"))
+        context.check_hostname = security.get("ssl_check_hostname", True)
+        if certificate := security.get("ssl_certfile"):
+            context.load_cert_chain(certificate, security.get("ssl_keyfile"), security.get("ssl_password"))
+    if protocol.startswith("SASL"):
+        return SASLCredentials(
+            username=security.get("sasl_plain_username"),
+            password=security.get("sasl_plain_password"),
+            mechanism=security.get("sasl_mechanism"),
+            ssl_context=context,
+        )
+    return SSLCredentials(context) if context else None
+
+
+def faust_app(name: str, bootstrap: str, security: Mapping[str, Any], *, assigned: Assigned) -> App:
     """An application for the running event loop; `name` is its consumer group."""
     for logger in ("faust", "mode", "aiokafka"):
         logging.getLogger(logger).setLevel(logging.WARNING)
     app = App(
         name,
         broker=[f"kafka://{server}" for server in bootstrap.split(",")],
+        broker_credentials=credentials(security),
         store="memory://",
         web_enabled=False,
         topic_allow_declare=False,

@@ -46,11 +46,19 @@ class Live:
     """One process of the role. Any number of them share the partitions, as one consumer group."""
 
     def __init__(
-        self, bootstrap: str, *, dsn: str, log: Log, limits: VelocityLimits | None = None, prefix: str = ""
+        self,
+        bootstrap: str,
+        *,
+        dsn: str,
+        log: Log,
+        limits: VelocityLimits | None = None,
+        prefix: str = "",
+        security: Mapping[str, Any] | None = None,
     ) -> None:
-        """`prefix` is the one of the log's topics."""
+        """`prefix` is the one of the log's topics; `security` as `faust_app.credentials` reads it."""
         self._bootstrap = bootstrap
         self._prefix = prefix
+        self._security = security or {}
         self._log = log
         self._limits = limits or VelocityLimits()
         self._database = _Database(dsn)
@@ -62,7 +70,7 @@ class Live:
             while not stop.is_set():
                 try:
                     following = _Following(self._log, self._database, self._limits, stop)
-                    asyncio.run(following.run(self._bootstrap, self._prefix))
+                    asyncio.run(following.run(self._bootstrap, self._prefix, self._security))
                 except _Crashed as error:
                     backoff.wait(stop, error)
         finally:
@@ -167,9 +175,9 @@ class _Following:
         self._failure: BaseException | None = None
         self._app: App
 
-    async def run(self, bootstrap: str, prefix: str) -> None:
+    async def run(self, bootstrap: str, prefix: str, security: Mapping[str, Any]) -> None:
         """Until the stop event; raises _Crashed, Damaged and Poisoned."""
-        self._app = app = faust_app(prefix + GROUP, bootstrap, assigned=self._assigned)
+        self._app = app = faust_app(prefix + GROUP, bootstrap, security, assigned=self._assigned)
         self._topic = prefix + EVENTS
         app.agent(app.topic(self._topic, value_serializer="raw"))(self._watch)
         try:
