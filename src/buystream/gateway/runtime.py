@@ -126,7 +126,7 @@ class Gateway:
             raise HttpProblem("unknown-order") from error
 
     async def views_show_the_seen(self, *partitions: int) -> bool:
-        """Read your writes: wait, a second at most, until the views show what this gateway has seen; whether they do."""
+        """Read your writes: wait, a second at most, until the views show what this gateway has seen. Did they?"""
         shown = [
             await self.reads.passed(partition, self.decisions.next_position(partition) - 1) for partition in partitions
         ]
