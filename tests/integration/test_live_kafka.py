@@ -25,8 +25,11 @@ from buystream.events import Event
 from buystream.ids import new_buyer_id, new_edition_id, new_merchant_id, new_order_id
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, Log, LogUnavailable, Message
 from buystream.log.kafka import KafkaLog
+from buystream.projections.batches import Batch
+from buystream.projections.edition_board import EditionBoard
 from buystream.projections.live_rates import live_rates
-from buystream.projections.merchant_dashboard import MerchantDashboard
+from buystream.projections.merchant_dashboard import MerchantDashboard, dashboard
+from buystream.projections.people import People
 from buystream.projections.runner import Projector
 from tests.support.examples import example
 from tests.support.postgres import run_sql
@@ -283,6 +286,13 @@ def uncommitted(setting: Setting) -> int:
         return count
 
 
+class Releases(EditionBoard):
+    """What is on sale, whatever else these random events claim to have happened to its stock."""
+
+    def apply(self, cur: Any, partition: int, batch: Batch) -> None:
+        super().apply(cur, partition, [entry for entry in batch if isinstance(entry[1], events.EditionReleased)])
+
+
 def test_the_desk_sees_the_rates_of_a_merchant_and_of_its_editions(setting: Setting) -> None:
     merchant_id = new_merchant_id(1)
     here, there, other = Shop(0, merchant_id), Shop(1, merchant_id), Shop(0)
@@ -291,7 +301,7 @@ def test_the_desk_sees_the_rates_of_a_merchant_and_of_its_editions(setting: Sett
     elsewhere.write(there.released(now_ms() - 160_000))
     author.write(*(event for pair in zip(here.minutes(300), other.minutes(300), strict=True) for event in pair))
     elsewhere.write(*there.minutes(300))
-    projector = Projector(setting.log, setting.dsn, [MerchantDashboard()])
+    projector = Projector(setting.log, setting.dsn, [MerchantDashboard(), Releases(), People()])
     with running(projector.run), running(setting.live().run):
         ends = {partition: setting.log.end(EVENTS, partition) for partition in (0, 1)}
         assert projector.wait_for(ends, SECONDS_MAX)
@@ -299,7 +309,8 @@ def test_the_desk_sees_the_rates_of_a_merchant_and_of_its_editions(setting: Sett
         at_ms = now_ms()
         with closing(psycopg2.connect(setting.dsn)) as conn, conn.cursor() as cur:
             wait_until(lambda: rates_of(cur, merchant_id, at_ms) is not None)
-            rates = rates_of(cur, merchant_id, at_ms)
+            desk = dashboard(cur, merchant_id, now_ms=at_ms)
+    rates = desk.live
     assert rates
     counts = {key: one for key, one in recount(setting.log).items() if key[0] in (here.edition_id, there.edition_id)}
     sixty_ms = at_ms // 10_000 * 10_000 - 60_000
@@ -317,6 +328,9 @@ def test_the_desk_sees_the_rates_of_a_merchant_and_of_its_editions(setting: Sett
         (second.clicks, second.holds, second.sales, second.refusals) == total(counts, 1, second.at_ms)
         for second in rates.per_second
     )
+    assert [(one.at_ms, one.clicks, one.sales, one.refusals) for one in rates.per_second] == [
+        (one.at_ms, one.clicks, one.sales, one.refusals) for one in desk.per_second
+    ]
 
 
 def rates_of(cur: Any, merchant_id: str, at_ms: int) -> Any:

@@ -11,6 +11,7 @@ from psycopg2.extras import execute_values
 from buystream import events
 from buystream.projections.batches import Batch
 from buystream.projections.edition_board import Board, boards_of_merchant
+from buystream.projections.live_rates import LiveRates, live_rates
 
 NAME = "merchant_dashboard"
 
@@ -55,7 +56,8 @@ class Minute(msgspec.Struct, frozen=True):
 
 
 class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
-    """As the API tells it. Both series are in order of time, without gaps, and end with what is running now."""
+    """As the API tells it. Both series are in order of time, without gaps, and end with what is running now. `live` is
+    there when the live role is; the seconds are its own then."""
 
     merchant_id: str
     as_of_ms: int
@@ -63,17 +65,20 @@ class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
     totals: Totals
     per_second: list[Second]
     per_minute: list[Minute]
+    live: LiveRates | None
 
 
 def dashboard(cur: cursor, merchant_id: str, *, now_ms: int) -> Dashboard:
     """The last 120 seconds, the last 60 minutes, and all time. Cheap enough to be asked every second."""
+    live = live_rates(cur, merchant_id, now_ms=now_ms)
     return Dashboard(
         merchant_id=merchant_id,
         as_of_ms=now_ms,
         editions=boards_of_merchant(cur, merchant_id, now_ms=now_ms),
         totals=_totals(cur, merchant_id),
-        per_second=_per_second(cur, merchant_id, now_ms),
+        per_second=_of_live(live) if live else _per_second(cur, merchant_id, now_ms),
         per_minute=_per_minute(cur, merchant_id, now_ms),
+        live=live,
     )
 
 
@@ -102,6 +107,10 @@ def _totals(cur: cursor, merchant_id: str) -> Totals:
         conversion=confirmed / clicks if clicks else 0.0,
         refusals=dict(cur.fetchall()),
     )
+
+
+def _of_live(live: LiveRates) -> list[Second]:
+    return [Second(one.at_ms, one.clicks, one.sales, one.refusals) for one in live.per_second]
 
 
 def _per_second(cur: cursor, merchant_id: str, now_ms: int) -> list[Second]:

@@ -10,6 +10,7 @@ import { askRelease } from "./desk/release.js";
 const KEY = "buystream.desk.key";
 const element = (id) => document.getElementById(id);
 const count = (number) => number.toLocaleString();
+const percent = (share) => `${(share * 100).toFixed(1)}%`;
 
 let apiKey = null;
 let merchant = null;
@@ -87,14 +88,17 @@ function showConnection(isLive) {
 function show(dashboard) {
   const { totals } = dashboard;
   const last = dashboard.per_second.slice(-10);
-  const perSecond = (name) => (last.reduce((sum, second) => sum + second[name], 0) / Math.max(1, last.length)).toFixed(1);
+  const lately = dashboard.live?.last_60_seconds;
+  const mean = (name) => last.reduce((sum, second) => sum + second[name], 0) / Math.max(1, last.length);
+  const perSecond = (name) => (dashboard.live?.last_10_seconds[`${name}_per_second`] ?? mean(name)).toFixed(1);
   const heldNow = dashboard.editions.reduce((sum, edition) => sum + edition.held, 0);
   const revenue = Object.entries(totals.revenue_minor).sort(([a], [b]) => (b === merchant.currency) - (a === merchant.currency));
   const texts = {
     "kpi-clicks": count(totals.clicks), "kpi-clicks-sub": `${perSecond("clicks")} a second now`,
     "kpi-held": count(totals.held), "kpi-held-sub": `${count(heldNow)} right now`,
     "kpi-confirmed": count(totals.confirmed), "kpi-confirmed-sub": `${perSecond("sales")} a second now`,
-    "kpi-conversion": `${(totals.conversion * 100).toFixed(1)}%`,
+    "kpi-conversion": percent(totals.conversion),
+    "kpi-conversion-sub": lately?.clicks_per_second ? `${percent(lately.conversion)} in the last minute` : "of all clicks",
     "kpi-revenue": revenue.length ? money(revenue[0][1], revenue[0][0]) : money(0, merchant.currency),
     "kpi-revenue-sub": revenue.slice(1).map(([currency, minor]) => money(minor, currency)).join(" · "),
     "refused-total": `${count(totals.refused)} refused, ${count(totals.expired)} holds ended`,
