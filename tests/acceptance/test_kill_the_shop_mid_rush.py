@@ -52,7 +52,7 @@ def shop() -> Iterator[ShopProcess]:
             running.close()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 def test_nothing_is_lost_however_often_the_shop_is_killed(shop: ShopProcess) -> None:
     merchant = shop.add_merchant()
     edition_id = shop.release(merchant["api_key"], stock=STOCK)
@@ -106,6 +106,20 @@ def kill(shop: ShopProcess, victim: str) -> None:
         shop.kill()
         shop.start(ready=False)
     shop.wait_until_ready()
+    wait_for_postmaster(shop)
+
+
+def wait_for_postmaster(shop: ShopProcess) -> None:
+    """With the log on Kafka a shop is ready before its PostgreSQL is back."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            os.kill(shop.postmaster(), 0)
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            assert time.monotonic() < deadline, "PostgreSQL is not started again"
+            time.sleep(0.05)
+        else:
+            return
 
 
 def a_new_buyer_is_served(shop: ShopProcess, edition_id: str) -> None:
