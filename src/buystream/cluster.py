@@ -7,6 +7,7 @@ from typing import Any, Final
 from buystream.consumers.feeds import create_missing, memory_topic
 from buystream.errors import BuystreamError
 from buystream.log import LogError
+from buystream.log.grants import Grants
 from buystream.log.kafka import KafkaLog
 from buystream.log.kafka.clients import Clients
 from buystream.log.topics import Difference, Topic, Topics, plan
@@ -55,6 +56,20 @@ def open_topics(settings: Settings) -> Iterator[Topics]:
     clients(settings)
     with closing(Topics(settings.kafka_bootstrap, options=pure_python(settings.kafka_options))) as topics:
         yield topics
+
+
+@contextmanager
+def open_grants(settings: Settings) -> Iterator[Grants]:
+    """What merchants' users may do; raises NeedsKafka, LogUnavailable."""
+    clients(settings)
+    grants = Grants(
+        settings.kafka_bootstrap,
+        bytes_per_second=settings.merchant_bytes_per_second,
+        prefix=settings.kafka_prefix,
+        options=pure_python(settings.kafka_options),
+    )
+    with closing(grants):
+        yield grants
 
 
 def pure_python(options: Mapping[str, str]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_prefix: str = ""
     kafka_replication: int = 1
     kafka_options: dict[str, str] = {}
+    merchant_bytes_per_second: int = 1_048_576
     metrics_port: int = 9464
     host_secrets: dict[str, str] = {}
     restart_grace_seconds: int = 60
@@ -183,6 +184,12 @@ VARIABLES: Mapping[str, Variable] = {
         "",
         "name=value,... that every Kafka client is given, in librdkafka's names: security.protocol, sasl.mechanism, "
         "sasl.username, sasl.password, ssl.ca.location, ... No value holds a comma.",
+    ),
+    "BUYSTREAM_MERCHANT_BYTES_PER_SECOND": Variable(
+        "merchant_bytes_per_second",
+        _number(int, 1_024, 1_000_000_000),
+        "1048576",
+        "How fast a merchant's Kafka user may read its feed, per broker; 'buystream topics apply' sets it.",
     ),
     "BUYSTREAM_METRICS_PORT": Variable(
         "metrics_port",

@@ -15,14 +15,16 @@ from buystream.log import TOPICS
 from buystream.log.copy import copy_log, mark_as_moved
 from buystream.log.postgres import PostgresLog
 from buystream.log.topics import Difference, merchant_topic
+from buystream.settings import Settings
 from buystream.wiring import open_database
 
 
 @click.group()
 def topics() -> None:
-    """Plan, make and check the topics on Kafka.
+    """Plan, make and check the topics on Kafka, and what merchants' users may do there.
 
-    Set by BUYSTREAM_KAFKA_BOOTSTRAP, _PREFIX, _REPLICATION and BUYSTREAM_PARTITIONS.
+    Set by BUYSTREAM_KAFKA_BOOTSTRAP, _PREFIX, _REPLICATION, _OPTIONS, BUYSTREAM_PARTITIONS and
+    BUYSTREAM_MERCHANT_BYTES_PER_SECOND.
     """
 
 
@@ -31,18 +33,20 @@ def topics() -> None:
 def plan_topics(as_json: bool) -> None:
     """Show what `apply` would make or change. Changes nothing."""
     settings = options.settings_and_logging(level=QUIET)
-    with cluster.open_topics(settings) as there:
-        differences = there.check(cluster.all_topics(settings, partitions=settings.partitions))
-    _print(differences, as_json=as_json)
+    _print(_differences(settings), as_json=as_json)
 
 
 @topics.command()
 @options.as_json
 def apply(as_json: bool) -> None:
-    """Make the topics as they should be. Refuses what would reorder or forget history, and then changes nothing."""
+    """Make the topics as they should be. Refuses what would reorder or forget history, and then changes nothing.
+
+    Where the cluster has an authorizer, each merchant's user may read the merchant's own topic afterwards: run it
+    again for merchants who have come since.
+    """
     settings = options.settings_and_logging(level=QUIET)
-    with cluster.open_topics(settings) as there:
-        changed = there.apply(cluster.all_topics(settings, partitions=settings.partitions))
+    with cluster.open_topics(settings) as there, cluster.open_grants(settings) as grants:
+        changed = there.apply(cluster.all_topics(settings, partitions=settings.partitions)) + grants.apply()
     _print(changed, as_json=as_json)
 
 
@@ -51,8 +55,7 @@ def apply(as_json: bool) -> None:
 def check(as_json: bool) -> None:
     """Compare the topics with the plan. The exit status is 1 when something differs."""
     settings = options.settings_and_logging(level=QUIET)
-    with cluster.open_topics(settings) as there:
-        differences = there.check(cluster.all_topics(settings, partitions=settings.partitions))
+    differences = _differences(settings)
     _print(differences, as_json=as_json)
     sys.exit(1 if differences else 0)
 
@@ -61,13 +64,19 @@ def check(as_json: bool) -> None:
 @click.argument("merchant_id")
 @click.confirmation_option(prompt="Whoever reads this merchant's feed loses what they have not read. Delete it?")
 def forget(merchant_id: str) -> None:
-    """Delete the topic of the feed of MERCHANT_ID.
+    """Delete the topic of the feed of MERCHANT_ID, and what its user may do.
 
     It comes back, without its past, with the merchant's next event.
     """
     settings = options.settings_and_logging(level=QUIET)
-    with cluster.open_topics(settings) as there:
+    with cluster.open_topics(settings) as there, cluster.open_grants(settings) as grants:
+        grants.revoke(merchant_id)
         there.delete(merchant_topic(merchant_id, prefix=settings.kafka_prefix).name)
+
+
+def _differences(settings: Settings) -> list[Difference]:
+    with cluster.open_topics(settings) as there, cluster.open_grants(settings) as grants:
+        return there.check(cluster.all_topics(settings, partitions=settings.partitions)) + grants.check()
 
 
 def _print(differences: list[Difference], *, as_json: bool) -> None:

@@ -71,7 +71,7 @@ class Topics:
     when the cluster can't be reached, and LogError with what it says otherwise."""
 
     def __init__(self, bootstrap: str, *, options: Mapping[str, Any] | None = None) -> None:
-        with _telling():
+        with telling():
             self._admin = KafkaAdminClient(
                 bootstrap_servers=bootstrap,
                 client_id="buystream-topics",
@@ -81,7 +81,7 @@ class Topics:
 
     def check(self, topics: Sequence[Topic]) -> list[Difference]:
         """What is not as planned, in the order of the plan; changes nothing."""
-        with _telling():
+        with telling():
             return [difference for topic in topics for difference in self._differences(topic)]
 
     def apply(self, topics: Sequence[Topic]) -> list[Difference]:
@@ -91,7 +91,7 @@ class Topics:
         if refused := [difference for difference in differences if difference.refused]:
             raise Refused("; ".join(f"{one.topic}: {one.what} stays {one.found}: {one.refused}" for one in refused))
         planned = {topic.name: topic for topic in topics}
-        with _telling():
+        with telling():
             for difference in differences:
                 self._change(planned[difference.topic], difference)
             self._admin.wait_for_topics(list(planned))
@@ -102,7 +102,7 @@ class Topics:
     def stamp_from_now_on(self, topics: Sequence[Topic]) -> None:
         """Let the broker be the clock of topics that a copy has filled: what is there keeps the time that it came with,
         because a batch of records says whose time it carries."""
-        with _telling():
+        with telling():
             for topic in topics:
                 setting = "message.timestamp.type"
                 self._change(topic, Difference(topic.name, setting, "CreateTime", topic.settings[setting]))
@@ -111,7 +111,7 @@ class Topics:
         """Delete a topic with all that is in it, if it is there. Never one of the log's own."""
         if topic.endswith(TOPICS):
             raise Refused(f"{topic} is the shop's history and is not deleted")
-        with _telling(), suppress(UnknownTopicOrPartitionError):  # gone already
+        with telling(), suppress(UnknownTopicOrPartitionError):  # gone already
             self._admin.delete_topics([topic])
 
     def close(self) -> None:
@@ -189,7 +189,8 @@ def _why_not(setting: str, wanted: str, *, has_records: bool) -> str:
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
+def telling() -> Iterator[None]:
+    """Raises what Kafka says as an error of the port."""
     try:
         yield
     except KafkaError as error:
