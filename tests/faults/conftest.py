@@ -18,6 +18,8 @@ from tests.support.tcp_proxy import TcpProxy
 
 SEED = os.environ.get("BUYSTREAM_FAULTS_SEED", "4")
 
+LAST_LINES = 25
+
 FAILED: set[str] = set()
 PASSED: set[str] = set()
 
@@ -56,8 +58,11 @@ def proxy(kafka_broker: ProxiedBroker) -> Iterator[TcpProxy]:
 
 
 @pytest.fixture
-def shop(kafka_broker: ProxiedBroker, kafka_prefix: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyShop]:
-    """Its topics are there; nothing runs yet."""
+def shop(
+    kafka_broker: ProxiedBroker, kafka_prefix: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[FaultyShop]:
+    """Its topics are there; nothing runs yet. After a failure it prints the last words of every process."""
+    failed_before = request.session.testsfailed
     monkeypatch.setenv("BUYSTREAM_KAFKA_BOOTSTRAP", kafka_broker.bootstrap)
     monkeypatch.setenv("BUYSTREAM_KAFKA_PREFIX", kafka_prefix)
     monkeypatch.setenv("BUYSTREAM_PARTITIONS", str(PARTITIONS))
@@ -69,6 +74,9 @@ def shop(kafka_broker: ProxiedBroker, kafka_prefix: str, monkeypatch: pytest.Mon
         try:
             yield shop
         finally:
+            if request.session.testsfailed > failed_before:
+                for log in Path(folder).glob("*.log"):
+                    print(f"--- {log.name}", *log.read_text().splitlines()[-LAST_LINES:], sep="\n")
             shop.close()
 
 

@@ -1,0 +1,225 @@
+"""On a broker that asks who one is (SASL) and refuses what isn't granted: a merchant reads its own feed, and nothing
+else."""
+
+import json
+import secrets
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer
+from kafka.admin import (
+    ACLFilter,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ResourcePatternFilter,
+    ResourceType,
+)
+from kafka.errors import ClusterAuthorizationFailedError
+
+from buystream.broker import Broker
+from buystream.commands import RegisterMerchant
+from buystream.events import EditionReleased, MerchantRegistered
+from buystream.ids import new_edition_id, new_merchant_id
+from buystream.keys import api_key_hash
+from buystream.merchant import OrderFeed, topic_of
+from buystream.wiring import decided, free_port, open_database, open_log
+from tests.faults.shop import FaultyShop
+from tests.support.shop_process import buystream
+from tests.support.steps import release
+
+pytestmark = pytest.mark.timeout(300)
+
+WAIT_SECONDS = 20
+
+OURS, THEIRS = new_merchant_id(0), new_merchant_id(1)
+PASSWORDS = {user: secrets.token_hex(16) for user in ("shop", OURS, THEIRS)}
+
+
+class GuardedBroker(Broker):
+    """With a listener for users with passwords, of whom only `shop` may do everything; one more is the broker's."""
+
+    def __init__(self, data_dir: Path) -> None:
+        port, controller_port, self.user_port = (free_port() for _ in range(3))
+        host = "127.0.0.1"
+        users = " ".join(f'user_{user}="{password}"' for user, password in PASSWORDS.items())
+        module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+        super().__init__(
+            data_dir,
+            port=port,
+            settings={
+                "listeners": f"PLAINTEXT://{host}:{port},USERS://{host}:{self.user_port},"
+                f"CONTROLLER://{host}:{controller_port}",
+                "advertised.listeners": f"PLAINTEXT://{host}:{port},USERS://{host}:{self.user_port}",
+                "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,USERS:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+                "controller.quorum.voters": f"1@{host}:{controller_port}",
+                "sasl.enabled.mechanisms": "PLAIN",
+                "listener.name.users.plain.sasl.jaas.config": f"{module} required {users};",
+                "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                "super.users": "User:ANONYMOUS;User:shop",
+            },
+        )
+
+    @property
+    def address(self) -> str:
+        """Where users connect to."""
+        return f"127.0.0.1:{self.user_port}"
+
+
+@pytest.fixture
+def guarded(monkeypatch: pytest.MonkeyPatch) -> Iterator[GuardedBroker]:
+    """Running, and in the environment, with the shop's own user."""
+    with tempfile.TemporaryDirectory(prefix="buystream-faults-") as folder, GuardedBroker(Path(folder)) as broker:
+        options = {
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "PLAIN",
+            "sasl.username": "shop",
+            "sasl.password": PASSWORDS["shop"],
+        }
+        monkeypatch.setenv("BUYSTREAM_KAFKA_BOOTSTRAP", broker.address)
+        monkeypatch.setenv("BUYSTREAM_KAFKA_OPTIONS", ",".join(f"{name}={value}" for name, value in options.items()))
+        monkeypatch.setenv("BUYSTREAM_PARTITIONS", "2")
+        yield broker
+
+
+def as_user(broker: GuardedBroker, user: str, password: str | None = None) -> dict[str, Any]:
+    """kafka-python's options."""
+    return {
+        "bootstrap_servers": broker.address,
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": "PLAIN",
+        "sasl_plain_username": user,
+        "sasl_plain_password": password or PASSWORDS[user],
+    }
+
+
+def test_a_merchant_reads_its_own_feed_with_its_own_groups_and_nothing_else(
+    guarded: GuardedBroker,
+) -> None:
+    assert buystream("topics", "apply").returncode == 0
+    with tempfile.TemporaryDirectory(prefix="buystream-faults-") as folder:
+        shop = FaultyShop(Path(folder, "data"))
+        try:
+            shop.run("projector", "decider", "feeds")
+            editions = sell_for_both(shop)
+            feeds = shop.only("feeds")
+            feeds.wait_until_it_said("relays partitions [0, 1]")
+            wait_until_relayed(guarded, editions)
+        finally:
+            shop.close()
+
+    granted = json.loads(buystream("topics", "apply", "--json").stdout)
+    assert {one["topic"] for one in granted} == {topic_of(OURS), topic_of(THEIRS)}
+    assert "consumer_byte_rate" in {one["what"] for one in granted}
+    checked = buystream("topics", "check")
+    assert (checked.returncode, checked.stdout) == (0, "The topics are as planned.\n")
+
+    reads_its_own(guarded, OURS, editions[OURS])
+    reads_its_own(guarded, THEIRS, editions[THEIRS])
+    for topic in (topic_of(THEIRS), "buystream.events", "buystream.commands", "buystream.feeds"):
+        cannot_read(guarded, OURS, topic)
+    cannot_join(guarded, OURS, group_id=topic_of(THEIRS))
+    cannot_join(guarded, OURS, group_id="buystream-decider")
+    cannot_write(guarded, OURS, topic_of(OURS))
+    cannot_write(guarded, OURS, "buystream.commands")
+    sees_one_topic(guarded, OURS)
+    cannot_grant_itself_more(guarded, OURS)
+
+    assert buystream("topics", "forget", THEIRS, "--yes").returncode == 0
+    cannot_read(guarded, THEIRS, topic_of(THEIRS))
+    reads_its_own(guarded, OURS, editions[OURS], group_id=f"{topic_of(OURS)}.another")
+
+
+def sell_for_both(shop: FaultyShop) -> dict[str, str]:
+    """Both merchants with an edition each."""
+    editions = {}
+    with open_database(shop.settings) as database, open_log(database, shop.settings) as log:
+        for partition, merchant_id in enumerate((OURS, THEIRS)):
+            known = RegisterMerchant(
+                merchant_id=merchant_id, name="Night Sky", currency="USD", api_key_hash=api_key_hash(merchant_id)
+            )
+            assert isinstance(decided(log, known, key=merchant_id), MerchantRegistered)
+            edition_id = new_edition_id(partition)
+            terms = release(edition_id=edition_id, merchant_id=merchant_id)
+            assert isinstance(decided(log, terms, key=edition_id), EditionReleased)
+            editions[merchant_id] = edition_id
+    return editions
+
+
+def wait_until_relayed(guarded: GuardedBroker, editions: dict[str, str]) -> None:
+    for merchant_id, edition_id in editions.items():
+        options = as_user(guarded, "shop")
+        bootstrap = options.pop("bootstrap_servers")
+        with OrderFeed(bootstrap, merchant_id, group_id=f"wait-{merchant_id}", **options) as feed:
+            assert next(feed).edition_id == edition_id
+
+
+def reads_its_own(guarded: GuardedBroker, user: str, edition_id: str, *, group_id: str | None = None) -> None:
+    options = as_user(guarded, user)
+    bootstrap = options.pop("bootstrap_servers")
+    with OrderFeed(bootstrap, user, group_id=group_id, idle_seconds=3, **options) as feed:
+        assert {event.edition_id for event in feed} == {edition_id}
+
+
+def librdkafka_as(guarded: GuardedBroker, user: str) -> dict[str, str]:
+    """librdkafka's options: it says what it is refused, where kafka-python waits."""
+    return {
+        "bootstrap.servers": guarded.address,
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "PLAIN",
+        "sasl.username": user,
+        "sasl.password": PASSWORDS[user],
+        "log_level": "0",
+    }
+
+
+def cannot_read(guarded: GuardedBroker, user: str, topic: str) -> None:
+    consumer = Consumer(librdkafka_as(guarded, user) | {"group.id": topic_of(user)})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    assert refusal(consumer) == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    consumer.close()
+
+
+def cannot_join(guarded: GuardedBroker, user: str, *, group_id: str) -> None:
+    consumer = Consumer(librdkafka_as(guarded, user) | {"group.id": group_id})
+    consumer.subscribe([topic_of(user)])
+    assert refusal(consumer) == KafkaError.GROUP_AUTHORIZATION_FAILED
+    consumer.close()
+
+
+def refusal(consumer: Consumer) -> int | None:
+    """The code of what comes first, which is None for a record."""
+    message = consumer.poll(WAIT_SECONDS)
+    assert message is not None, "neither a record nor a refusal"
+    error = message.error()
+    return None if error is None else error.code()
+
+
+def cannot_write(guarded: GuardedBroker, user: str, topic: str) -> None:
+    codes: list[int | None] = []
+    producer = Producer(librdkafka_as(guarded, user))
+    producer.produce(topic, b"mine", partition=0, on_delivery=lambda error, _: codes.append(error and error.code()))
+    producer.flush(WAIT_SECONDS)
+    assert codes == [KafkaError.TOPIC_AUTHORIZATION_FAILED]
+
+
+def sees_one_topic(guarded: GuardedBroker, user: str) -> None:
+    consumer = KafkaConsumer(**as_user(guarded, user))
+    try:
+        assert consumer.topics() == {topic_of(user)}
+    finally:
+        consumer.close()
+
+
+def cannot_grant_itself_more(guarded: GuardedBroker, user: str) -> None:
+    admin = KafkaAdminClient(**as_user(guarded, user))
+    try:
+        everywhere = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
+        with pytest.raises(ClusterAuthorizationFailedError):
+            admin.describe_acls(ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, everywhere))
+    finally:
+        admin.close()
