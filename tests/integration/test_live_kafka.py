@@ -358,6 +358,7 @@ def test_without_live_or_long_after_it_the_desk_has_no_live_rates(setting: Setti
 # Crashes and failures.
 
 
+@pytest.mark.timeout(300)  # each life waits until its predecessor's session has ended
 def test_killed_and_started_again_nothing_is_doubled_or_lost(setting: Setting) -> None:
     shop, author = Shop(), Author(setting.log)
     author.write(*shop.minutes(3_000, seconds=100), together=20)

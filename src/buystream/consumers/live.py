@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 GROUP: Final = "buystream-live"
-BATCH_BUNDLES_MAX: Final = 8
+BATCH_BUNDLES_MAX: Final = 32
 BATCH_SECONDS: Final = 0.1
 TELL_SECONDS: Final = 1.0
 FORGET_SECONDS: Final = 30.0
