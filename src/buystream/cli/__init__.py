@@ -1,5 +1,6 @@
 """The command line: `buystream`."""
 
+import gc
 import logging
 import signal
 import sys
@@ -10,10 +11,15 @@ import psycopg2
 
 from buystream import __version__
 from buystream.cli import roles
+from buystream.cli.feed import feed
 from buystream.cli.logs import log, topics
 from buystream.cli.selling import demo, rush, up
 from buystream.cli.upkeep import audit, backup, merchant, rebuild, restore, schemas
 from buystream.errors import BuystreamError
+
+COLLECT_AFTER = (50_000, 20, 50)
+"""Python's garbage collector by default looks after every 700 new objects; a shop that decides makes thousands a batch,
+and hardly any of them in cycles."""
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -43,6 +49,7 @@ def cli() -> None:
     `buystream demo` shows it all on this machine. What can be set stands in docs/configuration.md.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def _terminate(_number: int, _frame: object) -> None:
@@ -50,7 +57,7 @@ def _terminate(_number: int, _frame: object) -> None:
     sys.exit(128 + signal.SIGTERM)
 
 
-for command in (up, demo, rush, *roles.COMMANDS, audit, backup, restore, merchant, rebuild, schemas, topics, log):
+for command in (up, demo, rush, *roles.COMMANDS, audit, backup, restore, merchant, rebuild, schemas, topics, log, feed):
     cli.add_command(command)
 
 
