@@ -18,16 +18,14 @@ FENCED_CODES = frozenset(
 )
 MISUSE_CODES = frozenset(
     (
-        KafkaError._UNKNOWN_PARTITION,
-        KafkaError._UNKNOWN_TOPIC,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError.MSG_SIZE_TOO_LARGE,
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.GROUP_AUTHORIZATION_FAILED,
         KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     )
 )
-"""Waiting doesn't help: somebody has to change something."""
+"""Waiting doesn't help: somebody has to change something. An unknown topic or partition is not among them: a broker that
+has just started says so of those that it has not loaded yet, and the log has found its topics when it was opened."""
 
 
 SILENT = logging.Logger("librdkafka", level=logging.CRITICAL + 1)
