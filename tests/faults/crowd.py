@@ -10,7 +10,7 @@ from typing import Self
 from buystream import rush
 from tests.faults.shop import PRICE_MINOR, FaultyShop
 
-WAVE_BUYERS = 150
+WAVE_BUYERS = 80
 CONCURRENCY = 16
 PATIENCE_SECONDS = 90
 ENDINGS = {"confirmed", "declined", "abandoned", "expired", "cancelled"}
