@@ -24,8 +24,8 @@ MISUSE_CODES = frozenset(
         KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     )
 )
-"""Waiting doesn't help: somebody has to change something. An unknown topic or partition is not among them: a broker that
-has just started says so of those that it has not loaded yet, and the log has found its topics when it was opened."""
+"""Waiting doesn't help: somebody has to change something. An unknown topic or partition is not among them: the log has
+found its topics when it was opened, and a broker that has just started says so of those it has not loaded yet."""
 
 
 SILENT = logging.Logger("librdkafka", level=logging.CRITICAL + 1)
