@@ -5,12 +5,18 @@ import os
 import random
 import signal
 import time
+from contextlib import closing
 
 import pytest
 
+from buystream import cluster
+from buystream.log import EVENTS
+from buystream.merchant import OrderFeed
+from buystream.replay.audit import read_all
 from tests.faults.books import assert_sound
 from tests.faults.crowd import Crowd
-from tests.faults.shop import FaultyShop, order_of
+from tests.faults.shop import PARTITIONS, FaultyShop, order_of
+from tests.support.roles import RoleProcess
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -41,6 +47,42 @@ def test_a_killed_process_goes_on_where_it_was(shop: FaultyShop, moments: random
             shop.run(role)
         crowd.wait_until_served(50)
     assert_sound(shop, crowd)
+
+
+def test_killed_feeds_relay_each_event_once(shop: FaultyShop, moments: random.Random) -> None:
+    shop.open("projector", "decider", "payments", "gateway", "feeds")
+    with Crowd(shop) as crowd:
+        for _ in range(2):
+            crowd.wait_until_served(20)
+            time.sleep(moments.uniform(0.05, 0.5))
+            shop.lose(shop.only("feeds"))
+            shop.run("feeds")
+        shop.only("feeds").wait_until_it_said("relays partitions")
+        crowd.wait_until_served(50)
+    settings, merchant_id = shop.settings, shop.merchant["merchant_id"]
+    wait_until_relayed(shop.only("feeds"))
+    with closing(cluster.kafka_log(settings)) as log:
+        due = [
+            record.headers["ce_id"]
+            for partition in range(PARTITIONS)
+            for record in read_all(log, EVENTS, partition)
+            if "ce_editionversion" in record.headers
+        ]
+    # A gap in an edition's versions would raise FeedGap.
+    with OrderFeed(settings.kafka_bootstrap, merchant_id, idle_seconds=5, prefix=settings.kafka_prefix) as feed:
+        fed = [event.id for event in feed]
+    assert feed.repeats == 0
+    assert len(fed) == len(set(fed))
+    assert set(due) <= set(fed)
+    assert_sound(shop, crowd)
+
+
+def wait_until_relayed(feeds: RoleProcess) -> None:
+    """Until it stands still: everything that was there has been relayed."""
+    before = -1.0
+    while (relayed := feeds.metric("buystream_feed_events_total")) != before:
+        before = relayed
+        time.sleep(3)
 
 
 def test_postgresql_restarted_interrupts_no_sale(shop: FaultyShop, moments: random.Random) -> None:

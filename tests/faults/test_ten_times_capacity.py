@@ -10,7 +10,7 @@ from tests.faults.shop import PRICE_MINOR, FaultyShop
 pytestmark = pytest.mark.timeout(400)
 
 CONCURRENCIES = (32, 64, 128, 256)
-ROUND_BUYERS = 6_000
+ROUND_BUYERS = 4_000
 KEPT_SHARE_MIN = 0.7
 
 
