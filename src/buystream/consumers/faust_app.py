@@ -21,6 +21,8 @@ SESSION_SECONDS: Final = 10
 REPLAYED_RECORDS_MIN: Final = 1_000
 """An assignment begins at least so far before the end, so that it meets an event and knows the partition's time."""
 
+SILENCE_SECONDS: Final = 10.0
+
 BUNDLE_RECORDS_MAX: Final = 1_000
 
 Bundle = Sequence[Any]
@@ -90,6 +92,24 @@ class App(faust.App):
         """Nothing is kept on disk."""
 
 
+class _NowAndThen(logging.Filter):
+    """While the broker is away, aiokafka says so a hundred times a second; once in a while is enough."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said_at: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Each logger may speak again some seconds after it last did."""
+        if record.created - self._said_at.get(record.name, 0.0) < SILENCE_SECONDS:
+            return False
+        self._said_at[record.name] = record.created
+        return True
+
+
+_NOW_AND_THEN: Final = _NowAndThen()  # one, so that adding it again changes nothing
+
+
 def credentials(security: Mapping[str, Any]) -> Credentials | None:
     """From options in kafka-python's names: `security_protocol`, `sasl_*`, `ssl_*`."""
     protocol, context = security.get("security_protocol", "PLAINTEXT"), None
@@ -110,8 +130,10 @@ def credentials(security: Mapping[str, Any]) -> Credentials | None:
 
 def faust_app(name: str, bootstrap: str, security: Mapping[str, Any], *, assigned: Assigned) -> App:
     """An application for the running event loop; `name` is its consumer group."""
-    for logger in ("faust", "mode", "aiokafka"):
-        logging.getLogger(logger).setLevel(logging.WARNING)
+    for name in ("faust", "mode", "aiokafka"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("aiokafka", "aiokafka.consumer.fetcher", "aiokafka.consumer.group_coordinator"):
+        logging.getLogger(name).addFilter(_NOW_AND_THEN)
     app = App(
         name,
         broker=[f"kafka://{server}" for server in bootstrap.split(",")],
