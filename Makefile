@@ -1,6 +1,6 @@
 # Each target does all of its own set-up: on a fresh machine `make demo` or `make test` is the only command needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo kafka test check faults bench broker rivals chromium clean
+.PHONY: help demo kafka test cluster check faults bench broker rivals chromium clean
 
 python := .venv/bin/python
 run := .venv/.buystream-run
@@ -9,7 +9,8 @@ pinned := pyproject.toml constraints.txt tools/bootstrap.sh
 
 help:
 	@echo "make demo    a whole shop with sample merchants, on this machine"
-	@echo "make test    checks and every test"
+	@echo "make test    checks, and every test of the shop on both logs; under 10 minutes"
+	@echo "make cluster the tests of separate roles on Kafka: deciders, feeds, live, the merchant's library"
 	@echo "make check   ruff, formatting, strict typing"
 	@echo "make kafka   a Kafka broker on port 9092, its data in data/kafka; Ctrl-C stops it"
 	@echo "make faults  kills, freezes and cuts off every part of a selling shop; under 20 minutes"
@@ -23,12 +24,15 @@ kafka: $(run) broker
 	@$(python) -m buystream.broker
 
 test: check chromium broker
-	$(python) -m pytest
+	$(python) -m pytest --numprocesses 3 --dist loadfile  # they mostly wait for processes, not for the processor
 
 check: $(dev)
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
 	$(python) -m mypy --strict src
+
+cluster: $(dev) broker
+	$(python) -m pytest tests/kafka
 
 faults: $(dev) broker
 	$(python) -m pytest -rP --show-capture=stdout tests/faults
