@@ -120,7 +120,9 @@ class Broker:
         with (self._data / "broker.log").open("ab") as log:
             if not (self._data / "log" / "meta.properties").exists():
                 cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-                self._run(jars, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties), log=log)
+                # In one word: one id in 64 begins with a dash, and would pass for an option of its own.
+                wanted = (f"--cluster-id={cluster}", "-c", str(properties))
+                self._run(jars, "kafka.tools.StorageTool", "format", *wanted, log=log)
             self._process = subprocess.Popen(
                 _command(jars, "kafka.Kafka", str(properties)),
                 stdin=subprocess.DEVNULL,

@@ -163,7 +163,7 @@ def test_a_declined_card_leaves_the_hold_and_the_next_attempt_takes_its_place(
         assert seen.payment == PaymentView(PAYMENT, "declined", "card_declined", None)
         assert (seen.state, seen.hold_expires_at_ms) == ("held", T0 + 300_000)
     author.write(
-        example(commands.RequestPayment),
+        example(commands.RequestPayment, attempt=2),
         example(commands.RecordAuthenticationRequired, payment_id=f"{ORDER}.2"),
     )
     show(author.log, database_url)

@@ -92,6 +92,7 @@ class Projector:
         with closing(psycopg2.connect(self._dsn)) as conn:
             with conn, conn.cursor() as cur:
                 cur.execute("SELECT pg_advisory_lock(hashtext(%s))", (f"buystream rebuild {name}",))
+                builds.prepare_schema(cur)
                 build = builds.create(cur, projection, partitions=self._log.partitions)
                 places = builds.places(cur, build)
             reader = BatchReader(places)
