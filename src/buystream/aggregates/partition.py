@@ -53,7 +53,9 @@ class Partition:
     def __init__(self, number: int, state: State | None = None) -> None:
         self.state = State(number=number) if state is None else state
         self._deadlines = [
-            (order.hold_expires_at_ms, order.id) for order in self._held() if order.hold_expires_at_ms is not None
+            (order.hold_expires_at_ms, order.id)
+            for _, order in self.running_holds()
+            if order.hold_expires_at_ms is not None
         ]
         heapify(self._deadlines)
 
@@ -186,9 +188,6 @@ class Partition:
         if outcome == REPEATED:
             return [self.answer(events.CommandRepeated, command=name, subject=subject)]
         return [self.answer(events.CommandRefused, command=name, subject=subject, reason=outcome)]
-
-    def _held(self) -> Iterator[Order]:
-        return (order for _, order in self.running_holds())
 
     def _runs_out_at(self, order_id: str, deadline_ms: int) -> bool:
         order = self.state.editions[edition_of(order_id)].orders[order_id]
