@@ -32,7 +32,7 @@ def describe(folder: Path) -> dict[str, Any]:
             "redis": _said(["redis-server", "--version"], r"v=([\d.]+)"),
             "kafka": KAFKA_VERSION,
             "wrk": _said(["wrk", "--version"], r"wrk (\S+)"),
-            **{name: version(name) for name in ("granian", "psycopg2-binary", "confluent-kafka", "eventsourcing")},
+            **{name: version(name) for name in ("uvicorn", "psycopg2-binary", "confluent-kafka", "eventsourcing")},
         },
     }
 

@@ -49,6 +49,7 @@ JVM = (
     "-Xms256m",
     "-Xmx512m",  # a small machine has room for PostgreSQL and the roles beside it
     "-XX:+UseG1GC",
+    "-XX:TieredStopAtLevel=1",  # on one small machine the second compiler would take a core for minutes
     "-XX:MaxGCPauseMillis=20",
     "-Djava.awt.headless=true",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",

@@ -39,7 +39,7 @@ def settings_and_logging(*, level: str | None = None, **chosen: Any) -> Settings
         level=level or settings.log_level,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    logging.getLogger("_granian").setLevel(logging.ERROR)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     logging.getLogger("kafka").setLevel(logging.ERROR)
     return settings

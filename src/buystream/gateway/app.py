@@ -1,7 +1,5 @@
 """The gateway's ASGI application: the hot path first, the framework behind it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, MediaType, Response, get
@@ -62,35 +60,23 @@ class GatewayApp:
 
     def __init__(self, gateway: NamedDependency[Gateway]) -> None:
         self.gateway = gateway
-        self._buy = BuyRoute(gateway)
+        self.buy = BuyRoute(gateway)
         self._framework = _framework(gateway)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or the application's lifespan."""
+        """One request."""
         if scope.get("path") == PATH and scope.get("method") == "POST":
-            await self._buy(scope, receive, send)
+            await self.buy(scope, receive, send)
         else:
             await self._framework(scope, receive, send)
 
 
 def create_app(parts: GatewayParts) -> GatewayApp:
-    """The application. Its lifespan starts the gateway and stops it."""
+    """The application. Who serves it starts its gateway before, and stops it after."""
     return GatewayApp(Gateway(parts))
 
 
 def _framework(gateway: Gateway) -> Litestar:
-    @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        try:
-            await gateway.start()
-        except Exception as error:
-            gateway.failure = error  # the server only says that something failed
-            raise
-        try:
-            yield
-        finally:
-            await gateway.stop()
-
     static = assets.Assets()
     return Litestar(
         route_handlers=[
@@ -115,7 +101,6 @@ def _framework(gateway: Gateway) -> Litestar:
         request_max_body_size=BODY_BYTES_MAX,
         response_headers=PAGE_HEADERS,
         openapi_config=openapi.config(),
-        lifespan=[lifespan],
         logging_config=None,
     )  # fmt: skip
 

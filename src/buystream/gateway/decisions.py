@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count, takewhile
 
 import msgspec
@@ -27,10 +27,14 @@ SWEEP_SECONDS = 0.25
 """How often the late ones are looked for: one timer for all costs less than one for each."""
 
 
-class Waiting(msgspec.Struct, frozen=True):
-    """A request that waits for its answer, since `asked_at` on the loop's clock."""
+Heard = Callable[[Answer | HttpProblem], None]
+"""Called once, on the event loop, with the answer or with why there is none. Must not raise."""
 
-    answer: asyncio.Future[Answer]
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Somebody who waits for an answer, since `asked_at` on the loop's clock."""
+
+    heard: Heard
     asked_at: float
 
 
@@ -88,21 +92,29 @@ class Decisions:
     async def ask(self, command: Command, *, key: str, partition: int) -> Answer:
         """The answer to the command, which is about `key` (an edition's or a person's id), read back from the log;
         raises HttpProblem (503) when none came in time."""
+        outcome: asyncio.Future[Answer | HttpProblem] = self._loop.create_future()
+
+        def heard(answer: Answer | HttpProblem) -> None:
+            if not outcome.done():
+                outcome.set_result(answer)
+
+        self.submit(command, key=key, partition=partition, heard=heard)
+        answer = await outcome
+        if isinstance(answer, HttpProblem):
+            raise answer
+        return answer
+
+    def submit(self, command: Command, *, key: str, partition: int, heard: Heard) -> None:
+        """As `ask`, for who has nothing to await. Raises HttpProblem (503) when the command is not sent at all."""
         if self._tail.problem is not None:
             raise HttpProblem("unavailable")
         if len(self._waiting) >= IN_FLIGHT_MAX:
             raise HttpProblem("overloaded")
         command_id = f"{self.instance_id}-{next(self._numbers)}"
         headers = command_headers(command, command_id=command_id, reply_to=self.instance_id)
-        waiting = Waiting(self._loop.create_future(), self._loop.time())
-        self._waiting[command_id] = waiting
-        try:
-            if not self._writer.submit(partition, Message(encode(command), key, headers)):
-                raise HttpProblem("overloaded")
-            return await waiting.answer
-        finally:
-            self._waiting.pop(command_id, None)
-            self._seconds.observe(self._loop.time() - waiting.asked_at)
+        if not self._writer.submit(partition, Message(encode(command), key, headers)):
+            raise HttpProblem("overloaded")
+        self._waiting[command_id] = Waiting(heard, self._loop.time())
 
     def _sweep(self) -> None:
         """Give up on those who wait too long; the oldest stand first."""
@@ -114,9 +126,7 @@ class Decisions:
 
     def _deliver(self, batch: Batch) -> None:
         for command_id, answer in batch.answers:
-            waiting = self._waiting.get(command_id)
-            if waiting is not None and not waiting.answer.done():
-                waiting.answer.set_result(answer)
+            self._tell(command_id, answer)
         self._watchers.notify(batch.changed)
 
     def _append_failed(self, command_ids: Sequence[str], error: Exception) -> None:
@@ -125,6 +135,10 @@ class Decisions:
 
     def _fail(self, command_ids: Sequence[str], detail: str) -> None:
         for command_id in command_ids:
-            waiting = self._waiting.get(command_id)
-            if waiting is not None and not waiting.answer.done():
-                waiting.answer.set_exception(HttpProblem("no-decision", detail))
+            self._tell(command_id, HttpProblem("no-decision", detail))
+
+    def _tell(self, command_id: str, answer: Answer | HttpProblem) -> None:
+        waiting = self._waiting.pop(command_id, None)
+        if waiting is not None:
+            self._seconds.observe(self._loop.time() - waiting.asked_at)
+            waiting.heard(answer)

@@ -85,8 +85,6 @@ class Gateway:
             lambda: self.watchers.count
         )
         self._latch_task: asyncio.Task[None] | None = None
-        self.failure: Exception | None = None
-        """Why the start failed."""
 
     async def start(self) -> None:
         """Load the catalogue, then follow the log; raises HttpProblem when PostgreSQL is away."""

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 
 import jwt
@@ -20,6 +21,8 @@ COOKIE = "buystream_session"
 SESSION_SECONDS = 180 * 24 * 3600
 HOST_TOKEN_SECONDS_MAX = 300
 AUDIENCE = "buystream"
+TOKENS_KEPT = 16_384
+"""Checked tokens that are remembered: checking a signature costs as much as reading the order."""
 
 _VERSION = "s1"
 _SCHEMA = """
@@ -46,6 +49,10 @@ class HostUser(msgspec.Struct, frozen=True, kw_only=True):
     expires_at_seconds: int
 
 
+class Forged(Exception):
+    """Not one of our tokens. An exception, because those are not kept: a flood of them drives nobody out."""
+
+
 class Sessions:
     """Signs and reads session tokens; needs no storage. `host_secrets` maps a host application's name to its secret."""
 
@@ -55,6 +62,7 @@ class Sessions:
         self._partitions = partitions
         self._host_secrets = dict(host_secrets)
         self._secure = "; Secure" if secure_cookie else ""
+        self._claims_of = lru_cache(TOKENS_KEPT)(self._checked)
 
     def new_buyer(self) -> str:
         """A buyer's id for a browser that never came before."""
@@ -67,11 +75,11 @@ class Sessions:
 
     def buyer_of(self, token: str) -> str | None:
         """The buyer that the token was made for; None when it is forged or has expired."""
-        claims, _, signature = token.rpartition(".")
-        if not hmac.compare_digest(signature.encode(), self._signature(claims).encode()):
+        try:
+            buyer_id, expires_at_seconds = self._claims_of(token)
+        except Forged:
             return None
-        _, buyer_id, expires_at_seconds = claims.split(".")
-        return buyer_id if int(expires_at_seconds) > time.time() else None
+        return buyer_id if expires_at_seconds > time.time() else None
 
     def buyer_of_request(self, authorization: bytes | str, cookies: bytes | str) -> str | None:
         """The buyer by the request's headers: the Bearer token if there is one, otherwise the cookie."""
@@ -114,6 +122,14 @@ class Sessions:
     def buyer_of_host(self, user: HostUser) -> str:
         """The same buyer at every visit."""
         return hosted_buyer_id(user.host, user.subject, secret=self._host_key, partitions=self._partitions)
+
+    def _checked(self, token: str) -> tuple[str, int]:
+        """Buyer and expiry; raises Forged."""
+        claims, _, signature = token.rpartition(".")
+        if not hmac.compare_digest(signature.encode(), self._signature(claims).encode()):
+            raise Forged
+        _, buyer_id, expires_at_seconds = claims.split(".")
+        return buyer_id, int(expires_at_seconds)
 
     def _signature(self, claims: str) -> str:
         # Not hmac.digest: it gives the interpreter lock away, and among busy threads gets it back 160 µs later.

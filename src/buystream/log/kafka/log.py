@@ -155,7 +155,7 @@ class Appender:
     def _make_producer(self) -> Producer:
         return self._clients.producer(
             enable_idempotence=True,
-            linger_ms=0,  # writers come with batches
+            linger_ms=1,  # writers come with batches
             message_timeout_ms=int(self._clients.answer_seconds * 1000),
         )
 

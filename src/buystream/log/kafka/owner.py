@@ -33,7 +33,7 @@ class KafkaOwner:
         self._producer: Producer | None = clients.producer(
             transactional_id=f"{clients.prefix}buystream-{partition}",
             transaction_timeout_ms=int(clients.answer_seconds * 1000),
-            linger_ms=0,  # a batch is complete when it comes
+            linger_ms=100,  # the commit sends what waits: one request for the whole batch
             delivery_report_only_error=True,  # the commit answers for the rest
             # The next transaction waits until the last one's markers are written (KAFKA-5477); the default asks again
             # only after 100 ms.
