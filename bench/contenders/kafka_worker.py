@@ -7,7 +7,7 @@ from time import perf_counter
 
 from buystream.codec import command_headers, encode
 from buystream.commands import PlaceOrder, ReleaseEdition
-from buystream.consumers.decider import BATCH_COMMANDS_MAX, decide_batch, recover
+from buystream.consumers.decider import BATCH_COMMANDS_MAX, Commits, decide_batch, recover
 from buystream.ids import new_merchant_id, new_order_id, partition_of
 from buystream.log import COMMANDS, EVENTS, Log, Message
 from buystream.log.kafka import KafkaLog
@@ -56,10 +56,11 @@ def decide(log: Log, partition_number: int, commands: int) -> float:
     began = perf_counter()
     tail = log.tail(COMMANDS, {partition_number: partition.state.command_position + 1})
     decided = 0
-    while decided < commands:
-        records = tail.poll(IDLE_SECONDS, limit=BATCH_COMMANDS_MAX)
-        decide_batch(partition, owner, records)
-        decided += len(records)
+    with Commits(owner) as commits:
+        while decided < commands:
+            records = tail.poll(IDLE_SECONDS, limit=BATCH_COMMANDS_MAX)
+            commits.begin(decide_batch(partition, records), len(records))
+            decided += len(records)
     seconds = perf_counter() - began
     tail.close()
     owner.close()

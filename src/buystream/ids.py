@@ -25,7 +25,7 @@ class MalformedId(BuystreamError):
 
 
 def _random(chars: int) -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(chars))
+    return "".join([ALPHABET[byte & 31] for byte in secrets.token_bytes(chars)])
 
 
 def new_edition_id(partition: int) -> str:

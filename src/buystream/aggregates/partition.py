@@ -97,6 +97,18 @@ class Partition:
         state.at_ms = event.at_ms
         self.apply(event)
 
+    def expects(self, event: events.Event) -> bool:
+        """Whether the event has the next version of what keeps it consistent: its edition, merchant, buyer or the
+        partition itself."""
+        state = self.state
+        if isinstance(event, _OF_ORDERS):
+            return event.edition_version == state.editions[event.edition_id].version + 1
+        if isinstance(event, events.PartitionEvent):
+            return event.originator_version == state.version + 1
+        known = state.editions.get(event.originator_id) or state.merchants.get(event.originator_id)
+        aggregate = known or state.buyers.get(event.originator_id)
+        return event.originator_version == (aggregate.version + 1 if aggregate else 1)
+
     def apply(self, event: events.Event) -> None:
         """Change state; never refuses."""
         if isinstance(event, _OF_ORDERS):

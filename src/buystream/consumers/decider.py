@@ -6,8 +6,10 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Protocol, Self
 
 from buystream import codec, commands
 from buystream.aggregates.partition import Partition
@@ -163,23 +165,31 @@ class PartitionDecider:
             self._tail = self._log.tail(COMMANDS, {self._number: partition.state.command_position + 1})
             try:
                 logger.info("owns partition %d from command %d", self._number, partition.state.command_position + 1)
-                self._decide(partition, owner, self._tail, backoff)
+                with Commits(owner, on_end=partial(self._committed, self._tail, backoff)) as commits:
+                    self._decide(partition, commits, self._tail)
             finally:
                 tail, self._tail = self._tail, None
                 tail.close()
         finally:
             owner.close()
 
-    def _decide(self, partition: Partition, owner: Owner, tail: Tail, backoff: Backoff) -> None:
+    def _committed(self, tail: Tail, backoff: Backoff, error: BaseException | None) -> None:
+        """On the commits' thread."""
+        if error is None:
+            backoff.reset()
+            self.ready = True
+        else:
+            tail.wake()
+
+    def _decide(self, partition: Partition, commits: "Commits", tail: Tail) -> None:
         tick_not_before = 0.0
         while not self._stop.is_set():
             due_in = self._seconds_to_deadline(partition)
             wait = IDLE_SECONDS if due_in is None else max(due_in, tick_not_before - time.monotonic(), 0.0)
             records = tail.poll(min(wait, IDLE_SECONDS), limit=BATCH_COMMANDS_MAX)
+            commits.check()
             if records:
-                decide_batch(partition, owner, records)
-                backoff.reset()
-                self.ready = True
+                commits.begin(decide_batch(partition, records), len(records))
             due_in = self._seconds_to_deadline(partition)
             if due_in is not None and due_in <= 0 and time.monotonic() >= tick_not_before:
                 self._append(commands.Tick())
@@ -194,9 +204,61 @@ class PartitionDecider:
         self._log.append(COMMANDS, self._number, [Message(codec.encode(command), headers=headers)])
 
 
-def decide_batch(partition: Partition, owner: Owner, records: Sequence[Record]) -> None:
-    """Decide these commands and commit all their events, or none. The state has changed even if the commit fails: then
-    it must be thrown away."""
+Batches = dict[str, list[Message]]
+"""What one commit appends, by topic."""
+
+
+class Commits:
+    """Commits one batch in a thread of its own while the next is decided; never two at a time. What is decided
+    meanwhile stands on the last batch's being committed: after an error, forget it all. At the end the last batch is
+    waited for. `on_end` hears how each commit ended, on the commits' thread."""
+
+    def __init__(self, owner: Owner, *, on_end: Callable[[BaseException | None], None] = lambda error: None) -> None:
+        self._owner = owner
+        self._on_end = on_end
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{threading.current_thread().name} commits")
+        self._running: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._thread.shutdown()
+        if kind is None:
+            self.wait()
+
+    def begin(self, batches: Batches, commands: int) -> None:
+        """Commit these, which answer so many commands, when the batch before is committed; raises what that raised."""
+        self.wait()
+        self._running = self._thread.submit(self._commit, batches, commands)
+
+    def check(self) -> None:
+        """Raises what the last commit raised, if it has ended."""
+        if self._running is not None and self._running.done():
+            self.wait()
+
+    def wait(self) -> None:
+        """Until the last batch is committed; raises what its commit raised."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.result()
+
+    def _commit(self, batches: Batches, commands: int) -> None:
+        try:
+            with COMMIT_SECONDS.time():
+                self._owner.commit(batches)
+        except BaseException as error:
+            self._on_end(error)
+            raise
+        COMMANDS_DECIDED.inc(commands)
+        EVENTS_DECIDED.inc(len(batches[EVENTS]))
+        BATCH_COMMANDS.observe(commands)
+        self._on_end(None)
+
+
+def decide_batch(partition: Partition, records: Sequence[Record]) -> Batches:
+    """Decide these commands. The state has changed even if nothing of it is ever committed: then it must be thrown
+    away."""
     answers: list[Message] = []
     dead: list[Message] = []
     for record in records:
@@ -207,11 +269,7 @@ def decide_batch(partition: Partition, owner: Owner, records: Sequence[Record]) 
             decided = partition.refuse_unreadable("unreadable", command_position=record.position, at_ms=record.at_ms)
             dead.append(dead_letter(record, str(error), "decider"))
         answers += messages_of(partition, decided, record)
-    with COMMIT_SECONDS.time():
-        owner.commit({EVENTS: answers, DEADLETTER: dead} if dead else {EVENTS: answers})
-    COMMANDS_DECIDED.inc(len(records))
-    EVENTS_DECIDED.inc(len(answers))
-    BATCH_COMMANDS.observe(len(records))
+    return {EVENTS: answers, DEADLETTER: dead} if dead else {EVENTS: answers}
 
 
 def messages_of(partition: Partition, decided: Sequence[Event], command: Record) -> list[Message]:
@@ -250,15 +308,33 @@ def recover(log: Log, number: int, snapshots: SnapshotStore | None) -> Partition
 def fold_from(log: Log, partition: Partition, start: int) -> int:
     """Fold all events from position `start` to the end; returns the position after the last one."""
     while records := log.read(EVENTS, partition.state.number, start, READ_LIMIT):
-        for record in records:
-            fold_record(partition, record)
+        fold_batch(partition, records)
         start = records[-1].position + 1
     return start
 
 
+def fold_batch(partition: Partition, records: Sequence[Record]) -> None:
+    """Fold these events, in order; raises Damaged unless they are the next ones. Where the first and the last are so
+    many apart as there are records, those between are known by their aggregates' dense versions: headers take longer
+    to read than events to fold."""
+    state, last = partition.state, records[-1]
+    following, last_sequence = state.sequence + 1, sequence_of(last)
+    if sequence_of(records[0]) != following or last_sequence != following + len(records) - 1:
+        for record in records:
+            fold_record(partition, record)
+        return
+    for record in records:
+        event = _event_of(record)
+        if not partition.expects(event):
+            raise Damaged(f"event at position {record.position} of partition {record.partition} has no dense version")
+        partition.apply(event)
+    state.sequence, state.at_ms = last_sequence, event.at_ms
+    state.command_position = codec.command_position_of(last.headers)
+
+
 def fold_record(partition: Partition, record: Record) -> None:
     """Fold one event that was read back; raises Damaged unless it is the next one."""
-    sequence = int(record.headers["ce_sequence"])
+    sequence = sequence_of(record)
     if sequence != partition.state.sequence + 1:
         if sequence <= partition.state.sequence:
             return
@@ -266,8 +342,17 @@ def fold_record(partition: Partition, record: Record) -> None:
             f"events of partition {record.partition} jump from sequence {partition.state.sequence} to {sequence}"
             f" at position {record.position}"
         )
+    event = _event_of(record)
+    partition.fold(event, sequence=sequence, command_position=codec.command_position_of(record.headers))
+
+
+def sequence_of(record: Record) -> int:
+    """An event's place in the dense order of its partition."""
+    return int(record.headers["ce_sequence"])
+
+
+def _event_of(record: Record) -> Event:
     try:
-        event = codec.decode_event(record.value)
+        return codec.decode_event(record.value)
     except codec.Unreadable as error:
         raise Damaged(f"event at position {record.position} of partition {record.partition}: {error}") from error
-    partition.fold(event, sequence=sequence, command_position=codec.command_position_of(record.headers))
