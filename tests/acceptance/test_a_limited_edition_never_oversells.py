@@ -33,7 +33,7 @@ def test_three_hundred_buyers_want_sixty_tickets() -> None:
 
 @pytest.mark.timeout(180)
 def test_everybody_gets_one_when_there_is_enough() -> None:
-    rush = buystream("demo", "--headless", "--buyers", "50", "--stock", "80", "--json", "--hold-seconds", "2")
+    rush = buystream("demo", "--headless", "--buyers", "50", "--stock", "80", "--json", "--hold-seconds", "6")
     assert rush.returncode == 0, rush.stderr
     result = json.loads(rush.stdout.splitlines()[-1])
     assert (result["held"], result["refused"]) == (50, 0)

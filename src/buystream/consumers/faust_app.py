@@ -130,10 +130,10 @@ def credentials(security: Mapping[str, Any]) -> Credentials | None:
 
 def faust_app(name: str, bootstrap: str, security: Mapping[str, Any], *, assigned: Assigned) -> App:
     """An application for the running event loop; `name` is its consumer group."""
-    for name in ("faust", "mode", "aiokafka"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for name in ("aiokafka", "aiokafka.consumer.fetcher", "aiokafka.consumer.group_coordinator"):
-        logging.getLogger(name).addFilter(_NOW_AND_THEN)
+    for library in ("faust", "mode", "aiokafka"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    for repetitive in ("aiokafka", "aiokafka.consumer.fetcher", "aiokafka.consumer.group_coordinator"):
+        logging.getLogger(repetitive).addFilter(_NOW_AND_THEN)
     app = App(
         name,
         broker=[f"kafka://{server}" for server in bootstrap.split(",")],
