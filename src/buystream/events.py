@@ -112,6 +112,74 @@ class EditionReleased(EditionEvent):
     opens_at_ms: int | None = None
     closes_at_ms: int | None = None
     needs_address: bool = True
+    awaits_terms: bool = False
+    tax_bps: int = 0
+    tax_label: str = ""
+    refund_by: str = "merchant"
+    refund_until_ms: int | None = None
+    refund_share_bps: int = 10_000
+    refund_restock: bool = True
+    target_minor: int | None = None
+    all_or_nothing: bool = False
+    if_missed: str = "void"
+    receipts: bool = False
+
+
+class TermsApplied(EditionEvent):
+    """Where this edition's money goes, and what the platform keeps of it; it takes orders from here on."""
+
+    terms_id: str
+    account: str
+    fee_share_bps: int
+    fee_fixed_minor: int
+
+
+class EditionCancelled(EditionEvent):
+    """It won't take place. The sale has ended for good; Ticks cancel its holds and refund its orders."""
+
+    restock: bool
+    reason: str = ""
+
+
+class CancellationCompleted(EditionEvent):
+    """Nothing is left to cancel or refund; `failed` refunds need the merchant."""
+
+    failed: int = 0
+
+
+class CampaignReached(EditionEvent):
+    """What was given or pledged has reached the target."""
+
+    raised_minor: int
+
+
+class CampaignEnded(EditionEvent):
+    """Its time is over. Outcomes: reached, missed."""
+
+    outcome: str
+    raised_minor: int
+    givers: int
+
+
+class RecurringGiftStarted(EditionEvent):
+    """The first gift is placed with this event, the next ones when they are due."""
+
+    gift_id: str
+    buyer_id: str
+    amount_minor: int
+    currency: str
+    interval_months: int
+    payment_method: str
+    delivery: str
+    next_due_ms: int
+
+
+class RecurringGiftEnded(EditionEvent):
+    """No more gifts. Reasons: giver, declined, closed."""
+
+    gift_id: str
+    buyer_id: str
+    reason: str
 
 
 class SalePaused(EditionEvent):
@@ -192,11 +260,14 @@ class OrderPlaced(OrderEvent):
     hold_expires_at_ms: int
     device: str = ""
     network: str = ""
+    gift_id: str = ""
+    """The recurring gift that it belongs to; then `next_due_ms` is when the next one is placed."""
+    next_due_ms: int | None = None
 
 
 class OrderRefused(OrderEvent):
     """No stock was held; the id is spent. Reasons: sold_out, over_limit, not_open, closed, wrong_price, paused,
-    too_fast."""
+    too_fast, cancelled."""
 
     buyer_id: str
     merchant_id: str
@@ -230,14 +301,23 @@ class OrderAuthorised(OrderEvent):
     currency: str
 
 
+class OrderPledged(OrderEvent):
+    """The giver's word counts for the target; no money moves before it is reached."""
+
+    payment_id: str
+    amount_minor: int
+    currency: str
+
+
 class OrderConfirmed(OrderEvent):
-    """Sold."""
+    """Sold. `merchant_id` is there when a receipt is due."""
 
     payment_id: str
     buyer_id: str
     quantity: int
     amount_minor: int
     currency: str
+    merchant_id: str = ""
 
 
 class OrderExpired(OrderEvent):
@@ -247,7 +327,7 @@ class OrderExpired(OrderEvent):
 
 
 class OrderCancelled(OrderEvent):
-    """The hold was given back. Reasons: buyer, payment_declined, payment_failed."""
+    """The hold was given back. Reasons: buyer, payment_declined, payment_failed, edition_cancelled, campaign_missed."""
 
     quantity: int
     reason: str
@@ -265,12 +345,16 @@ class OrderDelivered(OrderEvent):
 
 
 class OrderRefunded(OrderEvent):
-    """All the money went back; the stock is on sale again or withdrawn."""
+    """Money went back, and `quantity` pieces with it: they are on sale again or withdrawn. Unless it is `whole`, the
+    buyer keeps the rest. `merchant_id` is there when a receipt was due."""
 
     quantity: int
     amount_minor: int
     currency: str
     restock: bool
+    whole: bool = True
+    refund_id: str = ""
+    merchant_id: str = ""
 
 
 class PaymentEvent(Event):
@@ -287,7 +371,9 @@ class PaymentEvent(Event):
 
 
 class PaymentRequested(PaymentEvent):
-    """Ask the provider to reserve the money. The hold's clock stands still: it waits for the buyer, not for us."""
+    """Ask the provider to reserve the money. The hold's clock stands still: it waits for the buyer, not for us. `mode`
+    setup only saves the payment method, to be charged later. `off_session`: the buyer isn't there. `fee_minor` is the
+    platform's, the rest goes to the account `destination`, if there is one."""
 
     buyer_id: str
     amount_minor: int
@@ -295,6 +381,10 @@ class PaymentRequested(PaymentEvent):
     payment_method: str
     delivery: str
     save: bool = False
+    fee_minor: int = 0
+    destination: str = ""
+    mode: str = ""
+    off_session: bool = False
 
 
 class AuthenticationRequired(PaymentEvent):
@@ -314,6 +404,16 @@ class PaymentAuthorised(PaymentEvent):
     delivery: str = ""
 
 
+class MethodSaved(PaymentEvent):
+    """The payment method can be charged later. `delivery` comes along when the buyer asked to be remembered."""
+
+    buyer_id: str
+    reference: str
+    reusable_method: str
+    card_label: str = ""
+    delivery: str = ""
+
+
 class PaymentDeclined(PaymentEvent):
     """No money. The hold's clock runs again, for another card."""
 
@@ -322,10 +422,11 @@ class PaymentDeclined(PaymentEvent):
 
 
 class PaymentCaptured(PaymentEvent):
-    """The money moved."""
+    """The money moved; `fee_minor` of it is the platform's."""
 
     amount_minor: int
     currency: str
+    fee_minor: int = 0
 
 
 class PaymentFailed(PaymentEvent):
@@ -346,19 +447,58 @@ class PaymentVoided(PaymentEvent):
 
 
 class RefundRequested(PaymentEvent):
-    """Ask the provider to give the money back."""
+    """Ask the provider to give money back; `quantity` pieces come with it (None: all)."""
 
     reference: str
     amount_minor: int
     currency: str
     restock: bool
+    refund_id: str = ""
+    quantity: int | None = None
+    keep_fee: bool = False
+    destination: str = ""
+    reason: str = ""
 
 
 class PaymentRefunded(PaymentEvent):
-    """The money went back."""
+    """The money went back, and so did `fee_returned_minor` of the platform's fee."""
 
     amount_minor: int
     currency: str
+    refund_id: str = ""
+    fee_returned_minor: int = 0
+
+
+class RefundFailed(PaymentEvent):
+    """The buyer's bank didn't take the money: the merchant has it, and has to find another way. `fee_returned_minor` is
+    the platform's again."""
+
+    refund_id: str
+    amount_minor: int
+    currency: str
+    reason: str
+    was_refunded: bool = False
+    fee_returned_minor: int = 0
+
+
+class PaymentDisputed(PaymentEvent):
+    """The buyer's bank wants the money back and holds it until it has decided; nothing is shipped or refunded
+    meanwhile."""
+
+    dispute_id: str
+    amount_minor: int
+    currency: str
+    reason: str
+    respond_by_ms: int | None = None
+
+
+class DisputeClosed(PaymentEvent):
+    """The bank has decided. Outcomes: won (by the merchant, who has the money again), lost."""
+
+    dispute_id: str
+    amount_minor: int
+    currency: str
+    outcome: str
 
 
 # Merchants and buyers.
@@ -385,6 +525,64 @@ class ApiKeyRotated(MerchantEvent):
     """Only this key works now."""
 
     api_key_hash: str
+
+
+class MerchantDescribed(MerchantEvent):
+    """These legal details stand on receipts from here on."""
+
+    legal_name: str
+    address: str
+    tax_id: str = ""
+    charity_id: str = ""
+    email: str = ""
+
+
+class AccountConnected(MerchantEvent):
+    """The money of editions released from here on goes to this account at the provider."""
+
+    account: str
+
+
+class FeeTermsSet(MerchantEvent):
+    """What the platform keeps of editions in this currency that are released from `from_ms` on."""
+
+    terms_id: str
+    currency: str
+    share_bps: int
+    fixed_minor: int
+    from_ms: int
+
+
+class TermsGranted(MerchantEvent):
+    """The terms of one edition; `terms_id` is empty when the platform keeps nothing."""
+
+    edition_id: str
+    terms_id: str
+    account: str
+    fee_share_bps: int
+    fee_fixed_minor: int
+
+
+class ReceiptIssued(MerchantEvent):
+    """Numbers count from 1 in each year (UTC), without gaps."""
+
+    year: int
+    number: int
+    order_id: str
+    amount_minor: int
+    currency: str
+    paid_at_ms: int
+
+
+class ReceiptCorrected(MerchantEvent):
+    """Part of the gift went back: the receipt is for `amount_minor` now; for 0 it is cancelled."""
+
+    year: int
+    number: int
+    order_id: str
+    refund_id: str
+    amount_minor: int
+    currency: str
 
 
 class BuyerEvent(Event):

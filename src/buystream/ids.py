@@ -85,6 +85,14 @@ def payment_id_of(order_id: str, attempt: int) -> str:
     return f"{order_id}.{attempt}"
 
 
+def recurring_order_id(gift_id: str, number: int) -> str:
+    """The order of a recurring gift's n-th gift, counted from 1: the same whenever it is decided. The gift's id has the
+    form of an order id, so its randomness is the order's."""
+    digest = int.from_bytes(hashlib.blake2b(f"{gift_id}\n{number}".encode(), digest_size=16).digest(), "big")
+    chars = "".join(ALPHABET[(digest >> (5 * i)) & 31] for i in range(ORDER_RANDOM_CHARS))
+    return f"{edition_of(gift_id)}-{chars}"
+
+
 def order_of(payment_id: str) -> str:
     """The order that a payment belongs to; raises MalformedId."""
     order_id, _, attempt = payment_id.rpartition(".")

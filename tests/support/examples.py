@@ -21,6 +21,7 @@ ANNA = "by0-anna0000000000000000"
 BEN = "by0-ben00000000000000000"
 ORDER = f"{EDITION}-00000000000000000001"
 PAYMENT = payment_id_of(ORDER, 1)
+GIFT = f"{EDITION}-g1ft0000000000000001"
 PRICE_MINOR = 4500
 DELIVERY = "ciphertext-of-the-delivery"
 API_KEY_HASH = "a7" * 32
@@ -49,6 +50,28 @@ _TERMS: dict[str, Any] = {
     "needs_address": False,
 }
 
+_RULES_OF_SALE: dict[str, Any] = {
+    "awaits_terms": True,
+    "tax_bps": 1900,
+    "tax_label": "VAT",
+    "refund_by": "buyer",
+    "refund_until_ms": T0 + 3_600_000,
+    "refund_share_bps": 9_000,
+    "refund_restock": False,
+    "target_minor": 100_000,
+    "all_or_nothing": True,
+    "if_missed": "choose",
+    "receipts": True,
+}
+
+_PART: dict[str, Any] = {
+    "refund_id": "refund-1",
+    "amount_minor": 500,
+    "quantity": 1,
+    "keep_fee": True,
+    "reason": "scratched",
+}
+
 _PLACED: dict[str, Any] = {
     "buyer_id": ANNA,
     "quantity": 1,
@@ -57,13 +80,45 @@ _PLACED: dict[str, Any] = {
     "network": "hash-of-a-network",
 }
 
+_PAID: dict[str, Any] = {"amount_minor": PRICE_MINOR, "currency": "USD"}
+
+_DETAILS: dict[str, Any] = {
+    "legal_name": "Night Sky Association",
+    "address": "1 Observatory Hill, Greenwich",
+    "tax_id": "GB123456789",
+    "charity_id": "1234567",
+    "email": "desk@nightsky.example",
+}
+
 COMMANDS: tuple[commands.Command, ...] = (
     commands.OwnerStarted(owner="shop-1", grace_seconds=60),
     commands.Tick(),
     commands.AdoptRules(rules_version=1),
     commands.RegisterMerchant(merchant_id=MERCHANT, name="Night Sky", currency="USD", api_key_hash=API_KEY_HASH),
     commands.RotateApiKey(merchant_id=MERCHANT, api_key_hash="b8" * 32),
+    commands.DescribeMerchant(merchant_id=MERCHANT, **_DETAILS),
+    commands.ConnectAccount(merchant_id=MERCHANT, account="acct_1"),
+    commands.SetFeeTerms(
+        merchant_id=MERCHANT, terms_id="terms-1", currency="USD", share_bps=500, fixed_minor=30, from_ms=T0
+    ),
+    commands.RequestTerms(merchant_id=MERCHANT, edition_id=EDITION, currency="USD"),
+    commands.IssueReceipt(merchant_id=MERCHANT, order_id=ORDER, **_PAID, paid_at_ms=T0),
+    commands.CorrectReceipt(merchant_id=MERCHANT, order_id=ORDER, refund_id="refund-1", amount_minor=500),
     commands.ReleaseEdition(edition_id=EDITION, **_TERMS),
+    commands.ApplyTerms(
+        edition_id=EDITION, terms_id="terms-1", account="acct_1", fee_share_bps=500, fee_fixed_minor=30
+    ),
+    commands.CancelEdition(edition_id=EDITION, merchant_id=MERCHANT, restock=True, reason="storm"),
+    commands.StartRecurringGift(
+        gift_id=GIFT,
+        edition_id=EDITION,
+        buyer_id=ANNA,
+        amount_minor=PRICE_MINOR,
+        interval_months=1,
+        payment_method="pm_1",
+        delivery=DELIVERY,
+    ),
+    commands.EndRecurringGift(gift_id=GIFT, buyer_id=ANNA),
     commands.PauseSale(edition_id=EDITION),
     commands.ResumeSale(edition_id=EDITION),
     commands.AddStock(edition_id=EDITION, change_id="change-1", quantity=5),
@@ -86,15 +141,28 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.ShipOrder(order_id=ORDER, merchant_id=MERCHANT, carrier="Parcel Post", tracking="PP-1"),
     commands.RecordDelivery(order_id=ORDER, merchant_id=MERCHANT),
     commands.RefundOrder(order_id=ORDER, merchant_id=MERCHANT, restock=True),
+    commands.ReturnOrder(order_id=ORDER, buyer_id=ANNA, refund_id="return-1"),
     commands.RecordAuthorisation(
         payment_id=PAYMENT, reference="pi_1", card_label="Visa •••• 4242", reusable_method="pm_1"
     ),
     commands.RecordAuthenticationRequired(payment_id=PAYMENT, url="/bank/1"),
     commands.RecordDecline(payment_id=PAYMENT, reason="card_declined"),
+    commands.RecordMethodSaved(
+        payment_id=PAYMENT, reference="seti_1", reusable_method="pm_1", card_label="Visa •••• 4242"
+    ),
     commands.RecordCapture(payment_id=PAYMENT, amount_minor=PRICE_MINOR),
     commands.RecordCaptureFailure(payment_id=PAYMENT, reason="authorisation_expired"),
     commands.RecordVoid(payment_id=PAYMENT),
     commands.RecordRefund(payment_id=PAYMENT, amount_minor=PRICE_MINOR),
+    commands.RecordRefundFailure(
+        payment_id=PAYMENT, refund_id="refund-1", amount_minor=500, reason="lost_or_stolen_card"
+    ),
+    commands.RecordDispute(
+        payment_id=PAYMENT, dispute_id="dp_1", amount_minor=PRICE_MINOR, reason="fraudulent", respond_by_ms=T0 + 1000
+    ),
+    commands.RecordDisputeOutcome(
+        payment_id=PAYMENT, dispute_id="dp_1", amount_minor=PRICE_MINOR, outcome="won", reason="fraudulent"
+    ),
     commands.SaveBuyerDetails(buyer_id=ANNA, payment_method="pm_1", card_label="Visa •••• 4242", delivery=DELIVERY),
     commands.EraseBuyer(buyer_id=ANNA),
 )
@@ -111,8 +179,6 @@ def _of_order(version: int) -> dict[str, Any]:
 def _of_payment(version: int) -> dict[str, Any]:
     return {**_of(PAYMENT, version), "edition_id": EDITION, "edition_version": version + 2, "order_id": ORDER}
 
-
-_PAID: dict[str, Any] = {"amount_minor": PRICE_MINOR, "currency": "USD"}
 
 EVENTS: tuple[events.Event, ...] = (
     events.OwnershipTaken(**_of("pt0", 1), owner="shop-1"),
@@ -151,6 +217,24 @@ EVENTS: tuple[events.Event, ...] = (
         attempts=21,
         window_seconds=10,
     ),
+    events.TermsApplied(
+        **_of(EDITION, 10), terms_id="terms-1", account="acct_1", fee_share_bps=500, fee_fixed_minor=30
+    ),
+    events.EditionCancelled(**_of(EDITION, 11), restock=False, reason="storm"),
+    events.CancellationCompleted(**_of(EDITION, 12), failed=1),
+    events.CampaignReached(**_of(EDITION, 13), raised_minor=100_000),
+    events.CampaignEnded(**_of(EDITION, 14), outcome="reached", raised_minor=120_000, givers=12),
+    events.RecurringGiftStarted(
+        **_of(EDITION, 15),
+        **_PAID,
+        gift_id=GIFT,
+        buyer_id=ANNA,
+        interval_months=1,
+        payment_method="pm_1",
+        delivery=DELIVERY,
+        next_due_ms=T0,
+    ),
+    events.RecurringGiftEnded(**_of(EDITION, 16), gift_id=GIFT, buyer_id=ANNA, reason="giver"),
     events.OrderPlaced(
         **_of_order(1),
         **_PLACED,
@@ -164,6 +248,7 @@ EVENTS: tuple[events.Event, ...] = (
     events.HoldExtended(**_of_order(2), hold_expires_at_ms=T0 + 60_000),
     events.OrderReclaimed(**_of_order(3), quantity=1),
     events.OrderAuthorised(**_of_order(2), **_PAID, payment_id=PAYMENT, reference="pi_1"),
+    events.OrderPledged(**_of_order(2), **_PAID, payment_id=PAYMENT),
     events.OrderConfirmed(**_of_order(3), **_PAID, payment_id=PAYMENT, buyer_id=ANNA, quantity=1),
     events.OrderExpired(**_of_order(2), quantity=1),
     events.OrderCancelled(**_of_order(2), quantity=1, reason="buyer"),
@@ -187,6 +272,14 @@ EVENTS: tuple[events.Event, ...] = (
         reusable_method="pm_1",
         delivery=DELIVERY,
     ),
+    events.MethodSaved(
+        **_of_payment(2),
+        buyer_id=ANNA,
+        reference="seti_1",
+        reusable_method="pm_1",
+        card_label="Visa •••• 4242",
+        delivery=DELIVERY,
+    ),
     events.PaymentDeclined(**_of_payment(2), reason="card_declined", hold_expires_at_ms=T0 + HOLD_SECONDS * 1000),
     events.PaymentCaptured(**_of_payment(3), **_PAID),
     events.PaymentFailed(**_of_payment(3), reason="authorisation_expired"),
@@ -194,11 +287,104 @@ EVENTS: tuple[events.Event, ...] = (
     events.PaymentVoided(**_of_payment(4)),
     events.RefundRequested(**_of_payment(4), **_PAID, reference="pi_1", restock=True),
     events.PaymentRefunded(**_of_payment(5), **_PAID),
+    events.RefundFailed(
+        **_of_payment(6), **_PAID, refund_id="refund-1", reason="lost_or_stolen_card", was_refunded=True
+    ),
+    events.PaymentDisputed(**_of_payment(4), **_PAID, dispute_id="dp_1", reason="fraudulent", respond_by_ms=T0 + 1000),
+    events.DisputeClosed(**_of_payment(5), **_PAID, dispute_id="dp_1", outcome="won"),
     events.MerchantRegistered(**_of(MERCHANT, 1), name="Night Sky", currency="USD", api_key_hash=API_KEY_HASH),
     events.ApiKeyRotated(**_of(MERCHANT, 2), api_key_hash="b8" * 32),
+    events.MerchantDescribed(**_of(MERCHANT, 3), **_DETAILS),
+    events.AccountConnected(**_of(MERCHANT, 4), account="acct_1"),
+    events.FeeTermsSet(
+        **_of(MERCHANT, 5), terms_id="terms-1", currency="USD", share_bps=500, fixed_minor=30, from_ms=T0
+    ),
+    events.TermsGranted(
+        **_of(MERCHANT, 6),
+        edition_id=EDITION,
+        terms_id="terms-1",
+        account="acct_1",
+        fee_share_bps=500,
+        fee_fixed_minor=30,
+    ),
+    events.ReceiptIssued(**_of(MERCHANT, 7), **_PAID, year=2027, number=1, order_id=ORDER, paid_at_ms=T0),
+    events.ReceiptCorrected(
+        **_of(MERCHANT, 8),
+        year=2027,
+        number=1,
+        order_id=ORDER,
+        refund_id="refund-1",
+        amount_minor=4000,
+        currency="USD",
+    ),
     events.BuyerDetailsSaved(**_of(ANNA, 1), payment_method="pm_1", card_label="Visa •••• 4242", delivery=DELIVERY),
     events.BuyerErased(**_of(ANNA, 2)),
 )
+
+VARIANTS: tuple[commands.Command | events.Event, ...] = (
+    commands.ReleaseEdition(edition_id=EDITION, **_TERMS, **_RULES_OF_SALE),
+    commands.RefundOrder(order_id=ORDER, merchant_id=MERCHANT, restock=True, **_PART),
+    commands.RecordRefund(payment_id=PAYMENT, amount_minor=500, refund_id="refund-1"),
+    events.EditionReleased(**_of(EDITION, 1), **_TERMS, **_RULES_OF_SALE),
+    events.OrderPlaced(
+        **_of_order(1),
+        **_PLACED,
+        merchant_id=MERCHANT,
+        currency="USD",
+        hold_expires_at_ms=T0 + HOLD_SECONDS * 1000,
+        gift_id=GIFT,
+        next_due_ms=T0 + 31 * 86_400_000,
+    ),
+    events.OrderConfirmed(**_of_order(3), **_PAID, payment_id=PAYMENT, buyer_id=ANNA, quantity=1, merchant_id=MERCHANT),
+    events.OrderRefunded(
+        **_of_order(6),
+        quantity=0,
+        amount_minor=500,
+        currency="USD",
+        restock=False,
+        whole=False,
+        refund_id="refund-1",
+        merchant_id=MERCHANT,
+    ),
+    events.PaymentRequested(
+        **_of_payment(1),
+        **_PAID,
+        buyer_id=ANNA,
+        payment_method="cus_1/pm_1",
+        delivery=DELIVERY,
+        save=True,
+        fee_minor=255,
+        destination="acct_1",
+        mode="setup",
+        off_session=True,
+    ),
+    events.PaymentCaptured(**_of_payment(3), **_PAID, fee_minor=255),
+    events.RefundRequested(
+        **_of_payment(4),
+        amount_minor=500,
+        currency="USD",
+        reference="pi_1",
+        restock=True,
+        refund_id="refund-1",
+        quantity=1,
+        keep_fee=True,
+        destination="acct_1",
+        reason="returned",
+    ),
+    events.PaymentRefunded(
+        **_of_payment(5), amount_minor=500, currency="USD", refund_id="refund-1", fee_returned_minor=28
+    ),
+    events.RefundFailed(
+        **_of_payment(6),
+        amount_minor=500,
+        currency="USD",
+        refund_id="refund-1",
+        reason="lost_or_stolen_card",
+        was_refunded=True,
+        fee_returned_minor=28,
+    ),
+)
+"""Other examples, for fields that mean something else altogether when they are set."""
 
 EXAMPLES: dict[type, commands.Command | events.Event] = {type(example): example for example in (*COMMANDS, *EVENTS)}
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from buystream import codec, schemas
-from tests.support.examples import EXAMPLES
+from tests.support.examples import EXAMPLES, VARIANTS
 
 DIRECTORY = Path(__file__).parents[2] / "schemas"
 SHIPPED = "events/OrderShipped.v1.json"
@@ -35,7 +35,7 @@ def test_what_is_committed_is_what_the_code_says() -> None:
     assert schemas.check(DIRECTORY) == []
 
 
-@pytest.mark.parametrize("message", EXAMPLES.values(), ids=codec.name_of)
+@pytest.mark.parametrize("message", [*EXAMPLES.values(), *VARIANTS], ids=codec.name_of)
 def test_every_message_is_valid_by_its_schema(message: Any) -> None:
     schema = schemas.published(DIRECTORY)[schemas.path_of(type(message))]
     jsonschema.Draft202012Validator.check_schema(schema)

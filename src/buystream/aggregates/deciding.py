@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from buystream import commands, events
-from buystream.aggregates import paying
+from buystream.aggregates import agenda, paying, refunding
 from buystream.aggregates.buyer import Buyer
 from buystream.aggregates.edition import HOLD_SECONDS_MAX, QUANTITY_MAX, UNKNOWN_ORDER, Edition, Outcome
+from buystream.aggregates.merchant import Merchant
 from buystream.aggregates.order import Order
 from buystream.aggregates.paying import UNKNOWN_PAYMENT
 from buystream.aggregates.payment import Payment
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from buystream.aggregates.partition import Partition
 
 Decide = Callable[["Partition", Any, int], list[events.Event]]
+
+AGENDA_PER_TICK_MAX: Final = 100
+"""Editions and recurring gifts that one Tick carries on at most."""
 
 ORDER_ID_CONFLICT = "order_id_conflict"
 UNKNOWN_EDITION = "unknown_edition"
@@ -43,6 +47,12 @@ def _tick(partition: Partition, command: commands.Tick, at_ms: int) -> list[even
     decided = [partition.answer(events.Ticked)]
     for edition, order in partition.due_holds(at_ms, partition.rules.expiries_per_tick_max):
         edition.expire(order, at_ms)
+        decided += partition.collect(edition)
+    for edition, gift_id in partition.due_agenda(at_ms, AGENDA_PER_TICK_MAX):
+        if gift_id:
+            agenda.give_again(edition, gift_id, at_ms)
+        else:
+            agenda.carry_on(edition, at_ms, partition.rules)
         decided += partition.collect(edition)
     return decided
 
@@ -126,6 +136,16 @@ def _wrong_terms(terms: commands.ReleaseEdition) -> str:
         return "bad_hold"
     if terms.opens_at_ms is not None and terms.closes_at_ms is not None and terms.closes_at_ms <= terms.opens_at_ms:
         return "bad_window"
+    if not 0 <= terms.tax_bps <= 10_000:
+        return "bad_tax"
+    if terms.refund_by not in ("merchant", "buyer") or not 0 <= terms.refund_share_bps <= 10_000:
+        return "bad_refund_rule"
+    if terms.target_minor is not None and terms.target_minor < 1:
+        return "bad_target"
+    if terms.all_or_nothing and (terms.target_minor is None or terms.closes_at_ms is None):
+        return "bad_target"  # all or nothing is decided at a date, by a target
+    if terms.if_missed not in ("void", "choose"):
+        return "bad_target"
     return ""
 
 
@@ -137,6 +157,22 @@ def _by_edition(decide: Callable[[Edition, Any, int], Outcome]) -> Decide:
         outcome = UNKNOWN_EDITION if edition is None else decide(edition, command, at_ms)
         if edition is None or outcome is not None:
             return partition.unchanged(outcome or UNKNOWN_EDITION, command, command.edition_id)
+        return partition.collect(edition)
+
+    return decided
+
+
+def _by_gift(decide: Callable[[Edition, Any, int], Outcome]) -> Decide:
+    """For commands that name a recurring gift."""
+
+    def decided(partition: Partition, command: Any, at_ms: int) -> list[events.Event]:
+        try:
+            edition = partition.state.editions.get(edition_of(command.gift_id))
+        except MalformedId:
+            edition = None
+        outcome = "unknown_gift" if edition is None else decide(edition, command, at_ms)
+        if edition is None or outcome is not None:
+            return partition.unchanged(outcome or "unknown_gift", command, command.gift_id)
         return partition.collect(edition)
 
     return decided
@@ -198,14 +234,30 @@ def _register_merchant(partition: Partition, command: commands.RegisterMerchant,
     return [registered]
 
 
-def _rotate_api_key(partition: Partition, command: commands.RotateApiKey, at_ms: int) -> list[events.Event]:
-    merchant = partition.state.merchants.get(command.merchant_id)
-    if merchant is None:
-        return partition.unchanged(UNKNOWN_MERCHANT, command, command.merchant_id)
+def _rotate_api_key(merchant: Merchant, command: commands.RotateApiKey, at_ms: int) -> Outcome:
     if merchant.api_key_hash == command.api_key_hash:
-        return partition.unchanged("repeated", command, command.merchant_id)
+        return "repeated"
     merchant.rotate_api_key(command.api_key_hash, at_ms)
-    return partition.collect(merchant)
+    return None
+
+
+def _set_fee_terms(merchant: Merchant, command: commands.SetFeeTerms, at_ms: int) -> Outcome:
+    if command.currency not in MINOR_DIGITS:
+        return "unknown_currency"
+    return merchant.set_fee_terms(command, at_ms)
+
+
+def _by_merchant(decide: Callable[[Merchant, Any, int], Outcome]) -> Decide:
+    """For commands that name a merchant and are decided by it."""
+
+    def decided(partition: Partition, command: Any, at_ms: int) -> list[events.Event]:
+        merchant = partition.state.merchants.get(command.merchant_id)
+        outcome = UNKNOWN_MERCHANT if merchant is None else decide(merchant, command, at_ms)
+        if merchant is None or outcome is not None:
+            return partition.unchanged(outcome or UNKNOWN_MERCHANT, command, command.merchant_id)
+        return partition.collect(merchant)
+
+    return decided
 
 
 def _save_buyer_details(partition: Partition, command: commands.SaveBuyerDetails, at_ms: int) -> list[events.Event]:
@@ -230,8 +282,16 @@ DECIDE: Final[dict[type[commands.Command], Decide]] = {
     commands.Tick: _tick,
     commands.AdoptRules: _adopt_rules,
     commands.RegisterMerchant: _register_merchant,
-    commands.RotateApiKey: _rotate_api_key,
+    commands.RotateApiKey: _by_merchant(_rotate_api_key),
+    commands.DescribeMerchant: _by_merchant(Merchant.describe),
+    commands.ConnectAccount: _by_merchant(Merchant.connect_account),
+    commands.SetFeeTerms: _by_merchant(_set_fee_terms),
+    commands.RequestTerms: _by_merchant(Merchant.grant_terms),
+    commands.IssueReceipt: _by_merchant(Merchant.issue_receipt),
+    commands.CorrectReceipt: _by_merchant(Merchant.correct_receipt),
     commands.ReleaseEdition: _release_edition,
+    commands.ApplyTerms: _by_edition(Edition.apply_terms),
+    commands.CancelEdition: _by_edition(agenda.cancel_edition),
     commands.PauseSale: _by_edition(lambda edition, _, at_ms: edition.pause(at_ms)),
     commands.ResumeSale: _by_edition(lambda edition, _, at_ms: edition.resume(at_ms)),
     commands.AddStock: _by_edition(Edition.add_stock),
@@ -243,14 +303,21 @@ DECIDE: Final[dict[type[commands.Command], Decide]] = {
     commands.RequestPayment: _by_order(paying.request_payment),
     commands.ShipOrder: _by_order(lambda edition, command, at_ms, _: edition.ship_order(command, at_ms)),
     commands.RecordDelivery: _by_order(lambda edition, command, at_ms, _: edition.record_delivery(command, at_ms)),
-    commands.RefundOrder: _by_order(paying.refund_order),
+    commands.RefundOrder: _by_order(refunding.refund_order),
+    commands.ReturnOrder: _by_order(refunding.return_order),
+    commands.StartRecurringGift: _by_edition(agenda.start_recurring_gift),
+    commands.EndRecurringGift: _by_gift(agenda.end_recurring_gift),
     commands.RecordAuthorisation: _by_payment(paying.record_authorisation),
     commands.RecordAuthenticationRequired: _by_payment(paying.record_authentication_required),
     commands.RecordDecline: _by_payment(paying.record_decline),
     commands.RecordCapture: _by_payment(paying.record_capture),
     commands.RecordCaptureFailure: _by_payment(paying.record_capture_failure),
     commands.RecordVoid: _by_payment(paying.record_void),
-    commands.RecordRefund: _by_payment(paying.record_refund),
+    commands.RecordMethodSaved: _by_payment(paying.record_method_saved),
+    commands.RecordRefund: _by_payment(refunding.record_refund),
+    commands.RecordRefundFailure: _by_payment(refunding.record_refund_failure),
+    commands.RecordDispute: _by_payment(refunding.record_dispute),
+    commands.RecordDisputeOutcome: _by_payment(refunding.record_dispute_outcome),
     commands.SaveBuyerDetails: _save_buyer_details,
     commands.EraseBuyer: _erase_buyer,
 }

@@ -7,16 +7,23 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from buystream import commands, events
+from buystream.aggregates.campaign import Campaign
 from buystream.aggregates.order import SOLD, Order
+from buystream.aggregates.payment import Payment
+from buystream.aggregates.recurring import RecurringGift
 
 E = TypeVar("E", bound=events.EditionEvent)
 OE = TypeVar("OE", bound=events.OrderEvent)
+PE = TypeVar("PE", bound=events.PaymentEvent)
 
 REPEATED = "repeated"
 """The outcome of a command that says what is known already."""
 
 UNKNOWN_ORDER = "unknown_order"
 """Also said to those whose order it is not: it reveals nothing."""
+
+_HAS_CLAIM = frozenset({"held", "pledged", "authorised", *SOLD})
+"""States of orders that a cancelled edition has to end."""
 
 _FIRST_OF_ORDER = (events.OrderPlaced, events.OrderRefused)
 
@@ -30,6 +37,32 @@ PAUSE_SECONDS_MAX = 24 * 3600
 
 Outcome = str | None
 """None: decided, the events tell. REPEATED: nothing to do. Anything else: the reason of a refusal."""
+
+
+class Cancellation(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What is left to do after an edition was cancelled. `waiting` are orders to cancel or refund, oldest first;
+    `asked` are the refunds that the provider owes an answer, so that a long list never fills its queue."""
+
+    restock: bool
+    since_ms: int
+    waiting: dict[str, bool] = {}
+    asked: set[str] = set()
+    failed: int = 0
+    completed: bool = False
+
+    def note_payment(self, event: events.PaymentEvent) -> None:
+        """A refund of one of its orders was asked for, or failed for good."""
+        match event:
+            case events.RefundRequested(reason="edition_cancelled"):
+                self.waiting.pop(event.order_id, None)
+                self.asked.add(event.refund_id)
+            case events.PaymentDisputed(order_id=order_id):  # its bank decides about that money
+                self.waiting.pop(order_id, None)
+            case events.DisputeClosed(order_id=order_id, outcome="won"):
+                self.waiting[order_id] = True
+            case events.RefundFailed(refund_id=refund_id) if refund_id in self.asked:
+                self.asked.remove(refund_id)
+                self.failed += 1
 
 
 class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -61,6 +94,20 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Stock changes, demand reports and velocity flags that were counted already."""
     paused_until_ms: dict[str, int] = {}
     """By buyer id, in the order of their last pause; some may be over."""
+    awaits_terms: bool = False
+    account: str = ""
+    fee_share_bps: int = 0
+    fee_fixed_minor: int = 0
+    refund_by: str = "merchant"
+    refund_until_ms: int | None = None
+    refund_share_bps: int = 10_000
+    refund_restock: bool = True
+    receipts: bool = False
+    campaign: Campaign | None = None
+    recurring: dict[str, RecurringGift] = {}
+    cancellation: Cancellation | None = None
+    timed: bool = False
+    """Whether the edition does something by the clock: see `buystream.aggregates.agenda`."""
     pending: list[events.Event] = []
 
     @classmethod
@@ -79,13 +126,21 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
             closes_at_ms=event.closes_at_ms,
             issued=event.stock,
             available=event.stock,
+            awaits_terms=event.awaits_terms,
+            refund_by=event.refund_by,
+            refund_until_ms=event.refund_until_ms,
+            refund_share_bps=event.refund_share_bps,
+            refund_restock=event.refund_restock,
+            receipts=event.receipts,
+            campaign=Campaign.begin(event) if event.target_minor is not None else None,
+            timed=event.target_minor is not None,
         )
 
     # Decisions: placing and giving up orders.
 
     def place_order(self, command: commands.PlaceOrder, at_ms: int) -> None:
         """First come, first served: hold stock for a new order id, or refuse it with the reason."""
-        reason = self._why_not(command, at_ms)
+        reason = self.why_not(command, at_ms)
         if reason:
             self.record(
                 events.OrderRefused(
@@ -125,7 +180,12 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
         )
         self.note_sell_out(at_ms)
 
-    def _why_not(self, command: commands.PlaceOrder, at_ms: int) -> str:
+    def why_not(self, command: commands.PlaceOrder, at_ms: int) -> str:
+        """The reason to refuse this order now, or nothing."""
+        if self.cancellation is not None:
+            return "cancelled"
+        if self.awaits_terms:
+            return "not_open"
         if not self.price_min_minor <= command.price_minor <= self.price_max_minor:
             return "wrong_price"
         if self.opens_at_ms is not None and at_ms < self.opens_at_ms:
@@ -157,10 +217,17 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
             return UNKNOWN_ORDER
         if order.state == "cancelled":
             return REPEATED
-        if order.state != "held":
+        if order.state not in ("held", "pledged"):
             return f"order_{order.state}"
-        self.cancel(order, "buyer", at_ms)
+        self.give_up(order, "buyer", at_ms)
         return None
+
+    def give_up(self, order: Order, reason: str, at_ms: int) -> None:
+        """End an order that holds stock, and give back what its pledge reserved."""
+        payment = order.last_payment
+        if order.state == "pledged" and payment is not None and payment.state == "authorised":
+            self.record_payment(events.VoidRequested, payment, order, at_ms, reference=payment.reference, reason=reason)
+        self.cancel(order, reason, at_ms)
 
     def cancel(self, order: Order, reason: str, at_ms: int) -> None:
         """End an order that holds stock."""
@@ -187,6 +254,26 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
             return f"order_{order.state}"
         self.record_order(events.OrderShipped, order, at_ms, carrier=command.carrier, tracking=command.tracking)
         return None
+
+    def apply_terms(self, command: commands.ApplyTerms, at_ms: int) -> Outcome:
+        """The first terms stay: what was agreed at the release doesn't change under a sale."""
+        if not self.awaits_terms:
+            return REPEATED
+        self.record_own(
+            events.TermsApplied,
+            at_ms,
+            terms_id=command.terms_id,
+            account=command.account,
+            fee_share_bps=command.fee_share_bps,
+            fee_fixed_minor=command.fee_fixed_minor,
+        )
+        return None
+
+    def fee_minor(self, amount_minor: int) -> int:
+        """What the platform keeps of a payment; the half of a minor unit is the merchant's."""
+        if not amount_minor:
+            return 0
+        return min(amount_minor, amount_minor * self.fee_share_bps // 10_000 + self.fee_fixed_minor)
 
     def record_delivery(self, command: commands.RecordDelivery, at_ms: int) -> Outcome:
         """The parcel arrived, or the ticket was used."""
@@ -303,6 +390,20 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
         self.record(event)
         return event
 
+    def record_payment(self, kind: type[PE], payment: Payment, order: Order, at_ms: int, **fields: Any) -> PE:
+        """Record an event of one of its payments."""
+        event = kind(
+            originator_id=payment.id,
+            originator_version=payment.version + 1,
+            at_ms=at_ms,
+            edition_id=self.id,
+            edition_version=self.version + 1,
+            order_id=order.id,
+            **fields,
+        )
+        self.record(event)
+        return event
+
     def record(self, event: events.Event) -> None:
         """What was decided happens at once."""
         self.apply(event)
@@ -323,6 +424,8 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
         elif isinstance(event, events.PaymentEvent):
             self.version = event.edition_version
             self.orders[event.order_id].apply_payment(event)
+            if self.timed:
+                self._note_payment(event)
         else:
             self.version = event.originator_version
             self._apply_own(event)
@@ -346,12 +449,14 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
                 self._move_available(order.quantity)
                 self._take(order, -order.quantity)
             case events.OrderRefunded():
-                self.sold -= order.quantity
-                self._take(order, -order.quantity)
+                self.sold -= event.quantity
+                self._take(order, -event.quantity)
                 if event.restock:
-                    self._move_available(order.quantity)
+                    self._move_available(event.quantity)
                 else:
-                    self.withdrawn += order.quantity
+                    self.withdrawn += event.quantity
+        if self.timed:
+            self._note_order(event, order)
 
     def _apply_own(self, event: events.Event) -> None:
         match event:
@@ -376,6 +481,47 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
                 self.sold_out = True
             case events.StockReleased():
                 self.sold_out = False
+            case events.TermsApplied():
+                self.awaits_terms, self.account = False, event.account
+                self.fee_share_bps, self.fee_fixed_minor = event.fee_share_bps, event.fee_fixed_minor
+            case events.EditionCancelled():
+                waiting = {order.id: True for order in self.orders.values() if order.state in _HAS_CLAIM}
+                self.cancellation = Cancellation(restock=event.restock, since_ms=event.at_ms, waiting=waiting)
+                self.timed = True
+            case events.CancellationCompleted():
+                if self.cancellation is not None:
+                    self.cancellation.completed = True
+            case events.CampaignReached() | events.CampaignEnded():
+                if self.campaign is not None:
+                    self.campaign.apply(event)
+            case events.RecurringGiftStarted():
+                self.recurring[event.gift_id] = RecurringGift.begin(event)
+                self.timed = True
+            case events.RecurringGiftEnded():
+                self.recurring[event.gift_id].ended = event.reason
+
+    def _note_order(self, event: events.OrderEvent, order: Order) -> None:
+        """What an order's news mean for what the edition does by the clock."""
+        if self.campaign is not None:
+            self.campaign.note_order(event, order)
+        if isinstance(event, events.OrderPlaced) and event.gift_id:
+            self.recurring[event.gift_id].note_placed(event)
+        elif order.gift_id:
+            self.recurring[order.gift_id].note_order(event)
+        if self.cancellation is not None:
+            if isinstance(event, events.OrderRefunded):
+                self.cancellation.asked.discard(event.refund_id)
+            if order.state not in _HAS_CLAIM:
+                self.cancellation.waiting.pop(order.id, None)
+
+    def _note_payment(self, event: events.PaymentEvent) -> None:
+        order = self.orders[event.order_id]
+        if self.campaign is not None:
+            self.campaign.note_payment(event)
+        if order.gift_id and isinstance(event, events.PaymentDeclined):
+            self.recurring[order.gift_id].declines += 1
+        if self.cancellation is not None:
+            self.cancellation.note_payment(event)
 
     def _pause_buyer(self, event: events.BuyerPaused) -> None:
         """The oldest pauses that are over are forgotten, so that there are never many more than running ones."""

@@ -5,10 +5,11 @@ from typing import Literal, Self
 import msgspec
 
 from buystream import commands, events
-from buystream.aggregates.payment import Payment
+from buystream.aggregates.payment import TAKEN, Payment
 
 OrderState = Literal[
     "held",
+    "pledged",
     "authorised",
     "confirmed",
     "shipped",
@@ -17,6 +18,7 @@ OrderState = Literal[
     "expired",
     "cancelled",
     "refunded",
+    "disputed",
 ]
 
 SOLD: frozenset[str] = frozenset({"confirmed", "shipped", "delivered"})
@@ -37,6 +39,12 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     reason: str = ""
     hold_expires_at_ms: int | None = None
     payments: list[Payment] = []
+    returned: int = 0
+    """Pieces that came back with a refund."""
+    gift_id: str = ""
+    """The recurring gift that it belongs to."""
+    before_dispute: str = ""
+    """The state that it goes back to when the merchant wins."""
 
     @classmethod
     def begin(cls, event: events.OrderPlaced | events.OrderRefused) -> Self:
@@ -51,7 +59,7 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             placed_at_ms=event.at_ms,
         )
         if isinstance(event, events.OrderPlaced):
-            order.hold_expires_at_ms = event.hold_expires_at_ms
+            order.hold_expires_at_ms, order.gift_id = event.hold_expires_at_ms, event.gift_id
         else:
             order.state, order.reason = "refused", event.reason
         return order
@@ -60,6 +68,16 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     def total_minor(self) -> int:
         """What the buyer pays, in minor units."""
         return self.quantity * self.price_minor
+
+    @property
+    def kept(self) -> int:
+        """Pieces that the buyer has not given back."""
+        return self.quantity - self.returned
+
+    @property
+    def paid_payment(self) -> Payment | None:
+        """The attempt whose money was taken."""
+        return next((payment for payment in self.payments if payment.state in TAKEN), None)
 
     @property
     def last_payment(self) -> Payment | None:
@@ -86,6 +104,8 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
                 self.hold_expires_at_ms = event.hold_expires_at_ms
             case events.OrderReclaimed():
                 self.state = "held"
+            case events.OrderPledged():
+                self.state, self.hold_expires_at_ms = "pledged", None
             case events.OrderAuthorised():
                 self.state, self.hold_expires_at_ms = "authorised", None
             case events.OrderConfirmed():
@@ -99,16 +119,26 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             case events.OrderDelivered():
                 self.state = "delivered"
             case events.OrderRefunded():
-                self.state = "refunded"
+                self.returned += event.quantity
+                if event.whole:
+                    self.state = "refunded"
 
     def apply_payment(self, event: events.PaymentEvent) -> None:
         """Change state by an event of one of its payments: the hold's clock stands still while the provider works."""
         if isinstance(event, events.PaymentRequested):
             self.payments = [*self.payments, Payment.begin(event)]
             self.hold_expires_at_ms = None
+            if self.state == "pledged":
+                self.state = "held"
             return
         payment = self.payment(event.originator_id)
         if payment is not None:
             payment.apply(event)
-        if isinstance(event, events.AuthenticationRequired | events.PaymentDeclined):
-            self.hold_expires_at_ms = event.hold_expires_at_ms
+        match event:
+            case events.AuthenticationRequired() | events.PaymentDeclined():
+                self.hold_expires_at_ms = event.hold_expires_at_ms
+            case events.PaymentDisputed() if self.state in SOLD:
+                self.before_dispute, self.state = self.state, "disputed"
+            case events.DisputeClosed(outcome="won") if self.state == "disputed":
+                if payment is None or not payment.disputed:
+                    self.state = self.before_dispute  # type: ignore[assignment]

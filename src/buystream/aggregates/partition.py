@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from buystream import codec, commands, events
+from buystream.aggregates import agenda
 from buystream.aggregates.buyer import Buyer
 from buystream.aggregates.deciding import DECIDE
 from buystream.aggregates.edition import REPEATED, Edition
@@ -16,12 +17,11 @@ from buystream.aggregates.order import Order
 from buystream.aggregates.rules import FIRST_RULES, Rules, rules_of
 from buystream.ids import edition_of
 
-STATE_VERSION: Final = 2
+STATE_VERSION: Final = 3
 """Changes whenever this state's form does: a snapshot of another version is discarded."""
 
 NOWHERE: Final = -1
 
-SetsClock = events.OrderPlaced | events.HoldExtended | events.AuthenticationRequired | events.PaymentDeclined
 _SETS_CLOCK: Final = (
     events.OrderPlaced,
     events.HoldExtended,
@@ -58,6 +58,14 @@ class Partition:
             if order.hold_expires_at_ms is not None
         ]
         heapify(self._deadlines)
+        self._agenda: list[tuple[int, str, str]] = []
+        """When which edition has something to do by the clock; with the id of a recurring gift, or none."""
+        self._edition_due_ms: dict[str, int | None] = {}
+        for edition in self.state.editions.values():
+            if edition.timed:
+                self._note_agenda(edition)
+                for gift_id, gift in edition.recurring.items():
+                    self._note_gift(gift_id, gift.next_due_ms)
 
     @classmethod
     def restore(cls, snapshot: bytes) -> Self:
@@ -112,13 +120,16 @@ class Partition:
     def apply(self, event: events.Event) -> None:
         """Change state; never refuses."""
         if isinstance(event, _OF_ORDERS):
-            self.state.editions[event.edition_id].apply(event)
-            if isinstance(event, _SETS_CLOCK):
-                self.note_deadline(event)
+            edition = self.state.editions[event.edition_id]
+            edition.apply(event)
+            self._note_clocks(edition, event)
         elif isinstance(event, events.EditionReleased):
-            self.state.editions[event.originator_id] = Edition.begin(event)
+            self.state.editions[event.originator_id] = edition = Edition.begin(event)
+            self._note_clocks(edition, event)
         elif isinstance(event, events.EditionEvent):
-            self.state.editions[event.originator_id].apply(event)
+            edition = self.state.editions[event.originator_id]
+            edition.apply(event)
+            self._note_clocks(edition, event)
         elif isinstance(event, events.PartitionEvent):
             self.state.version = event.originator_version
             if isinstance(event, events.RulesAdopted):
@@ -145,7 +156,13 @@ class Partition:
         return rules_of(self.state.rules_version)
 
     def next_deadline_ms(self) -> int | None:
-        """When the next hold runs out; None when no clock runs."""
+        """When the next hold runs out, or an edition has something to do; None when no clock runs."""
+        hold_ms, agenda_ms = self._next_hold_ms(), self._next_agenda_ms()
+        if hold_ms is None or agenda_ms is None:
+            return agenda_ms if hold_ms is None else hold_ms
+        return min(hold_ms, agenda_ms)
+
+    def _next_hold_ms(self) -> int | None:
         while self._deadlines:
             deadline_ms, order_id = self._deadlines[0]
             if self._runs_out_at(order_id, deadline_ms):
@@ -153,9 +170,28 @@ class Partition:
             heappop(self._deadlines)
         return None
 
+    def _next_agenda_ms(self) -> int | None:
+        while self._agenda:
+            due_ms, edition_id, gift_id = self._agenda[0]
+            if self._is_due_at(edition_id, gift_id, due_ms):
+                return due_ms
+            heappop(self._agenda)
+        return None
+
+    def due_agenda(self, at_ms: int, limit: int) -> list[tuple[Edition, str]]:
+        """Up to `limit` editions that have something to do, and recurring gifts (by their id) that are due. What is
+        handed over counts as done until the edition's next event."""
+        due: list[tuple[Edition, str]] = []
+        while len(due) < limit and (due_ms := self._next_agenda_ms()) is not None and due_ms <= at_ms:
+            _, edition_id, gift_id = heappop(self._agenda)
+            if not gift_id:
+                self._edition_due_ms[edition_id] = None
+            due.append((self.state.editions[edition_id], gift_id))
+        return due
+
     def due_holds(self, at_ms: int, limit: int) -> Iterator[tuple[Edition, Order]]:
         """Up to `limit` holds that have run out, earliest first; each must be expired before the next is asked for."""
-        while limit and (deadline_ms := self.next_deadline_ms()) is not None and deadline_ms <= at_ms:
+        while limit and (deadline_ms := self._next_hold_ms()) is not None and deadline_ms <= at_ms:
             _, order_id = heappop(self._deadlines)
             edition = self.state.editions[edition_of(order_id)]
             yield edition, edition.orders[order_id]
@@ -168,19 +204,34 @@ class Partition:
                 if order.hold_expires_at_ms is not None:
                     yield edition, order
 
-    def note_deadline(self, event: SetsClock) -> None:
-        """Remember when a hold runs out."""
-        if event.hold_expires_at_ms is not None:
+    def _note_clocks(self, edition: Edition, event: events.Event) -> None:
+        """Remember when a hold runs out, or the edition has something to do."""
+        if isinstance(event, _SETS_CLOCK) and event.hold_expires_at_ms is not None:
             heappush(self._deadlines, (event.hold_expires_at_ms, event.order_id))
+        if edition.timed:
+            self._note_agenda(edition)
+            if isinstance(event, events.OrderPlaced) and event.gift_id and event.next_due_ms is not None:
+                self._note_gift(event.gift_id, event.next_due_ms)
+
+    def _note_agenda(self, edition: Edition) -> None:
+        due_ms = agenda.next_due_ms(edition, self.rules)
+        if due_ms != self._edition_due_ms.get(edition.id):
+            self._edition_due_ms[edition.id] = due_ms
+            if due_ms is not None:
+                heappush(self._agenda, (due_ms, edition.id, ""))
+
+    def _note_gift(self, gift_id: str, due_ms: int) -> None:
+        heappush(self._agenda, (due_ms, edition_of(gift_id), gift_id))
 
     def collect(self, *aggregates: Edition | Buyer | Merchant) -> list[events.Event]:
         """What these aggregates decided; their deadlines are remembered."""
         collected: list[events.Event] = []
         for aggregate in aggregates:
-            collected += aggregate.collect_events()
-        for event in collected:
-            if isinstance(event, _SETS_CLOCK):
-                self.note_deadline(event)
+            decided = aggregate.collect_events()
+            collected += decided
+            if isinstance(aggregate, Edition):
+                for event in decided:
+                    self._note_clocks(aggregate, event)
         return collected
 
     def answer(self, kind: type[events.PartitionEvent], **fields: Any) -> events.Event:
@@ -204,3 +255,9 @@ class Partition:
     def _runs_out_at(self, order_id: str, deadline_ms: int) -> bool:
         order = self.state.editions[edition_of(order_id)].orders[order_id]
         return order.hold_expires_at_ms == deadline_ms
+
+    def _is_due_at(self, edition_id: str, gift_id: str, due_ms: int) -> bool:
+        if not gift_id:
+            return self._edition_due_ms.get(edition_id) == due_ms
+        gift = self.state.editions[edition_id].recurring[gift_id]
+        return gift.next_due_ms == due_ms and not gift.ended

@@ -1,16 +1,12 @@
 """How an edition decides about its orders' money: authorise → claim → capture, so that nobody is charged for nothing.
 Facts of the provider are idempotent by what they say; they come in any order, any number of times."""
 
-from typing import Any, TypeVar
-
 from buystream import commands, events
 from buystream.aggregates.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
 from buystream.aggregates.order import SOLD, Order
-from buystream.aggregates.payment import Payment
+from buystream.aggregates.payment import TAKEN, Payment
 from buystream.aggregates.rules import Rules
 from buystream.ids import payment_id_of
-
-P = TypeVar("P", bound=events.PaymentEvent)
 
 UNKNOWN_PAYMENT = "unknown_payment"
 
@@ -20,15 +16,32 @@ def request_payment(edition: Edition, command: commands.RequestPayment, at_ms: i
     order = edition.orders.get(command.order_id)
     if order is None or order.buyer_id != command.buyer_id:
         return UNKNOWN_ORDER
-    if order.state == "authorised" or order.state in SOLD or 0 < command.attempt <= len(order.payments):
+    if order.state in ("authorised", "pledged") or order.state in SOLD or 0 < command.attempt <= len(order.payments):
         return REPEATED
     if order.state != "held":
         return f"order_{order.state}"
     last = order.last_payment
     if last is not None and last.state == "requested":
         return REPEATED
-    if len(order.payments) >= rules.payment_attempts_max:
+    if _attempts(order) >= rules.payment_attempts_max:
         return "too_many_attempts"
+    ask(edition, order, at_ms, payment_method=command.payment_method, delivery=command.delivery, save=command.save)
+    return None
+
+
+def ask(
+    edition: Edition,
+    order: Order,
+    at_ms: int,
+    *,
+    payment_method: str,
+    delivery: str,
+    save: bool = False,
+    off_session: bool = False,
+) -> None:
+    """The next attempt to pay. A pledge that is charged later only saves the method now."""
+    campaign = edition.campaign
+    setup = campaign is not None and campaign.waits and campaign.saves_methods
     edition.record(
         events.PaymentRequested(
             originator_id=payment_id_of(order.id, len(order.payments) + 1),
@@ -40,12 +53,20 @@ def request_payment(edition: Edition, command: commands.RequestPayment, at_ms: i
             buyer_id=order.buyer_id,
             amount_minor=order.total_minor,
             currency=order.currency,
-            payment_method=command.payment_method,
-            delivery=command.delivery,
-            save=command.save,
+            payment_method=payment_method,
+            delivery=delivery,
+            save=save,
+            fee_minor=edition.fee_minor(order.total_minor),
+            destination=edition.account,
+            mode="setup" if setup else "",
+            off_session=off_session,
         )
     )
-    return None
+
+
+def _attempts(order: Order) -> int:
+    """Attempts that the buyer made: those by the clock don't count."""
+    return sum(not payment.off_session and not payment.method for payment in order.payments)
 
 
 def record_authentication_required(
@@ -59,9 +80,8 @@ def record_authentication_required(
     """The bank wants to see the buyer: the clock runs again, because now the buyer is the one to act."""
     if payment.state != "requested":
         return REPEATED
-    _record(
+    edition.record_payment(
         events.AuthenticationRequired,
-        edition,
         payment,
         order,
         at_ms,
@@ -82,16 +102,15 @@ def record_decline(
     """No money from this card. The buyer may try another, a few times."""
     if not payment.open:
         return REPEATED
-    _record(
+    edition.record_payment(
         events.PaymentDeclined,
-        edition,
         payment,
         order,
         at_ms,
         reason=command.reason,
         hold_expires_at_ms=_clock(edition, order, payment, at_ms, rules),
     )
-    spent = len(order.payments) >= rules.payment_attempts_max
+    spent = _attempts(order) >= rules.payment_attempts_max
     if spent and order.state == "held" and not any(other.open for other in order.payments):
         edition.cancel(order, "payment_declined", at_ms)
     return None
@@ -115,9 +134,8 @@ def record_authorisation(
 def _authorise(
     edition: Edition, payment: Payment, order: Order, at_ms: int, fact: commands.RecordAuthorisation
 ) -> None:
-    _record(
+    edition.record_payment(
         events.PaymentAuthorised,
-        edition,
         payment,
         order,
         at_ms,
@@ -130,17 +148,25 @@ def _authorise(
     if order.state == "expired" and _can_reclaim(edition, order):
         edition.record_order(events.OrderReclaimed, order, at_ms, quantity=order.quantity)
         edition.note_sell_out(at_ms)
+    if order.state == "held" and edition.campaign is not None and edition.campaign.missed:
+        edition.cancel(order, "campaign_missed", at_ms)
     if order.state != "held":
-        _record(
+        edition.record_payment(
             events.VoidRequested,
-            edition,
             payment,
             order,
             at_ms,
             reference=payment.reference,
             reason=f"order_{order.state}",
         )
-        return
+    elif edition.campaign is not None and edition.campaign.waits:
+        pledge(edition, payment, order, at_ms)
+    else:
+        claim(edition, payment, order, at_ms)
+
+
+def claim(edition: Edition, payment: Payment, order: Order, at_ms: int) -> None:
+    """The stock is this payment's, and its money may move."""
     edition.record_order(
         events.OrderAuthorised,
         order,
@@ -150,6 +176,61 @@ def _authorise(
         amount_minor=payment.amount_minor,
         currency=payment.currency,
     )
+
+
+def pledge(edition: Edition, payment: Payment, order: Order, at_ms: int) -> None:
+    """The gift counts, and waits for the target."""
+    edition.record_order(
+        events.OrderPledged,
+        order,
+        at_ms,
+        payment_id=payment.id,
+        amount_minor=payment.amount_minor,
+        currency=payment.currency,
+    )
+    note_target(edition, at_ms)
+
+
+def note_target(edition: Edition, at_ms: int) -> None:
+    """Say once that the target is reached."""
+    campaign = edition.campaign
+    if campaign is not None and not campaign.reached and campaign.raised_minor >= campaign.target_minor:
+        edition.record_own(events.CampaignReached, at_ms, raised_minor=campaign.raised_minor)
+
+
+def record_method_saved(
+    edition: Edition,
+    payment: Payment,
+    order: Order,
+    command: commands.RecordMethodSaved,
+    at_ms: int,
+    rules: Rules,
+) -> Outcome:
+    """A pledge whose method is charged when the target is reached."""
+    if not payment.setup or not (payment.open or payment.state == "declined"):
+        return REPEATED
+    edition.record_payment(
+        events.MethodSaved,
+        payment,
+        order,
+        at_ms,
+        buyer_id=payment.buyer_id,
+        reference=command.reference,
+        reusable_method=command.reusable_method,
+        card_label=command.card_label,
+        delivery=payment.delivery,
+    )
+    if order.state != "held" or edition.campaign is None:
+        return None  # given up meanwhile: no money was reserved, so there is nothing to give back
+    if edition.campaign.missed:
+        edition.cancel(order, "campaign_missed", at_ms)
+    elif edition.campaign.waits:
+        pledge(edition, payment, order, at_ms)
+    else:
+        ask(
+            edition, order, at_ms, payment_method=payment.method, delivery="", off_session=True
+        )  # the campaign ended meanwhile, and reached its target
+    return None
 
 
 def _can_reclaim(edition: Edition, order: Order) -> bool:
@@ -166,20 +247,23 @@ def record_capture(
     rules: Rules,
 ) -> Outcome:
     """The money moved: sold."""
-    if payment.state in ("captured", "refund_requested", "refunded"):
+    if payment.state in TAKEN:
         return REPEATED
     if payment.state != "authorised" or order.state != "authorised":
         return f"payment_{payment.state}"
-    if command.amount_minor != payment.amount_minor:
+    taken_minor = command.amount_minor
+    whole = taken_minor == payment.amount_minor
+    if not whole and not (rules.partial_captures and 0 < taken_minor < payment.amount_minor):
         return "wrong_amount"
-    _record(
+    fee_minor = payment.fee_minor if whole else payment.fee_minor * taken_minor // payment.amount_minor
+    edition.record_payment(
         events.PaymentCaptured,
-        edition,
         payment,
         order,
         at_ms,
-        amount_minor=payment.amount_minor,
+        amount_minor=taken_minor,
         currency=payment.currency,
+        fee_minor=fee_minor,
     )
     edition.record_order(
         events.OrderConfirmed,
@@ -188,9 +272,11 @@ def record_capture(
         payment_id=payment.id,
         buyer_id=order.buyer_id,
         quantity=order.quantity,
-        amount_minor=payment.amount_minor,
+        amount_minor=taken_minor,
         currency=payment.currency,
+        merchant_id=edition.merchant_id if edition.receipts and taken_minor else "",
     )
+    note_target(edition, at_ms)
     return None
 
 
@@ -205,8 +291,8 @@ def record_capture_failure(
     """The reserved money can't be had any more: nothing is sold, nobody is charged."""
     if payment.state != "authorised":
         return REPEATED
-    _record(events.PaymentFailed, edition, payment, order, at_ms, reason=command.reason)
-    if order.state == "authorised":
+    edition.record_payment(events.PaymentFailed, payment, order, at_ms, reason=command.reason)
+    if order.state in ("authorised", "pledged"):
         edition.cancel(order, "payment_failed", at_ms)
     return None
 
@@ -227,88 +313,10 @@ def record_void(
     if payment.state not in ("voiding", "authorised"):
         return REPEATED
     lapsed = payment.state == "authorised"
-    _record(events.PaymentVoided, edition, payment, order, at_ms)
-    if lapsed and order.state == "authorised":
+    edition.record_payment(events.PaymentVoided, payment, order, at_ms)
+    if lapsed and order.state in ("authorised", "pledged"):
         edition.cancel(order, "payment_failed", at_ms)
     return None
-
-
-def refund_order(edition: Edition, command: commands.RefundOrder, at_ms: int, rules: Rules) -> Outcome:
-    """The merchant gives all the money back."""
-    order = edition.orders.get(command.order_id)
-    if order is None or edition.merchant_id != command.merchant_id:
-        return UNKNOWN_ORDER
-    if order.state == "refunded":
-        return REPEATED
-    if order.state not in SOLD:
-        return f"order_{order.state}"
-    paid = next((payment for payment in order.payments if payment.state in ("captured", "refund_requested")), None)
-    if paid is None:
-        return "not_paid"
-    if paid.state == "refund_requested":
-        return REPEATED
-    _record(
-        events.RefundRequested,
-        edition,
-        paid,
-        order,
-        at_ms,
-        reference=paid.reference,
-        amount_minor=paid.amount_minor,
-        currency=paid.currency,
-        restock=command.restock,
-    )
-    return None
-
-
-def record_refund(
-    edition: Edition,
-    payment: Payment,
-    order: Order,
-    command: commands.RecordRefund,
-    at_ms: int,
-    rules: Rules,
-) -> Outcome:
-    """The money went back; the stock goes on sale again or is withdrawn, as the merchant chose."""
-    if payment.state not in ("captured", "refund_requested"):
-        return REPEATED
-    if command.amount_minor != payment.amount_minor:
-        return "wrong_amount"
-    restock = payment.restock
-    _record(
-        events.PaymentRefunded,
-        edition,
-        payment,
-        order,
-        at_ms,
-        amount_minor=payment.amount_minor,
-        currency=payment.currency,
-    )
-    edition.record_order(
-        events.OrderRefunded,
-        order,
-        at_ms,
-        quantity=order.quantity,
-        amount_minor=payment.amount_minor,
-        currency=payment.currency,
-        restock=restock,
-    )
-    edition.note_release(at_ms)
-    return None
-
-
-def _record(kind: type[P], edition: Edition, payment: Payment, order: Order, at_ms: int, **fields: Any) -> P:
-    event = kind(
-        originator_id=payment.id,
-        originator_version=payment.version + 1,
-        at_ms=at_ms,
-        edition_id=edition.id,
-        edition_version=edition.version + 1,
-        order_id=order.id,
-        **fields,
-    )
-    edition.record(event)
-    return event
 
 
 def _clock(edition: Edition, order: Order, payment: Payment, at_ms: int, rules: Rules) -> int | None:
@@ -317,6 +325,8 @@ def _clock(edition: Edition, order: Order, payment: Payment, at_ms: int, rules: 
     if order.state != "held" or busy:
         return None
     hold_ms = edition.hold_seconds * 1000
+    if payment.off_session:
+        return at_ms + rules.away_hold_seconds * 1000
     ceiling_ms = order.placed_at_ms + max(hold_ms, rules.hold_ceiling_seconds * 1000)
     rest_ms = min(hold_ms, rules.hold_rest_seconds * 1000)
     return max(min(at_ms + hold_ms, ceiling_ms), at_ms + rest_ms)

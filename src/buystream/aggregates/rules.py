@@ -18,6 +18,14 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     hold_rest_seconds: int
     """A hold whose clock starts again keeps at least so much, or a whole hold if that is less."""
     expiries_per_tick_max: int
+    away_hold_seconds: int = 3 * 24 * 3600
+    """A hold whose clock starts again while the buyer isn't there keeps at least so much."""
+    asked_at_once_max: int = 100
+    """What one edition asks the provider for by the clock, before it waits for answers."""
+    answers_awaited_seconds: int = 3600
+    """So long a campaign's end waits for payments that were asked for before it."""
+    partial_captures: bool = False
+    """Whether less than was reserved may be taken; by version 1 such a capture is refused."""
 
 
 class UnknownRules(BuystreamError):
@@ -32,9 +40,18 @@ RULES: Final[dict[int, Rules]] = {
         hold_rest_seconds=60,
         expiries_per_tick_max=1000,
     ),
+    2: Rules(
+        version=2,
+        payment_attempts_max=3,
+        hold_ceiling_seconds=1800,
+        hold_rest_seconds=60,
+        expiries_per_tick_max=1000,
+        partial_captures=True,
+    ),
 }
 
 FIRST_RULES: Final = 1
+NEWEST_RULES: Final = max(RULES)
 
 
 def rules_of(version: int) -> Rules:

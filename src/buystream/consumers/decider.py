@@ -12,8 +12,8 @@ from functools import partial
 from typing import Protocol, Self
 
 from buystream import codec, commands
-from buystream.aggregates.partition import Partition
-from buystream.aggregates.rules import UnknownRules
+from buystream.aggregates.partition import NOWHERE, Partition
+from buystream.aggregates.rules import NEWEST_RULES, UnknownRules
 from buystream.consumers.delivery import Backoff, dead_letter, tell_assigned
 from buystream.events import Event
 from buystream.ids import new_command_id
@@ -161,6 +161,8 @@ class PartitionDecider:
         try:
             partition = recover(self._log, self._number, self._snapshots)
             partition.rules  # noqa: B018  an owner that lacks the rules refuses the partition before deciding
+            if partition.state.sequence == NOWHERE:
+                self._append(commands.AdoptRules(rules_version=NEWEST_RULES))  # older partitions: when told to
             self._append(commands.OwnerStarted(owner=self._owner_name, grace_seconds=self._grace_seconds))
             self._tail = self._log.tail(COMMANDS, {self._number: partition.state.command_position + 1})
             try:

@@ -43,7 +43,12 @@ PUBLIC_FIELDS: Final = frozenset(
         *("title", "description", "kind", "image", "stock", "limit_per_buyer", "hold_seconds", "needs_address"),
         *("currency", "price_minor", "price_min_minor", "price_max_minor", "suggested_minor", "amount_minor"),
         *("opens_at_ms", "closes_at_ms", "hold_expires_at_ms"),
-        *("quantity", "available", "clicks", "reason", "carrier", "restock"),
+        *("quantity", "available", "clicks", "reason", "carrier", "restock", "whole", "fee_minor"),
+        *("tax_bps", "tax_label", "refund_by", "refund_until_ms", "refund_share_bps", "refund_restock"),
+        *("refund_id", "keep_fee", "fee_returned_minor", "was_refunded", "dispute_id", "respond_by_ms", "outcome"),
+        *("target_minor", "all_or_nothing", "if_missed", "raised_minor", "givers", "receipts", "failed"),
+        *("awaits_terms", "terms_id", "fee_share_bps", "fee_fixed_minor", "mode", "off_session"),
+        *("interval_months", "next_due_ms"),
         *("until_ms", "measure", "attempts", "window_seconds"),
     }
 )

@@ -19,7 +19,7 @@ class Vault(Protocol):
         ...
 
 
-def remember_buyer(event: events.PaymentAuthorised) -> list[commands.Command]:
+def remember_buyer(event: events.PaymentAuthorised | events.MethodSaved) -> list[commands.Command]:
     """A buyer who asked to be remembered, and whose card works, confirms with one tap from now on."""
     if not event.delivery or not event.reusable_method:
         return []
@@ -33,9 +33,73 @@ def remember_buyer(event: events.PaymentAuthorised) -> list[commands.Command]:
     ]
 
 
+def ask_for_terms(event: events.EditionReleased) -> list[commands.Command]:
+    """A released edition asks its merchant where its money goes, and what the platform keeps of it."""
+    if not event.awaits_terms:
+        return []
+    return [commands.RequestTerms(merchant_id=event.merchant_id, edition_id=event.edition_id, currency=event.currency)]
+
+
+def bring_terms(event: events.TermsGranted) -> list[commands.Command]:
+    """The merchant's answer goes to the edition, which opens with it."""
+    return [
+        commands.ApplyTerms(
+            edition_id=event.edition_id,
+            terms_id=event.terms_id,
+            account=event.account,
+            fee_share_bps=event.fee_share_bps,
+            fee_fixed_minor=event.fee_fixed_minor,
+        )
+    ]
+
+
+def number_receipt(event: events.OrderConfirmed) -> list[commands.Command]:
+    """A paid gift gets its merchant's next receipt number."""
+    if not event.merchant_id:
+        return []
+    return [
+        commands.IssueReceipt(
+            merchant_id=event.merchant_id,
+            order_id=event.order_id,
+            amount_minor=event.amount_minor,
+            currency=event.currency,
+            paid_at_ms=event.at_ms,
+        )
+    ]
+
+
+def correct_receipt(event: events.OrderRefunded) -> list[commands.Command]:
+    """A receipt is never for more than was given. It was issued before: both commands go to one partition, in the order
+    of the events they come from."""
+    if not event.merchant_id:
+        return []
+    return [
+        commands.CorrectReceipt(
+            merchant_id=event.merchant_id,
+            order_id=event.order_id,
+            refund_id=event.refund_id,
+            amount_minor=event.amount_minor,
+        )
+    ]
+
+
 FLOWS: Final[dict[type[events.Event], Callable[[Any], list[commands.Command]]]] = {
     events.PaymentAuthorised: remember_buyer,
+    events.MethodSaved: remember_buyer,
+    events.EditionReleased: ask_for_terms,
+    events.TermsGranted: bring_terms,
+    events.OrderConfirmed: number_receipt,
+    events.OrderRefunded: correct_receipt,
 }
+
+TARGETS: Final = {
+    commands.SaveBuyerDetails: "buyer_id",
+    commands.RequestTerms: "merchant_id",
+    commands.ApplyTerms: "edition_id",
+    commands.IssueReceipt: "merchant_id",
+    commands.CorrectReceipt: "merchant_id",
+}
+"""The field whose id carries the partition that decides the command."""
 
 
 class Flows:
@@ -74,5 +138,5 @@ class Flows:
         flow = FLOWS.get(type(event))
         for number, command in enumerate(flow(event) if flow else ()):
             headers = codec.command_headers(command, command_id=f"{event_id}:{number}")
-            partition = partition_of(command.buyer_id)  # type: ignore[attr-defined]
+            partition = partition_of(getattr(command, TARGETS[type(command)]))
             self._log.append(COMMANDS, partition, [Message(codec.encode(command), headers=headers)])

@@ -13,7 +13,7 @@ from buystream.consumers.delivery import Backoff, Checkpoints, EventReader, Plac
 from buystream.ids import partition_of
 from buystream.log import COMMANDS, Log, LogUnavailable, Message, Record
 from buystream.metrics import PAYMENTS_IN_FLIGHT, PROVIDER_RETRIES
-from buystream.providers import Authorisation, Provider, ProviderUnavailable
+from buystream.providers import Authorisation, Provider, ProviderUnavailable, RefundCall
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class Payments:
             case events.PaymentRequested(amount_minor=0):
                 payment_id = event.payment_id
                 return lambda: commands.RecordAuthorisation(payment_id=payment_id, reference=FREE)
-            case events.PaymentRequested():
+            case events.PaymentRequested(mode=mode):
                 authorisation = Authorisation(
                     payment_id=event.payment_id,
                     order_id=event.order_id,
@@ -86,7 +86,13 @@ class Payments:
                     currency=event.currency,
                     payment_method=event.payment_method,
                     save=event.save,
+                    fee_minor=event.fee_minor,
+                    destination=event.destination,
+                    off_session=event.off_session,
+                    requested_at_ms=event.at_ms,
                 )
+                if mode == "setup":
+                    return lambda: provider.save_method(authorisation)
                 return lambda: provider.authorise(authorisation)
             case events.OrderAuthorised(payment_id=payment_id, reference=reference, amount_minor=amount_minor):
                 if reference == FREE:
@@ -96,10 +102,18 @@ class Payments:
                 if reference == FREE:
                     return lambda: commands.RecordVoid(payment_id=payment_id)
                 return lambda: provider.void(payment_id, reference=reference)
-            case events.RefundRequested(payment_id=payment_id, reference=reference, amount_minor=amount_minor):
+            case events.RefundRequested(payment_id=payment_id, refund_id=refund_id, reference=reference):
                 if reference == FREE:
-                    return lambda: commands.RecordRefund(payment_id=payment_id, amount_minor=0)
-                return lambda: provider.refund(payment_id, reference=reference, amount_minor=amount_minor)
+                    return lambda: commands.RecordRefund(payment_id=payment_id, amount_minor=0, refund_id=refund_id)
+                refund = RefundCall(
+                    payment_id=payment_id,
+                    refund_id=refund_id,
+                    reference=reference,
+                    amount_minor=event.amount_minor,
+                    keep_fee=event.keep_fee,
+                    destination=event.destination,
+                )
+                return lambda: provider.refund(refund)
             case _:
                 return None
 

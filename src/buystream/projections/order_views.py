@@ -28,8 +28,8 @@ class PaymentView(msgspec.Struct, frozen=True, gc=False):
 
 class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An order as the API tells it, and what the API doesn't tell everybody: its buyer, the delivery details (a
-    ciphertext of the buyer's key, "" before a payment) and the refund. `version` grows with every change, those of its
-    payments included: it is the edition's version at that change."""
+    ciphertext of the buyer's key, "" before a payment), what was paid, went back, and is disputed (open, won, lost).
+    `version` grows with every change, those of its payments included: it is the edition's version at that change."""
 
     order_id: str
     edition_id: str
@@ -51,6 +51,10 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     refunded_minor: int
     restocked: bool
     version: int
+    paid_minor: int = 0
+    returned: int = 0
+    dispute: str | None = None
+    gift_id: str | None = None
 
 
 def order(cur: cursor, order_id: str) -> OrderView | None:
@@ -100,6 +104,7 @@ class _Row(msgspec.Struct, gc=False):
     state: str
     reason: str | None = None
     hold_expires_at_ms: int | None = None
+    gift_id: str | None = None
     payment_id: str | None = None
     payment_state: str | None = None
     payment_reason: str | None = None
@@ -109,8 +114,14 @@ class _Row(msgspec.Struct, gc=False):
     delivery: str = ""
     refunded_minor: int = 0
     restocked: bool = False
+    paid_minor: int = 0
+    returned: int = 0
+    dispute: str | None = None
+    before_dispute: str | None = None
+    reference: str | None = None
 
 
+_SOLD = frozenset({"confirmed", "shipped", "delivered"})
 _COLUMNS = _Row.__struct_fields__
 _AT_FIRST = _COLUMNS[: _COLUMNS.index("payment_id")]
 """What an order's first event sets; the table has defaults for the rest."""
@@ -151,6 +162,10 @@ def _view(row: Sequence[Any]) -> OrderView:
         refunded_minor=o.refunded_minor,
         restocked=o.restocked,
         version=o.version,
+        paid_minor=o.paid_minor,
+        returned=o.returned,
+        dispute=o.dispute,
+        gift_id=o.gift_id,
     )
 
 
@@ -158,7 +173,7 @@ class OrderViews:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 1
+    version = 2
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -213,6 +228,7 @@ def _created(event: events.OrderPlaced | events.OrderRefused) -> _Row:
         "held" if placed else "refused",
         None if isinstance(event, events.OrderPlaced) else event.reason,
         event.hold_expires_at_ms if isinstance(event, events.OrderPlaced) else None,
+        (event.gift_id or None) if isinstance(event, events.OrderPlaced) else None,
     )
 
 
@@ -254,13 +270,50 @@ def _delivered(row: _Row, event: events.OrderDelivered) -> None:
     row.state = "delivered"
 
 
+def _pledged(row: _Row, event: events.OrderPledged) -> None:
+    row.state, row.hold_expires_at_ms = "pledged", None
+
+
 def _refunded(row: _Row, event: events.OrderRefunded) -> None:
-    row.state, row.refunded_minor, row.restocked = "refunded", event.amount_minor, event.restock
+    row.refunded_minor, row.restocked = row.refunded_minor + event.amount_minor, event.restock
+    row.returned += event.quantity
+    if event.whole:
+        row.state = "refunded"
+
+
+def _refund_failed(row: _Row, event: events.RefundFailed) -> None:
+    if event.was_refunded:
+        row.refunded_minor -= event.amount_minor
+    _payment_moves(row, event, "captured")
+
+
+def _payment_refunded(row: _Row, event: events.PaymentRefunded) -> None:
+    whole = row.refunded_minor + event.amount_minor >= row.paid_minor
+    _payment_moves(row, event, "refunded" if whole else "captured")
+
+
+def _captured(row: _Row, event: events.PaymentCaptured) -> None:
+    row.paid_minor = event.amount_minor
+    _payment_moves(row, event, "captured")
+
+
+def _disputed(row: _Row, event: events.PaymentDisputed) -> None:
+    row.dispute = "open"
+    if row.state in _SOLD:
+        row.before_dispute, row.state = row.state, "disputed"
+
+
+def _dispute_closed(row: _Row, event: events.DisputeClosed) -> None:
+    row.dispute = event.outcome
+    if event.outcome == "won" and row.state == "disputed" and row.before_dispute is not None:
+        row.state = row.before_dispute
 
 
 def _payment_requested(row: _Row, event: events.PaymentRequested) -> None:
     row.hold_expires_at_ms = None
-    row.delivery = event.delivery
+    row.delivery = event.delivery or row.delivery  # a pledge's charge comes without
+    if row.state == "pledged":
+        row.state = "held"
     row.payment_id, row.payment_state = event.originator_id, "requested"
     row.payment_reason = row.authentication_url = None
 
@@ -269,6 +322,11 @@ def _authentication_required(row: _Row, event: events.AuthenticationRequired) ->
     row.hold_expires_at_ms = event.hold_expires_at_ms
     if _payment_moves(row, event, "authentication_required"):
         row.authentication_url = event.url
+
+
+def _payment_authorised(row: _Row, event: events.PaymentAuthorised) -> None:
+    if _payment_moves(row, event, "authorised"):
+        row.reference = event.reference
 
 
 def _declined(row: _Row, event: events.PaymentDeclined) -> None:
@@ -305,6 +363,7 @@ def _payment_becomes(state: str) -> Callable[[_Row, Any], None]:
 _CHANGES: Mapping[type[Event], Callable[[_Row, Any], None]] = {
     events.HoldExtended: _hold_extended,
     events.OrderReclaimed: _reclaimed,
+    events.OrderPledged: _pledged,
     events.OrderAuthorised: _authorised,
     events.OrderConfirmed: _confirmed,
     events.OrderExpired: _expired,
@@ -314,13 +373,17 @@ _CHANGES: Mapping[type[Event], Callable[[_Row, Any], None]] = {
     events.OrderRefunded: _refunded,
     events.PaymentRequested: _payment_requested,
     events.AuthenticationRequired: _authentication_required,
-    events.PaymentAuthorised: _payment_becomes("authorised"),
+    events.PaymentAuthorised: _payment_authorised,
     events.PaymentDeclined: _declined,
-    events.PaymentCaptured: _payment_becomes("captured"),
+    events.MethodSaved: _payment_becomes("method_saved"),
+    events.PaymentCaptured: _captured,
     events.PaymentFailed: _failed,
     events.VoidRequested: _voiding,
     events.PaymentVoided: _payment_becomes("voided"),
     events.RefundRequested: _payment_becomes("refund_requested"),
-    events.PaymentRefunded: _payment_becomes("refunded"),
+    events.PaymentRefunded: _payment_refunded,
+    events.RefundFailed: _refund_failed,
+    events.PaymentDisputed: _disputed,
+    events.DisputeClosed: _dispute_closed,
 }
 """Every event that changes an order's row."""

@@ -20,9 +20,18 @@ CREATE TABLE orders (
     tracking text COLLATE "C",
     delivery text COLLATE "C" NOT NULL DEFAULT '',
     refunded_minor bigint NOT NULL DEFAULT 0,
-    restocked boolean NOT NULL DEFAULT false
+    restocked boolean NOT NULL DEFAULT false,
+    paid_minor bigint NOT NULL DEFAULT 0,
+    returned integer NOT NULL DEFAULT 0,
+    dispute text COLLATE "C",
+    before_dispute text COLLATE "C",
+    reference text COLLATE "C",
+    gift_id text COLLATE "C"
 ) WITH (fillfactor = 80);
 
 -- Newest first, page by page.
 CREATE INDEX orders_of_buyer ON orders (buyer_id, placed_at_ms);
 CREATE INDEX orders_of_merchant ON orders (merchant_id, placed_at_ms, order_id);
+
+-- What the provider tells of a payment that it knows by its own name only.
+CREATE INDEX orders_by_reference ON orders (reference) WHERE reference IS NOT NULL;

@@ -27,6 +27,23 @@ class Authorisation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     currency: str
     payment_method: str
     save: bool
+    fee_minor: int = 0
+    """The platform's part; the rest goes to the account `destination`, if there is one."""
+    destination: str = ""
+    off_session: bool = False
+    """The buyer isn't there to answer the bank."""
+    requested_at_ms: int = 0
+
+
+class RefundCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What to give back. `refund_id` is the idempotency key: repeating it never refunds twice."""
+
+    payment_id: str
+    refund_id: str
+    reference: str
+    amount_minor: int
+    keep_fee: bool = False
+    destination: str = ""
 
 
 class Provider(Protocol):
@@ -37,14 +54,19 @@ class Provider(Protocol):
         """Reserve money: RecordAuthorisation, RecordAuthenticationRequired or RecordDecline."""
         ...
 
+    def save_method(self, authorisation: Authorisation) -> Command | None:
+        """Make sure that the payment method can be charged later, without reserving anything: RecordMethodSaved,
+        RecordAuthenticationRequired or RecordDecline."""
+        ...
+
     def capture(self, payment_id: str, *, reference: str, amount_minor: int) -> Command | None:
-        """Move reserved money: RecordCapture or RecordCaptureFailure."""
+        """Move reserved money, all of it or less: RecordCapture or RecordCaptureFailure."""
         ...
 
     def void(self, payment_id: str, *, reference: str) -> Command | None:
         """Give a reservation back: RecordVoid."""
         ...
 
-    def refund(self, payment_id: str, *, reference: str, amount_minor: int) -> Command | None:
-        """Give moved money back: RecordRefund."""
+    def refund(self, refund: RefundCall) -> Command | None:
+        """Give moved money back, or a part of it: RecordRefund or RecordRefundFailure, with the call's `refund_id`."""
         ...

@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor
 
 from buystream import commands
 from buystream.commands import Command
-from buystream.providers import Authorisation, ProviderUnavailable, Report
+from buystream.providers import Authorisation, ProviderUnavailable, RefundCall, Report
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,15 @@ _PREPARE = """
         captured_minor bigint NOT NULL DEFAULT 0,
         refunded_minor bigint NOT NULL DEFAULT 0,
         calls integer NOT NULL DEFAULT 0,
-        late_at_ms bigint
+        late_at_ms bigint,
+        setup boolean NOT NULL DEFAULT false
+    );
+    ALTER TABLE sandbox.payment ADD COLUMN IF NOT EXISTS setup boolean NOT NULL DEFAULT false;
+    CREATE TABLE IF NOT EXISTS sandbox.refund (
+        payment_id text REFERENCES sandbox.payment,
+        refund_id text,
+        amount_minor bigint NOT NULL,
+        PRIMARY KEY (payment_id, refund_id)
     )"""
 
 
@@ -72,6 +80,13 @@ class SandboxProvider:
 
     def authorise(self, authorisation: Authorisation) -> Command | None:
         """Reserve money, as the payment method says."""
+        return self._begin(authorisation, setup=False)
+
+    def save_method(self, authorisation: Authorisation) -> Command | None:
+        """Answers as a reservation would, and reserves nothing."""
+        return self._begin(authorisation, setup=True)
+
+    def _begin(self, authorisation: Authorisation, *, setup: bool) -> Command:
         method = authorisation.payment_method
         if method == "sandbox_slow":
             time.sleep(self._slow_seconds)
@@ -79,10 +94,10 @@ class SandboxProvider:
         with self._transaction() as cur:
             cur.execute(
                 """INSERT INTO sandbox.payment
-                       (payment_id, amount_minor, currency, payment_method, state, calls, late_at_ms)
-                   VALUES (%s, %s, %s, %s, %s, 1, %s)
+                       (payment_id, amount_minor, currency, payment_method, state, calls, late_at_ms, setup)
+                   VALUES (%s, %s, %s, %s, %s, 1, %s, %s)
                    ON CONFLICT (payment_id) DO UPDATE SET calls = payment.calls + 1
-                   RETURNING state, calls, payment_method""",
+                   RETURNING state, calls, payment_method, setup""",
                 (
                     authorisation.payment_id,
                     authorisation.amount_minor,
@@ -90,12 +105,13 @@ class SandboxProvider:
                     method,
                     _FIRST_STATE.get(method, "declined"),
                     late_at_ms,
+                    setup,
                 ),
             )
-            state, calls, method = _row(cur)
+            state, calls, method, setup = _row(cur)
         if method == "sandbox_answer_lost" and calls == 1:
             raise ProviderUnavailable("the sandbox acted, and its answer was lost")
-        return _fact(authorisation.payment_id, state, method)
+        return _fact(authorisation.payment_id, state, method, setup)
 
     def capture(self, payment_id: str, *, reference: str, amount_minor: int) -> Command | None:
         """Move reserved money, once."""
@@ -121,16 +137,28 @@ class SandboxProvider:
             )
         return commands.RecordVoid(payment_id=payment_id)
 
-    def refund(self, payment_id: str, *, reference: str, amount_minor: int) -> Command | None:
-        """Give moved money back, once."""
+    def refund(self, refund: RefundCall) -> Command | None:
+        """Give moved money back, or a part of it, once per refund id."""
         with self._transaction() as cur:
+            cur.execute("SELECT 1 FROM sandbox.payment WHERE payment_id = %s FOR UPDATE", (refund.payment_id,))
             cur.execute(
-                """UPDATE sandbox.payment SET state = 'refunded', refunded_minor = %s
-                   WHERE payment_id = %s AND state IN ('captured', 'refunded') RETURNING refunded_minor""",
-                (amount_minor, payment_id),
+                """INSERT INTO sandbox.refund (payment_id, refund_id, amount_minor) VALUES (%s, %s, %s)
+                   ON CONFLICT DO NOTHING""",
+                (refund.payment_id, refund.refund_id, refund.amount_minor),
             )
-            (refunded_minor,) = _row(cur)
-        return commands.RecordRefund(payment_id=payment_id, amount_minor=refunded_minor)
+            cur.execute(
+                """UPDATE sandbox.payment SET
+                       refunded_minor = (SELECT sum(amount_minor) FROM sandbox.refund WHERE payment_id = %(id)s),
+                       state = CASE WHEN captured_minor <= (
+                           SELECT sum(amount_minor) FROM sandbox.refund WHERE payment_id = %(id)s
+                       ) THEN 'refunded' ELSE state END
+                   WHERE payment_id = %(id)s AND state IN ('captured', 'refunded') RETURNING 1""",
+                {"id": refund.payment_id},
+            )
+            _row(cur)
+        return commands.RecordRefund(
+            payment_id=refund.payment_id, amount_minor=refund.amount_minor, refund_id=refund.refund_id
+        )
 
     def complete_authentication(self, payment_id: str, approved: bool) -> None:
         """The buyer was at the bank's page; the fact is reported before this returns. Raises ProviderUnavailable."""
@@ -141,7 +169,7 @@ class SandboxProvider:
                    WHERE payment_id = %s AND state = 'authentication_required'""",
                 (state, payment_id),
             )
-            cur.execute("SELECT state, payment_method FROM sandbox.payment WHERE payment_id = %s", (payment_id,))
+            cur.execute("SELECT state, payment_method, setup FROM sandbox.payment WHERE payment_id = %s", (payment_id,))
             row = cur.fetchone()
         if row is not None:
             self._on_fact(_fact(payment_id, *row))
@@ -190,7 +218,7 @@ _FIRST_STATE: Final = {
 """What becomes of a new payment; an unknown method is declined."""
 
 
-def _fact(payment_id: str, state: str, method: str) -> Command:
+def _fact(payment_id: str, state: str, method: str, setup: bool) -> Command:
     match state:
         case "declined":
             was_asked = _FIRST_STATE.get(method) == "authentication_required"
@@ -201,12 +229,13 @@ def _fact(payment_id: str, state: str, method: str) -> Command:
         case "voided":
             return commands.RecordVoid(payment_id=payment_id)
         case _:
-            return commands.RecordAuthorisation(
-                payment_id=payment_id,
-                reference=f"sandbox_{payment_id}",
-                card_label=_LABELS.get(method, "Sandbox"),
-                reusable_method=method,
-            )
+            said = {
+                "payment_id": payment_id,
+                "reference": f"sandbox_{payment_id}",
+                "card_label": _LABELS.get(method, "Sandbox"),
+                "reusable_method": method,
+            }
+            return commands.RecordMethodSaved(**said) if setup else commands.RecordAuthorisation(**said)
 
 
 def _row(cur: cursor) -> tuple[Any, ...]:

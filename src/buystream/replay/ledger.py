@@ -23,6 +23,7 @@ class EditionAccount(msgspec.Struct):
     sold: int = 0
     withdrawn: int = 0
     taken: Counter[str] = msgspec.field(default_factory=Counter)
+    waits_for_target: bool = False
 
 
 class OrderAccount(msgspec.Struct):
@@ -34,10 +35,13 @@ class OrderAccount(msgspec.Struct):
     total_minor: int
     currency: str
     holds: bool
+    recurring: bool = False
     confirmed: bool = False
     refunded: bool = False
     captured_minor: int = 0
     returned_minor: int = 0
+    returned: int = 0
+    refund_ids: set[str] = msgspec.field(default_factory=set)
 
 
 class Ledger:
@@ -47,6 +51,8 @@ class Ledger:
         self._versions: defaultdict[str, int] = defaultdict(int)
         self._editions: dict[str, EditionAccount] = {}
         self._orders: dict[str, OrderAccount] = {}
+        self._receipts: Counter[tuple[str, int]] = Counter()
+        self._receipted: set[str] = set()
         self._at_ms = 0
 
     def post(self, event: Event) -> Iterator[Finding]:
@@ -58,8 +64,15 @@ class Ledger:
         match event:
             case events.EditionReleased():
                 self._editions[event.edition_id] = EditionAccount(
-                    issued=event.stock, available=event.stock, limit_per_buyer=event.limit_per_buyer
+                    issued=event.stock,
+                    available=event.stock,
+                    limit_per_buyer=event.limit_per_buyer,
+                    waits_for_target=event.all_or_nothing,
                 )
+            case events.CampaignReached():
+                self._editions[event.edition_id].waits_for_target = False
+            case events.ReceiptIssued():
+                yield from self._post_receipt(event)
             case events.StockAdded():
                 self._issue(event.edition_id, event.quantity)
             case events.StockWithdrawn():
@@ -77,7 +90,7 @@ class Ledger:
     def close(self) -> Iterator[Finding]:
         """What must be true at the end of any decision."""
         for order_id, order in self._orders.items():
-            if order.captured_minor > order.returned_minor and not order.confirmed:
+            if order.captured_minor > order.returned_minor and not (order.confirmed or order.refunded):
                 yield "nobody is charged for nothing", f"{order_id} is paid and not confirmed"
 
     def _check_versions(self, event: Event) -> Iterator[Finding]:
@@ -106,6 +119,7 @@ class Ledger:
                 total_minor=event.quantity * event.price_minor,
                 currency=event.currency,
                 holds=False,
+                recurring=bool(event.gift_id),
             )
         if isinstance(event, events.OrderRefused):
             if event.order_id in self._orders:
@@ -124,15 +138,16 @@ class Ledger:
             case events.OrderExpired() | events.OrderCancelled():
                 yield from _let_go(event.order_id, order, account)
             case events.OrderRefunded():
-                order.confirmed, order.refunded = False, True
-                account.sold -= order.quantity
-                account.taken[order.buyer_id] -= order.quantity
-                if event.restock:
-                    _move(account, order.quantity)
-                else:
-                    account.withdrawn += order.quantity
-                if order.returned_minor != order.captured_minor:
-                    yield "a refund returns what was taken", f"{event.order_id}: {order.returned_minor}"
+                yield from _refund(event, order, account)
+
+    def _post_receipt(self, event: events.ReceiptIssued) -> Iterator[Finding]:
+        series = event.merchant_id, event.year
+        self._receipts[series] += 1
+        if event.number != self._receipts[series]:
+            yield "receipt numbers have no gaps", f"{event.merchant_id}: {event.number} in {event.year}"
+        if event.order_id in self._receipted:
+            yield "a gift has one receipt", event.order_id
+        self._receipted.add(event.order_id)
 
     def _post_payment(self, event: events.PaymentEvent) -> Iterator[Finding]:
         order = self._orders.get(event.order_id)
@@ -142,15 +157,25 @@ class Ledger:
         if isinstance(event, events.PaymentCaptured):
             if order.captured_minor:
                 yield "nobody is charged twice", f"{event.order_id} is charged again by {event.payment_id}"
-            if (event.amount_minor, event.currency) != (order.total_minor, order.currency):
+            if not 0 <= event.amount_minor <= order.total_minor or event.currency != order.currency:
                 yield "a charge is what was agreed", f"{event.payment_id} took {event.amount_minor} {event.currency}"
             if not order.holds:
                 yield "nobody is charged for nothing", f"{event.payment_id} took money without stock"
             order.captured_minor += event.amount_minor
+            if self._editions[event.edition_id].waits_for_target:
+                yield "all or nothing", f"{event.payment_id} took money before the target was reached"
+            if not 0 <= event.fee_minor <= event.amount_minor:
+                yield "a fee is a part of the money", f"{event.payment_id} keeps {event.fee_minor}"
         elif isinstance(event, events.PaymentRefunded):
+            if event.refund_id in order.refund_ids:
+                yield "nothing is refunded twice", f"{event.payment_id}: {event.refund_id}"
+            order.refund_ids.add(event.refund_id)
             order.returned_minor += event.amount_minor
             if order.returned_minor > order.captured_minor:
                 yield "a refund returns what was taken", f"{event.payment_id} returned more than was taken"
+        elif isinstance(event, events.RefundFailed) and event.was_refunded:
+            order.refund_ids.discard(event.refund_id)
+            order.returned_minor -= event.amount_minor
 
 
 def _hold(order_id: str, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
@@ -160,18 +185,32 @@ def _hold(order_id: str, order: OrderAccount, account: EditionAccount) -> Iterat
     account.held += order.quantity
     account.taken[order.buyer_id] += order.quantity
     _move(account, -order.quantity)
-    if account.taken[order.buyer_id] > account.limit_per_buyer:
+    if account.taken[order.buyer_id] > account.limit_per_buyer and not order.recurring:
         yield "a buyer's limit binds", f"{order.buyer_id} has {account.taken[order.buyer_id]}"
 
 
 def _confirm(event: events.OrderConfirmed, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
     if not order.holds:
         yield "only held stock is sold", f"{event.order_id} holds nothing"
-    if order.captured_minor != order.total_minor:
-        yield "a confirmed order is paid", f"{event.order_id}: {order.captured_minor} of {order.total_minor}"
+    if order.captured_minor != event.amount_minor or (order.total_minor and not order.captured_minor):
+        yield "a confirmed order is paid", f"{event.order_id}: {order.captured_minor} of {event.amount_minor}"
     order.holds, order.confirmed = False, True
     account.held -= order.quantity
     account.sold += order.quantity
+
+
+def _refund(event: events.OrderRefunded, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
+    order.returned += event.quantity
+    if order.returned > order.quantity or event.whole != (order.returned == order.quantity):
+        yield "a refund returns what was bought", f"{event.order_id}: {order.returned} of {order.quantity}"
+    if event.whole:
+        order.confirmed, order.refunded = False, True
+    account.sold -= event.quantity
+    account.taken[order.buyer_id] -= event.quantity
+    if event.restock:
+        _move(account, event.quantity)
+    else:
+        account.withdrawn += event.quantity
 
 
 def _let_go(order_id: str, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
