@@ -389,6 +389,6 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
 EXAMPLES: dict[type, commands.Command | events.Event] = {type(example): example for example in (*COMMANDS, *EVENTS)}
 
 
-def example(kind: type[M], **changes: Any) -> M:
+def example(kind: type[M], /, **changes: Any) -> M:
     """The example of that kind, with some fields replaced."""
     return msgspec.structs.replace(EXAMPLES[kind], **changes)  # type: ignore[return-value]

@@ -39,7 +39,7 @@ def refund_order(edition: Edition, command: commands.RefundOrder, at_ms: int, ru
         at_ms,
         refund_id=command.refund_id,
         amount_minor=amount_minor,
-        quantity=command.quantity,
+        quantity=0 if command.quantity is None and amount_minor < paid.refundable_minor else command.quantity,
         restock=command.restock,
         keep_fee=command.keep_fee,
         reason=command.reason,
@@ -122,17 +122,16 @@ def record_refund(
     if payment.state not in ("captured", "refund_requested", "refunded"):
         return REPEATED
     refund = payment.refunds.get(command.refund_id)
-    if refund is not None and refund.state == "refunded":
-        return REPEATED
     if refund is None and not command.refund_id:
         if payment.state == "refunded":
             return REPEATED
-        refund = Refund(amount_minor=payment.amount_minor)
+        refund = Refund(amount_minor=payment.amount_minor, state="failed")
+    if refund is not None and refund.state == "refunded":
+        return REPEATED
     if refund is None:
-        refund = Refund(amount_minor=command.amount_minor, quantity=0)
-        if not 0 < command.amount_minor <= payment.refundable_minor:
-            return "wrong_amount"
-    elif command.amount_minor != refund.amount_minor:
+        refund = Refund(amount_minor=command.amount_minor, quantity=0, state="failed")
+    was_asked = refund.state == "requested"  # then its amount is set aside already
+    if command.amount_minor != refund.amount_minor or not (was_asked or _is_left(payment, refund)):
         return "wrong_amount"
     edition.record_payment(
         events.PaymentRefunded,
@@ -265,6 +264,10 @@ def record_dispute_outcome(
         outcome=command.outcome,
     )
     return None
+
+
+def _is_left(payment: Payment, refund: Refund) -> bool:
+    return 0 < refund.amount_minor <= payment.refundable_minor or not payment.captured_minor
 
 
 def _free(order: Order, paid: Payment) -> int:
