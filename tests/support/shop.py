@@ -118,7 +118,7 @@ def gateway_at_work(parts: GatewayParts, port: int = 0) -> Iterator[str]:
 
 
 @contextmanager
-def shop_at_work(dsn: str, *, deciding: bool = True) -> Iterator[Shop]:
+def shop_at_work(dsn: str, *, deciding: bool = True, flowing: bool = True) -> Iterator[Shop]:
     """Everything but the gateway in workers, the gateway in a thread."""
     workers = Workers()
     with closing(PostgresLog(dsn, partitions=2)) as log, closing(Vault(dsn, SECRET)) as vault:
@@ -126,7 +126,8 @@ def shop_at_work(dsn: str, *, deciding: bool = True) -> Iterator[Shop]:
         projector.prepare()
         sandbox = SandboxProvider(dsn, on_fact=lambda fact: append_fact(log, fact), slow_seconds=0.1)
         workers.start("views", projector.run)
-        workers.start("flows", Flows(log, dsn=dsn, vault=vault).run)
+        if flowing:
+            workers.start("flows", Flows(log, dsn=dsn, vault=vault).run)
         workers.start("payments", Payments(log, dsn=dsn, provider=sandbox).run)
         if deciding:
             workers.start("decider", Decider(log, owner=f"test-{secrets.token_hex(4)}").run)
