@@ -104,7 +104,7 @@ async def erase_me(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[
 
 
 async def _end_gifts(gateway: Gateway, buyer_id: str) -> None:
-    """Nobody is charged again who asked to be forgotten; raises HttpProblem (503) when that can't be said for sure."""
+    """Whoever wants to be forgotten is asked for no next gift; raises HttpProblem (503) when that isn't certain."""
     if not await gateway.views_show_the_seen(*range(gateway.partitions)):
         raise HttpProblem("unavailable", "A recurring gift may not be shown yet. Ask again in a moment.")
     for gift_id in await gateway.reads.query(lambda cur: recurring_gifts.running_gifts(cur, buyer_id)):

@@ -91,6 +91,8 @@ async def _until_terms_applied(gateway: Gateway, edition_id: str, watch: Watch) 
     loop = asyncio.get_running_loop()
     until = loop.time() + TERMS_SECONDS
     while gateway.offer(edition_id).awaits_terms and (left := until - loop.time()) > 0:
+        if gateway.watchers.closing:
+            return
         await watch.changed(left)
 
 
