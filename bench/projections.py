@@ -19,11 +19,10 @@ from buystream.embedded import EmbeddedPostgres
 from buystream.ids import new_buyer_id, new_edition_id, new_merchant_id, new_order_id, payment_id_of
 from buystream.log import EVENTS, Message
 from buystream.log.postgres import PostgresLog
-from buystream.projections.edition_board import EditionBoard, board
-from buystream.projections.merchant_dashboard import MerchantDashboard, dashboard
-from buystream.projections.order_views import OrderViews
-from buystream.projections.people import People
+from buystream.projections.edition_board import board
+from buystream.projections.merchant_dashboard import dashboard
 from buystream.projections.runner import Projector
+from buystream.wiring import VIEWS
 
 APPEND = 5_000
 EVENTS_PER_SECOND_OF_LOG_TIME = 20_000
@@ -124,7 +123,7 @@ def measure(dsn: str, label: str, stream: list[events.Event]) -> float:
     """Events a second."""
     log = PostgresLog(dsn, partitions=1)
     fill(log, stream)
-    projector = Projector(log, dsn, [OrderViews(), EditionBoard(), MerchantDashboard(), People()])
+    projector = Projector(log, dsn, [view() for view in VIEWS])
     projector.prepare()
     stop = threading.Event()
     follower = threading.Thread(target=projector.run, args=(stop,))

@@ -40,6 +40,7 @@ from buystream.projections.history import History
 from buystream.projections.merchant_dashboard import MerchantDashboard
 from buystream.projections.order_views import OrderViews
 from buystream.projections.people import People
+from buystream.projections.recurring_gifts import RecurringGifts
 from buystream.projections.runner import Projector
 from buystream.projections.snapshots import Snapshots
 from buystream.providers.sandbox import CARDS, SandboxProvider
@@ -50,7 +51,7 @@ from buystream.workers import Run, Workers
 if TYPE_CHECKING:
     from buystream.consumers.live import Live
 
-VIEWS = (OrderViews, EditionBoard, MerchantDashboard, People)
+VIEWS = (OrderViews, EditionBoard, MerchantDashboard, People, RecurringGifts)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -18,11 +18,12 @@ from buystream.consumers.delivery import Poisoned
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, Damaged, Message, Record
 from buystream.log.postgres import PostgresLog
 from buystream.projections.batches import Batch
-from buystream.projections.edition_board import EditionBoard, board, boards, boards_of_merchant
-from buystream.projections.merchant_dashboard import MerchantDashboard, Second, dashboard
-from buystream.projections.order_views import OrderViews, PaymentView, order, orders_of_buyer, orders_of_merchant
+from buystream.projections.edition_board import board, boards, boards_of_merchant
+from buystream.projections.merchant_dashboard import Second, dashboard
+from buystream.projections.order_views import PaymentView, order, orders_of_buyer, orders_of_merchant
 from buystream.projections.people import People, SavedDetails, merchant, merchant_by_key_hash, saved_details
 from buystream.projections.runner import Projection, Projector, caught_up, next_positions
+from buystream.wiring import VIEWS
 from tests.support.examples import (
     ANNA,
     API_KEY_HASH,
@@ -79,7 +80,7 @@ def buyer(number: int) -> str:
 
 
 def all_projections() -> list[Projection]:
-    return [OrderViews(), EditionBoard(), MerchantDashboard(), People()]
+    return [view() for view in VIEWS]
 
 
 @contextmanager

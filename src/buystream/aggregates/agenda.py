@@ -106,7 +106,7 @@ def _end_or_settle(edition: Edition, campaign: Campaign, at_ms: int, rules: Rule
         edition.record_own(
             events.CampaignEnded,
             at_ms,
-            outcome="reached" if campaign.raised_minor >= campaign.target_minor else "missed",
+            outcome=campaign.outcome_now(),
             raised_minor=campaign.raised_minor,
             givers=campaign.givers,
         )

@@ -65,6 +65,12 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
             return bool(self.pledges)
         return bool(self.pledges) and self.reached and not self.saves_methods
 
+    def outcome_now(self) -> Literal["reached", "missed"]:
+        """What it comes to, should it end now. Money that moved when the target was reached stays where it is, whatever
+        went back since."""
+        money_moved = self.all_or_nothing and self.reached and not self.saves_methods
+        return "reached" if money_moved or self.raised_minor >= self.target_minor else "missed"
+
     def apply(self, event: events.CampaignReached | events.CampaignEnded) -> None:
         """Change state; never refuses."""
         if isinstance(event, events.CampaignReached):
@@ -85,9 +91,10 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
                 if self.settling.pop(order.id, None) is None:
                     self._raise(event.amount_minor, givers=1)
             case events.OrderCancelled() | events.OrderExpired():
-                raised_minor = self.pledges.pop(order.id, None) or self.settling.pop(order.id, None)
-                if raised_minor is not None:
-                    self._raise(-raised_minor, givers=-1)
+                pledged_minor = self.pledges.pop(order.id, None)
+                counted_minor = self.settling.pop(order.id, pledged_minor)
+                if counted_minor is not None:
+                    self._raise(-counted_minor, givers=-1)
             case events.OrderRefunded():
                 self._raise(-event.amount_minor, givers=-1 if event.whole and event.quantity else 0)
 

@@ -61,9 +61,9 @@ def return_order(edition: Edition, command: commands.ReturnOrder, at_ms: int, ru
         return "not_returnable"
     if edition.refund_until_ms is not None and at_ms >= edition.refund_until_ms:
         return "too_late"
-    amount_minor = paid.refundable_minor * edition.refund_share_bps // 10_000
-    if paid.captured_minor and amount_minor == 0:
-        return "not_returnable"
+    quantity, amount_minor = _free(order, paid), paid.refundable_minor * edition.refund_share_bps // 10_000
+    if not quantity or (paid.captured_minor and not amount_minor):
+        return "not_returnable"  # among others, while an earlier return is on its way
     ask(
         edition,
         paid,
@@ -71,7 +71,7 @@ def return_order(edition: Edition, command: commands.ReturnOrder, at_ms: int, ru
         at_ms,
         refund_id=command.refund_id,
         amount_minor=amount_minor,
-        quantity=_free(order, paid),
+        quantity=quantity,
         restock=edition.refund_restock,
         reason="returned",
     )

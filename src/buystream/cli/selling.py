@@ -101,7 +101,8 @@ def _demo_with_pages(settings: Settings, *, opens_browser: bool) -> None:
             table.add_column("merchant")
             table.add_column("API key", no_wrap=True)
             for sample, identity in samples:
-                table.add_row(sample.merchant, identity.api_key)
+                if not sample.of:
+                    table.add_row(sample.merchant, identity.api_key)
             console = Console(soft_wrap=True)
             console.print(table)
             console.print(f"Timeline  {url}/\nDesk      {url}/desk\nAPI       {url}/schema\nCtrl-C ends the demo.")

@@ -1,13 +1,15 @@
-"""Four sample merchants, each with one edition: tickets, a limited record, a gift of any amount, a shop's item."""
+"""Four sample merchants: tickets, a limited record, a shop's item; and a charity with a gift of any amount, once or
+every month, and a campaign that is all or nothing."""
 
 import os
 import secrets
+import time
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from buystream.commands import RegisterMerchant, ReleaseEdition
+from buystream.commands import Command, DescribeMerchant, RegisterMerchant, ReleaseEdition, SetFeeTerms
 from buystream.errors import BuystreamError
 from buystream.events import CommandRefused
 from buystream.ids import new_edition_id, new_merchant_id
@@ -17,8 +19,24 @@ from buystream.wiring import Shop
 KEPT_IN: Final = "demo.json"
 
 
+DAY_MS: Final = 86_400_000
+
+
+class Charity(msgspec.Struct, frozen=True, kw_only=True):
+    """A merchant's legal details, and what the platform keeps of its gifts."""
+
+    legal_name: str
+    address: str
+    charity_id: str
+    email: str
+    fee_share_bps: int
+    fee_fixed_minor: int
+
+
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """A merchant and what it sells; the fields of ReleaseEdition. A fixed price has equal bounds."""
+    """A merchant and what it sells; the fields of ReleaseEdition. A fixed price has equal bounds. `of` is the slug of
+    the sample that it shares its merchant with. A campaign has a target and `runs_days`; buyers may give back what has
+    `returns_days`, both from the release on."""
 
     slug: str
     merchant: str
@@ -33,6 +51,14 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     hold_seconds: int
     suggested_minor: tuple[int, ...] = ()
     needs_address: bool = True
+    of: str = ""
+    charity: Charity | None = None
+    tax_bps: int = 0
+    tax_label: str = ""
+    returns_days: int | None = None
+    refund_share_bps: int = 10_000
+    target_minor: int | None = None
+    runs_days: int | None = None
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -42,6 +68,15 @@ class Identity(msgspec.Struct, frozen=True):
     edition_id: str
     api_key: str
 
+
+SAPLINGS: Final = Charity(
+    legal_name="A Thousand Saplings e. V.",
+    address="Heckenweg 12, 24937 Flensburg, Germany",
+    charity_id="VR 0000 FL",
+    email="hello@saplings.example",
+    fee_share_bps=200,
+    fee_fixed_minor=10,
+)
 
 SAMPLES: Final = (
     Sample(
@@ -62,7 +97,7 @@ SAMPLES: Final = (
         merchant="A Thousand Saplings",
         currency="EUR",
         title="Plant a hedgerow this winter",
-        description="Every 5 euros put one sapling into the ground. Give what you like; you'll get a receipt.",
+        description="Every 5 euros put one sapling into the ground. Give once or every month; you'll get a receipt.",
         kind="gift",
         price_min_minor=100,
         price_max_minor=500_000,
@@ -71,6 +106,27 @@ SAMPLES: Final = (
         hold_seconds=600,
         suggested_minor=(500, 1500, 5000),
         needs_address=False,
+        charity=SAPLINGS,
+    ),
+    Sample(
+        slug="campaign",
+        of="charity",
+        merchant="A Thousand Saplings",
+        currency="EUR",
+        title="A bird hedge for the schoolyard",
+        description="90 metres of hawthorn and dog rose, planted by the pupils. All or nothing: below 300 euros nobody"
+        " pays.",
+        kind="gift",
+        price_min_minor=500,
+        price_max_minor=100_000,
+        stock=None,
+        limit_per_buyer=50,
+        hold_seconds=600,
+        suggested_minor=(1000, 2500, 10_000),
+        needs_address=False,
+        charity=SAPLINGS,
+        target_minor=30_000,
+        runs_days=5,
     ),
     Sample(
         slug="label",
@@ -84,6 +140,8 @@ SAMPLES: Final = (
         stock=300,
         limit_per_buyer=2,
         hold_seconds=300,
+        tax_bps=2000,
+        tax_label="VAT",
     ),
     Sample(
         slug="band",
@@ -98,6 +156,8 @@ SAMPLES: Final = (
         limit_per_buyer=4,
         hold_seconds=300,
         needs_address=False,
+        returns_days=14,
+        refund_share_bps=9_000,
     ),
 )
 """In the order of their release: the timeline shows the last one first."""
@@ -114,13 +174,43 @@ def open_samples(shop: Shop) -> list[tuple[Sample, Identity]]:
 
 def open_sample(shop: Shop, sample: Sample, identity: Identity) -> None:
     """The merchant and its edition, on the log and in the views; raises BuystreamError when one is refused."""
+    for command, key in (*_merchant_commands(sample, identity), (_release(sample, identity), identity.edition_id)):
+        answer = shop.decided(command, key=key)
+        if isinstance(answer, CommandRefused):
+            raise BuystreamError(f"the sample {sample.title!r} was refused: {answer.reason}")
+
+
+def _merchant_commands(sample: Sample, identity: Identity) -> list[tuple[Command, str]]:
     register = RegisterMerchant(
         merchant_id=identity.merchant_id,
         name=sample.merchant,
         currency=sample.currency,
         api_key_hash=api_key_hash(identity.api_key),
     )
-    release = ReleaseEdition(
+    asked: list[Command] = [register]
+    if (charity := sample.charity) is not None:
+        describe = DescribeMerchant(
+            merchant_id=identity.merchant_id,
+            legal_name=charity.legal_name,
+            address=charity.address,
+            charity_id=charity.charity_id,
+            email=charity.email,
+        )
+        terms = SetFeeTerms(
+            merchant_id=identity.merchant_id,
+            terms_id="demo",
+            currency=sample.currency,
+            share_bps=charity.fee_share_bps,
+            fixed_minor=charity.fee_fixed_minor,
+            from_ms=0,
+        )
+        asked += [describe, terms]
+    return [(command, identity.merchant_id) for command in asked]
+
+
+def _release(sample: Sample, identity: Identity) -> ReleaseEdition:
+    now_ms = time.time_ns() // 1_000_000
+    return ReleaseEdition(
         edition_id=identity.edition_id,
         merchant_id=identity.merchant_id,
         title=sample.title,
@@ -135,11 +225,18 @@ def open_sample(shop: Shop, sample: Sample, identity: Identity) -> None:
         limit_per_buyer=sample.limit_per_buyer,
         hold_seconds=sample.hold_seconds,
         needs_address=sample.needs_address,
+        awaits_terms=sample.charity is not None,
+        tax_bps=sample.tax_bps,
+        tax_label=sample.tax_label,
+        refund_by="merchant" if sample.returns_days is None else "buyer",
+        refund_until_ms=None if sample.returns_days is None else now_ms + sample.returns_days * DAY_MS,
+        refund_share_bps=sample.refund_share_bps,
+        closes_at_ms=None if sample.runs_days is None else now_ms + sample.runs_days * DAY_MS,
+        target_minor=sample.target_minor,
+        all_or_nothing=sample.target_minor is not None,
+        if_missed="void" if sample.target_minor is None else "choose",
+        receipts=sample.kind == "gift",
     )
-    for command, key in ((register, identity.merchant_id), (release, identity.edition_id)):
-        answer = shop.decided(command, key=key)
-        if isinstance(answer, CommandRefused):
-            raise BuystreamError(f"the sample {sample.title!r} was refused: {answer.reason}")
 
 
 def new_identity(partition: int) -> Identity:
@@ -154,15 +251,23 @@ def new_api_key() -> str:
 
 def _identities(data_dir: Path, partitions: int) -> dict[str, Identity]:
     """Kept in the data folder before anything is asked of the shop, so that whatever happens then, a second start asks
-    for the same."""
+    for the same. A newer release may have more samples: their ids are added."""
     path = data_dir / KEPT_IN
+    made: dict[str, Identity] = {}
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Identity])
+        made = msgspec.json.decode(path.read_bytes(), type=dict[str, Identity])
     except FileNotFoundError:
         pass
     except msgspec.DecodeError as error:
         raise BuystreamError(f"{path} is damaged ({error}): restore it, or remove it to get new samples") from error
-    made = {sample.slug: new_identity(number % partitions) for number, sample in enumerate(SAMPLES)}
+    missing = [sample for sample in SAMPLES if sample.slug not in made]
+    if not missing:
+        return made
+    for sample in missing:
+        identity = new_identity(len(made) % partitions)
+        if sample.of:
+            identity = msgspec.structs.replace(made[sample.of], edition_id=identity.edition_id)
+        made[sample.slug] = identity
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = path.with_suffix(".new")
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

@@ -1,6 +1,7 @@
 """The shapes of the API's requests and answers."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -8,8 +9,10 @@ from msgspec import Meta, Struct
 from buystream import events
 from buystream.gateway.catalogue import Offer
 from buystream.money import AMOUNT_MINOR_MAX
+from buystream.projections.campaigns import Charged
 from buystream.projections.edition_board import Board
 from buystream.projections.order_views import OrderView
+from buystream.projections.recurring_gifts import GiftView
 from buystream.providers.sandbox import SandboxCard
 
 Id = Annotated[str, Meta(min_length=1, max_length=80)]
@@ -17,6 +20,7 @@ Amount = Annotated[int, Meta(ge=0, le=AMOUNT_MINOR_MAX)]
 Quantity = Annotated[int, Meta(ge=1, le=100)]
 Stock = Annotated[int, Meta(ge=1, le=100_000_000)]
 AtMs = Annotated[int, Meta(ge=0, le=253_402_300_799_999)]
+BasisPoints = Annotated[int, Meta(ge=0, le=10_000)]
 PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 """People's texts hold no control characters but tabs and line ends; PostgreSQL couldn't even keep a NUL."""
 
@@ -67,8 +71,38 @@ class Authentication(Request, frozen=True, kw_only=True):
     outcome: Literal["approved", "rejected"]
 
 
+class NewReturn(Request, frozen=True, kw_only=True):
+    """The buyer gives an order back. `refund_id` names this return, unless an Idempotency-Key does."""
+
+    refund_id: Annotated[str, Meta(min_length=8, max_length=64, pattern="^[0-9a-zA-Z-]*$")] | None = None
+
+
+class NewGift(Request, frozen=True, kw_only=True):
+    """Give so much now, and again every so many months, by what was saved (`one_tap`). The gift's id is minted by the
+    browser, in the form of an order id."""
+
+    gift_id: Id
+    edition_id: Id
+    amount_minor: Amount
+    interval_months: Literal[1, 3, 6, 12]
+    one_tap: bool = True
+
+
+class NewRefundRule(Request, frozen=True, kw_only=True):
+    """Who may give an order back. With `by` buyer the buyer too, before `until_ms` (null: any time) and before it is
+    shipped, for `share_bps` of the money (10 000: all of it); `restock` puts what comes back on sale again."""
+
+    by: Literal["merchant", "buyer"] = "merchant"
+    until_ms: AtMs | None = None
+    share_bps: BasisPoints = 10_000
+    restock: bool = True
+
+
 class NewEdition(Request, frozen=True, kw_only=True):
-    """Terms of something new on sale. `price_minor` for a fixed price, or both bounds; `stock` null means unlimited."""
+    """Terms of something new on sale. `price_minor` for a fixed price, or both bounds; `stock` null means unlimited.
+    Prices include `tax_bps` of tax (1900: 19 %). `target_minor` makes it a campaign; `all_or_nothing` takes the money
+    only when the target is reached before `closes_at_ms`, and `if_missed` says whether givers may choose another
+    project then. `receipts` numbers a receipt for each gift: null means for gifts only."""
 
     title: Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] | None = None
@@ -85,6 +119,13 @@ class NewEdition(Request, frozen=True, kw_only=True):
     opens_at_ms: AtMs | None = None
     closes_at_ms: AtMs | None = None
     needs_address: bool = True
+    tax_bps: BasisPoints = 0
+    tax_label: Annotated[str, Meta(max_length=40, pattern=PLAIN)] = ""
+    refund: NewRefundRule = NewRefundRule()
+    target_minor: Amount | None = None
+    all_or_nothing: bool = False
+    if_missed: Literal["void", "choose"] = "void"
+    receipts: bool | None = None
 
 
 class StockChange(Request, frozen=True, kw_only=True):
@@ -133,16 +174,44 @@ class MeBody(Struct, frozen=True):
 
 
 class PaymentBody(Struct, frozen=True):
-    """The newest attempt to pay."""
+    """The newest attempt to pay. `off_session`: it was made by the clock, while the buyer was away."""
 
     payment_id: str
     state: str
     reason: str | None = None
     authentication_url: str | None = None
+    off_session: bool = False
+
+
+class ReturnableBody(Struct, frozen=True):
+    """The buyer may give the order back until `until_ms` (null: until it is shipped), and gets so much."""
+
+    amount_minor: int
+    until_ms: int | None
+
+
+class PledgeBody(Struct, frozen=True):
+    """When the money of a pledge moves: `when_reached`, or `at_end`; if the target isn't reached by `ends_at_ms`,
+    never."""
+
+    charged: Charged
+    ends_at_ms: int | None
+
+
+class BuyerActionBody(Struct, frozen=True):
+    """A payment needs its buyer, before `until_ms`: to show up at the bank (`authenticate`, at the payment's
+    `authentication_url`), or to pay by `another_card` (`attempt` is the next one's)."""
+
+    action: Literal["authenticate", "another_card"]
+    until_ms: int
+    attempt: int
 
 
 class OrderBody(Struct, frozen=True, kw_only=True):
-    """An order. `version` grows with every change."""
+    """An order. Of what was `paid_minor`, `refunded_minor` is back (with `returned` pieces) and `refunding_minor` is on
+    its way. `returnable` is there when the buyer may give it back now, `pledge` while no money has moved yet, `dispute`
+    (open, won, lost) when a bank was asked. `alternatives` are other projects of a merchant whose campaign missed its
+    target. `version` grows with every change."""
 
     order_id: str
     edition_id: str
@@ -159,6 +228,17 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     payment: PaymentBody | None = None
     tracking: str | None = None
     version: int
+    paid_minor: int = 0
+    refunded_minor: int = 0
+    refunding_minor: int = 0
+    returned: int = 0
+    dispute: str | None = None
+    gift_id: str | None = None
+    returnable: ReturnableBody | None = None
+    pledge: PledgeBody | None = None
+    buyer_action: BuyerActionBody | None = None
+    receipt_url: str | None = None
+    alternatives: list[Board] = []
 
 
 class MerchantOrderBody(OrderBody, frozen=True, kw_only=True):
@@ -171,6 +251,33 @@ class OrdersBody(Struct, frozen=True):
     """The buyer's orders, newest first."""
 
     orders: list[OrderBody]
+
+
+class GiftBody(Struct, frozen=True, kw_only=True):
+    """A recurring gift. States: running, ended (`reason`: giver, declined, closed). `given` gifts were paid so far,
+    `next_at_ms` is when the next one is asked for, `last` the newest one."""
+
+    gift_id: str
+    edition_id: str
+    merchant_id: str
+    title: str
+    amount_minor: int
+    currency: str
+    interval_months: int
+    state: str
+    reason: str | None
+    started_at_ms: int
+    next_at_ms: int | None
+    given: int
+    given_minor: int
+    last: OrderBody | None
+    version: int
+
+
+class GiftsBody(Struct, frozen=True):
+    """The buyer's recurring gifts, newest first."""
+
+    gifts: list[GiftBody]
 
 
 class MerchantOrdersBody(Struct, frozen=True):
@@ -197,9 +304,23 @@ class ConfigBody(Struct, frozen=True):
 encode = msgspec.json.Encoder().encode
 
 
-def order_body(view: OrderView) -> OrderBody:
-    """What the buyer may see of a view."""
-    return OrderBody(**_order_fields(view))  # type: ignore[arg-type]
+RECEIPTS: Final = "/receipts/"
+"""Where an order's receipt is: followed by the order's id."""
+
+OPEN_TO_BUYER: Final[Mapping[str, Literal["authenticate", "another_card"]]] = {
+    "authentication_required": "authenticate",
+    "declined": "another_card",
+}
+"""What a payment in such a state waits for."""
+
+
+def order_body(view: OrderView, *, at_ms: int, alternatives: Sequence[Board] = ()) -> OrderBody:
+    """What the buyer may see of a view, and may do at that time."""
+    returnable_minor = view.returnable_minor(at_ms)
+    fields = _order_fields(view) | {"buyer_action": _buyer_action(view), "alternatives": list(alternatives)}
+    if returnable_minor is not None and view.terms is not None:
+        fields["returnable"] = ReturnableBody(returnable_minor, view.terms.refund_until_ms)
+    return OrderBody(**fields)  # type: ignore[arg-type]
 
 
 def merchant_order_body(view: OrderView, buyer: DeliveryBody | None) -> MerchantOrderBody:
@@ -207,11 +328,37 @@ def merchant_order_body(view: OrderView, buyer: DeliveryBody | None) -> Merchant
     return MerchantOrderBody(**_order_fields(view), buyer=buyer)  # type: ignore[arg-type]
 
 
+_SHOWN: Final = tuple(name for name in OrderBody.__struct_fields__ if name in OrderView.__struct_fields__)
+
+
 def _order_fields(view: OrderView) -> dict[str, object]:
-    fields: dict[str, object] = {name: getattr(view, name) for name in OrderBody.__struct_fields__}
+    fields: dict[str, object] = {name: getattr(view, name) for name in _SHOWN}
     if (payment := view.payment) is not None:
-        fields["payment"] = PaymentBody(payment.payment_id, payment.state, payment.reason, payment.authentication_url)
+        fields["payment"] = PaymentBody(
+            payment.payment_id, payment.state, payment.reason, payment.authentication_url, payment.off_session
+        )
+    if view.state == "pledged" and view.terms is not None and (campaign := view.terms.campaign) is not None:
+        fields["pledge"] = PledgeBody(campaign.charged, campaign.ends_at_ms)
+    if view.paid_minor:
+        fields["receipt_url"] = RECEIPTS + view.order_id
     return fields
+
+
+def _buyer_action(view: OrderView) -> BuyerActionBody | None:
+    payment = view.payment
+    if payment is None or view.state != "held" or view.hold_expires_at_ms is None:
+        return None
+    action = OPEN_TO_BUYER.get(payment.state)
+    if action is None:
+        return None
+    return BuyerActionBody(action, view.hold_expires_at_ms, int(payment.payment_id.rpartition(".")[2]) + 1)
+
+
+def gift_body(view: GiftView, *, at_ms: int) -> GiftBody:
+    """A recurring gift as its giver sees it."""
+    fields: dict[str, object] = {name: getattr(view, name) for name in GiftView.__struct_fields__}
+    fields["last"] = None if view.last is None else order_body(view.last, at_ms=at_ms)
+    return GiftBody(**fields)  # type: ignore[arg-type]
 
 
 def placed_order_body(event: events.OrderPlaced, offer: Offer) -> OrderBody:

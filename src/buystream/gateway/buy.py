@@ -15,6 +15,7 @@ from buystream.gateway.answers import Answer
 from buystream.gateway.bodies import NewOrder, encode, order_body, placed_order_body, repeated_order_body
 from buystream.gateway.catalogue import Offer
 from buystream.gateway.problems import MEDIA_TYPE, HttpProblem, problem_of, refused
+from buystream.gateway.reads import now_ms
 from buystream.gateway.runtime import Gateway
 from buystream.ids import MalformedId, edition_of
 from buystream.money import AMOUNT_MINOR_MAX
@@ -159,7 +160,7 @@ class BuyRoute:
             if await reads.passed(answer.partition, answer.position):
                 view = await reads.query(lambda cur: order_views.order(cur, event.order_id))
                 if view is not None:
-                    return Reply(200, encode(order_body(view)))
+                    return Reply(200, encode(order_body(view, at_ms=now_ms())))
         except HttpProblem:
             pass  # the owner's word is as good, it only says less
         except Exception as error:

@@ -11,26 +11,31 @@ from buystream.projections import edition_board, order_views, runner
 
 
 class Offer(msgspec.Struct, kw_only=True):
-    """An edition's terms, as far as the gateway needs them, and its sold-out latch."""
+    """An edition's terms, as far as the gateway needs them, and its sold-out latch. While it `awaits_terms` it takes no
+    orders."""
 
     edition_id: str
     merchant_id: str
     title: str
+    kind: str
     limited: bool
     needs_address: bool
     sold_out: bool
     partition: int
+    awaits_terms: bool = False
 
 
 _TYPES = {
     kind.__name__: f"buystream.{kind.__struct_config__.tag}"
     for kind in (
-        events.EditionReleased, events.EditionSoldOut, events.StockReleased, events.OrderPlaced, events.OrderRefused
+        events.EditionReleased, events.EditionSoldOut, events.StockReleased, events.TermsApplied,
+        events.OrderPlaced, events.OrderRefused,
     )
 }  # fmt: skip
 RELEASED = _TYPES["EditionReleased"]
 SOLD_OUT = _TYPES["EditionSoldOut"]
 STOCK_RELEASED = _TYPES["StockReleased"]
+TERMS_APPLIED = _TYPES["TermsApplied"]
 DECIDES_ORDER = frozenset({_TYPES["OrderPlaced"], _TYPES["OrderRefused"]})
 
 
@@ -66,10 +71,12 @@ class Catalogue:
                 edition_id=board.edition_id,
                 merchant_id=board.merchant_id,
                 title=board.title,
+                kind=board.kind,
                 limited=board.stock is not None,
                 needs_address=board.needs_address,
                 sold_out=board.available == 0,
                 partition=partition_of(board.edition_id),
+                awaits_terms=board.awaits_terms,
             )
         limited = [offer.edition_id for offer in self._offers.values() if offer.limited]
         cur.execute("SELECT order_id FROM views.orders WHERE edition_id = ANY(%s)", (limited,))
@@ -87,6 +94,8 @@ class Catalogue:
             self._offers[subject].sold_out = True
         elif kind == STOCK_RELEASED:
             self._offers[subject].sold_out = False
+        elif kind == TERMS_APPLIED:
+            self._offers[subject].awaits_terms = False
         elif kind == RELEASED:
             event = decode_event(record.value)
             if isinstance(event, events.EditionReleased):
@@ -94,8 +103,10 @@ class Catalogue:
                     edition_id=subject,
                     merchant_id=event.merchant_id,
                     title=event.title,
+                    kind=event.kind,
                     limited=event.stock is not None,
                     needs_address=event.needs_address,
                     sold_out=False,
                     partition=record.partition,
+                    awaits_terms=event.awaits_terms,
                 )

@@ -9,7 +9,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 
 from buystream import events
-from buystream.commands import CancelOrder, EraseBuyer, RequestPayment
+from buystream.commands import CancelOrder, EndRecurringGift, EraseBuyer, RequestPayment, ReturnOrder
 from buystream.gateway.answers import Answer
 from buystream.gateway.bodies import (
     Authentication,
@@ -18,6 +18,7 @@ from buystream.gateway.bodies import (
     EditionsBody,
     MeBody,
     NewPayment,
+    NewReturn,
     NewSession,
     OrderBody,
     OrdersBody,
@@ -25,13 +26,14 @@ from buystream.gateway.bodies import (
     encode,
     order_body,
 )
+from buystream.gateway.naming import name_of
 from buystream.gateway.problems import HttpProblem, refused
 from buystream.gateway.reads import now_ms
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.sessions import spend
 from buystream.gateway.streams import Place, follow
 from buystream.ids import partition_of
-from buystream.projections import edition_board, order_views, people
+from buystream.projections import edition_board, order_views, people, recurring_gifts
 from buystream.projections.edition_board import Board
 from buystream.projections.order_views import OrderView
 
@@ -92,11 +94,25 @@ async def me(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str]) 
 
 @delete("/v1/me", summary="Be forgotten")
 async def erase_me(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str]) -> Response[None]:
-    """Deletes the buyer's key: nothing personal can be read any more, anywhere. Orders stay, without their person."""
+    """Ends the buyer's recurring gifts, then deletes the buyer's key: nothing personal can be read any more, anywhere.
+    Orders stay, without their person."""
+    await _end_gifts(gateway, buyer_id)
     await gateway.reads.run(lambda: gateway.vault.erase(buyer_id))
     answer = await gateway.decisions.ask(EraseBuyer(buyer_id=buyer_id), key=buyer_id, partition=partition_of(buyer_id))
     await gateway.reads.passed(answer.partition, answer.position)
     return Response(None, status_code=204, headers={"Set-Cookie": gateway.sessions.set_cookie("")})
+
+
+async def _end_gifts(gateway: Gateway, buyer_id: str) -> None:
+    """Whoever wants to be forgotten is asked for no next gift; raises HttpProblem (503) when that isn't certain."""
+    if not await gateway.views_show_the_seen(*range(gateway.partitions)):
+        raise HttpProblem("unavailable", "A recurring gift may not be shown yet. Ask again in a moment.")
+    for gift_id in await gateway.reads.query(lambda cur: recurring_gifts.running_gifts(cur, buyer_id)):
+        answer = await gateway.ask(
+            EndRecurringGift(gift_id=gift_id, buyer_id=buyer_id), gateway.offer_of_order(gift_id)
+        )
+        if isinstance(answer.event, events.CommandRefused):
+            raise refused(answer.event.reason)
 
 
 @get("/v1/config", summary="What the payment form needs to know")
@@ -141,7 +157,7 @@ async def orders(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[st
     """Newest first."""
     await gateway.views_show_the_seen(*range(gateway.partitions))
     views = await gateway.reads.query(lambda cur: order_views.orders_of_buyer(cur, buyer_id, limit=ORDERS_MAX))
-    return OrdersBody([order_body(view) for view in views])
+    return OrdersBody([await body_of(gateway, view) for view in views])
 
 
 @get("/v1/orders/{order_id:str}", summary="One of the buyer's orders")
@@ -149,7 +165,7 @@ async def order(
     gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
 ) -> OrderBody:
     """404 also when it is somebody else's."""
-    return order_body(await own_order(gateway, buyer_id, order_id))
+    return await body_of(gateway, await own_order(gateway, buyer_id, order_id))
 
 
 @get("/v1/orders/{order_id:str}/stream", summary="One of the buyer's orders, live", media_type="text/event-stream")
@@ -163,7 +179,7 @@ async def order_stream(
         nonlocal ended
         view = await own_order(gateway, buyer_id, order_id)
         ended = _has_ended(view)
-        return encode(order_body(view))
+        return encode(await body_of(gateway, view))
 
     return await follow(
         gateway.watchers, order_id, event="order", read=read, is_final=lambda body: ended, pause_seconds=0.05
@@ -206,17 +222,33 @@ async def pay(
     answer = await gateway.ask(command, offer)
     if isinstance(answer.event, events.CommandRefused) and answer.event.reason != "unknown_order":
         raise HttpProblem("not-payable", reason="not_payable", because=answer.event.reason)
-    return order_body(await order_after(gateway, answer, order_id, buyer_id=buyer_id))
+    return await body_of(gateway, await order_after(gateway, answer, order_id, buyer_id=buyer_id))
 
 
-@post("/v1/orders/{order_id:str}/cancel", status_code=200, summary="Give the hold back")
+@post("/v1/orders/{order_id:str}/cancel", status_code=200, summary="Give the hold back, or take a pledge back")
 async def cancel(
     gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
 ) -> OrderBody:
-    """The stock is on sale again at once."""
+    """The stock is on sale again at once; a pledge counts no more, and nothing is charged."""
     offer = gateway.offer_of_order(order_id)
     answer = await gateway.ask(CancelOrder(order_id=order_id, buyer_id=buyer_id), offer)
-    return order_body(await order_after(gateway, answer, order_id, buyer_id=buyer_id))
+    return await body_of(gateway, await order_after(gateway, answer, order_id, buyer_id=buyer_id))
+
+
+@post("/v1/orders/{order_id:str}/return", status_code=202, summary="Give a paid order back")
+async def give_back(
+    request: Http,
+    gateway: NamedDependency[Gateway],
+    buyer_id: NamedDependency[str],
+    order_id: FromPath[str],
+    data: JSONBody[NewReturn],
+) -> OrderBody:
+    """By the edition's rule: `returnable` of the order says whether, until when, and for how much. A repeat with the
+    same `refund_id` or `Idempotency-Key` gives nothing more back."""
+    offer = gateway.offer_of_order(order_id)
+    refund_id = data.refund_id or f"return-{name_of(request, gateway, buyer_id)}"
+    answer = await gateway.ask(ReturnOrder(order_id=order_id, buyer_id=buyer_id, refund_id=refund_id), offer)
+    return await body_of(gateway, await order_after(gateway, answer, order_id, buyer_id=buyer_id))
 
 
 @post("/v1/orders/{order_id:str}/authentication", status_code=202, summary="Answer the sandbox's bank")
@@ -234,7 +266,7 @@ async def authenticate(
         raise HttpProblem("refused", "No payment of this order waits for its bank.", reason="not_waiting")
     payment_id = view.payment.payment_id
     await gateway.reads.run(lambda: bank.complete_authentication(payment_id, data.outcome == "approved"))
-    return order_body(view)
+    return await body_of(gateway, view)
 
 
 ROUTES = [
@@ -250,6 +282,7 @@ ROUTES = [
     order_stream,
     pay,
     cancel,
+    give_back,
     authenticate,
 ]
 
@@ -282,6 +315,17 @@ async def board_of(gateway: Gateway, edition_id: str, place: Place | None = None
     await asyncio.sleep(BOARD_SECONDS)  # that one was read a moment too early
     _, board = await gateway.reads.shared(f"board {edition_id}", BOARD_SECONDS, read)
     return board
+
+
+async def body_of(gateway: Gateway, view: OrderView) -> OrderBody:
+    """The order as its buyer sees it now; after a missed campaign, with the merchant's other projects."""
+    at_ms = now_ms()
+    if not view.may_choose_another:
+        return order_body(view, at_ms=at_ms)
+    others = await gateway.reads.query(
+        lambda cur: edition_board.projects_of_merchant(cur, view.merchant_id, now_ms=at_ms)
+    )
+    return order_body(view, at_ms=at_ms, alternatives=[one for one in others if one.edition_id != view.edition_id])
 
 
 async def own_order(gateway: Gateway, buyer_id: str, order_id: str) -> OrderView:

@@ -1,7 +1,6 @@
 """The merchant's side of the API: editions, stock, orders, shipping, refunds, and the live dashboard."""
 
-import hashlib
-import secrets
+import asyncio
 
 from litestar import get, post
 from litestar.di import NamedDependency
@@ -23,6 +22,7 @@ from buystream.gateway.bodies import (
     MerchantOrderBody,
     MerchantOrdersBody,
     NewEdition,
+    NewRefundRule,
     Refund,
     Shipment,
     StockChange,
@@ -31,11 +31,11 @@ from buystream.gateway.bodies import (
 )
 from buystream.gateway.catalogue import Offer
 from buystream.gateway.checkout import Http, board_of, decrypted, order_after
+from buystream.gateway.naming import name_of
 from buystream.gateway.problems import HttpProblem, refused
 from buystream.gateway.reads import now_ms
 from buystream.gateway.runtime import Gateway
-from buystream.gateway.streams import Place, follow
-from buystream.ids import ALPHABET
+from buystream.gateway.streams import Place, Watch, follow
 from buystream.keys import api_key_hash
 from buystream.money import MINOR_DIGITS
 from buystream.projections import merchant_dashboard, order_views, people
@@ -46,8 +46,8 @@ from buystream.projections.people import Merchant
 
 ORDERS_PAGE_MAX = 100
 DASHBOARD_SECONDS = 1.0
-IDEMPOTENCY_KEY = "idempotency-key"
-IDEMPOTENCY_KEY_CHARS_MAX = 200
+TERMS_SECONDS = 5.0
+"""So long a release waits for the merchant's terms; an edition that got none yet opens by itself when they come."""
 
 
 async def merchant(request: Http, gateway: NamedDependency[Gateway]) -> Merchant:
@@ -73,15 +73,27 @@ async def release(
     request: Http, gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], data: JSONBody[NewEdition]
 ) -> Board:
     """With an `Idempotency-Key` header, a repeat of the request releases nothing more. Editions are spread over the
-    partitions, so that a merchant's hot editions don't share an owner."""
-    name = _name(request, gateway, merchant)
+    partitions, so that a merchant's hot editions don't share an owner. The answer waits for the merchant's terms, so
+    that orders can be taken at once; a board that says `awaits_terms` opens by itself when they come."""
+    name = name_of(request, gateway, merchant.merchant_id)
     partition = int.from_bytes(name[10:].encode(), "big") % gateway.partitions
     edition_id = f"ed{partition}-{name[:10]}"
     command = _release_command(data, merchant, edition_id)
-    answer = await gateway.decisions.ask(command, key=edition_id, partition=partition)
-    if isinstance(answer.event, events.CommandRefused):
-        raise refused(answer.event.reason)
-    return await board_of(gateway, edition_id, (answer.partition, answer.position))
+    with gateway.watchers.watch(edition_id) as watch:
+        answer = await gateway.decisions.ask(command, key=edition_id, partition=partition)
+        if isinstance(answer.event, events.CommandRefused):
+            raise refused(answer.event.reason)
+        await _until_terms_applied(gateway, edition_id, watch)
+        return await board_of(gateway, edition_id, watch.place or (answer.partition, answer.position))
+
+
+async def _until_terms_applied(gateway: Gateway, edition_id: str, watch: Watch) -> None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + TERMS_SECONDS
+    while gateway.offer(edition_id).awaits_terms and (left := until - loop.time()) > 0:
+        if gateway.watchers.closing:
+            return
+        await watch.changed(left)
 
 
 @post("/v1/merchant/editions/{edition_id:str}/pause", status_code=200, summary="Take no orders for a while")
@@ -109,7 +121,7 @@ async def change_stock(
     data: JSONBody[StockChange],
 ) -> Board:
     """With an `Idempotency-Key` header, a repeat of the request changes nothing more."""
-    change_id = _name(request, gateway, merchant)
+    change_id = name_of(request, gateway, merchant.merchant_id)
     if data.add is not None and data.withdraw is None:
         command: Command = AddStock(edition_id=edition_id, change_id=change_id, quantity=data.add)
     elif data.withdraw is not None and data.add is None:
@@ -234,18 +246,6 @@ def _body(gateway: Gateway, view: OrderView) -> MerchantOrderBody:
     return merchant_order_body(view, decrypted(gateway, view.buyer_id, view.delivery))
 
 
-def _name(request: Http, gateway: Gateway, merchant: Merchant) -> str:
-    """20 characters that name what this request makes: the same for a repeat with its Idempotency-Key, else random."""
-    key = request.headers.get(IDEMPOTENCY_KEY, "")
-    if len(key) > IDEMPOTENCY_KEY_CHARS_MAX:
-        raise HttpProblem("invalid", f"Idempotency-Key has more than {IDEMPOTENCY_KEY_CHARS_MAX} characters.")
-    if not key:
-        return "".join(secrets.choice(ALPHABET) for _ in range(20))
-    said = f"{merchant.merchant_id}\n{request.url.path}\n{key}".encode()
-    number = int.from_bytes(hashlib.blake2b(said, key=gateway.naming_key, digest_size=16).digest(), "big")
-    return "".join(ALPHABET[(number >> (5 * i)) & 31] for i in range(20))
-
-
 def _release_command(data: NewEdition, merchant: Merchant, edition_id: str) -> ReleaseEdition:
     low = data.price_minor if data.price_minor is not None else data.price_min_minor
     high = data.price_minor if data.price_minor is not None else data.price_max_minor
@@ -257,6 +257,7 @@ def _release_command(data: NewEdition, merchant: Merchant, edition_id: str) -> R
         raise HttpProblem("invalid", "suggested_minor must lie within the price's bounds.")
     if data.opens_at_ms is not None and data.closes_at_ms is not None and data.opens_at_ms >= data.closes_at_ms:
         raise HttpProblem("invalid", "closes_at_ms must be after opens_at_ms.")
+    _check_terms(data)
     currency = data.currency or merchant.currency
     if currency not in MINOR_DIGITS:
         raise HttpProblem("invalid", f"currency must be one of {', '.join(sorted(MINOR_DIGITS))}.")
@@ -277,4 +278,32 @@ def _release_command(data: NewEdition, merchant: Merchant, edition_id: str) -> R
         opens_at_ms=data.opens_at_ms,
         closes_at_ms=data.closes_at_ms,
         needs_address=data.needs_address,
+        awaits_terms=True,
+        tax_bps=data.tax_bps,
+        tax_label=data.tax_label,
+        refund_by=data.refund.by,
+        refund_until_ms=data.refund.until_ms,
+        refund_share_bps=data.refund.share_bps,
+        refund_restock=data.refund.restock,
+        target_minor=data.target_minor,
+        all_or_nothing=data.all_or_nothing,
+        if_missed=data.if_missed,
+        receipts=data.kind == "gift" if data.receipts is None else data.receipts,
     )
+
+
+def _check_terms(data: NewEdition) -> None:
+    """What the owner would refuse too, said in words; raises HttpProblem (422)."""
+    if data.tax_bps and not data.tax_label.strip():
+        raise HttpProblem("invalid", "Name the tax, VAT for example: tax_label goes with tax_bps.", reason="bad_tax")
+    if data.refund.by == "merchant" and data.refund != NewRefundRule(restock=data.refund.restock):
+        detail = "refund.until_ms and share_bps are about returns by the buyer: send refund.by buyer with them."
+        raise HttpProblem("invalid", detail, reason="bad_refund_rule")
+    if data.all_or_nothing and (data.target_minor is None or data.closes_at_ms is None):
+        detail = "All or nothing is decided at a date, by a target: send target_minor and closes_at_ms."
+        raise HttpProblem("invalid", detail, reason="bad_target")
+    if data.target_minor is not None and data.target_minor < 1:
+        raise HttpProblem("invalid", "target_minor must be at least 1.", reason="bad_target")
+    if data.if_missed == "choose" and not data.all_or_nothing:
+        detail = "if_missed is about campaigns that are all or nothing."
+        raise HttpProblem("invalid", detail, reason="bad_target")

@@ -27,6 +27,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "not-found": (404, "There is nothing here."),
     "unknown-edition": (404, "There is no such edition."),
     "unknown-order": (404, "There is no such order among yours."),
+    "unknown-gift": (404, "There is no such recurring gift among yours."),
     "method-not-allowed": (405, "This address doesn't take that method. See /schema."),
     "sold-out": (409, "Nothing is left. If something comes back, a new order needs a new order id."),
     "over-limit": (409, "This is more than one buyer may have."),
@@ -35,9 +36,14 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "wrong-price": (409, "The price is another one. Read the edition again and order at its price."),
     "paused": (409, "The sale is paused. Try again in a while, with a new order id."),
     "too-fast": (409, "Too many orders in a short time. Wait a minute, then order again with a new order id."),
+    "cancelled": (409, "It won't take place. Who paid gets the money back."),
     "order-id-conflict": (409, "This order id is taken. Mint a new one."),
     "not-payable": (409, "This order can't be paid now. Read it again to see why."),
     "not-registered": (409, "Nothing is saved for this buyer. Send payment_method and delivery."),
+    "too-late": (409, "The time in which this order could be given back is over."),
+    "not-returnable": (409, "This order can't be given back by its buyer. Ask the merchant."),
+    "gift-id-conflict": (409, "This gift id is taken, or is not one of the edition's. Mint a new one."),
+    "not-recurring": (409, "This can't be given again and again, only once."),
     "refused": (409, "The request doesn't fit the current state. See the reason."),
     "too-large": (413, "The body is too large. 16 KiB are plenty."),
     "invalid": (422, "A field is missing, unknown or out of its bounds. See detail and /schema."),
@@ -76,7 +82,7 @@ class HttpProblem(BuystreamError):
 def refused(reason: str, **extra: Any) -> HttpProblem:
     """A decision that said no: 409 with the reason, also as the type where it is one of the known ones."""
     slug = reason.replace("_", "-")
-    if slug in ("unknown-order", "unknown-edition"):
+    if slug in ("unknown-order", "unknown-edition", "unknown-gift"):
         return HttpProblem(slug)
     return HttpProblem(slug if PROBLEMS.get(slug, (0,))[0] == 409 else "refused", reason=reason, **extra)
 

@@ -16,6 +16,28 @@ CREATE TABLE editions (
     opens_at_ms bigint,
     closes_at_ms bigint,
     released_at_ms bigint NOT NULL,
+    awaits_terms boolean NOT NULL,
+    tax_bps integer NOT NULL,
+    tax_label text NOT NULL,
+    receipts boolean NOT NULL,
+    refund_by text COLLATE "C" NOT NULL,
+    refund_until_ms bigint,
+    refund_share_bps integer NOT NULL,
+    refund_restock boolean NOT NULL,
+
+    target_minor bigint,
+    all_or_nothing boolean NOT NULL,
+    if_missed text COLLATE "C" NOT NULL,
+    saves_methods boolean NOT NULL,
+    raised_minor bigint NOT NULL DEFAULT 0,
+    givers bigint NOT NULL DEFAULT 0,
+    reached boolean NOT NULL DEFAULT false,
+    outcome text COLLATE "C",
+
+    cancelled_reason text,
+    cancelled_at_ms bigint,
+    cancellation_completed boolean NOT NULL DEFAULT false,
+    refunds_failed bigint NOT NULL DEFAULT 0,
 
     stock bigint,
     available bigint CHECK (available >= 0),
@@ -31,3 +53,9 @@ CREATE TABLE editions (
 ) WITH (fillfactor = 50);
 
 CREATE INDEX editions_of_merchant ON editions (merchant_id, released_at_ms);
+
+-- Pledges that count for their campaign's target and aren't paid yet: when such an order is confirmed, it counts already.
+CREATE TABLE pledges (
+    order_id text COLLATE "C" PRIMARY KEY,
+    amount_minor bigint NOT NULL
+);

@@ -11,25 +11,39 @@ from psycopg2.extras import execute_values
 from buystream import events
 from buystream.events import Event
 from buystream.log import Damaged
+from buystream.projections import campaigns
 from buystream.projections.batches import Batch
+from buystream.projections.campaigns import CampaignView, campaign_view
 from buystream.projections.rows import copy_rows
 
 NAME = "order_views"
 
 
 class PaymentView(msgspec.Struct, frozen=True, gc=False):
-    """The newest attempt to pay."""
+    """The newest attempt to pay. `off_session`: it was asked for by the clock, while the buyer was away."""
 
     payment_id: str
     state: str
     reason: str | None
     authentication_url: str | None
+    off_session: bool = False
+
+
+class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What its edition says about an order's money."""
+
+    refund_by: str
+    refund_until_ms: int | None
+    refund_share_bps: int
+    campaign: CampaignView | None
 
 
 class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An order as the API tells it, and what the API doesn't tell everybody: its buyer, the delivery details (a
-    ciphertext of the buyer's key, "" before a payment), what was paid, went back, and is disputed (open, won, lost).
-    `version` grows with every change, those of its payments included: it is the edition's version at that change."""
+    ciphertext of the buyer's key, "" before a payment). What was paid; what is back of it (`refunded_minor`, with
+    `returned` pieces) and on its way back (`refunding_minor`, `returning`); whether it is disputed (open, won, lost).
+    `version` grows with every change, those of its payments included: it is the edition's version at that change.
+    `terms` are None while the edition's board isn't written yet."""
 
     order_id: str
     edition_id: str
@@ -55,6 +69,31 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     returned: int = 0
     dispute: str | None = None
     gift_id: str | None = None
+    refunding_minor: int = 0
+    returning: int = 0
+    terms: OrderTerms | None = None
+
+    @property
+    def refundable_minor(self) -> int:
+        """What was taken and is neither back nor on its way back."""
+        return self.paid_minor - self.refunded_minor - self.refunding_minor
+
+    def returnable_minor(self, at_ms: int) -> int | None:
+        """What the buyer gets for giving the order back at that time; None when that can't be done: as the edition
+        decides it."""
+        terms, kept = self.terms, self.quantity - self.returned - self.returning
+        if terms is None or self.state != "confirmed" or terms.refund_by != "buyer" or kept <= 0:
+            return None
+        if terms.refund_until_ms is not None and at_ms >= terms.refund_until_ms:
+            return None
+        amount_minor = self.refundable_minor * terms.refund_share_bps // 10_000
+        return None if self.paid_minor and not amount_minor else amount_minor
+
+    @property
+    def may_choose_another(self) -> bool:
+        """Whether its campaign was missed, and its giver is then offered another project."""
+        campaign = self.terms.campaign if self.terms else None
+        return self.reason == "campaign_missed" and campaign is not None and campaign.if_missed == "choose"
 
 
 def order(cur: cursor, order_id: str) -> OrderView | None:
@@ -119,15 +158,32 @@ class _Row(msgspec.Struct, gc=False):
     dispute: str | None = None
     before_dispute: str | None = None
     reference: str | None = None
+    payment_off_session: bool = False
+    disputes_open: int = 0
+    refunding: str = ""
+    """Refunds on their way: a JSON object of minor units and pieces by refund id, or nothing."""
 
+    @property
+    def refunds_asked(self) -> dict[str, tuple[int, int]]:
+        """The refunds on their way, by id: minor units, and the pieces that were asked back by number."""
+        return _decode_refunds(self.refunding) if self.refunding else {}
+
+    def note_refunds(self, asked: dict[str, tuple[int, int]]) -> None:
+        """These are on their way now."""
+        self.refunding = msgspec.json.encode(asked).decode() if asked else ""
+
+
+_decode_refunds = msgspec.json.Decoder(dict[str, tuple[int, int]]).decode
 
 _SOLD = frozenset({"confirmed", "shipped", "delivered"})
 _COLUMNS = _Row.__struct_fields__
 _AT_FIRST = _COLUMNS[: _COLUMNS.index("payment_id")]
 """What an order's first event sets; the table has defaults for the rest."""
 _CHANGING = _COLUMNS[_COLUMNS.index("version") :]
+_REFUND_RULE = ("refund_by", "refund_until_ms", "refund_share_bps")
 _SELECT = f"""
-    SELECT {", ".join(f"o.{column}" for column in _COLUMNS)}, coalesce(e.title, '')
+    SELECT {", ".join(f"o.{column}" for column in _COLUMNS)}, coalesce(e.title, ''),
+        {", ".join(f"e.{column}" for column in (*_REFUND_RULE, *campaigns.COLUMNS))}
     FROM views.orders AS o LEFT JOIN views.editions AS e USING (edition_id)"""
 _READ = f"SELECT {', '.join(_COLUMNS)} FROM orders WHERE order_id = ANY(%s)"
 _UPSERT = f"""
@@ -136,11 +192,14 @@ _UPSERT = f"""
 
 
 def _view(row: Sequence[Any]) -> OrderView:
-    *columns, title = row
-    o = _Row(*columns)
+    o = _Row(*row[: len(_COLUMNS)])
+    title, *terms = row[len(_COLUMNS) :]
     payment = None
     if o.payment_id is not None and o.payment_state is not None:
-        payment = PaymentView(o.payment_id, o.payment_state, o.payment_reason, o.authentication_url)
+        payment = PaymentView(
+            o.payment_id, o.payment_state, o.payment_reason, o.authentication_url, o.payment_off_session
+        )
+    refunds = o.refunds_asked.values()
     return OrderView(
         order_id=o.order_id,
         edition_id=o.edition_id,
@@ -166,6 +225,21 @@ def _view(row: Sequence[Any]) -> OrderView:
         returned=o.returned,
         dispute=o.dispute,
         gift_id=o.gift_id,
+        refunding_minor=sum(amount_minor for amount_minor, _ in refunds),
+        returning=sum(pieces for _, pieces in refunds),
+        terms=_terms(terms),
+    )
+
+
+def _terms(columns: Sequence[Any]) -> OrderTerms | None:
+    refund_by, refund_until_ms, refund_share_bps, *campaign = columns
+    if refund_by is None:
+        return None
+    return OrderTerms(
+        refund_by=refund_by,
+        refund_until_ms=refund_until_ms,
+        refund_share_bps=refund_share_bps,
+        campaign=campaign_view(dict(zip(campaigns.COLUMNS, campaign, strict=True))),
     )
 
 
@@ -173,7 +247,7 @@ class OrderViews:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 2
+    version = 3
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -281,15 +355,27 @@ def _refunded(row: _Row, event: events.OrderRefunded) -> None:
         row.state = "refunded"
 
 
-def _refund_failed(row: _Row, event: events.RefundFailed) -> None:
-    if event.was_refunded:
-        row.refunded_minor -= event.amount_minor
-    _payment_moves(row, event, "captured")
+def _refund_requested(row: _Row, event: events.RefundRequested) -> None:
+    row.note_refunds({**row.refunds_asked, event.refund_id: (event.amount_minor, event.quantity or 0)})
+    _payment_moves(row, event, "refund_requested")
 
 
 def _payment_refunded(row: _Row, event: events.PaymentRefunded) -> None:
-    whole = row.refunded_minor + event.amount_minor >= row.paid_minor
-    _payment_moves(row, event, "refunded" if whole else "captured")
+    _refund_answered(row, event, refunded_minor=row.refunded_minor + event.amount_minor)
+
+
+def _refund_failed(row: _Row, event: events.RefundFailed) -> None:
+    if event.was_refunded:
+        row.refunded_minor -= event.amount_minor
+    _refund_answered(row, event, refunded_minor=row.refunded_minor)
+
+
+def _refund_answered(row: _Row, event: events.PaymentRefunded | events.RefundFailed, *, refunded_minor: int) -> None:
+    asked = row.refunds_asked
+    asked.pop(event.refund_id, None)
+    row.note_refunds(asked)
+    answered = "refunded" if refunded_minor >= row.paid_minor else "captured"
+    _payment_moves(row, event, "refund_requested" if asked else answered)
 
 
 def _captured(row: _Row, event: events.PaymentCaptured) -> None:
@@ -298,14 +384,15 @@ def _captured(row: _Row, event: events.PaymentCaptured) -> None:
 
 
 def _disputed(row: _Row, event: events.PaymentDisputed) -> None:
-    row.dispute = "open"
+    row.dispute, row.disputes_open = "open", row.disputes_open + 1
     if row.state in _SOLD:
         row.before_dispute, row.state = row.state, "disputed"
 
 
 def _dispute_closed(row: _Row, event: events.DisputeClosed) -> None:
-    row.dispute = event.outcome
-    if event.outcome == "won" and row.state == "disputed" and row.before_dispute is not None:
+    row.disputes_open -= 1
+    row.dispute = "open" if row.disputes_open else event.outcome
+    if event.outcome == "won" and not row.disputes_open and row.state == "disputed" and row.before_dispute is not None:
         row.state = row.before_dispute
 
 
@@ -315,6 +402,7 @@ def _payment_requested(row: _Row, event: events.PaymentRequested) -> None:
     if row.state == "pledged":
         row.state = "held"
     row.payment_id, row.payment_state = event.originator_id, "requested"
+    row.payment_off_session = event.off_session
     row.payment_reason = row.authentication_url = None
 
 
@@ -380,7 +468,7 @@ _CHANGES: Mapping[type[Event], Callable[[_Row, Any], None]] = {
     events.PaymentFailed: _failed,
     events.VoidRequested: _voiding,
     events.PaymentVoided: _payment_becomes("voided"),
-    events.RefundRequested: _payment_becomes("refund_requested"),
+    events.RefundRequested: _refund_requested,
     events.PaymentRefunded: _payment_refunded,
     events.RefundFailed: _refund_failed,
     events.PaymentDisputed: _disputed,

@@ -26,6 +26,9 @@ CREATE TABLE orders (
     dispute text COLLATE "C",
     before_dispute text COLLATE "C",
     reference text COLLATE "C",
+    payment_off_session boolean NOT NULL DEFAULT false,
+    disputes_open integer NOT NULL DEFAULT 0,
+    refunding text NOT NULL DEFAULT '',
     gift_id text COLLATE "C"
 ) WITH (fillfactor = 80);
 
@@ -35,3 +38,6 @@ CREATE INDEX orders_of_merchant ON orders (merchant_id, placed_at_ms, order_id);
 
 -- What the provider tells of a payment that it knows by its own name only.
 CREATE INDEX orders_by_reference ON orders (reference) WHERE reference IS NOT NULL;
+
+-- What was given by a recurring gift.
+CREATE INDEX orders_of_gift ON orders (gift_id) WHERE gift_id IS NOT NULL;

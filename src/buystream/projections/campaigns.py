@@ -1,0 +1,130 @@
+"""What a campaign has raised, for the edition board: counted exactly as the aggregate counts it, to decide."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+from psycopg2.extensions import cursor
+from psycopg2.extras import execute_values
+
+from buystream import events
+from buystream.aggregates.campaign import Campaign
+
+Charged = Literal["now", "when_reached", "at_end"]
+
+COLUMNS: Final = (
+    *("target_minor", "raised_minor", "givers", "reached", "outcome"),
+    *("all_or_nothing", "if_missed", "saves_methods", "closes_at_ms"),
+)
+"""Of `editions`: what a campaign's view is made of."""
+
+
+class CampaignView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`raised_minor` counts what was given and pledged. `outcome` is None until it is over, then reached or missed. All
+    or nothing: nobody pays unless the target is reached; `if_missed` choose offers givers another project then.
+    `charged` tells when the money of a gift moves that is given now."""
+
+    target_minor: int
+    raised_minor: int
+    givers: int
+    reached: bool
+    outcome: str | None
+    all_or_nothing: bool
+    if_missed: str
+    charged: Charged
+    ends_at_ms: int | None
+
+
+def campaign_view(fields: Mapping[str, Any]) -> CampaignView | None:
+    """From the columns of an edition; None unless it has a target."""
+    if fields["target_minor"] is None:
+        return None
+    return CampaignView(
+        target_minor=fields["target_minor"],
+        raised_minor=fields["raised_minor"],
+        givers=fields["givers"],
+        reached=fields["reached"],
+        outcome=fields["outcome"],
+        all_or_nothing=fields["all_or_nothing"],
+        if_missed=fields["if_missed"],
+        charged=_charged(fields),
+        ends_at_ms=fields["closes_at_ms"],
+    )
+
+
+def _charged(fields: Mapping[str, Any]) -> Charged:
+    if not fields["all_or_nothing"] or fields["outcome"] == "reached":
+        return "now"
+    if fields["saves_methods"]:
+        return "at_end"
+    return "now" if fields["reached"] else "when_reached"
+
+
+def saves_methods(released: events.EditionReleased) -> bool:
+    """Whether its pledges are too early for reserved money, and save the payment method."""
+    return released.target_minor is not None and Campaign.begin(released).saves_methods
+
+
+_MOVES: Final = (
+    events.OrderPledged,
+    events.OrderConfirmed,
+    events.OrderCancelled,
+    events.OrderExpired,
+    events.OrderRefunded,
+)
+
+
+def count(cur: cursor, facts: Iterable[events.Event]) -> dict[str, tuple[int, int]]:
+    """What the facts add to each campaign: money and givers, by edition id. The `pledges` are kept up to date."""
+    moves = [event for event in facts if isinstance(event, _MOVES)]
+    if not moves:
+        return {}
+    cur.execute(
+        "SELECT edition_id FROM editions WHERE edition_id = ANY(%s) AND target_minor IS NOT NULL",
+        (list({event.edition_id for event in moves}),),
+    )
+    campaigns = {edition_id for (edition_id,) in cur}
+    moves = [event for event in moves if event.edition_id in campaigns]
+    if not moves:
+        return {}
+    cur.execute(
+        "SELECT order_id, amount_minor FROM pledges WHERE order_id = ANY(%s)",
+        (list({event.order_id for event in moves}),),
+    )
+    before: dict[str, int] = dict(cur.fetchall())
+    pledges = dict(before)
+    raised: defaultdict[str, int] = defaultdict(int)
+    givers: defaultdict[str, int] = defaultdict(int)
+    for event in moves:
+        amount_minor, people = _counts(event, pledges)
+        raised[event.edition_id] += amount_minor
+        givers[event.edition_id] += people
+    _write(cur, before, pledges)
+    return {edition_id: (raised[edition_id], givers[edition_id]) for edition_id in raised}
+
+
+def _counts(event: events.OrderEvent, pledges: dict[str, int]) -> tuple[int, int]:
+    """Money and givers that the event adds; changes `pledges`."""
+    match event:
+        case events.OrderPledged():
+            pledges[event.order_id] = event.amount_minor
+            return event.amount_minor, 1
+        case events.OrderConfirmed():
+            return (event.amount_minor, 1) if pledges.pop(event.order_id, None) is None else (0, 0)
+        case events.OrderCancelled() | events.OrderExpired():
+            pledged_minor = pledges.pop(event.order_id, None)
+            return (0, 0) if pledged_minor is None else (-pledged_minor, -1)
+        case events.OrderRefunded():
+            return -event.amount_minor, -1 if event.whole and event.quantity else 0
+        case _:
+            return 0, 0
+
+
+def _write(cur: cursor, before: dict[str, int], after: dict[str, int]) -> None:
+    if gone := before.keys() - after.keys():
+        cur.execute("DELETE FROM pledges WHERE order_id = ANY(%s)", (list(gone),))
+    if new := after.keys() - before.keys():
+        execute_values(
+            cur, "INSERT INTO pledges (order_id, amount_minor) VALUES %s", [(one, after[one]) for one in new]
+        )
