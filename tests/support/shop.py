@@ -25,14 +25,10 @@ from buystream.ids import new_command_id, new_order_id, partition_of
 from buystream.keys import api_key_hash
 from buystream.log import COMMANDS, Log, Message
 from buystream.log.postgres import PostgresLog
-from buystream.projections.edition_board import EditionBoard
-from buystream.projections.merchant_dashboard import MerchantDashboard
-from buystream.projections.order_views import OrderViews
-from buystream.projections.people import People
 from buystream.projections.runner import Projector
 from buystream.providers.sandbox import CARDS, SandboxProvider
 from buystream.vault import Vault
-from buystream.wiring import free_port
+from buystream.wiring import VIEWS, free_port
 from buystream.workers import Workers
 from tests.support.examples import MERCHANT
 
@@ -126,7 +122,7 @@ def shop_at_work(dsn: str, *, deciding: bool = True) -> Iterator[Shop]:
     """Everything but the gateway in workers, the gateway in a thread."""
     workers = Workers()
     with closing(PostgresLog(dsn, partitions=2)) as log, closing(Vault(dsn, SECRET)) as vault:
-        projector = Projector(log, dsn, [OrderViews(), EditionBoard(), MerchantDashboard(), People()])
+        projector = Projector(log, dsn, [view() for view in VIEWS])
         projector.prepare()
         sandbox = SandboxProvider(dsn, on_fact=lambda fact: append_fact(log, fact), slow_seconds=0.1)
         workers.start("views", projector.run)
