@@ -1,4 +1,4 @@
-"""The merchant's side of the API: editions, stock, orders, shipping, refunds, and the live dashboard."""
+"""The merchant's side of the API: editions, stock, orders, shipping, and the live dashboard."""
 
 import hashlib
 import secrets
@@ -13,7 +13,6 @@ from buystream.commands import (
     AddStock,
     Command,
     PauseSale,
-    RefundOrder,
     ReleaseEdition,
     ResumeSale,
     ShipOrder,
@@ -23,7 +22,6 @@ from buystream.gateway.bodies import (
     MerchantOrderBody,
     MerchantOrdersBody,
     NewEdition,
-    Refund,
     Shipment,
     StockChange,
     encode,
@@ -74,7 +72,7 @@ async def release(
 ) -> Board:
     """With an `Idempotency-Key` header, a repeat of the request releases nothing more. Editions are spread over the
     partitions, so that a merchant's hot editions don't share an owner."""
-    name = _name(request, gateway, merchant)
+    name = request_name(request, gateway, merchant)
     partition = int.from_bytes(name[10:].encode(), "big") % gateway.partitions
     edition_id = f"ed{partition}-{name[:10]}"
     command = _release_command(data, merchant, edition_id)
@@ -109,7 +107,7 @@ async def change_stock(
     data: JSONBody[StockChange],
 ) -> Board:
     """With an `Idempotency-Key` header, a repeat of the request changes nothing more."""
-    change_id = _name(request, gateway, merchant)
+    change_id = request_name(request, gateway, merchant)
     if data.add is not None and data.withdraw is None:
         command: Command = AddStock(edition_id=edition_id, change_id=change_id, quantity=data.add)
     elif data.withdraw is not None and data.add is None:
@@ -134,7 +132,7 @@ async def merchant_orders(
     views = await gateway.reads.query(
         lambda cur: order_views.orders_of_merchant(cur, merchant.merchant_id, after=after, limit=limit)
     )
-    bodies = await gateway.reads.run(lambda: [_body(gateway, view) for view in views])
+    bodies = await gateway.reads.run(lambda: [seen_by_merchant(gateway, view) for view in views])
     return MerchantOrdersBody(bodies, views[-1].order_id if len(views) == limit else None)
 
 
@@ -149,19 +147,7 @@ async def ship(
     command = ShipOrder(
         order_id=order_id, merchant_id=merchant.merchant_id, carrier=data.carrier, tracking=data.tracking
     )
-    return await _change_order(gateway, merchant, command, order_id)
-
-
-@post("/v1/merchant/orders/{order_id:str}/refund", status_code=202, summary="Give all the money back")
-async def refund(
-    gateway: NamedDependency[Gateway],
-    merchant: NamedDependency[Merchant],
-    order_id: FromPath[str],
-    data: JSONBody[Refund],
-) -> MerchantOrderBody:
-    """The provider moves the money; the order says `refunded` when it has."""
-    command = RefundOrder(order_id=order_id, merchant_id=merchant.merchant_id, restock=data.restock)
-    return await _change_order(gateway, merchant, command, order_id)
+    return await change_order(gateway, merchant, command, order_id)
 
 
 @get("/v1/merchant/dashboard", summary="The merchant's figures")
@@ -195,30 +181,31 @@ ROUTES = [
     change_stock,
     merchant_orders,
     ship,
-    refund,
     dashboard,
     dashboard_stream,
 ]
 
 
-def _own_offer(gateway: Gateway, merchant: Merchant, offer: Offer, slug: str) -> Offer:
+def own_offer(gateway: Gateway, merchant: Merchant, offer: Offer, slug: str) -> Offer:
+    """The offer, if it is the merchant's; raises HttpProblem (404)."""
     if offer.merchant_id != merchant.merchant_id:
         raise HttpProblem(slug)
     return offer
 
 
 async def _change(gateway: Gateway, merchant: Merchant, command: Command, edition_id: str) -> Board:
-    offer = _own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    offer = own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
     answer = await gateway.ask(command, offer)
     if isinstance(answer.event, events.CommandRefused):
         raise refused(answer.event.reason)
     return await board_of(gateway, edition_id, (answer.partition, answer.position))
 
 
-async def _change_order(gateway: Gateway, merchant: Merchant, command: Command, order_id: str) -> MerchantOrderBody:
-    offer = _own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+async def change_order(gateway: Gateway, merchant: Merchant, command: Command, order_id: str) -> MerchantOrderBody:
+    """The merchant's order after the command; raises HttpProblem for a refusal."""
+    offer = own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
     view = await order_after(gateway, await gateway.ask(command, offer), order_id)
-    return await gateway.reads.run(lambda: _body(gateway, view))
+    return await gateway.reads.run(lambda: seen_by_merchant(gateway, view))
 
 
 async def _dashboard(gateway: Gateway, merchant: Merchant) -> Dashboard:
@@ -230,11 +217,12 @@ async def _dashboard(gateway: Gateway, merchant: Merchant) -> Dashboard:
     return await gateway.reads.shared(f"dashboard {merchant.merchant_id}", DASHBOARD_SECONDS / 2, read)
 
 
-def _body(gateway: Gateway, view: OrderView) -> MerchantOrderBody:
+def seen_by_merchant(gateway: Gateway, view: OrderView) -> MerchantOrderBody:
+    """The order with its buyer's details in clear. Blocks."""
     return merchant_order_body(view, decrypted(gateway, view.buyer_id, view.delivery))
 
 
-def _name(request: Http, gateway: Gateway, merchant: Merchant) -> str:
+def request_name(request: Http, gateway: Gateway, merchant: Merchant) -> str:
     """20 characters that name what this request makes: the same for a repeat with its Idempotency-Key, else random."""
     key = request.headers.get(IDEMPOTENCY_KEY, "")
     if len(key) > IDEMPOTENCY_KEY_CHARS_MAX:
