@@ -1,5 +1,7 @@
 """Money: an integer of minor units plus an ISO 4217 currency; never a float."""
 
+from decimal import Decimal, InvalidOperation
+
 from buystream.errors import BuystreamError
 
 AMOUNT_MINOR_MAX = 99_999_999
@@ -26,10 +28,38 @@ def minor_digits(currency: str) -> int:
         raise UnknownCurrency(f"{currency!r} is not a currency we sell in; use one of {known}") from None
 
 
+class BadAmount(BuystreamError):
+    """The text is not an amount of the currency."""
+
+
 def format_money(amount_minor: int, currency: str) -> str:
     """`2400, "USD"` becomes `24.00 USD`."""
+    return f"{decimal_of(amount_minor, currency)} {currency}"
+
+
+def decimal_of(amount_minor: int, currency: str) -> str:
+    """`-2400, "USD"` becomes `-24.00`: exact, for machines and spreadsheets."""
     digits = minor_digits(currency)
     if digits == 0:
-        return f"{amount_minor} {currency}"
+        return str(amount_minor)
     whole, rest = divmod(abs(amount_minor), 10**digits)
-    return f"{'-' if amount_minor < 0 else ''}{whole}.{rest:0{digits}d} {currency}"
+    return f"{'-' if amount_minor < 0 else ''}{whole}.{rest:0{digits}d}"
+
+
+def minor_of(text: str, currency: str) -> int:
+    """`"0.30", "USD"` becomes `30`; raises BadAmount for what is negative, too precise or no number."""
+    digits = minor_digits(currency)
+    try:
+        amount = Decimal(text) * 10**digits
+    except InvalidOperation:
+        raise BadAmount(f"{text!r} is not an amount of money") from None
+    if not amount.is_finite() or amount < 0 or amount != int(amount) or amount > AMOUNT_MINOR_MAX:
+        raise BadAmount(f"{text!r} is not an amount in {currency}, which has {digits} digits after the point")
+    return int(amount)
+
+
+def tax_minor(gross_minor: int, tax_bps: int) -> int:
+    """The tax that a price includes, at `tax_bps` (100 are 1 %) of the price without it; half a minor unit is rounded
+    up."""
+    whole = 10_000 + tax_bps
+    return (2 * gross_minor * tax_bps + whole) // (2 * whole)

@@ -38,8 +38,10 @@ from buystream.log.postgres import PostgresLog
 from buystream.projections.edition_board import EditionBoard
 from buystream.projections.history import History
 from buystream.projections.merchant_dashboard import MerchantDashboard
+from buystream.projections.money import Money
 from buystream.projections.order_views import OrderViews
 from buystream.projections.people import People
+from buystream.projections.receipts import Receipts
 from buystream.projections.recurring_gifts import RecurringGifts
 from buystream.projections.runner import Projector
 from buystream.projections.snapshots import Snapshots
@@ -51,7 +53,7 @@ from buystream.workers import Run, Workers
 if TYPE_CHECKING:
     from buystream.consumers.live import Live
 
-VIEWS = (OrderViews, EditionBoard, MerchantDashboard, People, RecurringGifts)
+VIEWS = (OrderViews, EditionBoard, MerchantDashboard, People, RecurringGifts, Money, Receipts)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

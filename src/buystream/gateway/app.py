@@ -17,7 +17,7 @@ from litestar.types import Receive, Scope, Send
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from buystream.gateway import assets, checkout, gifts, merchants, openapi, site
+from buystream.gateway import assets, checkout, gifts, merchants, money, openapi, refunds, site
 from buystream.gateway.buy import BODY_BYTES_MAX, PATH, BuyRoute
 from buystream.gateway.problems import MEDIA_TYPE, HttpProblem, problem_of
 from buystream.gateway.runtime import Gateway, GatewayParts
@@ -80,7 +80,8 @@ def _framework(gateway: Gateway) -> Litestar:
     static = assets.Assets()
     return Litestar(
         route_handlers=[
-            healthz, readyz, metrics, *checkout.ROUTES, *gifts.ROUTES, *merchants.ROUTES, *site.ROUTES, *assets.ROUTES
+            healthz, readyz, metrics, *checkout.ROUTES, *gifts.ROUTES, *merchants.ROUTES, *refunds.ROUTES,
+            *money.ROUTES, *site.ROUTES, *assets.ROUTES
         ],
         dependencies={
             "gateway": Provide(lambda: gateway, sync_to_thread=False),
@@ -93,7 +94,7 @@ def _framework(gateway: Gateway) -> Litestar:
         # Bearer tokens only from other origins: cookies are never sent along.
         cors_config=CORSConfig(
             allow_origins=["*"],
-            allow_methods=["GET", "POST", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
             expose_headers=["Retry-After"],
             max_age=86_400,

@@ -142,10 +142,37 @@ class Shipment(Request, frozen=True, kw_only=True):
     tracking: Annotated[str, Meta(max_length=120, pattern=PLAIN)] = ""
 
 
+Reason = Annotated[str, Meta(max_length=500, pattern=PLAIN)]
+
+
 class Refund(Request, frozen=True, kw_only=True):
-    """`restock` puts the stock on sale again, otherwise it is withdrawn."""
+    """All that is left, or `amount_minor` of it. `quantity` pieces come back with it (null: all of them with the last
+    of the money, otherwise none); `restock` puts them on sale again, otherwise they are withdrawn. The platform gives
+    its fee back in proportion, unless `keep_fee`."""
+
+    amount_minor: Annotated[int, Meta(ge=1, le=AMOUNT_MINOR_MAX)] | None = None
+    quantity: Annotated[int, Meta(ge=0, le=100)] | None = None
+    restock: bool = False
+    keep_fee: bool = False
+    reason: Reason = ""
+
+
+class EditionEnd(Request, frozen=True, kw_only=True):
+    """It won't take place. `restock` counts what comes back as available again, otherwise as withdrawn; nobody can buy
+    it any more."""
 
     restock: bool = False
+    reason: Reason = ""
+
+
+class Details(Request, frozen=True, kw_only=True):
+    """A merchant's legal details, as they stand on receipts from now on."""
+
+    legal_name: Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
+    address: Annotated[str, Meta(min_length=1, max_length=1000, pattern=PLAIN)]
+    tax_id: Annotated[str, Meta(max_length=80, pattern=PLAIN)] = ""
+    charity_id: Annotated[str, Meta(max_length=80, pattern=PLAIN)] = ""
+    email: Annotated[str, Meta(max_length=254, pattern=PLAIN)] = ""
 
 
 class SessionBody(Struct, frozen=True):
@@ -242,9 +269,14 @@ class OrderBody(Struct, frozen=True, kw_only=True):
 
 
 class MerchantOrderBody(OrderBody, frozen=True, kw_only=True):
-    """An order as its merchant sees it; `buyer` is null before a payment and after an erasure."""
+    """An order as its merchant sees it; `buyer` is null before a payment and after an erasure. Of `paid_minor`,
+    `refunded_minor` went back, and with it `returned` pieces; `dispute` is open, won or lost."""
 
     buyer: DeliveryBody | None
+    paid_minor: int
+    refunded_minor: int
+    returned: int
+    dispute: str | None
 
 
 class OrdersBody(Struct, frozen=True):
@@ -325,7 +357,14 @@ def order_body(view: OrderView, *, at_ms: int, alternatives: Sequence[Board] = (
 
 def merchant_order_body(view: OrderView, buyer: DeliveryBody | None) -> MerchantOrderBody:
     """What the merchant may see of a view."""
-    return MerchantOrderBody(**_order_fields(view), buyer=buyer)  # type: ignore[arg-type]
+    return MerchantOrderBody(
+        **_order_fields(view),  # type: ignore[arg-type]
+        buyer=buyer,
+        paid_minor=view.paid_minor,
+        refunded_minor=view.refunded_minor,
+        returned=view.returned,
+        dispute=view.dispute,
+    )
 
 
 _SHOWN: Final = tuple(name for name in OrderBody.__struct_fields__ if name in OrderView.__struct_fields__)

@@ -1,4 +1,4 @@
-"""The merchant's side of the API: editions, stock, orders, shipping, refunds, and the live dashboard."""
+"""The merchant's side of the API: editions, stock, orders, shipping, and the live dashboard."""
 
 import asyncio
 
@@ -12,7 +12,6 @@ from buystream.commands import (
     AddStock,
     Command,
     PauseSale,
-    RefundOrder,
     ReleaseEdition,
     ResumeSale,
     ShipOrder,
@@ -23,7 +22,6 @@ from buystream.gateway.bodies import (
     MerchantOrdersBody,
     NewEdition,
     NewRefundRule,
-    Refund,
     Shipment,
     StockChange,
     encode,
@@ -146,7 +144,7 @@ async def merchant_orders(
     views = await gateway.reads.query(
         lambda cur: order_views.orders_of_merchant(cur, merchant.merchant_id, after=after, limit=limit)
     )
-    bodies = await gateway.reads.run(lambda: [_body(gateway, view) for view in views])
+    bodies = await gateway.reads.run(lambda: [seen_by_merchant(gateway, view) for view in views])
     return MerchantOrdersBody(bodies, views[-1].order_id if len(views) == limit else None)
 
 
@@ -161,19 +159,7 @@ async def ship(
     command = ShipOrder(
         order_id=order_id, merchant_id=merchant.merchant_id, carrier=data.carrier, tracking=data.tracking
     )
-    return await _change_order(gateway, merchant, command, order_id)
-
-
-@post("/v1/merchant/orders/{order_id:str}/refund", status_code=202, summary="Give all the money back")
-async def refund(
-    gateway: NamedDependency[Gateway],
-    merchant: NamedDependency[Merchant],
-    order_id: FromPath[str],
-    data: JSONBody[Refund],
-) -> MerchantOrderBody:
-    """The provider moves the money; the order says `refunded` when it has."""
-    command = RefundOrder(order_id=order_id, merchant_id=merchant.merchant_id, restock=data.restock)
-    return await _change_order(gateway, merchant, command, order_id)
+    return await change_order(gateway, merchant, command, order_id)
 
 
 @get("/v1/merchant/dashboard", summary="The merchant's figures")
@@ -207,30 +193,31 @@ ROUTES = [
     change_stock,
     merchant_orders,
     ship,
-    refund,
     dashboard,
     dashboard_stream,
 ]
 
 
-def _own_offer(gateway: Gateway, merchant: Merchant, offer: Offer, slug: str) -> Offer:
+def own_offer(gateway: Gateway, merchant: Merchant, offer: Offer, slug: str) -> Offer:
+    """The offer, if it is the merchant's; raises HttpProblem (404)."""
     if offer.merchant_id != merchant.merchant_id:
         raise HttpProblem(slug)
     return offer
 
 
 async def _change(gateway: Gateway, merchant: Merchant, command: Command, edition_id: str) -> Board:
-    offer = _own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    offer = own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
     answer = await gateway.ask(command, offer)
     if isinstance(answer.event, events.CommandRefused):
         raise refused(answer.event.reason)
     return await board_of(gateway, edition_id, (answer.partition, answer.position))
 
 
-async def _change_order(gateway: Gateway, merchant: Merchant, command: Command, order_id: str) -> MerchantOrderBody:
-    offer = _own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+async def change_order(gateway: Gateway, merchant: Merchant, command: Command, order_id: str) -> MerchantOrderBody:
+    """The merchant's order after the command; raises HttpProblem for a refusal."""
+    offer = own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
     view = await order_after(gateway, await gateway.ask(command, offer), order_id)
-    return await gateway.reads.run(lambda: _body(gateway, view))
+    return await gateway.reads.run(lambda: seen_by_merchant(gateway, view))
 
 
 async def _dashboard(gateway: Gateway, merchant: Merchant) -> Dashboard:
@@ -242,7 +229,8 @@ async def _dashboard(gateway: Gateway, merchant: Merchant) -> Dashboard:
     return await gateway.reads.shared(f"dashboard {merchant.merchant_id}", DASHBOARD_SECONDS / 2, read)
 
 
-def _body(gateway: Gateway, view: OrderView) -> MerchantOrderBody:
+def seen_by_merchant(gateway: Gateway, view: OrderView) -> MerchantOrderBody:
+    """The order with its buyer's details in clear. Blocks."""
     return merchant_order_body(view, decrypted(gateway, view.buyer_id, view.delivery))
 
 

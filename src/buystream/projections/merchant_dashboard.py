@@ -24,8 +24,8 @@ SECONDS_KEPT_MS = 10 * MINUTE_MS
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """All that ever happened. `clicks` = `held` + `refused`: every tap on Buy that was answered. `held` counts the
-    orders that ever held stock; `revenue_minor` is what was paid less what was given back, by currency; `conversion`
-    is `confirmed` / `clicks`, 0 before the first click."""
+    orders that ever held stock; `revenue_minor` is what was paid less what was given back and what is lost or held in
+    disputes, by currency; `conversion` is `confirmed` / `clicks`, 0 before the first click."""
 
     clicks: int
     held: int
@@ -47,7 +47,7 @@ class Second(msgspec.Struct, frozen=True):
 
 
 class Minute(msgspec.Struct, frozen=True):
-    """One minute; `at_ms` is its beginning. A refund lowers the revenue of the minute it happened in."""
+    """One minute; `at_ms` is its beginning. A refund lowers the revenue of the minute it happened in, a dispute too."""
 
     at_ms: int
     clicks: int
@@ -174,7 +174,7 @@ class MerchantDashboard:
     """The projection behind this module's read function."""
 
     name = NAME
-    version = 1
+    version = 2
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -209,6 +209,9 @@ _COUNTED = frozenset(
         events.DemandRecorded,
         events.OrderConfirmed,
         events.OrderRefunded,
+        events.RefundFailed,
+        events.PaymentDisputed,
+        events.DisputeClosed,
         events.OrderExpired,
         events.OrderReclaimed,
     }
@@ -232,6 +235,10 @@ def _count(event: events.Event, tally: _Tally, refusals: Counter[tuple[str, str]
             tally.confirmed += 1
             tally.revenue_minor += event.amount_minor
         case events.OrderRefunded():
+            tally.revenue_minor -= event.amount_minor
+        case events.RefundFailed(was_refunded=True) | events.DisputeClosed(outcome="won"):
+            tally.revenue_minor += event.amount_minor
+        case events.PaymentDisputed():
             tally.revenue_minor -= event.amount_minor
         case events.OrderExpired():
             tally.expired += 1

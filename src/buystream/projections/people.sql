@@ -1,4 +1,4 @@
--- Buyers' saved details (ciphertext) and merchants with their key's hash.
+-- Buyers' saved details (ciphertext); merchants with their key's hash, legal details and fee terms.
 CREATE TABLE saved_details (
     buyer_id text COLLATE "C" PRIMARY KEY,
     payment_method text NOT NULL,
@@ -10,7 +10,32 @@ CREATE TABLE merchants (
     merchant_id text COLLATE "C" PRIMARY KEY,
     name text NOT NULL,
     currency text COLLATE "C" NOT NULL,
-    api_key_hash text COLLATE "C" NOT NULL
+    api_key_hash text COLLATE "C" NOT NULL,
+    account text COLLATE "C" NOT NULL DEFAULT ''
 );
 
 CREATE INDEX merchants_by_api_key_hash ON merchants (api_key_hash);
+
+-- What stood on receipts, and from when on.
+CREATE TABLE merchant_details (
+    merchant_id text COLLATE "C",
+    from_ms bigint,
+    legal_name text NOT NULL,
+    address text NOT NULL,
+    tax_id text NOT NULL,
+    charity_id text NOT NULL,
+    email text NOT NULL,
+    PRIMARY KEY (merchant_id, from_ms)
+);
+
+-- What the platform keeps; of two with the same beginning, the one that was set last counts.
+CREATE TABLE fee_terms (
+    merchant_id text COLLATE "C",
+    terms_id text COLLATE "C",
+    version integer NOT NULL,
+    currency text COLLATE "C" NOT NULL,
+    share_bps integer NOT NULL,
+    fixed_minor bigint NOT NULL,
+    from_ms bigint NOT NULL,
+    PRIMARY KEY (merchant_id, terms_id)
+);
