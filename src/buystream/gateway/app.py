@@ -21,19 +21,7 @@ from buystream.gateway import assets, checkout, gifts, merchants, openapi, site
 from buystream.gateway.buy import BODY_BYTES_MAX, PATH, BuyRoute
 from buystream.gateway.problems import MEDIA_TYPE, HttpProblem, problem_of
 from buystream.gateway.runtime import Gateway, GatewayParts
-
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
-    " connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-"""Everything from here, nothing inline."""
-
-PAGE_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "strict-origin-when-cross-origin",
-    "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
-}
+from buystream.gateway.security import page_headers
 
 
 @get("/healthz", media_type=MediaType.TEXT, include_in_schema=False)
@@ -99,7 +87,7 @@ def _framework(gateway: Gateway) -> Litestar:
             max_age=86_400,
         ),
         request_max_body_size=BODY_BYTES_MAX,
-        response_headers=PAGE_HEADERS,
+        response_headers=page_headers(stripe=gateway.publishable_key is not None),
         openapi_config=openapi.config(),
         logging_config=None,
     )  # fmt: skip

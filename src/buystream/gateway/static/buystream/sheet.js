@@ -1,5 +1,5 @@
 // The bottom sheet: a modal dialog (focus stays inside, Escape closes) that shows one purchase, step by step.
-import { asBuyer, origin } from "./api.js";
+import { asBuyer, constant, origin } from "./api.js";
 import { ICONS, duration, h, icon } from "./dom.js";
 import { minorDigits, money, parseMoney, shortMoney } from "./money.js";
 import { PayForm } from "./pay-form.js";
@@ -13,7 +13,9 @@ export class Sheet {
   #board;
   #actions;
   #screen = null;
-  #me = null;
+  #me = null; // what the shop knows of the buyer, and the payment form of
+  #config = null;
+  #unmet = false;
   #form = null;
   #otherCard = false;
   #warned = false;
@@ -27,12 +29,13 @@ export class Sheet {
     this.timer = h("span", { class: "timer", part: "timer", role: "timer" });
     this.title = h("p", { class: "sheet-title" });
     this.body = h("div", { class: "sheet-body" });
+    this.till = h("div", { class: "sheet-body till", hidden: true }); // hidden, never taken away: a frame would lose what was typed
     this.status = h("p", { class: "visually-hidden", role: "status", "aria-live": "polite" });
     this.element = h("dialog", { class: "sheet", part: "sheet", "aria-labelledby": "screen-title", onclose: () => this.#closed(), onclick: (event) => this.#clicked(event) },
       h("div", { class: "sheet-frame" },
         h("header", { class: "sheet-head" }, this.title, this.timer,
           h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: () => this.close() }, icon(ICONS.close))),
-        this.body, this.status));
+        this.body, this.till, this.status));
   }
 
   get isOpen() {
@@ -72,6 +75,7 @@ export class Sheet {
     this.#screen = screen;
     const board = this.#board();
     this.title.textContent = board.title;
+    this.till.hidden = true;
     const content = this[screen.split(":")[0]](board);
     this.body.replaceChildren(...content.filter(Boolean));
     this.body.dataset.screen = screen.split(":")[0];
@@ -87,7 +91,8 @@ export class Sheet {
     if (this.#purchase.isEnded) return "ended";
     if (order.payment?.state === "authentication_required") return "bank";
     if (this.#purchase.isPayable && !this.#purchase.sending) {
-      if (!this.#me) {
+      if (this.#unmet) return "unmet";
+      if (!this.#me || !this.#config) {
         this.#meet();
         return "meeting";
       }
@@ -103,7 +108,11 @@ export class Sheet {
   }
 
   async #meet() {
-    this.#me = await asBuyer("GET", "/v1/me").catch(() => ({ registered: false }));
+    try {
+      [this.#me, this.#config] = await Promise.all([asBuyer("GET", "/v1/me").catch(() => ({ registered: false })), constant("/v1/config")]);
+    } catch {
+      this.#unmet = true; // which form takes the payment isn't known
+    }
     this.render();
   }
 
@@ -192,6 +201,12 @@ export class Sheet {
     return [h("div", { class: "centre" }, this.#spinner(), this.#heading("It’s held for you"))];
   }
 
+  unmet() {
+    const retry = () => { this.#unmet = false; this.render(); };
+    return [h("div", { class: "centre" }, icon(ICONS.gone, "icon large"), this.#heading("No answer from the shop"), h("p", { class: "muted" }, "It’s held for you all the same, and nothing was charged.")),
+      h("button", { type: "button", class: "primary", onclick: retry }, "Try again")];
+  }
+
   pay(board) {
     const { order } = this.#purchase;
     const declined = order.payment?.state === "declined";
@@ -200,9 +215,12 @@ export class Sheet {
       this.#heading(declined ? "Try another card" : "It’s held for you"),
       declined && h("p", { class: "banner", role: "alert" }, `${declineWords(order.payment.reason)} Nothing was charged and your hold is safe. ${ATTEMPTS_MAX - this.#purchase.attempt} of ${ATTEMPTS_MAX} tries left.`),
       this.#summary(),
-      ...(this.#mayOneTap ? this.#oneTap(total) : this.#details(board, total, declined)),
-      h("button", { type: "button", class: "quiet", onclick: () => this.#purchase.cancel() }, "Give it back"),
+      ...(this.#mayOneTap ? [...this.#oneTap(total), this.#giveBack()] : this.#details(board, total, declined)),
     ];
+  }
+
+  #giveBack() {
+    return h("button", { type: "button", class: "quiet", onclick: () => this.#purchase.cancel() }, "Give it back");
   }
 
   #oneTap(total) {
@@ -215,10 +233,15 @@ export class Sheet {
   }
 
   #details(board, total, declined) {
-    this.#form ??= new PayForm({ needsAddress: board.needs_address, delivery: this.#me.delivery, onSubmit: (details) => this.#pay(details) });
+    if (!this.#form) {
+      this.#form = new PayForm({ config: this.#config, needsAddress: board.needs_address, delivery: this.#me.delivery, onSubmit: (details) => this.#pay(details), onEscape: () => this.close() });
+      this.till.append(this.#form.element, this.#giveBack());
+    }
     if (declined) this.#form.clearCard();
-    this.#form.payLabel = `Pay ${total}`;
-    return [this.#form.element];
+    this.till.hidden = false;
+    const { total_minor: amountMinor, currency } = this.#purchase.order;
+    this.#form.show({ label: `Pay ${total}`, amountMinor, currency, later: false });
+    return [];
   }
 
   async #pay(details) {

@@ -74,6 +74,12 @@ button { cursor: pointer; -webkit-tap-highlight-color: transparent; touch-action
 .icon-button { display: grid; place-items: center; width: 44px; height: 44px; border: 0; border-radius: 50%; background: none; color: var(--soft); }
 .icon-button:hover { background: var(--fill); color: var(--ink); }
 .sheet-body { display: grid; grid-template-columns: minmax(0, 1fr); gap: 14px; }
+.sheet-body + .till { margin-top: 14px; }
+.payment-place { position: relative; min-height: 150px; margin: -4px; }
+.payment-place[aria-busy="true"]::before, .payment-place[aria-busy="true"]::after { content: ""; position: absolute; inset: 4px 4px auto; height: 48px; border-radius: 12px; background: var(--fill); animation: wait 1.2s ease-in-out infinite alternate; }
+.payment-place[aria-busy="true"]::after { top: 66px; }
+.payment-place[aria-busy="true"] iframe { opacity: 0; }
+.payment-frame { display: block; width: 100%; height: 150px; border: 0; background: transparent; }
 h2 { margin: 2px 0 0; font-size: 1.375rem; line-height: 1.2; letter-spacing: -0.02em; outline: none; text-wrap: balance; }
 h2.big { font-size: 1.75rem; }
 p { margin: 0; }
@@ -119,6 +125,7 @@ legend { padding: 0 0 10px; font-weight: 650; }
 .success .icon { width: 46px; height: 46px; stroke-width: 2.6; }
 .success path { stroke-dasharray: 1; animation: draw .45s .22s ease-out both; }
 @keyframes rise { from { transform: translateY(60%); opacity: 0; } }
+@keyframes wait { to { opacity: .5; } }
 @keyframes fade { from { opacity: 0; } }
 @keyframes turn { to { transform: rotate(1turn); } }
 @keyframes pop { from { transform: scale(.4); opacity: 0; } }
