@@ -64,6 +64,10 @@ class Shop:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["edition_id"])
 
+    def tell(self, fact: Command) -> None:
+        """Put what a provider says onto the log."""
+        append_fact(self.log, fact)
+
     def commands(self, name: str) -> list[bytes]:
         """The bodies of all commands of that name on the log."""
         kind = f"buystream.{name}.v1"

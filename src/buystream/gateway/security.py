@@ -13,7 +13,7 @@ PAYMENT_FORM_POLICY = (
     _OURS.format(scripts=" https://js.stripe.com", images=" https://*.stripe.com", calls=" https://api.stripe.com")
     + "; frame-src https://js.stripe.com https://hooks.stripe.com"
 )
-"""What Stripe documents for Stripe.js (docs.stripe.com/security/guide). A button may be anywhere: no `frame-ancestors`."""
+"""What Stripe documents for Stripe.js (docs.stripe.com/security/guide). Buttons are anywhere: no `frame-ancestors`."""
 
 
 def page_headers(*, stripe: bool) -> Mapping[str, str]:

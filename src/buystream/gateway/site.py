@@ -21,7 +21,7 @@ HTML = "text/html; charset=utf-8"
 @get("/", include_in_schema=False)
 async def timeline(gateway: NamedDependency[Gateway]) -> Response[str]:
     """The demo timeline: one post per edition, the newest first."""
-    return page("timeline.html", editions=await all_boards(gateway))
+    return page("timeline.html", editions=await all_boards(gateway), is_sandbox=gateway.bank is not None)
 
 
 @get("/e/{edition_id:str}", include_in_schema=False)

@@ -1,5 +1,5 @@
 """Stripe in a browser without the internet: a stand-in for Stripe.js, and for the few addresses of Stripe's that a page
-talks to. The card numbers are Stripe's test cards; the tokens become the sandbox's, so that a whole shop can be paid."""
+talks to. The card numbers are Stripe's test cards; the tokens become the sandbox's, so that a whole shop gets paid."""
 
 import json
 from collections.abc import Mapping
@@ -26,7 +26,8 @@ _TOKENS = {
 }
 _HERE = Path(__file__).parent
 _CARD = """<label>Card number<input name="number" inputmode="numeric" placeholder="1234 1234 1234 1234"></label>
-<div class="pair"><label>Expiry date<input name="expiry"></label><label>Security code<input name="cvc"></label></div><p></p>"""
+<div class="pair"><label>Expiry date<input name="expiry"></label><label>Security code<input name="cvc"></label></div>
+<p></p>"""
 _EXPRESS = "<button>Buy with Apple Pay</button>"
 
 
@@ -42,7 +43,7 @@ class TokenProvider(SandboxProvider):
 
 
 def stripe_answers(context: BrowserContext, *, wallet: Mapping[str, Any] | None = None) -> None:
-    """Every page of the context finds the stand-in at Stripe's addresses. `wallet`: what Apple Pay tells of its owner."""
+    """The context's pages find the stand-in at Stripe's addresses. `wallet`: what Apple Pay says of its owner."""
     script = (_HERE / "stripe.js").read_text().replace("/* the test's wallet */ null", json.dumps(wallet))
     element = (_HERE / "element.html").read_text()
 
@@ -68,6 +69,7 @@ class StripeForm:
         self.page = page
         self._form = page.frame_locator("iframe[title='Secure payment form by Stripe']")
         self.card = self._form.frame_locator("iframe[title='payment']")
+        self.divider = self._form.get_by_text("or by card")
         self.wallet = self._form.frame_locator("iframe[title='expressCheckout']").get_by_role("button")
 
     @property

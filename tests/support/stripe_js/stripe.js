@@ -44,7 +44,7 @@
       record("mount", { type: this.type });
       this.frame = document.createElement("iframe");
       Object.assign(this.frame, { src: `https://js.stripe.com/stand-in/${this.type}.html`, title: this.type, allow: "payment *" });
-      Object.assign(this.frame.style, { display: "block", width: "100%", border: "0", height: this.type === "payment" ? "196px" : "50px" });
+      Object.assign(this.frame.style, { display: "block", width: "100%", border: "0", height: this.type === "payment" ? "176px" : "50px" });
       addEventListener("message", (message) => message.source === this.frame.contentWindow && this.heard(message.data));
       this.frame.addEventListener("load", () => { this.tell(); this.emit("ready", this.type === "payment" ? {} : { availablePaymentMethods: WALLET ? { applePay: true, googlePay: false, link: false } : undefined }); });
       node.append(this.frame);

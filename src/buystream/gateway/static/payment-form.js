@@ -127,14 +127,14 @@ function dress({ surface, soft, line, font, isDark }) {
   for (const [name, value] of Object.entries({ surface, soft, line, font })) root.setProperty(`--${name}`, value);
 }
 
-function appearance({ accent, surface, ink, soft, line, fill, bad, good, font, radius, isDark }) {
+function appearance({ accent, surface, ink, soft, line, fill, bad, good, font, isDark }) {
   return {
     theme: isDark ? "night" : "stripe",
     variables: {
       colorPrimary: accent, colorBackground: surface, colorText: ink, colorTextSecondary: soft, colorTextPlaceholder: soft, colorDanger: bad, colorSuccess: good,
-      fontFamily: font, fontSizeBase: "16px", borderRadius: radius, spacingUnit: "4px",
+      fontFamily: font, fontSizeBase: "16px", borderRadius: "12px", spacingUnit: "4px",
     },
-    rules: { ".Input": { borderColor: line, boxShadow: "none" }, ".AccordionItem": { borderColor: line, boxShadow: "none" }, ".AccordionItem:hover": { backgroundColor: fill } },
+    rules: { ".Input": { borderColor: soft, boxShadow: "none" }, ".AccordionItem": { borderColor: line, boxShadow: "none" }, ".AccordionItem:hover": { backgroundColor: fill } },
   };
 }
 

@@ -224,6 +224,8 @@ export class Sheet {
   }
 
   #oneTap(total) {
+    this.#form = null;
+    this.till.replaceChildren();
     const { card_label: card, delivery } = this.#me;
     return [
       delivery && h("p", { class: "delivery" }, h("span", {}, delivery.name), h("span", { class: "muted" }, delivery.email), delivery.address && h("span", { class: "muted" }, delivery.address)),

@@ -28,7 +28,7 @@ export class StripeCard {
     this.#onEscape = onEscape;
     this.place = h("div", { class: "payment-place", "aria-busy": "true" });
     this.problem = h("p", { class: "banner", role: "alert", hidden: true });
-    this.retry = h("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.#load() }, "Load the form again");
+    this.retry = h("button", { type: "button", class: "chip", hidden: true, onclick: () => this.#load() }, "Load the form again");
     this.element = h("fieldset", {}, h("legend", {}, "Payment"), this.place, this.problem, this.retry);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#port && this.show());
   }
@@ -95,14 +95,13 @@ export class StripeCard {
   #theme() {
     const probe = h("span");
     this.element.append(probe);
-    const computed = (property, value) => {
-      probe.style.setProperty(property, value);
-      return getComputedStyle(probe).getPropertyValue(property);
+    const computed = (colour) => {
+      probe.style.color = colour;
+      return getComputedStyle(probe).color;
     };
-    const theme = Object.fromEntries(COLOURS.map((name) => [name, computed("color", `var(--${name})`)]));
+    const theme = Object.fromEntries(COLOURS.map((name) => [name, computed(`var(--${name})`)]));
     theme.font = getComputedStyle(probe).fontFamily;
-    theme.radius = computed("border-top-left-radius", "var(--radius)");
-    theme.isDark = computed("color", "light-dark(rgb(0, 0, 0), rgb(255, 255, 255))") === "rgb(255, 255, 255)";
+    theme.isDark = computed("light-dark(rgb(0, 0, 0), rgb(255, 255, 255))") === "rgb(255, 255, 255)";
     probe.remove();
     return theme;
   }
