@@ -7,7 +7,7 @@ import { forget, recall, remember } from "./storage.js";
 
 const SENDS_MAX = 8;
 const WAIT_MS_MAX = 15_000;
-const PAID = ["confirmed", "shipped", "delivered"];
+const PAID = ["confirmed", "shipped", "delivered", "disputed"];
 const ENDED = ["refused", "expired", "cancelled", "refunded"];
 export const ATTEMPTS_MAX = 3;
 
@@ -33,6 +33,16 @@ export class Purchase extends EventTarget {
     return PAID.includes(this.order?.state);
   }
 
+  /** An all-or-nothing gift that counts, and waits for its target. */
+  get isPledged() {
+    return this.order?.state === "pledged";
+  }
+
+  /** Nothing is left to do for the buyer. */
+  get isDone() {
+    return this.isPaid || this.isPledged;
+  }
+
   get isEnded() {
     return ENDED.includes(this.order?.state) && !this.isLate;
   }
@@ -43,7 +53,7 @@ export class Purchase extends EventTarget {
   }
 
   get isRunning() {
-    return this.phase === "placed" && !this.isPaid && !this.isEnded;
+    return this.phase === "placed" && !this.isDone && !this.isEnded;
   }
 
   /** The buyer's turn to pay: held, and no payment under way. */
@@ -141,14 +151,15 @@ export class Purchase extends EventTarget {
 
   #placed(order) {
     const previous = this.order;
-    const [wasPaid, wasEnded] = [this.isPaid, this.isEnded];
+    const [wasPaid, wasPledged, wasEnded] = [this.isPaid, this.isPledged, this.isEnded];
     if (previous?.order_id === order.order_id && order.version < previous.version) return;
     this.order = order;
-    if (this.isPaid || this.isEnded) forget(this.#key);
+    if (this.isDone || this.isEnded) forget(this.#key);
     this.#turn("placed");
     if (!previous && order.state === "held") this.#emit("held", order);
     if (order.payment?.state === "declined" && previous?.payment?.state !== "declined") this.#emit("declined", order);
     if (this.isPaid && !wasPaid) this.#emit("paid", order);
+    if (this.isPledged && !wasPledged) this.#emit("pledged", order);
     if (this.isEnded && !wasEnded) this.#emit(order.state, order);
     if (!this.#stop && this.isRunning) this.#watch();
   }
@@ -165,7 +176,7 @@ export class Purchase extends EventTarget {
   #turn(phase, problem = null) {
     this.phase = phase;
     this.problem = problem;
-    if (this.isPaid || this.isEnded) {
+    if (this.isDone || this.isEnded) {
       this.#stop?.();
       this.#stop = null;
     }

@@ -1,5 +1,6 @@
 // The bottom sheet: a modal dialog (focus stays inside, Escape closes) that shows one purchase, step by step.
 import { asBuyer, constant, origin } from "./api.js";
+import { isPledge, promise } from "./campaign.js";
 import { ICONS, duration, h, icon } from "./dom.js";
 import { minorDigits, money, parseMoney, shortMoney } from "./money.js";
 import { PayForm } from "./pay-form.js";
@@ -88,6 +89,7 @@ export class Sheet {
     if (phase === "idle") return "amount";
     if (phase !== "placed") return phase;
     if (this.#purchase.isPaid) return "paid";
+    if (this.#purchase.isPledged) return "pledged";
     if (this.#purchase.isEnded) return "ended";
     if (order.payment?.state === "authentication_required") return "bank";
     if (this.#purchase.isPayable && !this.#purchase.sending) {
@@ -129,6 +131,11 @@ export class Sheet {
     return h("p", { class: "summary" }, h("span", {}, quantity > 1 ? `${quantity} × ${money(price, currency)}` : "Total"), h("strong", {}, money(total, currency)));
   }
 
+  #promise(board) {
+    const text = promise(board);
+    return text && h("p", { class: "promise" }, text);
+  }
+
   #hold() {
     const expires = this.#purchase.isRunning ? this.#purchase.order.hold_expires_at_ms : null;
     return expires ? expires - Date.now() : null;
@@ -157,11 +164,12 @@ export class Sheet {
     const choices = suggested.map((minor, index) => h("label", { class: "amount" },
       h("input", { type: "radio", name: "amount", value: minor, checked: index === Math.min(1, suggested.length - 1), onchange: () => { own.value = ""; update(); } }),
       h("span", {}, shortMoney(minor, currency))));
+    const act = isPledge(board) ? "Pledge" : wordsOf(board.kind).act;
     const chosen = () => own.value.trim() ? parseMoney(own.value, currency) : Number(form.elements.amount?.value ?? 0) || null;
     const update = () => {
       const minor = chosen();
       error.textContent = "";
-      give.textContent = minor ? `${wordsOf(board.kind).act} ${shortMoney(minor, currency)}` : wordsOf(board.kind).act;
+      give.textContent = minor ? `${act} ${shortMoney(minor, currency)}` : act;
     };
     own.addEventListener("input", () => {
       for (const radio of form.querySelectorAll("[type=radio]")) radio.checked = false;
@@ -176,7 +184,7 @@ export class Sheet {
       } else this.#actions.buy(1, minor);
     } }, h("div", { class: "amounts", role: "radiogroup", "aria-labelledby": "screen-title" }, choices, h("div", { class: "field own" }, own)), error, give);
     update();
-    return [this.#heading("How much would you like to give?"), form];
+    return [this.#heading("How much would you like to give?"), this.#promise(board), form];
   }
 
   placing() {
@@ -215,6 +223,7 @@ export class Sheet {
       this.#heading(declined ? "Try another card" : "It’s held for you"),
       declined && h("p", { class: "banner", role: "alert" }, `${declineWords(order.payment.reason)} Nothing was charged and your hold is safe. ${ATTEMPTS_MAX - this.#purchase.attempt} of ${ATTEMPTS_MAX} tries left.`),
       this.#summary(),
+      this.#promise(board),
       ...(this.#mayOneTap ? [...this.#oneTap(total), this.#giveBack()] : this.#details(board, total, declined)),
     ];
   }
@@ -229,7 +238,7 @@ export class Sheet {
     const { card_label: card, delivery } = this.#me;
     return [
       delivery && h("p", { class: "delivery" }, h("span", {}, delivery.name), h("span", { class: "muted" }, delivery.email), delivery.address && h("span", { class: "muted" }, delivery.address)),
-      h("button", { type: "button", class: "primary", part: "pay-button", onclick: () => this.#pay({ one_tap: true }) }, `Pay ${total} with ${card?.replaceAll(" ", "\u00a0") ?? "your saved card"}`),
+      h("button", { type: "button", class: "primary", part: "pay-button", onclick: () => this.#pay({ one_tap: true }) }, `${isPledge(this.#board()) ? "Pledge" : "Pay"} ${total} with ${card?.replaceAll(" ", "\u00a0") ?? "your saved card"}`),
       h("button", { type: "button", class: "quiet", onclick: () => { this.#otherCard = true; this.render(); } }, "Use another card or address"),
     ];
   }
@@ -242,7 +251,7 @@ export class Sheet {
     if (declined) this.#form.clearCard();
     this.till.hidden = false;
     const { total_minor: amountMinor, currency } = this.#purchase.order;
-    this.#form.show({ label: `Pay ${total}`, amountMinor, currency, later: false });
+    this.#form.show({ label: `${isPledge(board) ? "Pledge" : "Pay"} ${total}`, amountMinor, currency, later: board.campaign?.charged === "at_end" });
     return [];
   }
 
@@ -284,6 +293,17 @@ export class Sheet {
       h("div", { class: "links" },
         location.origin === origin && h("a", { class: "quiet", href: `${origin}/orders` }, "My orders"),
         mayBuyAgain && h("button", { type: "button", class: "quiet", onclick: () => this.#again() }, words.again)),
+    ];
+  }
+
+  pledged(board) {
+    const { order } = this.#purchase;
+    return [
+      h("div", { class: "centre" }, h("div", { class: "success" }, icon(ICONS.check)), this.#heading("Your pledge counts!", "big"),
+        h("p", { class: "muted" }, `${money(order.total_minor, order.currency)}, pledged.`), h("p", { class: "reference" }, "Order ", h("code", {}, order.order_id.slice(-8)))),
+      this.#promise(board),
+      h("button", { type: "button", class: "primary", onclick: () => this.close() }, "Done"),
+      location.origin === origin && h("a", { class: "quiet", href: `${origin}/orders` }, "My orders"),
     ];
   }
 

@@ -40,6 +40,7 @@ button { cursor: pointer; -webkit-tap-highlight-color: transparent; touch-action
 .bar::-moz-progress-bar { background: var(--accent); border-radius: 4px; }
 .bar.is-low::-webkit-progress-value { background: var(--low); }
 .bar.is-low::-moz-progress-bar { background: var(--low); }
+.bar.is-progress { height: 8px; }
 .row { display: flex; gap: 10px; }
 .stepper { display: flex; align-items: center; flex: none; border: 1px solid var(--line); border-radius: var(--radius); overflow: clip; }
 .step { width: 44px; height: 48px; border: 0; background: none; font-size: 1.3rem; line-height: 1; }
@@ -87,6 +88,15 @@ p { margin: 0; }
 .centre { display: grid; justify-items: center; gap: 12px; padding: 22px 8px 14px; text-align: center; }
 .summary { display: flex; justify-content: space-between; align-items: baseline; padding: 12px 16px; border-radius: var(--radius); background: var(--fill); font-variant-numeric: tabular-nums; }
 .summary strong { font-size: 1.125rem; }
+.promise { padding: 12px 16px; border-radius: var(--radius); background: color-mix(in srgb, var(--accent) 10%, transparent); font-size: .9375rem; text-wrap: pretty; }
+.often { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; gap: 0; padding: 4px; border-radius: var(--radius); background: var(--fill); }
+.often input { position: absolute; opacity: 0; }
+.often span { display: grid; place-items: center; min-height: 40px; border-radius: calc(var(--radius) - 4px); font-weight: 620; cursor: pointer; }
+.often input:checked + span { background: var(--surface); box-shadow: 0 1px 4px rgb(0 0 0 / .15); }
+.often input:focus-visible + span { outline: 3px solid var(--accent); }
+.projects { display: grid; gap: 10px; margin: 0; padding: 0; list-style: none; text-align: left; }
+.projects a { display: grid; gap: 2px; padding: 12px 16px; border: 1px solid var(--line); border-radius: var(--radius); color: inherit; text-decoration: none; }
+.projects a:hover { background: var(--fill); }
 .delivery { display: grid; gap: 1px; padding: 0 2px; white-space: pre-line; }
 .banner { padding: 12px 14px; border-radius: var(--radius); background: var(--bad-fill); color: var(--bad); font-size: .9375rem; }
 .reference { font-size: .875rem; color: var(--soft); }

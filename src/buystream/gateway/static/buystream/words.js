@@ -9,10 +9,15 @@ const KINDS = {
 
 export const wordsOf = (kind) => KINDS[kind] ?? KINDS.item;
 
+const EVERY = { 1: "Every month", 3: "Every three months", 6: "Every six months", 12: "Every year" };
+
+export const everyWords = (months) => EVERY[months] ?? `Every ${months} months`;
+
 const count = (number, board) => `${number.toLocaleString()} ${number === 1 ? wordsOf(board.kind).one : wordsOf(board.kind).many}`;
 
 /** What is left, in a few words, and whether it is nearly gone. */
 export function stockWords(board) {
+  if (board.state === "cancelled") return { text: "" };
   if (board.state === "scheduled") return { text: board.stock == null ? "Opens soon" : `${count(board.stock, board)} in this release` };
   if (board.state === "closed") return { text: board.sold ? `${count(board.sold, board)} sold` : "" };
   if (board.stock == null) return { text: board.sold ? `${count(board.sold, board)} so far` : "Be the first" };
@@ -31,6 +36,7 @@ const REFUSALS = {
   wrong_price: ["The price has changed", "Have a look at the new price, then tap again."],
   paused: ["Paused for a moment", "The shop has paused this sale. The button comes back by itself."],
   too_fast: ["A bit too fast", "There were a lot of taps in a short time. Wait a minute, then tap again."],
+  cancelled: ["It won’t take place", "This was cancelled. Whoever paid gets the money back."],
   order_id_conflict: ["Let’s start afresh", "That order belongs to another session. Tap again for a new one."],
   not_found: ["No longer on sale", "The shop doesn’t know this edition any more."],
 };
@@ -42,6 +48,8 @@ export function refusalWords(problem) {
 }
 
 const ENDINGS = {
+  campaign_missed: ["The target was missed", "Nothing was charged. Thank you for being there."],
+  edition_cancelled: ["It won’t take place", "This was cancelled. Nothing was charged, or it is on its way back to you."],
   expired: ["Your hold ended", "Nothing was charged. Tap to try again while there are some left."],
   cancelled: ["Order cancelled", "Nothing was charged, and what you held went back on sale."],
   payment_declined: ["No card worked", "Three payments were declined, so what you held went back on sale. Nothing was charged."],
