@@ -4,6 +4,7 @@ import { watchBoard } from "./boards.js";
 import { isPledge, progressWords } from "./campaign.js";
 import { duration, h, icon, ICONS } from "./dom.js";
 import { money, shortMoney } from "./money.js";
+import { mintOrderId } from "./order-id.js";
 import { Purchase } from "./purchase.js";
 import { Sheet } from "./sheet.js";
 import { styleSheet } from "./styles.js";
@@ -77,6 +78,7 @@ class BuyButton extends HTMLElement {
     });
     this.#sheet = new Sheet({ purchase: this.#purchase, board: () => this.#board, actions: {
       buy: (quantity, priceMinor) => this.#purchase.place(quantity, priceMinor),
+      giveEvery: (gift) => this.#purchase.giveEvery({ giftId: mintOrderId(this.edition), ...gift }),
       again: () => this.#again(),
       closed: () => { this.button.focus(); this.#render(); },
     } });
@@ -120,12 +122,13 @@ class BuyButton extends HTMLElement {
     }
   }
 
-  /** The next try: the same order when it was never answered, otherwise a new one. */
+  /** The next try: the same request when it was never answered, otherwise a new one. */
   #again() {
     const unanswered = this.#purchase.phase === "unreachable";
     if (!unanswered) this.#purchase.reset();
     if (this.#board.state !== "open") return;
-    if (unanswered || this.#board.price_minor != null) this.#purchase.place(this.#quantity, this.#board.price_minor ?? 0);
+    if (unanswered) this.#purchase.repeat();
+    else if (this.#board.price_minor != null) this.#purchase.place(this.#quantity, this.#board.price_minor);
     this.#sheet.open();
     this.#sheet.render();
   }

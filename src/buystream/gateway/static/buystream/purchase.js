@@ -11,6 +11,9 @@ const PAID = ["confirmed", "shipped", "delivered", "disputed"];
 const ENDED = ["refused", "expired", "cancelled", "refunded"];
 export const ATTEMPTS_MAX = 3;
 
+/** Where a browser keeps the order of an edition that it goes on with. */
+export const draftKey = (editionId) => `buystream.order@${origin}/${editionId}`;
+
 export class Purchase extends EventTarget {
   /** phase: idle | placing | waiting (busy, retrying) | refused | unreachable | placed (see `order`). */
   phase = "idle";
@@ -19,6 +22,7 @@ export class Purchase extends EventTarget {
   sending = false; // a payment request is under way
   #key;
   #stop = null;
+  #repeat = () => {};
   #editionId;
   #hostToken;
 
@@ -26,7 +30,7 @@ export class Purchase extends EventTarget {
     super();
     this.#editionId = editionId;
     this.#hostToken = hostToken;
-    this.#key = `buystream.order@${origin}/${editionId}`;
+    this.#key = draftKey(editionId);
   }
 
   get isPaid() {
@@ -85,14 +89,36 @@ export class Purchase extends EventTarget {
     if (["placing", "waiting"].includes(this.phase)) return;
     const draft = recall(this.#key) ?? { order_id: mintOrderId(this.#editionId), quantity, price_minor: priceMinor };
     remember(this.#key, draft);
+    this.#repeat = () => this.place(quantity, priceMinor);
+    await this.#begin(draft.order_id, () => this.#send("/v1/orders", { ...draft, edition_id: this.#editionId }));
+  }
+
+  /** Gives `amountMinor` now, and again every so many months, by what is saved; the same `giftId` is the same gift. */
+  async giveEvery({ giftId, amountMinor, months }) {
+    if (["placing", "waiting"].includes(this.phase)) return;
+    this.#repeat = () => this.giveEvery({ giftId, amountMinor, months });
+    await this.#begin(giftId, async () => {
+      const gift = { gift_id: giftId, edition_id: this.#editionId, amount_minor: amountMinor, interval_months: months };
+      const { last } = await this.#send("/v1/gifts", { ...gift, one_tap: true });
+      remember(this.#key, { order_id: last.order_id, quantity: 1, price_minor: amountMinor });
+      return last;
+    });
+  }
+
+  /** Sends again what was never answered. */
+  repeat() {
+    this.#repeat();
+  }
+
+  async #begin(id, ask) {
     this.order = null;
     this.#turn("placing");
     try {
-      this.#placed(await this.#send("/v1/orders", { ...draft, edition_id: this.#editionId }));
+      this.#placed(await ask());
     } catch (problem) {
       if (!problem.isTransient) forget(this.#key);
       this.#turn(problem.isTransient ? "unreachable" : "refused", problem);
-      if (!problem.isTransient) this.#emit("refused", { order_id: draft.order_id, reason: problem.reason });
+      if (!problem.isTransient) this.#emit("refused", { order_id: id, reason: problem.reason });
     }
   }
 

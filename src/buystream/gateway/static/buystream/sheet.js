@@ -1,11 +1,12 @@
 // The bottom sheet: a modal dialog (focus stays inside, Escape closes) that shows one purchase, step by step.
+import { AmountForm } from "./amount-form.js";
 import { asBuyer, constant, origin } from "./api.js";
 import { isPledge, promise } from "./campaign.js";
 import { ICONS, duration, h, icon } from "./dom.js";
-import { minorDigits, money, parseMoney, shortMoney } from "./money.js";
+import { money } from "./money.js";
 import { PayForm } from "./pay-form.js";
 import { ATTEMPTS_MAX } from "./purchase.js";
-import { declineWords, endingWords, refusalWords, wordsOf } from "./words.js";
+import { declineWords, endingWords, everyWords, refusalWords, wordsOf } from "./words.js";
 
 const DOUBLE_TAP_MS = 600;
 
@@ -19,6 +20,7 @@ export class Sheet {
   #unmet = false;
   #form = null;
   #otherCard = false;
+  #plan = null; // {amountMinor, months}: a gift to be given again and again, if the giver says so
   #warned = false;
   #openedAt = 0;
 
@@ -64,6 +66,7 @@ export class Sheet {
   #closed() {
     clearInterval(this.ticking);
     this.#otherCard = false;
+    this.#plan = null;
     this.#actions.closed();
   }
 
@@ -86,7 +89,7 @@ export class Sheet {
 
   #which() {
     const { phase, order } = this.#purchase;
-    if (phase === "idle") return "amount";
+    if (phase === "idle") return this.#plan ? "plan" : "amount";
     if (phase !== "placed") return phase;
     if (this.#purchase.isPaid) return "paid";
     if (this.#purchase.isPledged) return "pledged";
@@ -111,11 +114,17 @@ export class Sheet {
 
   async #meet() {
     try {
-      [this.#me, this.#config] = await Promise.all([asBuyer("GET", "/v1/me").catch(() => ({ registered: false })), constant("/v1/config")]);
+      [, this.#config] = await Promise.all([this.#buyer(), constant("/v1/config")]);
     } catch {
       this.#unmet = true; // which form takes the payment isn't known
     }
     this.render();
+  }
+
+  /** What the shop remembers of the buyer. */
+  async #buyer() {
+    this.#me ??= await asBuyer("GET", "/v1/me").catch(() => ({ registered: false }));
+    return this.#me;
   }
 
   #heading(text, className = "") {
@@ -157,34 +166,38 @@ export class Sheet {
   // The screens, in the order a buyer meets them.
 
   amount(board) {
-    const { currency, suggested_minor: suggested, price_min_minor: min, price_max_minor: max } = board;
-    const own = h("input", { id: "own", name: "own", inputmode: minorDigits(currency) ? "decimal" : "numeric", autocomplete: "off", placeholder: "Own amount", "aria-label": "Own amount", "aria-describedby": "own-error" });
-    const error = h("span", { class: "error", id: "own-error", role: "alert" });
-    const give = h("button", { type: "submit", class: "primary", part: "amount-button" });
-    const choices = suggested.map((minor, index) => h("label", { class: "amount" },
-      h("input", { type: "radio", name: "amount", value: minor, checked: index === Math.min(1, suggested.length - 1), onchange: () => { own.value = ""; update(); } }),
-      h("span", {}, shortMoney(minor, currency))));
-    const act = isPledge(board) ? "Pledge" : wordsOf(board.kind).act;
-    const chosen = () => own.value.trim() ? parseMoney(own.value, currency) : Number(form.elements.amount?.value ?? 0) || null;
-    const update = () => {
-      const minor = chosen();
-      error.textContent = "";
-      give.textContent = minor ? `${act} ${shortMoney(minor, currency)}` : act;
-    };
-    own.addEventListener("input", () => {
-      for (const radio of form.querySelectorAll("[type=radio]")) radio.checked = false;
-      update();
-    });
-    const form = h("form", { novalidate: true, onsubmit: (event) => {
-      event.preventDefault();
-      const minor = chosen();
-      if (minor === null || minor < min || minor > max) {
-        error.textContent = `Choose an amount from ${shortMoney(min, currency)} to ${shortMoney(max, currency)}.`;
-        own.focus();
-      } else this.#actions.buy(1, minor);
-    } }, h("div", { class: "amounts", role: "radiogroup", "aria-labelledby": "screen-title" }, choices, h("div", { class: "field own" }, own)), error, give);
-    update();
-    return [this.#heading("How much would you like to give?"), this.#promise(board), form];
+    const form = new AmountForm({ board, buyer: () => this.#buyer(), onChosen: ({ amountMinor, months }) => {
+      if (!months) return this.#actions.buy(1, amountMinor);
+      this.#plan = { amountMinor, months };
+      return this.render();
+    } });
+    return [this.#heading("How much would you like to give?"), this.#promise(board), form.element];
+  }
+
+  /** A gift that goes on by itself is said once more, in full, before it begins. */
+  plan(board) {
+    const { amountMinor, months } = this.#plan;
+    const amount = money(amountMinor, board.currency);
+    const next = new Date();
+    next.setMonth(next.getMonth() + months);
+    const often = everyWords(months).toLowerCase();
+    const back = () => { this.#plan = null; this.render(); };
+    return [
+      this.#heading(`${amount} ${often}`),
+      h("p", { class: "promise" }, `The first gift is charged today, the next one on ${next.toLocaleDateString(undefined, { dateStyle: "long" })}, and so on until you stop it. You can stop at any time under “My orders”.`),
+      h("button", { type: "button", class: "primary", part: "pay-button", onclick: () => this.#giveEvery() }, `Give ${amount} ${often} with ${this.#card}`),
+      h("button", { type: "button", class: "quiet", onclick: back }, "Back"),
+    ];
+  }
+
+  #giveEvery() {
+    const plan = this.#plan;
+    this.#plan = null;
+    this.#actions.giveEvery(plan);
+  }
+
+  get #card() {
+    return this.#me?.card_label?.replaceAll(" ", "\u00a0") ?? "your saved card";
   }
 
   placing() {
@@ -221,11 +234,17 @@ export class Sheet {
     const total = money(order.total_minor, order.currency);
     return [
       this.#heading(declined ? "Try another card" : "It’s held for you"),
-      declined && h("p", { class: "banner", role: "alert" }, `${declineWords(order.payment.reason)} Nothing was charged and your hold is safe. ${ATTEMPTS_MAX - this.#purchase.attempt} of ${ATTEMPTS_MAX} tries left.`),
+      declined && h("p", { class: "banner", role: "alert" }, `${declineWords(order.payment.reason)} Nothing was charged and your hold is safe.${this.#triesLeft}`),
       this.#summary(),
       this.#promise(board),
       ...(this.#mayOneTap ? [...this.#oneTap(total), this.#giveBack()] : this.#details(board, total, declined)),
     ];
+  }
+
+  /** Attempts of the clock's don't count as tries, so after one of those the number is left unsaid. */
+  get #triesLeft() {
+    const { attempt, order } = this.#purchase;
+    return attempt < ATTEMPTS_MAX && !order.payment.off_session ? ` ${ATTEMPTS_MAX - attempt} of ${ATTEMPTS_MAX} tries left.` : "";
   }
 
   #giveBack() {
@@ -235,10 +254,10 @@ export class Sheet {
   #oneTap(total) {
     this.#form = null;
     this.till.replaceChildren();
-    const { card_label: card, delivery } = this.#me;
+    const { delivery } = this.#me;
     return [
       delivery && h("p", { class: "delivery" }, h("span", {}, delivery.name), h("span", { class: "muted" }, delivery.email), delivery.address && h("span", { class: "muted" }, delivery.address)),
-      h("button", { type: "button", class: "primary", part: "pay-button", onclick: () => this.#pay({ one_tap: true }) }, `${isPledge(this.#board()) ? "Pledge" : "Pay"} ${total} with ${card?.replaceAll(" ", "\u00a0") ?? "your saved card"}`),
+      h("button", { type: "button", class: "primary", part: "pay-button", onclick: () => this.#pay({ one_tap: true }) }, `${isPledge(this.#board()) ? "Pledge" : "Pay"} ${total} with ${this.#card}`),
       h("button", { type: "button", class: "quiet", onclick: () => { this.#otherCard = true; this.render(); } }, "Use another card or address"),
     ];
   }
@@ -288,6 +307,7 @@ export class Sheet {
     return [
       h("div", { class: "centre" }, h("div", { class: "success" }, icon(ICONS.check)), this.#heading(words.paid, "big"),
         h("p", { class: "muted" }, order.quantity > 1 ? `${order.quantity} ${words.many}, ${money(order.total_minor, order.currency)}, paid.` : `${money(order.total_minor, order.currency)}, paid.`),
+        order.gift_id && h("p", { class: "muted" }, "It is given again by itself. You can stop it at any time under “My orders”."),
         h("p", { class: "reference" }, "Order ", h("code", {}, order.order_id.slice(-8)))),
       h("button", { type: "button", class: "primary", onclick: () => this.close() }, "Done"),
       h("div", { class: "links" },

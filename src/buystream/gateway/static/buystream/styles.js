@@ -85,6 +85,7 @@ h2 { margin: 2px 0 0; font-size: 1.375rem; line-height: 1.2; letter-spacing: -0.
 h2.big { font-size: 1.75rem; }
 p { margin: 0; }
 .muted { color: var(--soft); text-wrap: pretty; }
+.small { font-size: .875rem; }
 .centre { display: grid; justify-items: center; gap: 12px; padding: 22px 8px 14px; text-align: center; }
 .summary { display: flex; justify-content: space-between; align-items: baseline; padding: 12px 16px; border-radius: var(--radius); background: var(--fill); font-variant-numeric: tabular-nums; }
 .summary strong { font-size: 1.125rem; }
@@ -94,9 +95,6 @@ p { margin: 0; }
 .often span { display: grid; place-items: center; min-height: 40px; border-radius: calc(var(--radius) - 4px); font-weight: 620; cursor: pointer; }
 .often input:checked + span { background: var(--surface); box-shadow: 0 1px 4px rgb(0 0 0 / .15); }
 .often input:focus-visible + span { outline: 3px solid var(--accent); }
-.projects { display: grid; gap: 10px; margin: 0; padding: 0; list-style: none; text-align: left; }
-.projects a { display: grid; gap: 2px; padding: 12px 16px; border: 1px solid var(--line); border-radius: var(--radius); color: inherit; text-decoration: none; }
-.projects a:hover { background: var(--fill); }
 .delivery { display: grid; gap: 1px; padding: 0 2px; white-space: pre-line; }
 .banner { padding: 12px 14px; border-radius: var(--radius); background: var(--bad-fill); color: var(--bad); font-size: .9375rem; }
 .reference { font-size: .875rem; color: var(--soft); }

@@ -38,6 +38,7 @@ const REFUSALS = {
   too_fast: ["A bit too fast", "There were a lot of taps in a short time. Wait a minute, then tap again."],
   cancelled: ["It won’t take place", "This was cancelled. Whoever paid gets the money back."],
   order_id_conflict: ["Let’s start afresh", "That order belongs to another session. Tap again for a new one."],
+  not_registered: ["Save your card first", "Give once, and tick “Save for one-tap”. From then on you can give every month."],
   not_found: ["No longer on sale", "The shop doesn’t know this edition any more."],
 };
 
