@@ -8,6 +8,8 @@ const list = document.getElementById("orders");
 const status = document.getElementById("orders-status");
 const privacy = document.getElementById("privacy");
 const erase = document.getElementById("erase");
+const AGAIN_MS = 5_000;
+let isMoving = false;
 
 function say(message) {
   status.textContent = message;
@@ -20,6 +22,7 @@ async function load() {
     list.replaceChildren(...orders.map((order) => row(order, act)));
     drawGifts(document.getElementById("gifts"), gifts.gifts, act);
     say(orders.length ? "" : "Nothing yet. What you buy appears here.");
+    isMoving = orders.some((order) => ["held", "pledged", "authorised"].includes(order.state) || order.refunding_minor > 0);
     privacy.hidden = !(me.registered || orders.length);
   } catch (problem) {
     say(`Your orders could not be loaded. ${problem.message}`);
@@ -52,3 +55,8 @@ erase.addEventListener("click", async () => {
 });
 
 addEventListener("pageshow", load);
+
+// What still moves is looked at again, but never under somebody's finger.
+setInterval(() => {
+  if (isMoving && !document.hidden && !list.contains(document.activeElement)) load();
+}, AGAIN_MS);
