@@ -135,7 +135,7 @@ def test_a_gift_goes_on_every_month_until_it_is_stopped(
     giver.pay()
     giver.sees("Thank you!")
     giver.sheet.get_by_role("button", name="Give again").tap()
-    giver.sheet.get_by_text("Every month", exact=True).tap()
+    giver.sheet.get_by_text("Monthly", exact=True).tap()
     screenshot(giver.page, "gift-often")
     giver.sheet.get_by_role("button", name="Give €15 every month").tap()
     giver.sees("€15.00 every month")

@@ -1,6 +1,7 @@
 """With Stripe's publishable key, the sheet shows Stripe's elements, and no input of ours sees a card. Stripe.js itself
 needs the internet, so a stand-in answers at its address that is as strict as its documentation."""
 
+import time
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -246,6 +247,22 @@ def test_stripe_is_told_the_amount_of_each_gift(phone: BrowserContext, shop: Sho
     expect(fan.sheet.get_by_role("button", name="Pay $5.00")).to_be_enabled()
     assert [group["amount"] for group in form.calls("elements")] == [1500, 1500]
     assert form.calls("update")[-1]["amount"] == 500
+
+
+def test_a_pledge_that_is_charged_at_the_end_only_saves_the_card(phone: BrowserContext, shop: Shop) -> None:
+    closes = time.time_ns() // 1_000_000 + 30 * 86_400_000
+    rule = {"target_minor": 100_000, "all_or_nothing": True, "closes_at_ms": closes, "kind": "gift", "stock": None}
+    bounds = {"price_minor": None, "price_min_minor": 100, "price_max_minor": 9000, "suggested_minor": [500, 1500]}
+    fan, form = in_front_of(phone, shop, **rule, **bounds)
+    fan.tap_buy()
+    fan.sheet.get_by_role("button", name="Pledge $15").tap()
+    form.enter(VISA)
+    tell_who(fan)
+    for group in form.calls("elements"):
+        assert group["mode"] == "setup"
+        assert "amount" not in group
+    fan.sheet.get_by_role("button", name="Pledge $15.00").tap()
+    fan.sees("Your pledge counts!")
 
 
 def test_escape_closes_the_sheet_from_inside_stripes_fields(desktop: BrowserContext, shop: Shop) -> None:

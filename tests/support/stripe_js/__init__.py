@@ -35,11 +35,21 @@ class TokenProvider(SandboxProvider):
     """The sandbox, by Stripe's tokens and with a bank elsewhere."""
 
     def authorise(self, authorisation: Authorisation) -> Command | None:
-        token = _TOKENS.get(authorisation.payment_method, authorisation.payment_method)
-        fact = super().authorise(msgspec.structs.replace(authorisation, payment_method=token))
-        if isinstance(fact, commands.RecordAuthenticationRequired):
-            return msgspec.structs.replace(fact, url=BANK + fact.payment_id)
-        return fact
+        return _with_bank(super().authorise(_in_sandbox(authorisation)))
+
+    def save_method(self, authorisation: Authorisation) -> Command | None:
+        return _with_bank(super().save_method(_in_sandbox(authorisation)))
+
+
+def _in_sandbox(authorisation: Authorisation) -> Authorisation:
+    token = _TOKENS.get(authorisation.payment_method, authorisation.payment_method)
+    return msgspec.structs.replace(authorisation, payment_method=token)
+
+
+def _with_bank(fact: Command | None) -> Command | None:
+    if isinstance(fact, commands.RecordAuthenticationRequired):
+        return msgspec.structs.replace(fact, url=BANK + fact.payment_id)
+    return fact
 
 
 def stripe_answers(context: BrowserContext, *, wallet: Mapping[str, Any] | None = None) -> None:

@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { minorDigits, parseMoney, shortMoney } from "./money.js";
 import { everyWords, wordsOf } from "./words.js";
 
-const OFTEN = [1, 12]; // of the months that the shop allows: more choice than this is none
+const OFTEN = { 1: "Monthly", 12: "Yearly" }; // of the months that the shop allows: more choice than this is none
 
 export class AmountForm {
   #board;
@@ -18,14 +18,14 @@ export class AmountForm {
     this.own = h("input", { id: "own", name: "own", inputmode: minorDigits(currency) ? "decimal" : "numeric", autocomplete: "off", placeholder: "Own amount", "aria-label": "Own amount", "aria-describedby": "own-error", oninput: () => this.#ownTyped() });
     this.error = h("span", { class: "error", id: "own-error", role: "alert" });
     this.give = h("button", { type: "submit", class: "primary", part: "amount-button" });
-    this.often = h("div");
+    this.often = h("div", { class: "how-often" });
     const choices = suggested.map((minor, index) => h("label", { class: "amount" },
       h("input", { type: "radio", name: "amount", value: minor, checked: index === Math.min(1, suggested.length - 1), onchange: () => { this.own.value = ""; this.#draw(); } }),
       h("span", {}, shortMoney(minor, currency))));
     this.element = h("form", { novalidate: true, onsubmit: (event) => this.#submitted(event) }, this.often,
       h("div", { class: "amounts", role: "radiogroup", "aria-labelledby": "screen-title" }, choices, h("div", { class: "field own" }, this.own)), this.error, this.give);
     this.#draw();
-    const months = OFTEN.filter((each) => board.recurring_months.includes(each));
+    const months = board.recurring_months.filter((each) => each in OFTEN);
     if (months.length) this.#offer(months, buyer);
   }
 
@@ -37,7 +37,7 @@ export class AmountForm {
       return;
     }
     const choice = (value, text) => h("label", {}, h("input", { type: "radio", name: "often", value, checked: value === 0, onchange: () => this.#draw() }), h("span", {}, text));
-    this.often.append(h("div", { class: "often", role: "radiogroup", "aria-label": "How often" }, choice(0, "Once"), ...months.map((each) => choice(each, everyWords(each)))));
+    this.often.append(h("div", { class: "often", role: "radiogroup", "aria-label": "How often" }, choice(0, "Once"), ...months.map((each) => choice(each, OFTEN[each]))));
   }
 
   get #amountMinor() {

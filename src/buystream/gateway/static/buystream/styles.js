@@ -90,6 +90,8 @@ p { margin: 0; }
 .summary { display: flex; justify-content: space-between; align-items: baseline; padding: 12px 16px; border-radius: var(--radius); background: var(--fill); font-variant-numeric: tabular-nums; }
 .summary strong { font-size: 1.125rem; }
 .promise { padding: 12px 16px; border-radius: var(--radius); background: color-mix(in srgb, var(--accent) 10%, transparent); font-size: .9375rem; text-wrap: pretty; }
+.how-often:empty { display: none; }
+.often, .amounts { -webkit-tap-highlight-color: transparent; user-select: none; }
 .often { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; gap: 0; padding: 4px; border-radius: var(--radius); background: var(--fill); }
 .often input { position: absolute; opacity: 0; }
 .often span { display: grid; place-items: center; min-height: 40px; border-radius: calc(var(--radius) - 4px); font-weight: 620; cursor: pointer; }
