@@ -161,9 +161,13 @@ def test_a_gift_goes_on_every_month_until_it_is_stopped(
 def test_a_buyer_gives_an_order_back_where_the_merchant_lets_them(
     phone: BrowserContext, demo_shop: DemoShop, screenshot: Screenshot
 ) -> None:
-    edition = demo_shop.on_sale(title="Second thoughts", stock=5, refund={"by": "buyer", "share_bps": 9_000})
+    terms = {"refund": {"by": "buyer", "share_bps": 9_000}, "tax_bps": 1_900, "tax_label": "VAT"}
+    edition = demo_shop.on_sale(title="Second thoughts", stock=5, **terms)
     fan = in_front_of(phone, demo_shop, edition)
     fan.tap_buy()
+    said = "Includes $5.59 VAT (19 %). You can give it back until it is shipped for 90 % of the price."
+    expect(fan.sheet.get_by_text(said)).to_be_visible()
+    screenshot(fan.page, "order-terms")
     fan.enter("Accepted")
     fan.pay()
     fan.sees("You’re going!")

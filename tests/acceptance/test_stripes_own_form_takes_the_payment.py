@@ -223,6 +223,19 @@ def test_a_script_that_is_blocked_is_said_and_can_be_tried_again(
     fan.sees("It’s yours!")
 
 
+def test_without_an_answer_about_the_provider_no_form_is_shown(phone: BrowserContext, shop: Shop) -> None:
+    fan, form = in_front_of(phone, shop)
+    is_away = True
+    phone.route("**/v1/config", lambda route: route.abort() if is_away else route.fallback())
+    fan.tap_buy()
+    fan.sees("No answer from the shop")
+    expect(fan.sheet.get_by_text("It’s held for you all the same")).to_be_visible()
+    expect(fan.sheet.get_by_role("textbox")).to_have_count(0)
+    is_away = False
+    fan.sheet.get_by_role("button", name="Try again").tap()
+    expect(form.card.get_by_label("Card number")).to_be_visible()
+
+
 def test_stripe_is_told_the_amount_of_the_quantity(phone: BrowserContext, shop: Shop) -> None:
     fan, form = in_front_of(phone, shop, limit_per_buyer=4)
     fan.comes()

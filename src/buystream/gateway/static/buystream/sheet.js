@@ -6,7 +6,7 @@ import { ICONS, duration, h, icon } from "./dom.js";
 import { money } from "./money.js";
 import { PayForm } from "./pay-form.js";
 import { ATTEMPTS_MAX } from "./purchase.js";
-import { declineWords, endingWords, everyWords, refusalWords, wordsOf } from "./words.js";
+import { declineWords, endingWords, everyWords, refusalWords, termsWords, wordsOf } from "./words.js";
 
 const DOUBLE_TAP_MS = 600;
 
@@ -140,6 +140,11 @@ export class Sheet {
     return h("p", { class: "summary" }, h("span", {}, quantity > 1 ? `${quantity} × ${money(price, currency)}` : "Total"), h("strong", {}, money(total, currency)));
   }
 
+  #terms(board) {
+    const text = termsWords(board, this.#purchase.order.total_minor);
+    return text && h("p", { class: "muted small" }, text);
+  }
+
   #promise(board) {
     const text = promise(board);
     return text && h("p", { class: "promise" }, text);
@@ -236,6 +241,7 @@ export class Sheet {
       this.#heading(declined ? "Try another card" : "It’s held for you"),
       declined && h("p", { class: "banner", role: "alert" }, `${declineWords(order.payment.reason)} Nothing was charged and your hold is safe.${this.#triesLeft}`),
       this.#summary(),
+      this.#terms(board),
       this.#promise(board),
       ...(this.#mayOneTap ? [...this.#oneTap(total), this.#giveBack()] : this.#details(board, total, declined)),
     ];

@@ -1,4 +1,6 @@
-// What the buyer reads: the words of an edition's kind and of each way an order can end.
+// What the buyer reads: the words of an edition's kind, of its terms, and of each way an order can end.
+import { moment } from "./campaign.js";
+import { money } from "./money.js";
 
 const KINDS = {
   ticket: { act: "Buy", again: "Buy more tickets", one: "ticket", many: "tickets", paid: "You’re going!" },
@@ -26,6 +28,16 @@ export function stockWords(board) {
   }
   const isLow = board.available <= Math.max(5, board.stock * 0.1);
   return { text: isLow ? `Only ${board.available} left of ${board.stock}` : `${board.available} of ${board.stock} left`, isLow };
+}
+
+const percent = (bps) => `${(bps / 100).toLocaleString()} %`;
+
+/** What is in the price, and whether the buyer may give it back; "" when there is nothing to say. */
+export function termsWords({ tax_bps: tax, tax_label: label, refund, currency }, totalMinor) {
+  const included = tax && `Includes ${money(Math.floor((2 * totalMinor * tax + 10_000 + tax) / (2 * (10_000 + tax))), currency)} ${label} (${percent(tax)}).`;
+  const share = refund.share_bps < 10_000 ? ` for ${percent(refund.share_bps)} of the price` : "";
+  const until = refund.until_ms ? `until ${moment(refund.until_ms)}` : "until it is shipped";
+  return [included, refund.by === "buyer" && `You can give it back ${until}${share}.`].filter(Boolean).join(" ");
 }
 
 const REFUSALS = {
