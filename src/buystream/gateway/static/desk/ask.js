@@ -7,6 +7,7 @@ export function field(name, label, { options, hint, wide, ...attributes } = {}) 
   const control = options
     ? h("select", { id: `ask-${name}`, name, ...attributes }, options.map(([value, text]) => h("option", { value }, text)))
     : h(attributes.rows ? "textarea" : "input", { id: `ask-${name}`, name, ...attributes });
+  if (attributes.rows && attributes.value) control.value = attributes.value;
   const isCheckbox = attributes.type === "checkbox";
   return h("div", { class: `ask-field${isCheckbox ? " is-checkbox" : ""}${wide ? " is-wide" : ""}` },
     h("label", { for: `ask-${name}` }, label), control, hint && h("small", { class: "muted" }, hint));

@@ -16,31 +16,20 @@ export function drawEditions(editions, desk) {
     const text = [price(edition), edition.campaign ? progressWords(edition).detail : left(edition), edition.reason === "awaits_terms" && "waits for its terms"].filter(Boolean).join(" · ");
     const facts = drawn.querySelector(".edition-facts");
     if (facts.textContent !== text) facts.textContent = text;
-    measure(drawn.querySelector(".edition-progress"), edition);
+    measure(drawn.querySelector(".edition-progress"), edition, desk.cancellations);
     return drawn;
   }));
 }
 
-const mostLeft = new Map(); // of each cancelled edition: where its progress began for this page
-
 /** How far a campaign is, or a cancellation. */
-function measure(place, edition) {
-  const { text, share } = edition.cancellation ? cancelled(edition) : edition.campaign ? progressWords(edition) : {};
+function measure(place, edition, cancellations) {
+  const { text, share } = edition.cancellation ? cancellations.words(edition) : edition.campaign ? progressWords(edition) : {};
   place.hidden = text === undefined;
   if (place.hidden) return;
   const [bar, words] = place.children;
   bar.hidden = share === null;
   bar.value = share ?? 0;
   if (words.textContent !== text) words.textContent = text;
-}
-
-function cancelled({ edition_id: id, cancellation, held, sold }) {
-  if (cancellation.completed) {
-    return { text: cancellation.failed ? `Called off. ${cancellation.failed} refunds failed: look at the orders.` : "Called off. Everybody has the money back.", share: null };
-  }
-  const waiting = held + sold;
-  mostLeft.set(id, Math.max(waiting, mostLeft.get(id) ?? 0));
-  return { text: `Giving the money back: ${waiting.toLocaleString()} to go`, share: 1 - waiting / Math.max(1, mostLeft.get(id)) };
 }
 
 function left({ stock, available, sold }) {
