@@ -15,7 +15,7 @@ export function field(name, label, { options, hint, wide, ...attributes } = {}) 
 
 /**
  * Shows the dialog; `act(values, key)` runs on confirmation and may throw, in which case its message is shown and the dialog stays.
- * `key` stays the same for this dialog: an Idempotency-Key, so that confirming again after a lost answer does it once.
+ * Returns the button that confirms. `key` stays the same for this dialog: an Idempotency-Key, so that confirming again after a lost answer does it once.
  */
 export function ask({ title, text, fields = [], confirm, danger = false, act }) {
   const key = randomText();
@@ -40,4 +40,5 @@ export function ask({ title, text, fields = [], confirm, danger = false, act }) 
   });
   dialog.replaceChildren(form);
   dialog.showModal();
+  return submit;
 }

@@ -99,10 +99,11 @@ export class Ledger {
     const { currency, quantity, returned } = order;
     const left = money(rest(order), currency);
     const kept = quantity - returned;
-    ask({
-      title: "Refund this order", text: `${order.title}. Up to ${left} can be given back. This can’t be undone.`, confirm: "Refund", danger: true,
+    const asked = (text) => (text.trim() ? money(parseMoney(text, currency) ?? 0, currency) : left);
+    const confirm = ask({
+      title: "Refund this order", text: `${order.title}. Up to ${left} can be given back. This can’t be undone.`, confirm: `Refund ${left}`, danger: true,
       fields: [
-        field("amount", `Amount, in ${currency}`, { inputmode: "decimal", placeholder: left, hint: `Empty: all of it, ${left}` }),
+        field("amount", `Amount, in ${currency}`, { inputmode: "decimal", placeholder: left, hint: `Empty: all of it, ${left}`, oninput: ({ currentTarget }) => { confirm.textContent = `Refund ${asked(currentTarget.value)}`; } }),
         field("pieces", "Pieces that come back", { type: "number", min: 0, max: kept, step: 1, placeholder: "all", hint: `Empty: all ${kept} with the whole amount, none with a part` }),
         field("restock", "Put what comes back on sale again", { type: "checkbox", checked: order.state === "confirmed" }),
         field("reason", "Reason", { maxlength: 200, wide: true }),

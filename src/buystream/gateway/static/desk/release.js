@@ -16,7 +16,7 @@ export function askRelease({ call, say, currency }) {
       field("least", "Smallest gift", { inputmode: "decimal", required: true, placeholder: "1" }), field("most", "Largest gift", { inputmode: "decimal", required: true, placeholder: "5000" }),
       field("suggested", "Suggested amounts", { placeholder: "5 15 50", hint: "Up to six, with spaces between", wide: true }),
       field("target", "Target", { inputmode: "decimal", placeholder: "10000", hint: "Empty: no campaign" }),
-      field("missed", "When the target is missed", { options: MISSED, hint: "At the closing time" }),
+      field("missed", "When the target is missed, at the closing time", { options: MISSED, wide: true }),
     ],
   };
   const fields = [
