@@ -308,6 +308,24 @@ def test_a_button_on_somebody_elses_site_needs_nothing_of_stripe_there(
         expect_to_fit(page)
 
 
+def test_a_host_with_a_strict_policy_only_has_to_name_the_shop(phone: BrowserContext, shop: Shop) -> None:
+    stripe_answers(phone)
+    edition = shop.release()
+    policy = f"default-src 'none'; script-src {shop.url}; connect-src {shop.url}; frame-src {shop.url}"
+    strict = f"""<!doctype html><meta http-equiv="Content-Security-Policy" content="{policy}">
+      <meta name="viewport" content="width=device-width"><title>A bank's blog</title>
+      <script src="{shop.url}/button.js"></script><buy-button edition="{edition}"></buy-button>"""
+    with website(strict) as url:
+        page = phone.new_page()
+        page.goto(url)
+        reader, form = Buying(page, edition), StripeForm(page)
+        reader.tap_buy()
+        form.enter(VISA)
+        tell_who(reader)
+        reader.pay()
+        reader.sees("It’s yours!")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_the_light(
     phone: BrowserContext, shop: Shop, screenshot: Screenshot, scheme: Literal["light", "dark"]
