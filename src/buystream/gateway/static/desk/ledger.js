@@ -110,7 +110,7 @@ export class Ledger {
       ],
       act: async ({ amount, pieces, restock, reason }, key) => {
         const body = { restock: restock.checked, reason: reason.value.trim() };
-        if (amount.value.trim()) body.amount_minor = refundable(amount.value, order);
+        if (amount.value.trim()) Object.assign(body, { amount_minor: refundable(amount.value, order), quantity: 0 });
         if (pieces.value) body.quantity = Number(pieces.value);
         await this.#changed(order, "refund", body, "The refund is under way.", key);
       },

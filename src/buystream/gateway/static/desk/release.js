@@ -32,7 +32,7 @@ export function askRelease({ call, say, currency }) {
     field("hold", "Hold, in minutes", { type: "number", min: 1, max: 60, step: 1, value: 10, required: true }),
     field("address", "Needs a delivery address", { type: "checkbox" }),
     h("details", { class: "ask-more" }, h("summary", {}, "Tax and refunds"), h("div", { class: "ask-fields" },
-      field("tax", "Tax in the price, in %", { inputmode: "decimal", placeholder: "19" }), field("taxlabel", "Name of the tax", { maxlength: 40, placeholder: "VAT" }),
+      field("tax", "Included tax, in %", { inputmode: "decimal", placeholder: "19" }), field("taxlabel", "Name of the tax", { maxlength: 40, placeholder: "VAT" }),
       field("returns", "Who may give it back", { options: RETURNS }), field("share", "Share given back, in %", { type: "number", min: 1, max: 100, step: 1, value: 100 }),
       field("until", "Returns until", { type: "datetime-local", hint: "Empty: until it is shipped" }), field("resell", "What comes back goes on sale again", { type: "checkbox", checked: true }))),
   ];
