@@ -108,6 +108,7 @@ def test_a_long_campaign_saves_the_card_and_the_giver_takes_the_pledge_back(
     giver = in_front_of(phone, demo_shop, edition)
     giver.comes()
     expect(giver.element.get_by_text("29 days left")).to_be_visible()
+    screenshot(giver.page, "gift-campaign")
     giver.tap_buy()
     expect(giver.sheet.get_by_text("Nothing is charged today: we save your card and charge it on")).to_be_visible()
     giver.sheet.get_by_role("button", name="Pledge €15").tap()

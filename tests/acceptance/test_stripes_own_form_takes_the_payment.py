@@ -193,6 +193,28 @@ def test_what_stripe_finds_wrong_is_said_beside_the_button(
     fan.sees("It’s yours!")
 
 
+@pytest.mark.parametrize("by", ["card", "wallet"])
+def test_nothing_is_lost_when_the_shop_does_not_take_the_payment(phone: BrowserContext, shop: Shop, by: str) -> None:
+    fan, form = in_front_of(phone, shop, wallet=WALLET)
+    is_busy = True
+    problem = {"detail": "The till is being counted."}
+    phone.route("**/payment", lambda route: route.fulfill(status=409, json=problem) if is_busy else route.fallback())
+    fan.tap_buy()
+    if by == "card":
+        form.enter(VISA)
+        tell_who(fan)
+        fan.pay()
+    else:
+        form.wallet.tap()
+    expect(fan.sheet.get_by_role("alert").filter(has_text="The till is being counted.")).to_be_visible()
+    expect(form.card.get_by_label("Card number")).to_have_value(VISA if by == "card" else "")
+    is_busy = False
+    fan.pay()
+    fan.sees("It’s yours!")
+    (payment,) = shop.commands("RequestPayment")
+    assert (b"pm_card_visa" if by == "card" else b"pm_card_applePay") in payment
+
+
 def test_a_double_tap_on_pay_is_one_payment(phone: BrowserContext, shop: Shop) -> None:
     fan, form = in_front_of(phone, shop)
     fan.tap_buy()

@@ -4,7 +4,7 @@ import { Fields } from "./fields.js";
 import { SandboxCard } from "./sandbox-card.js";
 import { StripeCard } from "./stripe-card.js";
 
-/** The form; `onSubmit({payment_method, delivery, save})` only with valid details, once per tap. */
+/** The form; `onSubmit({payment_method, delivery, save})` only with valid details, once per tap; it resolves to whether the shop took it. */
 export class PayForm {
   #fields = new Fields();
   #card;
@@ -13,7 +13,7 @@ export class PayForm {
   #label = "";
   #isReady = true;
   #isBusy = false;
-  #authorised = null; // a wallet's token, waiting for details that the wallet didn't know
+  #authorised = null; // a wallet's token that isn't used yet: details are missing, or the shop didn't take it
 
   /** config: what /v1/config says. delivery: what is known of the buyer. onEscape(): the sheet is to close. */
   constructor({ config, needsAddress, delivery, onSubmit, onEscape }) {
@@ -83,17 +83,18 @@ export class PayForm {
   async #authorisedBy({ payment_method: method, delivery }) {
     if (this.#isBusy) return false;
     for (const [name, value] of Object.entries(delivery)) this.#fields.fill(name, value);
+    this.#authorised = method;
     const wrong = this.#wrongDetail();
     if (wrong) {
-      this.#authorised = method;
       this.problem.textContent = "Your wallet didn’t tell everything. Complete your details, then pay.";
       wrong.focus();
     } else this.#working(() => this.#send(method));
     return true;
   }
 
-  #send(method) {
-    return this.#onSubmit({ payment_method: method, delivery: this.#delivery, save: this.save.checked });
+  async #send(method) {
+    const isTaken = await this.#onSubmit({ payment_method: method, delivery: this.#delivery, save: this.save.checked });
+    if (isTaken) this.#authorised = null;
   }
 
   async #working(work) {

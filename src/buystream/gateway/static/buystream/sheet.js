@@ -284,11 +284,13 @@ export class Sheet {
     try {
       await this.#purchase.pay(details);
       if (details.save) this.#me = null;
+      return true;
     } catch (problem) {
       if (problem.reason === "not_registered") this.#me = null;
       this.#screen = null;
       this.render();
       this.body.querySelector("#screen-title")?.after(h("p", { class: "banner", role: "alert" }, problem.isTransient ? "The shop didn’t answer. Please try again; you won’t pay twice." : problem.message));
+      return false;
     }
   }
 
