@@ -182,3 +182,23 @@ def test_a_buyer_gives_an_order_back_where_the_merchant_lets_them(
     assert "$31.50 of $35.00" in asked[0]
     expect(order.get_by_role("button", name="Give back")).to_have_count(0)
     assert demo_shop.board(edition)["available"] == 5
+
+
+def test_an_order_that_the_button_forgot_is_gone_on_with_from_my_orders(
+    phone: BrowserContext, demo_shop: DemoShop
+) -> None:
+    edition = demo_shop.on_sale(title="Half a ticket", stock=5)
+    fan = in_front_of(phone, demo_shop, edition)
+    fan.tap_buy()
+    fan.sees("It’s held for you")
+    fan.page.evaluate(
+        "() => { for (const key in localStorage) if (key.includes('.order@')) localStorage.removeItem(key) }"
+    )
+    page = my_orders(demo_shop, fan.page)
+    page.get_by_role("link", name="Continue").tap()
+    expect(fan.button).to_contain_text("Continue your order")
+    fan.tap_buy()
+    fan.enter("Accepted")
+    fan.pay()
+    fan.sees("You’re going!")
+    assert [order["state"] for order in fan.orders()] == ["confirmed"]
