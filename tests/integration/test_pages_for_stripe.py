@@ -32,10 +32,13 @@ def test_only_the_payment_form_lets_stripe_in(stripe_shop: Shop) -> None:
     assert "frame-ancestors 'none'" in strict
     form = httpx.get(f"{stripe_shop.url}/payment-form").headers["content-security-policy"]
     allowed = dict(part.strip().split(" ", 1) for part in form.split(";"))
-    assert allowed["script-src"] == "'self' https://js.stripe.com"
-    assert allowed["frame-src"] == "https://js.stripe.com https://hooks.stripe.com"
-    assert allowed["connect-src"] == "'self' https://api.stripe.com"
-    assert allowed["img-src"] == "'self' data: https://*.stripe.com"
+    stripe = "https://js.stripe.com https://*.js.stripe.com"
+    link = "https://link.com https://*.link.com"
+    assert allowed["script-src"] == f"'self' {stripe}"
+    assert allowed["frame-src"] == f"{stripe} https://hooks.stripe.com {link}"
+    assert allowed["connect-src"] == f"'self' https://api.stripe.com {link}"
+    assert allowed["img-src"] == "'self' data: https://*.stripe.com https://*.link.com"
+    assert allowed["default-src"] == "'none'"
     assert "frame-ancestors" not in allowed
 
 

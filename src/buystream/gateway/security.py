@@ -9,11 +9,17 @@ _OURS = (
 )
 CONTENT_SECURITY_POLICY = _OURS.format(scripts="", images="", calls="") + "; frame-ancestors 'none'"
 
+_STRIPE = " https://js.stripe.com https://*.js.stripe.com"
+_LINK = " https://link.com https://*.link.com"
+
 PAYMENT_FORM_POLICY = (
-    _OURS.format(scripts=" https://js.stripe.com", images=" https://*.stripe.com", calls=" https://api.stripe.com")
-    + "; frame-src https://js.stripe.com https://hooks.stripe.com"
+    _OURS.format(
+        scripts=_STRIPE, images=" https://*.stripe.com https://*.link.com", calls=f" https://api.stripe.com{_LINK}"
+    )
+    + f"; frame-src{_STRIPE} https://hooks.stripe.com{_LINK}"
 )
-"""What Stripe documents for Stripe.js (docs.stripe.com/security/guide). Buttons are anywhere: no `frame-ancestors`."""
+"""What Stripe documents for Stripe.js and Link (docs.stripe.com/security/guide#content-security-policy): it starts frames
+on changing subdomains. Buttons are anywhere, so there is no `frame-ancestors`."""
 
 
 def page_headers(*, stripe: bool) -> Mapping[str, str]:
