@@ -18,8 +18,8 @@ PAYMENT_FORM_POLICY = (
     )
     + f"; frame-src{_STRIPE} https://hooks.stripe.com{_LINK}"
 )
-"""What Stripe documents for Stripe.js and Link (docs.stripe.com/security/guide#content-security-policy): it starts frames
-on changing subdomains. Buttons are anywhere, so there is no `frame-ancestors`."""
+"""What Stripe documents for Stripe.js, which starts frames on changing subdomains, and for Link
+(docs.stripe.com/security/guide#content-security-policy). Buttons are anywhere, so there is no `frame-ancestors`."""
 
 
 def page_headers(*, stripe: bool) -> Mapping[str, str]:
