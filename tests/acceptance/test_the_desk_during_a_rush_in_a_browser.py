@@ -145,7 +145,7 @@ def test_an_order_is_shipped_and_another_given_back(desk: Page, demo_shop: DemoS
     row = desk.locator(f"#ledger tr[data-id='{regretted}']")
     row.get_by_role("button", name="Refund").click()
     dialog = desk.get_by_role("dialog")
-    expect(dialog.get_by_label("Put it back on sale")).to_be_checked()
+    expect(dialog.get_by_label("Put what comes back on sale again")).to_be_checked()
     screenshot(desk, "desk-refund")
     dialog.get_by_role("button", name="Refund £").click()
     expect(row).to_contain_text("refunded")

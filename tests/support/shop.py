@@ -64,6 +64,10 @@ class Shop:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["edition_id"])
 
+    def tell(self, fact: Command) -> None:
+        """Put what a provider says onto the log."""
+        append_fact(self.log, fact)
+
     def commands(self, name: str) -> list[bytes]:
         """The bodies of all commands of that name on the log."""
         kind = f"buystream.{name}.v1"
@@ -118,19 +122,27 @@ def gateway_at_work(parts: GatewayParts, port: int = 0) -> Iterator[str]:
 
 
 @contextmanager
-def shop_at_work(dsn: str, *, deciding: bool = True, flowing: bool = True) -> Iterator[Shop]:
-    """Everything but the gateway in workers, the gateway in a thread."""
+def shop_at_work(
+    dsn: str,
+    *,
+    deciding: bool = True,
+    flowing: bool = True,
+    provider: type[SandboxProvider] = SandboxProvider,
+    **gateway: Any,
+) -> Iterator[Shop]:
+    """Everything but the gateway in workers, the gateway in a thread; `gateway` are other parts than usual for it."""
     workers = Workers()
     with closing(PostgresLog(dsn, partitions=2)) as log, closing(Vault(dsn, SECRET)) as vault:
         projector = Projector(log, dsn, [view() for view in VIEWS])
         projector.prepare()
-        sandbox = SandboxProvider(dsn, on_fact=lambda fact: append_fact(log, fact), slow_seconds=0.1)
+        sandbox = provider(dsn, on_fact=lambda fact: append_fact(log, fact), slow_seconds=0.1)
         workers.start("views", projector.run)
         if flowing:
             workers.start("flows", Flows(log, dsn=dsn, vault=vault).run)
         workers.start("payments", Payments(log, dsn=dsn, provider=sandbox).run)
         if deciding:
             workers.start("decider", Decider(log, owner=f"test-{secrets.token_hex(4)}").run)
+        usual = {"bank": sandbox, "sandbox_cards": CARDS, "host_secrets": HOST_SECRETS}
         parts = GatewayParts(
             log=log,
             dsn=dsn,
@@ -138,9 +150,7 @@ def shop_at_work(dsn: str, *, deciding: bool = True, flowing: bool = True) -> It
             public_url="http://127.0.0.1",
             projected=projector.position,
             vault=vault,
-            bank=sandbox,
-            sandbox_cards=CARDS,
-            host_secrets=HOST_SECRETS,
+            **usual | gateway,
         )
         try:
             with gateway_at_work(parts) as url:

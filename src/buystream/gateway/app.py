@@ -1,9 +1,11 @@
 """The gateway's ASGI application: the hot path first, the framework behind it."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from litestar import Litestar, MediaType, Response, get
 from litestar.config.cors import CORSConfig
+from litestar.datastructures import MutableScopeHeaders
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import (
     ClientException,
@@ -13,7 +15,7 @@ from litestar.exceptions import (
     SerializationException,
     ValidationException,
 )
-from litestar.types import Receive, Scope, Send
+from litestar.types import Message, Receive, Scope, Send
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -21,19 +23,7 @@ from buystream.gateway import assets, checkout, gifts, merchants, money, openapi
 from buystream.gateway.buy import BODY_BYTES_MAX, PATH, BuyRoute
 from buystream.gateway.problems import MEDIA_TYPE, HttpProblem, problem_of
 from buystream.gateway.runtime import Gateway, GatewayParts
-
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
-    " connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-"""Everything from here, nothing inline."""
-
-PAGE_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "strict-origin-when-cross-origin",
-    "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
-}
+from buystream.gateway.security import page_headers
 
 
 @get("/healthz", media_type=MediaType.TEXT, include_in_schema=False)
@@ -100,10 +90,21 @@ def _framework(gateway: Gateway) -> Litestar:
             max_age=86_400,
         ),
         request_max_body_size=BODY_BYTES_MAX,
-        response_headers=PAGE_HEADERS,
+        # Not response_headers: route handlers, which are one for all applications of a process, keep the first one's.
+        before_send=[_headers(page_headers(stripe=gateway.publishable_key is not None))],
         openapi_config=openapi.config(),
         logging_config=None,
     )  # fmt: skip
+
+
+def _headers(headers: Mapping[str, str]) -> Callable[[Message, Scope], Awaitable[None]]:
+    async def add(message: Message, scope: Scope) -> None:
+        if message["type"] == "http.response.start":
+            said = MutableScopeHeaders.from_message(message)
+            for name, value in headers.items():
+                said.setdefault(name, value)
+
+    return add
 
 
 def problem_answer(request: Any, error: Exception) -> Response[bytes]:

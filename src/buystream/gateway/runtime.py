@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -38,7 +39,8 @@ class SandboxBank(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class GatewayParts:
     """Everything that a gateway needs from outside. `projected` tells how far the views are. `bank` is None unless
-    payments go to the sandbox. `host_secrets` maps host applications' names to their secrets.
+    payments go to the sandbox. `publishable_key` is Stripe's, if payments go there; `apple_pay_association` the file
+    that Apple wants to find at the shop's address. `host_secrets` maps host applications' names to their secrets.
     `problem` tells why the rest of the shop can't serve now, or None."""
 
     log: Log
@@ -51,6 +53,7 @@ class GatewayParts:
     provider_name: str = "sandbox"
     publishable_key: str | None = None
     sandbox_cards: Sequence[SandboxCard] = ()
+    apple_pay_association: Path | None = None
     host_secrets: Mapping[str, str] = field(default_factory=dict)
     problem: Callable[[], str | None] = lambda: None
 
@@ -63,6 +66,8 @@ class Gateway:
         self._shop_problem = parts.problem
         self.vault = parts.vault
         self.bank = parts.bank
+        self.publishable_key = parts.publishable_key
+        self.apple_pay_association = parts.apple_pay_association
         self.config = ConfigBody(parts.provider_name, parts.publishable_key, list(parts.sandbox_cards))
         self.partitions = parts.log.partitions
         self.origin_key = purpose_key(parts.secret, "device and network")

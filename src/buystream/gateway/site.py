@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from buystream.gateway.checkout import all_boards, board_of
 from buystream.gateway.problems import HttpProblem
 from buystream.gateway.runtime import Gateway
+from buystream.gateway.security import PAYMENT_FORM_POLICY
 from buystream.ids import MalformedId, order_of
 
 HTML = "text/html; charset=utf-8"
@@ -20,7 +21,7 @@ HTML = "text/html; charset=utf-8"
 @get("/", include_in_schema=False)
 async def timeline(gateway: NamedDependency[Gateway]) -> Response[str]:
     """The demo timeline: one post per edition, the newest first."""
-    return page("timeline.html", editions=await all_boards(gateway))
+    return page("timeline.html", editions=await all_boards(gateway), is_sandbox=gateway.bank is not None)
 
 
 @get("/e/{edition_id:str}", include_in_schema=False)
@@ -54,7 +55,43 @@ async def bank_page(gateway: NamedDependency[Gateway], payment_id: FromPath[str]
     return page("bank.html", order_id=order_id, payment_id=payment_id)
 
 
-ROUTES = [timeline, edition_page, orders_page, desk_page, bank_page]
+@get("/bank-answered", include_in_schema=False)
+async def bank_answered_page() -> Response[str]:
+    """Where a buyer's bank sends them back to: the sheet that they came from goes on by itself."""
+    return page("bank-answered.html")
+
+
+@get("/payment-form", include_in_schema=False)
+async def payment_form(gateway: NamedDependency[Gateway]) -> Response[str]:
+    """Stripe's elements, for the frame in the checkout sheet."""
+    if gateway.publishable_key is None:
+        raise HttpProblem("not-found")
+    form = page("payment-form.html", publishable_key=gateway.publishable_key)
+    form.headers["Content-Security-Policy"] = PAYMENT_FORM_POLICY
+    return form
+
+
+@get("/.well-known/apple-developer-merchantid-domain-association", sync_to_thread=True, include_in_schema=False)
+def apple_pay_association(gateway: NamedDependency[Gateway]) -> Response[bytes]:
+    """The file by which Apple knows that Apple Pay is meant to be offered at this address."""
+    if gateway.apple_pay_association is None:
+        raise HttpProblem("not-found")
+    try:
+        return Response(gateway.apple_pay_association.read_bytes(), media_type="text/plain")
+    except OSError as error:
+        raise HttpProblem("not-found", f"The association file can't be read: {error.strerror}.") from error
+
+
+ROUTES = [
+    timeline,
+    edition_page,
+    orders_page,
+    desk_page,
+    bank_page,
+    bank_answered_page,
+    payment_form,
+    apple_pay_association,
+]
 
 
 def page(template: str, **values: object) -> Response[str]:

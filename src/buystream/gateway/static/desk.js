@@ -1,11 +1,13 @@
 // The merchant desk: signs in with an API key, follows the dashboard and hands each part of the page what it shows.
-import { request } from "./buystream/api.js";
+import { download, request } from "./buystream/api.js";
 import { follow } from "./buystream/live.js";
 import { money } from "./buystream/money.js";
+import { Cancellations } from "./desk/cancellations.js";
 import { drawCharts } from "./desk/charts.js";
 import { drawEditions } from "./desk/editions.js";
 import { Ledger } from "./desk/ledger.js";
 import { askRelease } from "./desk/release.js";
+import { Statement } from "./desk/statement.js";
 
 const KEY = "buystream.desk.key";
 const element = (id) => document.getElementById(id);
@@ -43,6 +45,8 @@ function say(message) {
 }
 
 const ledger = new Ledger({ call, say });
+const statement = new Statement({ call, say, download: (path, name) => download(path, apiKey, name) });
+const cancellations = new Cancellations(call);
 
 async function enter(key) {
   apiKey = key;
@@ -105,8 +109,9 @@ function show(dashboard) {
   };
   for (const [id, text] of Object.entries(texts)) element(id).textContent = text;
   drawCharts(dashboard, merchant.currency);
-  drawEditions(dashboard.editions, { call, say });
+  drawEditions(dashboard.editions, { call, say, cancellations });
   ledger.refreshIfChanged(totals);
+  statement.refreshIfChanged(totals);
 }
 
 element("enter").addEventListener("submit", (event) => {

@@ -1,34 +1,43 @@
-// My orders: the buyer's own, newest first, and the way to be forgotten.
+// My orders: the buyer's own, newest first, what gives again by itself, and the way to be forgotten.
 import { asBuyer, endSession } from "./buystream/api.js";
 import { h } from "./buystream/dom.js";
-import { money } from "./buystream/money.js";
+import { drawGifts } from "./orders/gifts.js";
+import { row } from "./orders/row.js";
 
 const list = document.getElementById("orders");
 const status = document.getElementById("orders-status");
 const privacy = document.getElementById("privacy");
 const erase = document.getElementById("erase");
-const STATES = { held: "Held for you", authorised: "Paying", confirmed: "Paid", shipped: "On its way", delivered: "Delivered", refused: "Refused", expired: "Hold ended", cancelled: "Cancelled", refunded: "Refunded" };
+const AGAIN_MS = 5_000;
+let isMoving = false;
 
-function row(order) {
-  const placed = new Date(order.placed_at_ms);
-  const when = placed.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-  return h("li", { class: "order" },
-    h("strong", {}, order.title), h("span", { class: "total" }, money(order.total_minor, order.currency)),
-    h("span", { class: "detail" }, `${order.quantity > 1 ? `${order.quantity} pieces, ` : ""}`, h("time", { datetime: placed.toISOString() }, when),
-      order.tracking && ` · ${order.tracking}`, h("br"), "Order ", h("code", {}, order.order_id.slice(-8)),
-      order.state === "held" && [" · ", h("a", { href: `/e/${order.edition_id}` }, "Continue")]),
-    h("span", { class: `state state-${order.state}` }, STATES[order.state] ?? order.state));
+function say(message) {
+  status.textContent = message;
+  status.hidden = !message;
 }
 
 async function load() {
   try {
-    const [{ orders }, me] = await Promise.all([asBuyer("GET", "/v1/orders"), asBuyer("GET", "/v1/me")]);
-    list.replaceChildren(...orders.map(row));
-    status.textContent = orders.length ? "" : "Nothing yet. What you buy appears here.";
-    status.hidden = orders.length > 0;
+    const [{ orders }, me, gifts] = await Promise.all([asBuyer("GET", "/v1/orders"), asBuyer("GET", "/v1/me"), asBuyer("GET", "/v1/gifts")]);
+    list.replaceChildren(...orders.map((order) => row(order, act)));
+    drawGifts(document.getElementById("gifts"), gifts.gifts, act);
+    say(orders.length ? "" : "Nothing yet. What you buy appears here.");
+    isMoving = orders.some((order) => ["held", "pledged", "authorised"].includes(order.state) || order.refunding_minor > 0);
     privacy.hidden = !(me.registered || orders.length);
   } catch (problem) {
-    status.textContent = `Your orders could not be loaded. ${problem.message}`;
+    say(`Your orders could not be loaded. ${problem.message}`);
+  }
+}
+
+/** Does what a row's button says, and shows what became of it. */
+async function act(button, method, path, body) {
+  button.disabled = true;
+  try {
+    await asBuyer(method, path, { body });
+    await load();
+  } catch (problem) {
+    button.disabled = false;
+    button.after(h("span", { class: "problem", role: "alert" }, ` ${problem.message}`));
   }
 }
 
@@ -41,9 +50,13 @@ erase.addEventListener("click", async () => {
     erase.textContent = "Erased";
   } catch (problem) {
     erase.disabled = false;
-    status.hidden = false;
-    status.textContent = problem.message;
+    say(problem.message);
   }
 });
 
 addEventListener("pageshow", load);
+
+// What still moves is looked at again, but never under somebody's finger.
+setInterval(() => {
+  if (isMoving && !document.hidden && !list.contains(document.activeElement)) load();
+}, AGAIN_MS);

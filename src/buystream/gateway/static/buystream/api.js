@@ -50,6 +50,16 @@ export async function request(method, path, { body, token, idempotencyKey } = {}
   }
 }
 
+/** A file of the shop's, as a browser's own download. Throws `Problem`. */
+export async function download(path, token, name) {
+  const response = await fetch(origin + path, { headers: { Authorization: `Bearer ${token}` } }).catch(() => { throw new Problem({ status: 0 }); });
+  if (!response.ok) throw new Problem({ status: response.status, body: parsed(await response.text()) });
+  const address = URL.createObjectURL(await response.blob());
+  const link = Object.assign(document.createElement("a"), { href: address, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
 function parsed(text) {
   try {
     return JSON.parse(text) ?? {};

@@ -1,8 +1,10 @@
 // <buy-button edition="ed0-..." [quantity="2"] [host-token="..."]>: an edition's price, what is left, and the tap that buys.
-// Emits buystream:held, :paid, :declined, :refused, :expired, :cancelled and :refunded; detail is the order (or its id and reason).
+// Emits buystream:held, :paid, :pledged, :declined, :refused, :expired, :cancelled and :refunded; detail is the order (or its id and reason).
 import { watchBoard } from "./boards.js";
+import { isPledge, progressWords } from "./campaign.js";
 import { duration, h, icon, ICONS } from "./dom.js";
 import { money, shortMoney } from "./money.js";
+import { mintOrderId } from "./order-id.js";
 import { Purchase } from "./purchase.js";
 import { Sheet } from "./sheet.js";
 import { styleSheet } from "./styles.js";
@@ -76,6 +78,7 @@ class BuyButton extends HTMLElement {
     });
     this.#sheet = new Sheet({ purchase: this.#purchase, board: () => this.#board, actions: {
       buy: (quantity, priceMinor) => this.#purchase.place(quantity, priceMinor),
+      giveEvery: (gift) => this.#purchase.giveEvery({ giftId: mintOrderId(this.edition), ...gift }),
       again: () => this.#again(),
       closed: () => { this.button.focus(); this.#render(); },
     } });
@@ -119,12 +122,13 @@ class BuyButton extends HTMLElement {
     }
   }
 
-  /** The next try: the same order when it was never answered, otherwise a new one. */
+  /** The next try: the same request when it was never answered, otherwise a new one. */
   #again() {
     const unanswered = this.#purchase.phase === "unreachable";
     if (!unanswered) this.#purchase.reset();
     if (this.#board.state !== "open") return;
-    if (unanswered || this.#board.price_minor != null) this.#purchase.place(this.#quantity, this.#board.price_minor ?? 0);
+    if (unanswered) this.#purchase.repeat();
+    else if (this.#board.price_minor != null) this.#purchase.place(this.#quantity, this.#board.price_minor);
     this.#sheet.open();
     this.#sheet.render();
   }
@@ -148,9 +152,10 @@ class BuyButton extends HTMLElement {
     this.price.textContent = board.price_minor == null ? `From ${shortMoney(board.price_min_minor, board.currency)}` : money(board.price_minor, board.currency);
     if (this.stock.textContent !== text) this.stock.textContent = text;
     this.stock.classList.toggle("is-low", Boolean(isLow));
-    this.bar.hidden = board.stock == null || board.state === "scheduled" || board.state === "closed";
+    this.bar.hidden = board.stock == null || ["scheduled", "closed", "cancelled"].includes(board.state);
     this.bar.classList.toggle("is-low", Boolean(isLow));
     if (!this.bar.hidden) this.bar.value = board.stock ? board.available / board.stock : 0;
+    if (board.campaign) this.#progress(board);
     this.stepper.hidden = this.hasAttribute("quantity") || board.price_minor == null || this.#limit < 2 || board.state !== "open" || this.#purchase.phase !== "idle";
     this.count.textContent = this.#quantity;
     this.less.disabled = this.#quantity <= 1;
@@ -159,6 +164,19 @@ class BuyButton extends HTMLElement {
       if (this.button.dataset.state) this.status.textContent = `${board.title}: ${board.state.replace("_", " ")}`;
       this.button.dataset.state = board.state;
     }
+  }
+
+  /** A campaign's bar says something of its own, so a screen reader reads it too. */
+  #progress(board) {
+    const { text, detail, share } = progressWords(board);
+    this.price.textContent = text;
+    this.stock.textContent = detail;
+    this.bar.hidden = false;
+    this.bar.classList.add("is-progress");
+    this.bar.removeAttribute("aria-hidden");
+    this.bar.setAttribute("aria-label", "Raised");
+    this.bar.setAttribute("aria-valuetext", text);
+    this.bar.value = share;
   }
 
   #label() {
@@ -172,11 +190,13 @@ class BuyButton extends HTMLElement {
       return { text: `Continue your order${left}`, disabled: false };
     }
     if (this.#purchase.isPaid) return { text: "Paid", disabled: false, glyph: ICONS.check };
+    if (this.#purchase.isPledged) return { text: "Pledged", disabled: false, glyph: ICONS.check };
     const words = wordsOf(board.kind);
     const total = board.price_minor == null || this.#quantity < 2 ? "" : ` ${this.#quantity} for ${money(board.price_minor * this.#quantity, board.currency)}`;
     switch (board.state) {
-      case "open": return { text: words.act + total, disabled: false };
-      case "scheduled": return { text: opening(board.opens_at_ms), disabled: true };
+      case "open": return { text: (isPledge(board) ? "Pledge" : words.act) + total, disabled: false };
+      case "scheduled": return { text: board.reason === "awaits_terms" ? "Opens soon" : opening(board.opens_at_ms), disabled: true };
+      case "cancelled": return { text: "Cancelled", disabled: true };
       case "paused": return { text: "Paused for a moment", disabled: true };
       case "sold_out": return { text: "Sold out", disabled: true };
       default: return { text: "Sale closed", disabled: true };

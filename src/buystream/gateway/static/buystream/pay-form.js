@@ -1,115 +1,113 @@
-// Card and delivery details. A card number is mapped to the sandbox's token right here and goes nowhere else.
-import { constant } from "./api.js";
+// Who pays, where it goes, and with what: the details are asked for here, the payment method by the provider's card form.
 import { h } from "./dom.js";
+import { Fields } from "./fields.js";
+import { SandboxCard } from "./sandbox-card.js";
+import { StripeCard } from "./stripe-card.js";
 
-const digitsOf = (text) => text.replace(/\D/g, "");
-const grouped = (text) => digitsOf(text).slice(0, 19).replace(/(\d{4})(?=\d)/g, "$1 ");
-
-function expiry(text) {
-  const digits = digitsOf(text).slice(0, 4);
-  return digits.length > 2 ? `${digits.slice(0, 2)} / ${digits.slice(2)}` : digits;
-}
-
-function isFuture(text) {
-  const digits = digitsOf(text);
-  const month = Number(digits.slice(0, 2));
-  const now = new Date();
-  return digits.length === 4 && month >= 1 && month <= 12 && new Date(2000 + Number(digits.slice(2)), month) > now;
-}
-
-/** The form; `onSubmit({payment_method, delivery, save})` only with valid details. */
+/** The form; `onSubmit({payment_method, delivery, save})` only with valid details, once per tap; it resolves to whether the shop took it. */
 export class PayForm {
-  #fields = {};
-  #cards = [];
+  #fields = new Fields();
+  #card;
   #needsAddress;
   #onSubmit;
+  #label = "";
+  #isReady = true;
+  #isBusy = false;
+  #authorised = null; // a wallet's token that isn't used yet: details are missing, or the shop didn't take it
 
-  constructor({ needsAddress, delivery, onSubmit }) {
+  /** config: what /v1/config says. delivery: what is known of the buyer. onEscape(): the sheet is to close. */
+  constructor({ config, needsAddress, delivery, onSubmit, onEscape }) {
     this.#needsAddress = needsAddress;
     this.#onSubmit = onSubmit;
+    this.#card = config.publishable_key
+      ? new StripeCard({ needsAddress, onEscape, onExpress: (wallet) => this.#authorisedBy(wallet), onChange: (isReady) => { this.#isReady = isReady; this.#draw(); } })
+      : new SandboxCard(config.sandbox_cards);
     this.submit = h("button", { type: "submit", class: "primary", part: "pay-button" });
-    this.save = h("input", { type: "checkbox", name: "save" });
-    this.testCards = h("div", { class: "test-cards", hidden: true });
+    this.save = h("input", { type: "checkbox", name: "save", onchange: () => this.#card.show({ save: this.save.checked }) });
+    this.problem = h("p", { class: "error", role: "alert" });
     this.element = h("form", { novalidate: true, part: "form", onsubmit: (event) => this.#submitted(event) },
-      h("fieldset", {}, h("legend", {}, "Card"),
-        this.#field("number", "Card number", { inputmode: "numeric", autocomplete: "cc-number", placeholder: "1234 1234 1234 1234" }, grouped),
-        h("div", { class: "pair" },
-          this.#field("expiry", "Expires", { inputmode: "numeric", autocomplete: "cc-exp", placeholder: "MM / YY" }, expiry),
-          this.#field("cvc", "Security code", { inputmode: "numeric", autocomplete: "cc-csc", placeholder: "CVC" }, (text) => digitsOf(text).slice(0, 4))),
-        this.testCards),
+      this.#card.element,
       h("fieldset", {}, h("legend", {}, needsAddress ? "Delivery" : "Your details"),
-        this.#field("name", "Name", { autocomplete: "name", value: delivery?.name, maxlength: 200 }),
-        this.#field("email", "E-mail", { type: "email", inputmode: "email", autocomplete: "email", value: delivery?.email, maxlength: 254 }),
-        needsAddress && this.#field("address", "Address", { autocomplete: "street-address", value: delivery?.address, maxlength: 500 }, null, "textarea")),
+        this.#fields.field("name", "Name", { autocomplete: "name", value: delivery?.name, maxlength: 200 }),
+        this.#fields.field("email", "E-mail", { type: "email", inputmode: "email", autocomplete: "email", value: delivery?.email, maxlength: 254 }),
+        needsAddress && this.#fields.field("address", "Address", { autocomplete: "street-address", value: delivery?.address, maxlength: 500 }, null, "textarea")),
       h("label", { class: "choice" }, this.save, h("span", {}, "Save for one-tap ", h("small", {}, "Next time a single tap pays, in every post of this shop."))),
-      this.submit);
-    constant("/v1/config").then((config) => this.#offer(config.sandbox_cards ?? []), () => {});
+      this.problem, this.submit);
   }
 
-  set payLabel(text) {
-    this.submit.textContent = text;
+  /** What the form, which is on the page by now, is for. `later`: the method is only saved today. */
+  show({ label, amountMinor, currency, later }) {
+    this.#label = label;
+    this.#card.show({ amountMinor, currency, later, save: this.save.checked });
+    this.#draw();
   }
 
   /** Another card, please: keeps the rest. */
   clearCard() {
-    for (const name of ["number", "expiry", "cvc"]) this.#fields[name].input.value = "";
+    this.#authorised = null;
+    this.#card.clear();
   }
 
-  #field(name, label, attributes, format = null, tag = "input") {
-    const hint = `${name}-error`;
-    const input = h(tag, { id: name, name, "aria-describedby": hint, required: true, ...(tag === "textarea" && { rows: 3 }), ...attributes });
-    if (tag === "textarea") input.value = attributes.value ?? "";
-    const error = h("span", { id: hint, class: "error", role: "alert" });
-    input.addEventListener("input", () => {
-      if (format && input.selectionStart === input.value.length) input.value = format(input.value);
-      this.#complain(name, "");
-    });
-    this.#fields[name] = { input, error };
-    return h("div", { class: "field" }, h("label", { for: name }, label), input, error);
+  #draw() {
+    this.submit.textContent = this.#isBusy ? "One moment…" : this.#label;
+    this.submit.disabled = this.#isBusy || !this.#isReady;
   }
 
-  #offer(cards) {
-    this.#cards = cards;
-    this.testCards.hidden = cards.length === 0;
-    this.testCards.replaceChildren(
-      h("p", { class: "note" }, "Sandbox: no money moves. Test cards:"),
-      ...cards.map((card) => h("button", { type: "button", class: "chip", onclick: () => this.#fill(card) }, card.label)),
-    );
+  get #delivery() {
+    return { name: this.#fields.value("name"), email: this.#fields.value("email"), address: this.#fields.value("address") };
   }
 
-  #fill(card) {
-    this.#fields.number.input.value = grouped(card.number);
-    this.#fields.expiry.input.value = expiry(`12${(new Date().getFullYear() + 2) % 100}`);
-    this.#fields.cvc.input.value = "123";
-    for (const name of ["number", "expiry", "cvc"]) this.#complain(name, "");
-  }
-
-  #complain(name, message) {
-    const { input, error } = this.#fields[name];
-    error.textContent = message;
-    input.toggleAttribute("aria-invalid", Boolean(message));
-    if (message) input.setAttribute("aria-invalid", "true");
-    return message ? input : null;
+  /** Points at what is wrong with the details; the first control to correct, or null. */
+  #wrongDetail() {
+    const email = this.#fields.input("email");
+    return [
+      this.#fields.complain("name", this.#fields.value("name") ? "" : "Enter your name."),
+      this.#fields.complain("email", email.value && email.validity.valid ? "" : "Enter an e-mail address."),
+      this.#needsAddress ? this.#fields.complain("address", this.#fields.value("address") ? "" : "Where shall it go?") : null,
+    ].find(Boolean) ?? null;
   }
 
   #submitted(event) {
     event.preventDefault();
-    const value = (name) => this.#fields[name]?.input.value.trim() ?? "";
-    const card = this.#cards.find(({ number }) => digitsOf(number) === digitsOf(value("number")));
-    const email = this.#fields.email.input;
-    const wrong = [
-      this.#complain("number", card ? "" : digitsOf(value("number")) ? "The sandbox only knows its test cards." : "Enter a card number."),
-      this.#complain("expiry", isFuture(value("expiry")) ? "" : "Enter a date in the future, MM / YY."),
-      this.#complain("cvc", value("cvc").length >= 3 ? "" : "3 or 4 digits."),
-      this.#complain("name", value("name") ? "" : "Enter your name."),
-      this.#complain("email", email.value && email.validity.valid ? "" : "Enter an e-mail address."),
-      this.#needsAddress ? this.#complain("address", value("address") ? "" : "Where shall it go?") : null,
-    ].find(Boolean);
-    if (wrong) {
+    if (this.#isBusy || !this.#isReady) return;
+    this.#working(async () => {
+      const wrongCard = this.#authorised ? null : this.#card.check();
+      const wrong = [wrongCard, this.#wrongDetail()].find(Boolean);
+      if (!wrong) return this.#send(this.#authorised ?? await this.#card.method(this.#delivery));
       wrong.focus();
-      return;
+      if (!wrongCard && !this.#authorised) await this.#card.method(null);
+    });
+  }
+
+  /** What a wallet was authorised for, completed by what is typed here; true when it can be used. */
+  async #authorisedBy({ payment_method: method, delivery }) {
+    if (this.#isBusy) return false;
+    for (const [name, value] of Object.entries(delivery)) this.#fields.fill(name, value);
+    this.#authorised = method;
+    const wrong = this.#wrongDetail();
+    if (wrong) {
+      this.problem.textContent = "Your wallet didn’t tell everything. Complete your details, then pay.";
+      wrong.focus();
+    } else this.#working(() => this.#send(method));
+    return true;
+  }
+
+  async #send(method) {
+    const isTaken = await this.#onSubmit({ payment_method: method, delivery: this.#delivery, save: this.save.checked });
+    if (isTaken) this.#authorised = null;
+  }
+
+  async #working(work) {
+    this.#isBusy = true;
+    this.problem.textContent = "";
+    this.#draw();
+    try {
+      await work();
+    } catch (error) {
+      this.problem.textContent = error.message;
+    } finally {
+      this.#isBusy = false;
+      this.#draw();
     }
-    const delivery = { name: value("name"), email: value("email"), address: value("address") };
-    this.#onSubmit({ payment_method: card.token, delivery, save: this.save.checked });
   }
 }

@@ -7,9 +7,12 @@ import { forget, recall, remember } from "./storage.js";
 
 const SENDS_MAX = 8;
 const WAIT_MS_MAX = 15_000;
-const PAID = ["confirmed", "shipped", "delivered"];
+const PAID = ["confirmed", "shipped", "delivered", "disputed"];
 const ENDED = ["refused", "expired", "cancelled", "refunded"];
 export const ATTEMPTS_MAX = 3;
+
+/** Where a browser keeps the order of an edition that it goes on with. */
+export const draftKey = (editionId) => `buystream.order@${origin}/${editionId}`;
 
 export class Purchase extends EventTarget {
   /** phase: idle | placing | waiting (busy, retrying) | refused | unreachable | placed (see `order`). */
@@ -19,6 +22,7 @@ export class Purchase extends EventTarget {
   sending = false; // a payment request is under way
   #key;
   #stop = null;
+  #repeat = () => {};
   #editionId;
   #hostToken;
 
@@ -26,11 +30,21 @@ export class Purchase extends EventTarget {
     super();
     this.#editionId = editionId;
     this.#hostToken = hostToken;
-    this.#key = `buystream.order@${origin}/${editionId}`;
+    this.#key = draftKey(editionId);
   }
 
   get isPaid() {
     return PAID.includes(this.order?.state);
+  }
+
+  /** An all-or-nothing gift that counts, and waits for its target. */
+  get isPledged() {
+    return this.order?.state === "pledged";
+  }
+
+  /** Nothing is left to do for the buyer. */
+  get isDone() {
+    return this.isPaid || this.isPledged;
   }
 
   get isEnded() {
@@ -43,7 +57,7 @@ export class Purchase extends EventTarget {
   }
 
   get isRunning() {
-    return this.phase === "placed" && !this.isPaid && !this.isEnded;
+    return this.phase === "placed" && !this.isDone && !this.isEnded;
   }
 
   /** The buyer's turn to pay: held, and no payment under way. */
@@ -75,14 +89,36 @@ export class Purchase extends EventTarget {
     if (["placing", "waiting"].includes(this.phase)) return;
     const draft = recall(this.#key) ?? { order_id: mintOrderId(this.#editionId), quantity, price_minor: priceMinor };
     remember(this.#key, draft);
+    this.#repeat = () => this.place(quantity, priceMinor);
+    await this.#begin(draft.order_id, () => this.#send("/v1/orders", { ...draft, edition_id: this.#editionId }));
+  }
+
+  /** Gives `amountMinor` now, and again every so many months, by what is saved; the same `giftId` is the same gift. */
+  async giveEvery({ giftId, amountMinor, months }) {
+    if (["placing", "waiting"].includes(this.phase)) return;
+    this.#repeat = () => this.giveEvery({ giftId, amountMinor, months });
+    await this.#begin(giftId, async () => {
+      const gift = { gift_id: giftId, edition_id: this.#editionId, amount_minor: amountMinor, interval_months: months };
+      const { last } = await this.#send("/v1/gifts", { ...gift, one_tap: true });
+      remember(this.#key, { order_id: last.order_id, quantity: 1, price_minor: amountMinor });
+      return last;
+    });
+  }
+
+  /** Sends again what was never answered. */
+  repeat() {
+    this.#repeat();
+  }
+
+  async #begin(id, ask) {
     this.order = null;
     this.#turn("placing");
     try {
-      this.#placed(await this.#send("/v1/orders", { ...draft, edition_id: this.#editionId }));
+      this.#placed(await ask());
     } catch (problem) {
       if (!problem.isTransient) forget(this.#key);
       this.#turn(problem.isTransient ? "unreachable" : "refused", problem);
-      if (!problem.isTransient) this.#emit("refused", { order_id: draft.order_id, reason: problem.reason });
+      if (!problem.isTransient) this.#emit("refused", { order_id: id, reason: problem.reason });
     }
   }
 
@@ -141,14 +177,15 @@ export class Purchase extends EventTarget {
 
   #placed(order) {
     const previous = this.order;
-    const [wasPaid, wasEnded] = [this.isPaid, this.isEnded];
+    const [wasPaid, wasPledged, wasEnded] = [this.isPaid, this.isPledged, this.isEnded];
     if (previous?.order_id === order.order_id && order.version < previous.version) return;
     this.order = order;
-    if (this.isPaid || this.isEnded) forget(this.#key);
+    if (this.isDone || this.isEnded) forget(this.#key);
     this.#turn("placed");
     if (!previous && order.state === "held") this.#emit("held", order);
     if (order.payment?.state === "declined" && previous?.payment?.state !== "declined") this.#emit("declined", order);
     if (this.isPaid && !wasPaid) this.#emit("paid", order);
+    if (this.isPledged && !wasPledged) this.#emit("pledged", order);
     if (this.isEnded && !wasEnded) this.#emit(order.state, order);
     if (!this.#stop && this.isRunning) this.#watch();
   }
@@ -165,7 +202,7 @@ export class Purchase extends EventTarget {
   #turn(phase, problem = null) {
     this.phase = phase;
     this.problem = problem;
-    if (this.isPaid || this.isEnded) {
+    if (this.isDone || this.isEnded) {
       this.#stop?.();
       this.#stop = null;
     }

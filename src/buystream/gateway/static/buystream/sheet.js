@@ -1,10 +1,12 @@
 // The bottom sheet: a modal dialog (focus stays inside, Escape closes) that shows one purchase, step by step.
-import { asBuyer, origin } from "./api.js";
+import { AmountForm } from "./amount-form.js";
+import { asBuyer, constant, origin } from "./api.js";
+import { isPledge, promise } from "./campaign.js";
 import { ICONS, duration, h, icon } from "./dom.js";
-import { minorDigits, money, parseMoney, shortMoney } from "./money.js";
+import { money } from "./money.js";
 import { PayForm } from "./pay-form.js";
 import { ATTEMPTS_MAX } from "./purchase.js";
-import { declineWords, endingWords, refusalWords, wordsOf } from "./words.js";
+import { declineWords, endingWords, everyWords, refusalWords, termsWords, wordsOf } from "./words.js";
 
 const DOUBLE_TAP_MS = 600;
 
@@ -13,9 +15,12 @@ export class Sheet {
   #board;
   #actions;
   #screen = null;
-  #me = null;
+  #me = null; // what the shop knows of the buyer, and the payment form of
+  #config = null;
+  #unmet = false;
   #form = null;
   #otherCard = false;
+  #plan = null; // {amountMinor, months}: a gift to be given again and again, if the giver says so
   #warned = false;
   #openedAt = 0;
 
@@ -27,12 +32,13 @@ export class Sheet {
     this.timer = h("span", { class: "timer", part: "timer", role: "timer" });
     this.title = h("p", { class: "sheet-title" });
     this.body = h("div", { class: "sheet-body" });
+    this.till = h("div", { class: "sheet-body till", hidden: true }); // hidden, never taken away: a frame would lose what was typed
     this.status = h("p", { class: "visually-hidden", role: "status", "aria-live": "polite" });
     this.element = h("dialog", { class: "sheet", part: "sheet", "aria-labelledby": "screen-title", onclose: () => this.#closed(), onclick: (event) => this.#clicked(event) },
       h("div", { class: "sheet-frame" },
         h("header", { class: "sheet-head" }, this.title, this.timer,
           h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: () => this.close() }, icon(ICONS.close))),
-        this.body, this.status));
+        this.body, this.till, this.status));
   }
 
   get isOpen() {
@@ -60,6 +66,7 @@ export class Sheet {
   #closed() {
     clearInterval(this.ticking);
     this.#otherCard = false;
+    this.#plan = null;
     this.#actions.closed();
   }
 
@@ -72,6 +79,7 @@ export class Sheet {
     this.#screen = screen;
     const board = this.#board();
     this.title.textContent = board.title;
+    this.till.hidden = true;
     const content = this[screen.split(":")[0]](board);
     this.body.replaceChildren(...content.filter(Boolean));
     this.body.dataset.screen = screen.split(":")[0];
@@ -81,13 +89,15 @@ export class Sheet {
 
   #which() {
     const { phase, order } = this.#purchase;
-    if (phase === "idle") return "amount";
+    if (phase === "idle") return this.#plan ? "plan" : "amount";
     if (phase !== "placed") return phase;
     if (this.#purchase.isPaid) return "paid";
+    if (this.#purchase.isPledged) return "pledged";
     if (this.#purchase.isEnded) return "ended";
     if (order.payment?.state === "authentication_required") return "bank";
     if (this.#purchase.isPayable && !this.#purchase.sending) {
-      if (!this.#me) {
+      if (this.#unmet) return "unmet";
+      if (!this.#me || !this.#config) {
         this.#meet();
         return "meeting";
       }
@@ -103,8 +113,18 @@ export class Sheet {
   }
 
   async #meet() {
-    this.#me = await asBuyer("GET", "/v1/me").catch(() => ({ registered: false }));
+    try {
+      [, this.#config] = await Promise.all([this.#buyer(), constant("/v1/config")]);
+    } catch {
+      this.#unmet = true; // which form takes the payment isn't known
+    }
     this.render();
+  }
+
+  /** What the shop remembers of the buyer. */
+  async #buyer() {
+    this.#me ??= await asBuyer("GET", "/v1/me").catch(() => ({ registered: false }));
+    return this.#me;
   }
 
   #heading(text, className = "") {
@@ -118,6 +138,16 @@ export class Sheet {
   #summary() {
     const { quantity, price_minor: price, total_minor: total, currency } = this.#purchase.order;
     return h("p", { class: "summary" }, h("span", {}, quantity > 1 ? `${quantity} × ${money(price, currency)}` : "Total"), h("strong", {}, money(total, currency)));
+  }
+
+  #terms(board) {
+    const text = termsWords(board, this.#purchase.order.total_minor);
+    return text && h("p", { class: "muted small" }, text);
+  }
+
+  #promise(board) {
+    const text = promise(board);
+    return text && h("p", { class: "promise" }, text);
   }
 
   #hold() {
@@ -141,33 +171,38 @@ export class Sheet {
   // The screens, in the order a buyer meets them.
 
   amount(board) {
-    const { currency, suggested_minor: suggested, price_min_minor: min, price_max_minor: max } = board;
-    const own = h("input", { id: "own", name: "own", inputmode: minorDigits(currency) ? "decimal" : "numeric", autocomplete: "off", placeholder: "Own amount", "aria-label": "Own amount", "aria-describedby": "own-error" });
-    const error = h("span", { class: "error", id: "own-error", role: "alert" });
-    const give = h("button", { type: "submit", class: "primary", part: "amount-button" });
-    const choices = suggested.map((minor, index) => h("label", { class: "amount" },
-      h("input", { type: "radio", name: "amount", value: minor, checked: index === Math.min(1, suggested.length - 1), onchange: () => { own.value = ""; update(); } }),
-      h("span", {}, shortMoney(minor, currency))));
-    const chosen = () => own.value.trim() ? parseMoney(own.value, currency) : Number(form.elements.amount?.value ?? 0) || null;
-    const update = () => {
-      const minor = chosen();
-      error.textContent = "";
-      give.textContent = minor ? `${wordsOf(board.kind).act} ${shortMoney(minor, currency)}` : wordsOf(board.kind).act;
-    };
-    own.addEventListener("input", () => {
-      for (const radio of form.querySelectorAll("[type=radio]")) radio.checked = false;
-      update();
-    });
-    const form = h("form", { novalidate: true, onsubmit: (event) => {
-      event.preventDefault();
-      const minor = chosen();
-      if (minor === null || minor < min || minor > max) {
-        error.textContent = `Choose an amount from ${shortMoney(min, currency)} to ${shortMoney(max, currency)}.`;
-        own.focus();
-      } else this.#actions.buy(1, minor);
-    } }, h("div", { class: "amounts", role: "radiogroup", "aria-labelledby": "screen-title" }, choices, h("div", { class: "field own" }, own)), error, give);
-    update();
-    return [this.#heading("How much would you like to give?"), form];
+    const form = new AmountForm({ board, buyer: () => this.#buyer(), onChosen: ({ amountMinor, months }) => {
+      if (!months) return this.#actions.buy(1, amountMinor);
+      this.#plan = { amountMinor, months };
+      return this.render();
+    } });
+    return [this.#heading("How much would you like to give?"), this.#promise(board), form.element];
+  }
+
+  /** A gift that goes on by itself is said once more, in full, before it begins. */
+  plan(board) {
+    const { amountMinor, months } = this.#plan;
+    const amount = money(amountMinor, board.currency);
+    const next = new Date();
+    next.setMonth(next.getMonth() + months);
+    const often = everyWords(months).toLowerCase();
+    const back = () => { this.#plan = null; this.render(); };
+    return [
+      this.#heading(`${amount} ${often}`),
+      h("p", { class: "promise" }, `The first gift is charged today, the next one on ${next.toLocaleDateString(undefined, { dateStyle: "long" })}, and so on until you stop it. You can stop at any time under “My orders”.`),
+      h("button", { type: "button", class: "primary", part: "pay-button", onclick: () => this.#giveEvery() }, `Give ${amount} ${often} with ${this.#card}`),
+      h("button", { type: "button", class: "quiet", onclick: back }, "Back"),
+    ];
+  }
+
+  #giveEvery() {
+    const plan = this.#plan;
+    this.#plan = null;
+    this.#actions.giveEvery(plan);
+  }
+
+  get #card() {
+    return this.#me?.card_label?.replaceAll(" ", "\u00a0") ?? "your saved card";
   }
 
   placing() {
@@ -192,44 +227,70 @@ export class Sheet {
     return [h("div", { class: "centre" }, this.#spinner(), this.#heading("It’s held for you"))];
   }
 
+  unmet() {
+    const retry = () => { this.#unmet = false; this.render(); };
+    return [h("div", { class: "centre" }, icon(ICONS.gone, "icon large"), this.#heading("No answer from the shop"), h("p", { class: "muted" }, "It’s held for you all the same, and nothing was charged.")),
+      h("button", { type: "button", class: "primary", onclick: retry }, "Try again")];
+  }
+
   pay(board) {
     const { order } = this.#purchase;
     const declined = order.payment?.state === "declined";
     const total = money(order.total_minor, order.currency);
     return [
       this.#heading(declined ? "Try another card" : "It’s held for you"),
-      declined && h("p", { class: "banner", role: "alert" }, `${declineWords(order.payment.reason)} Nothing was charged and your hold is safe. ${ATTEMPTS_MAX - this.#purchase.attempt} of ${ATTEMPTS_MAX} tries left.`),
+      declined && h("p", { class: "banner", role: "alert" }, `${declineWords(order.payment.reason)} Nothing was charged and your hold is safe.${this.#triesLeft}`),
       this.#summary(),
-      ...(this.#mayOneTap ? this.#oneTap(total) : this.#details(board, total, declined)),
-      h("button", { type: "button", class: "quiet", onclick: () => this.#purchase.cancel() }, "Give it back"),
+      this.#terms(board),
+      this.#promise(board),
+      ...(this.#mayOneTap ? [...this.#oneTap(total), this.#giveBack()] : this.#details(board, total, declined)),
     ];
   }
 
+  /** Attempts of the clock's don't count as tries, so after one of those the number is left unsaid. */
+  get #triesLeft() {
+    const { attempt, order } = this.#purchase;
+    return attempt < ATTEMPTS_MAX && !order.payment.off_session ? ` ${ATTEMPTS_MAX - attempt} of ${ATTEMPTS_MAX} tries left.` : "";
+  }
+
+  #giveBack() {
+    return h("button", { type: "button", class: "quiet", onclick: () => this.#purchase.cancel() }, "Give it back");
+  }
+
   #oneTap(total) {
-    const { card_label: card, delivery } = this.#me;
+    this.#form = null;
+    this.till.replaceChildren();
+    const { delivery } = this.#me;
     return [
       delivery && h("p", { class: "delivery" }, h("span", {}, delivery.name), h("span", { class: "muted" }, delivery.email), delivery.address && h("span", { class: "muted" }, delivery.address)),
-      h("button", { type: "button", class: "primary", part: "pay-button", onclick: () => this.#pay({ one_tap: true }) }, `Pay ${total} with ${card?.replaceAll(" ", "\u00a0") ?? "your saved card"}`),
+      h("button", { type: "button", class: "primary", part: "pay-button", onclick: () => this.#pay({ one_tap: true }) }, `${isPledge(this.#board()) ? "Pledge" : "Pay"} ${total} with ${this.#card}`),
       h("button", { type: "button", class: "quiet", onclick: () => { this.#otherCard = true; this.render(); } }, "Use another card or address"),
     ];
   }
 
   #details(board, total, declined) {
-    this.#form ??= new PayForm({ needsAddress: board.needs_address, delivery: this.#me.delivery, onSubmit: (details) => this.#pay(details) });
+    if (!this.#form) {
+      this.#form = new PayForm({ config: this.#config, needsAddress: board.needs_address, delivery: this.#me.delivery, onSubmit: (details) => this.#pay(details), onEscape: () => this.close() });
+      this.till.append(this.#form.element, this.#giveBack());
+    }
     if (declined) this.#form.clearCard();
-    this.#form.payLabel = `Pay ${total}`;
-    return [this.#form.element];
+    this.till.hidden = false;
+    const { total_minor: amountMinor, currency } = this.#purchase.order;
+    this.#form.show({ label: `${isPledge(board) ? "Pledge" : "Pay"} ${total}`, amountMinor, currency, later: board.campaign?.charged === "at_end" });
+    return [];
   }
 
   async #pay(details) {
     try {
       await this.#purchase.pay(details);
       if (details.save) this.#me = null;
+      return true;
     } catch (problem) {
       if (problem.reason === "not_registered") this.#me = null;
       this.#screen = null;
       this.render();
       this.body.querySelector("#screen-title")?.after(h("p", { class: "banner", role: "alert" }, problem.isTransient ? "The shop didn’t answer. Please try again; you won’t pay twice." : problem.message));
+      return false;
     }
   }
 
@@ -254,11 +315,23 @@ export class Sheet {
     return [
       h("div", { class: "centre" }, h("div", { class: "success" }, icon(ICONS.check)), this.#heading(words.paid, "big"),
         h("p", { class: "muted" }, order.quantity > 1 ? `${order.quantity} ${words.many}, ${money(order.total_minor, order.currency)}, paid.` : `${money(order.total_minor, order.currency)}, paid.`),
+        order.gift_id && h("p", { class: "muted" }, "It is given again by itself. You can stop it at any time under “My orders”."),
         h("p", { class: "reference" }, "Order ", h("code", {}, order.order_id.slice(-8)))),
       h("button", { type: "button", class: "primary", onclick: () => this.close() }, "Done"),
       h("div", { class: "links" },
         location.origin === origin && h("a", { class: "quiet", href: `${origin}/orders` }, "My orders"),
         mayBuyAgain && h("button", { type: "button", class: "quiet", onclick: () => this.#again() }, words.again)),
+    ];
+  }
+
+  pledged(board) {
+    const { order } = this.#purchase;
+    return [
+      h("div", { class: "centre" }, h("div", { class: "success" }, icon(ICONS.check)), this.#heading("Your pledge counts!", "big"),
+        h("p", { class: "muted" }, `${money(order.total_minor, order.currency)}, pledged.`), h("p", { class: "reference" }, "Order ", h("code", {}, order.order_id.slice(-8)))),
+      this.#promise(board),
+      h("button", { type: "button", class: "primary", onclick: () => this.close() }, "Done"),
+      location.origin === origin && h("a", { class: "quiet", href: `${origin}/orders` }, "My orders"),
     ];
   }
 

@@ -40,6 +40,7 @@ button { cursor: pointer; -webkit-tap-highlight-color: transparent; touch-action
 .bar::-moz-progress-bar { background: var(--accent); border-radius: 4px; }
 .bar.is-low::-webkit-progress-value { background: var(--low); }
 .bar.is-low::-moz-progress-bar { background: var(--low); }
+.bar.is-progress { height: 8px; }
 .row { display: flex; gap: 10px; }
 .stepper { display: flex; align-items: center; flex: none; border: 1px solid var(--line); border-radius: var(--radius); overflow: clip; }
 .step { width: 44px; height: 48px; border: 0; background: none; font-size: 1.3rem; line-height: 1; }
@@ -74,13 +75,28 @@ button { cursor: pointer; -webkit-tap-highlight-color: transparent; touch-action
 .icon-button { display: grid; place-items: center; width: 44px; height: 44px; border: 0; border-radius: 50%; background: none; color: var(--soft); }
 .icon-button:hover { background: var(--fill); color: var(--ink); }
 .sheet-body { display: grid; grid-template-columns: minmax(0, 1fr); gap: 14px; }
+.sheet-body + .till { margin-top: 14px; }
+.payment-place { position: relative; min-height: 150px; margin: -4px; }
+.payment-place[aria-busy="true"]::before, .payment-place[aria-busy="true"]::after { content: ""; position: absolute; inset: 4px 4px auto; height: 48px; border-radius: 12px; background: var(--fill); animation: wait 1.2s ease-in-out infinite alternate; }
+.payment-place[aria-busy="true"]::after { top: 66px; }
+.payment-place[aria-busy="true"] iframe { opacity: 0; }
+.payment-frame { display: block; width: 100%; height: 150px; border: 0; background: transparent; }
 h2 { margin: 2px 0 0; font-size: 1.375rem; line-height: 1.2; letter-spacing: -0.02em; outline: none; text-wrap: balance; }
 h2.big { font-size: 1.75rem; }
 p { margin: 0; }
 .muted { color: var(--soft); text-wrap: pretty; }
+.small { font-size: .875rem; }
 .centre { display: grid; justify-items: center; gap: 12px; padding: 22px 8px 14px; text-align: center; }
 .summary { display: flex; justify-content: space-between; align-items: baseline; padding: 12px 16px; border-radius: var(--radius); background: var(--fill); font-variant-numeric: tabular-nums; }
 .summary strong { font-size: 1.125rem; }
+.promise { padding: 12px 16px; border-radius: var(--radius); background: color-mix(in srgb, var(--accent) 10%, transparent); font-size: .9375rem; text-wrap: pretty; }
+.how-often:empty { display: none; }
+.often, .amounts { -webkit-tap-highlight-color: transparent; user-select: none; }
+.often { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; gap: 0; padding: 4px; border-radius: var(--radius); background: var(--fill); }
+.often input { position: absolute; opacity: 0; }
+.often span { display: grid; place-items: center; min-height: 40px; border-radius: calc(var(--radius) - 4px); font-weight: 620; cursor: pointer; }
+.often input:checked + span { background: var(--surface); box-shadow: 0 1px 4px rgb(0 0 0 / .15); }
+.often input:focus-visible + span { outline: 3px solid var(--accent); }
 .delivery { display: grid; gap: 1px; padding: 0 2px; white-space: pre-line; }
 .banner { padding: 12px 14px; border-radius: var(--radius); background: var(--bad-fill); color: var(--bad); font-size: .9375rem; }
 .reference { font-size: .875rem; color: var(--soft); }
@@ -119,6 +135,7 @@ legend { padding: 0 0 10px; font-weight: 650; }
 .success .icon { width: 46px; height: 46px; stroke-width: 2.6; }
 .success path { stroke-dasharray: 1; animation: draw .45s .22s ease-out both; }
 @keyframes rise { from { transform: translateY(60%); opacity: 0; } }
+@keyframes wait { to { opacity: .5; } }
 @keyframes fade { from { opacity: 0; } }
 @keyframes turn { to { transform: rotate(1turn); } }
 @keyframes pop { from { transform: scale(.4); opacity: 0; } }

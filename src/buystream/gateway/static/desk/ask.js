@@ -7,6 +7,7 @@ export function field(name, label, { options, hint, wide, ...attributes } = {}) 
   const control = options
     ? h("select", { id: `ask-${name}`, name, ...attributes }, options.map(([value, text]) => h("option", { value }, text)))
     : h(attributes.rows ? "textarea" : "input", { id: `ask-${name}`, name, ...attributes });
+  if (attributes.rows && attributes.value) control.value = attributes.value;
   const isCheckbox = attributes.type === "checkbox";
   return h("div", { class: `ask-field${isCheckbox ? " is-checkbox" : ""}${wide ? " is-wide" : ""}` },
     h("label", { for: `ask-${name}` }, label), control, hint && h("small", { class: "muted" }, hint));
@@ -14,7 +15,7 @@ export function field(name, label, { options, hint, wide, ...attributes } = {}) 
 
 /**
  * Shows the dialog; `act(values, key)` runs on confirmation and may throw, in which case its message is shown and the dialog stays.
- * `key` stays the same for this dialog: an Idempotency-Key, so that confirming again after a lost answer does it once.
+ * Returns the button that confirms. `key` stays the same for this dialog: an Idempotency-Key, so that confirming again after a lost answer does it once.
  */
 export function ask({ title, text, fields = [], confirm, danger = false, act }) {
   const key = randomText();
@@ -39,4 +40,5 @@ export function ask({ title, text, fields = [], confirm, danger = false, act }) 
   });
   dialog.replaceChildren(form);
   dialog.showModal();
+  return submit;
 }

@@ -1,9 +1,11 @@
-// The merchant's editions: what is left of each, and pause, resume and more stock.
+// The merchant's editions: what is left of each, how far a campaign is, and pause, resume, more stock, and calling it off.
+import { progressWords } from "../buystream/campaign.js";
 import { arrange, h } from "../buystream/dom.js";
 import { money, shortMoney } from "../buystream/money.js";
 import { ask, field } from "./ask.js";
 
-const STATES = { scheduled: "scheduled", open: "on sale", paused: "paused", sold_out: "sold out", closed: "closed" };
+const STATES = { scheduled: "scheduled", open: "on sale", paused: "paused", sold_out: "sold out", closed: "closed", cancelled: "cancelled" };
+const OVER = ["closed", "cancelled"];
 
 export function drawEditions(editions, desk) {
   const list = document.getElementById("editions");
@@ -11,11 +13,23 @@ export function drawEditions(editions, desk) {
   arrange(list, editions.map((edition) => {
     const known = rows.get(edition.edition_id);
     const drawn = known?.dataset.state === edition.state ? known : row(edition, desk);
-    const text = `${price(edition)} · ${left(edition)}`;
+    const text = [price(edition), edition.campaign ? progressWords(edition).detail : left(edition), edition.reason === "awaits_terms" && "waits for its terms"].filter(Boolean).join(" · ");
     const facts = drawn.querySelector(".edition-facts");
     if (facts.textContent !== text) facts.textContent = text;
+    measure(drawn.querySelector(".edition-progress"), edition, desk.cancellations);
     return drawn;
   }));
+}
+
+/** How far a campaign is, or a cancellation. */
+function measure(place, edition, cancellations) {
+  const { text, share } = edition.cancellation ? cancellations.words(edition) : edition.campaign ? progressWords(edition) : {};
+  place.hidden = text === undefined;
+  if (place.hidden) return;
+  const [bar, words] = place.children;
+  bar.hidden = share === null;
+  bar.value = share ?? 0;
+  if (words.textContent !== text) words.textContent = text;
 }
 
 function left({ stock, available, sold }) {
@@ -48,10 +62,20 @@ function row(edition, { call, say }) {
       say(`${add.value} added to ${edition.title}.`);
     },
   });
+  const callOff = () => ask({
+    title: `Call off ${edition.title}?`, text: "Nothing more is sold, holds end, and everybody who paid gets the whole amount back. This can’t be undone.", confirm: "Call it off", danger: true,
+    fields: [field("reason", "Reason", { maxlength: 200, wide: true, hint: "For your own records" }), field("restock", "Count what comes back as unsold, not as withdrawn", { type: "checkbox" })],
+    act: async ({ reason, restock }, key) => {
+      await call("POST", `${path}/cancel`, { reason: reason.value.trim(), restock: restock.checked }, key);
+      say(`${edition.title} is called off. The refunds are under way.`);
+    },
+  });
   return h("li", { "data-id": edition.edition_id, "data-state": edition.state },
-    h("div", { class: "edition-name" }, h("a", { href: `/e/${edition.edition_id}` }, edition.title), h("span", { class: "muted edition-facts" })),
+    h("div", { class: "edition-name" }, h("a", { href: `/e/${edition.edition_id}` }, edition.title), h("span", { class: "muted edition-facts" }),
+      h("span", { class: "edition-progress", hidden: true }, h("progress", { max: 1, value: 0, "aria-label": `Progress of ${edition.title}` }), h("span", {}))),
     h("span", { class: `state sale-${edition.state}` }, STATES[edition.state] ?? edition.state),
     h("div", { class: "edition-actions" },
-      edition.stock != null && edition.state !== "closed" && h("button", { type: "button", class: "button small", "aria-label": `Add stock to ${edition.title}`, onclick: addStock }, "Add stock"),
-      edition.state !== "closed" && h("button", { type: "button", class: "button small", "aria-label": `${isPaused ? "Resume" : "Pause"} ${edition.title}`, onclick: (event) => turn(event.currentTarget) }, isPaused ? "Resume" : "Pause")));
+      edition.stock != null && !OVER.includes(edition.state) && h("button", { type: "button", class: "button small", "aria-label": `Add stock to ${edition.title}`, onclick: addStock }, "Add stock"),
+      !OVER.includes(edition.state) && h("button", { type: "button", class: "button small", "aria-label": `${isPaused ? "Resume" : "Pause"} ${edition.title}`, onclick: (event) => turn(event.currentTarget) }, isPaused ? "Resume" : "Pause"),
+      edition.state !== "cancelled" && h("button", { type: "button", class: "button small danger", "aria-label": `Call off ${edition.title}`, onclick: callOff }, "Call off")));
 }

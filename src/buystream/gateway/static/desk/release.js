@@ -1,9 +1,12 @@
-// The form that releases a new edition: a fixed price, or for gifts a range with suggestions.
+// The form that releases a new edition: a fixed price, or for gifts a range with suggestions and perhaps a target.
+import { h } from "../buystream/dom.js";
 import { parseMoney } from "../buystream/money.js";
 import { ask, field } from "./ask.js";
 
 const CURRENCIES = ["USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "SEK"];
 const KINDS = [["ticket", "Tickets"], ["record", "Limited release"], ["gift", "Gift, any amount"], ["item", "Shop item"]];
+const MISSED = [["keep", "Keep what was given"], ["void", "All or nothing: nobody pays"], ["choose", "All or nothing: givers may choose another project"]];
+const RETURNS = [["merchant", "Only you can refund"], ["buyer", "The buyer too, before it is shipped"]];
 
 export function askRelease({ call, say, currency }) {
   const currencies = [currency, ...CURRENCIES.filter((each) => each !== currency)];
@@ -12,6 +15,8 @@ export function askRelease({ call, say, currency }) {
     range: [
       field("least", "Smallest gift", { inputmode: "decimal", required: true, placeholder: "1" }), field("most", "Largest gift", { inputmode: "decimal", required: true, placeholder: "5000" }),
       field("suggested", "Suggested amounts", { placeholder: "5 15 50", hint: "Up to six, with spaces between", wide: true }),
+      field("target", "Target", { inputmode: "decimal", placeholder: "10000", hint: "Empty: no campaign" }),
+      field("missed", "When the target is missed, at the closing time", { options: MISSED, wide: true }),
     ],
   };
   const fields = [
@@ -26,6 +31,10 @@ export function askRelease({ call, say, currency }) {
     field("closes", "Closes", { type: "datetime-local", hint: "Empty: never" }),
     field("hold", "Hold, in minutes", { type: "number", min: 1, max: 60, step: 1, value: 10, required: true }),
     field("address", "Needs a delivery address", { type: "checkbox" }),
+    h("details", { class: "ask-more" }, h("summary", {}, "Tax and refunds"), h("div", { class: "ask-fields" },
+      field("tax", "Included tax, in %", { inputmode: "decimal", placeholder: "19" }), field("taxlabel", "Name of the tax", { maxlength: 40, placeholder: "VAT" }),
+      field("returns", "Who may give it back", { options: RETURNS }), field("share", "Share given back, in %", { type: "number", min: 1, max: 100, step: 1, value: 100 }),
+      field("until", "Returns until", { type: "datetime-local", hint: "Empty: until it is shipped" }), field("resell", "What comes back goes on sale again", { type: "checkbox", checked: true }))),
   ];
   ask({
     title: "Release an edition", confirm: "Release", fields,
@@ -39,7 +48,7 @@ export function askRelease({ call, say, currency }) {
     for (const [name, each] of Object.entries(priceFields)) {
       for (const wrapper of each) {
         wrapper.hidden = (name === "range") !== (kind.value === "gift");
-        wrapper.querySelector("input").disabled = wrapper.hidden;
+        wrapper.querySelector("input, select").disabled = wrapper.hidden;
       }
     }
   };
@@ -51,6 +60,26 @@ function amount(text, currency) {
   const minor = parseMoney(text, currency);
   if (minor === null || minor <= 0) throw new Error(`“${text}” isn’t an amount of ${currency}.`);
   return minor;
+}
+
+function basisPoints(text) {
+  const percent = Number(text.replace(",", "."));
+  if (!(percent >= 0 && percent <= 100)) throw new Error(`“${text}” isn’t a percentage.`);
+  return Math.round(percent * 100);
+}
+
+/** A target, and what happens when it is missed; nothing for what is no campaign. */
+function campaign(form, currency) {
+  if (form.kind.value !== "gift" || !form.target.value.trim()) return {};
+  const allOrNothing = form.missed.value !== "keep";
+  if (allOrNothing && !form.closes.value) throw new Error("All or nothing needs a closing time: that is when it is decided.");
+  return { target_minor: amount(form.target.value, currency), all_or_nothing: allOrNothing, if_missed: form.missed.value === "choose" ? "choose" : "void" };
+}
+
+function refundRule(form) {
+  const restock = form.resell.checked;
+  if (form.returns.value === "merchant") return { by: "merchant", restock };
+  return { by: "buyer", until_ms: moment(form.until), share_bps: Number(form.share.value) * 100, restock };
 }
 
 const moment = (control) => (control.value ? new Date(control.value).getTime() : null);
@@ -70,5 +99,6 @@ function terms(form) {
     suggested_minor: isGift ? form.suggested.value.split(/\s+/).filter(Boolean).slice(0, 6).map((text) => amount(text, currency)) : [],
     stock: form.stock.value ? Number(form.stock.value) : null, limit_per_buyer: Number(form.limit.value), hold_seconds: Number(form.hold.value) * 60,
     opens_at_ms: opens, closes_at_ms: closes, needs_address: form.address.checked,
+    tax_bps: basisPoints(form.tax.value || "0"), tax_label: form.taxlabel.value.trim(), refund: refundRule(form), ...campaign(form, currency),
   };
 }

@@ -1,0 +1,32 @@
+"""What browsers may do with our pages. Everything comes from here and nothing is inline, but for one page: Stripe's
+elements live in a document of their own, the payment form, which any site may frame and which knows no buyer."""
+
+from collections.abc import Mapping
+
+_OURS = (
+    "default-src 'none'; script-src 'self'{scripts}; style-src 'self'; img-src 'self' data:{images}; font-src 'self';"
+    " connect-src 'self'{calls}; base-uri 'none'; form-action 'self'"
+)
+CONTENT_SECURITY_POLICY = _OURS.format(scripts="", images="", calls="") + "; frame-ancestors 'none'"
+
+_STRIPE = " https://js.stripe.com https://*.js.stripe.com"
+_LINK = " https://link.com https://*.link.com"
+
+PAYMENT_FORM_POLICY = (
+    _OURS.format(
+        scripts=_STRIPE, images=" https://*.stripe.com https://*.link.com", calls=f" https://api.stripe.com{_LINK}"
+    )
+    + f"; frame-src{_STRIPE} https://hooks.stripe.com{_LINK}"
+)
+"""What Stripe documents for Stripe.js, which starts frames on changing subdomains, and for Link
+(docs.stripe.com/security/guide#content-security-policy). Buttons are anywhere, so there is no `frame-ancestors`."""
+
+
+def page_headers(*, stripe: bool) -> Mapping[str, str]:
+    """The headers of every answer. With Stripe, the checkout sheet frames the payment form."""
+    return {
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY + ("; frame-src 'self'" if stripe else ""),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "strict-origin-when-cross-origin",
+        "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
+    }

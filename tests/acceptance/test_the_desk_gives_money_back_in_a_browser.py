@@ -1,0 +1,157 @@
+"""The merchant's desk when money goes back, in part or to everybody, and what a month adds up to."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from buystream.ids import new_order_id
+from tests.support.browser import DESKTOP, PHONE, WAIT_MS, DemoShop, Screenshot, expect_to_fit
+from tests.support.contrast import too_faint
+
+pytestmark = pytest.mark.timeout(90)
+
+DELIVERY = {"name": "Anna Example", "email": "anna@example.org", "address": "1 Sample Street"}
+
+
+@pytest.fixture(scope="module")
+def desk(chromium: Browser, demo_shop: DemoShop) -> Iterator[Page]:
+    """The desk of a shop."""
+    context = chromium.new_context(viewport=DESKTOP)  # type: ignore[arg-type]
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"{demo_shop.url}/desk#key={demo_shop.sample('shop')['api_key']}")
+    expect(page.get_by_role("status").filter(has_text="live")).to_be_visible()
+    yield page
+    context.close()
+
+
+def paid(shop: DemoShop, edition: str, **order: Any) -> str:
+    """Somebody's paid order of it; its id."""
+    with httpx.Client(base_url=shop.url, timeout=15) as buyer:
+        token = buyer.post("/v1/session", json={}).json()["token"]
+        buyer.headers["Authorization"] = f"Bearer {token}"
+        body = {"order_id": new_order_id(edition), "edition_id": edition, "quantity": 1, "price_minor": 3500, **order}
+        assert buyer.post("/v1/orders", json=body).status_code == 201
+        path = f"/v1/orders/{body['order_id']}"
+        payment = {"payment_method": "sandbox_accepted", "delivery": DELIVERY}
+        assert buyer.post(f"{path}/payment", json=payment).status_code == 202
+        while buyer.get(path).json()["state"] != "confirmed":
+            time.sleep(0.05)
+    return str(body["order_id"])
+
+
+def test_a_part_goes_back_and_the_order_stays_paid(desk: Page, demo_shop: DemoShop, screenshot: Screenshot) -> None:
+    edition = demo_shop.on_sale("shop", title="Two plates", stock=5)
+    order = paid(demo_shop, edition, quantity=2)
+    row = desk.locator(f"#ledger tr[data-id='{order}']")
+    row.get_by_role("button", name="Refund").click()
+    desk.get_by_label("Amount, in USD").fill("99")
+    desk.get_by_role("dialog").get_by_role("button", name="Refund $99.00").click()
+    expect(desk.get_by_role("alert").filter(has_text="up to $70.00")).to_be_visible()
+    desk.get_by_label("Amount, in USD").fill("10.50")
+    screenshot(desk, "desk-part-refund")
+    desk.get_by_role("dialog").get_by_role("button", name="Refund $10.50").click()
+    expect(row).to_contain_text("-$10.50 back")
+    expect(row).to_contain_text("paid")
+    assert demo_shop.board(edition)["sold"] == 2
+
+    row.get_by_role("button", name="Refund").click()
+    expect(desk.get_by_text("Up to $59.50 can be given back.")).to_be_visible()
+    desk.get_by_role("dialog").get_by_role("button", name="Refund").click()
+    expect(row).to_contain_text("refunded")
+    assert demo_shop.board(edition)["available"] == 5
+
+
+def test_an_edition_is_called_off_and_everybody_gets_the_money_back(
+    desk: Page, demo_shop: DemoShop, screenshot: Screenshot
+) -> None:
+    edition = demo_shop.on_sale("shop", title="An evening at the wheel", stock=20)
+    orders = [paid(demo_shop, edition) for _ in range(3)]
+    row = desk.locator(f"li[data-id='{edition}']")
+    row.get_by_role("button", name="Call off").click()
+    dialog = desk.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("The kiln broke")
+    screenshot(desk, "desk-call-off")
+    dialog.get_by_role("button", name="Call it off").click()
+    expect(row).to_contain_text("Called off. Everybody has the money back.")
+    expect(row.get_by_role("button")).to_have_count(0)
+    for order in orders:
+        expect(desk.locator(f"#ledger tr[data-id='{order}']")).to_contain_text("refunded")
+    assert demo_shop.board(edition)["state"] == "cancelled"
+    assert too_faint(desk) == []
+    screenshot(desk, "desk-called-off")
+    page = desk.context.new_page()
+    page.goto(f"{demo_shop.url}/e/{edition}")
+    expect(page.locator("buy-button button.buy")).to_have_text("Cancelled")
+    page.close()
+
+
+def test_a_months_statement_is_shown_and_downloaded(
+    desk: Page, demo_shop: DemoShop, tmp_path: Path, screenshot: Screenshot
+) -> None:
+    net = desk.locator("#totals tr").filter(has_text="USD").locator(".is-net")
+    expect(net).to_be_visible()
+    with demo_shop.merchant("shop") as merchant:
+        (total,) = merchant.get("/v1/merchant/statement").json()["totals"]
+    expect(net).to_have_text(f"${total['net_minor'] / 100:,.2f}")
+    section = desk.get_by_role("region", name="Statement")
+    section.scroll_into_view_if_needed()
+    screenshot(desk, "desk-statement")
+    with desk.expect_download() as downloaded:
+        section.get_by_role("button", name="Download as CSV").click()
+    assert re.fullmatch(r"statement-\d{4}-\d\d\.csv", downloaded.value.suggested_filename)
+    downloaded.value.save_as(tmp_path / "statement.csv")
+    head, *lines = (tmp_path / "statement.csv").read_text().splitlines()
+    assert head.startswith("time_utc,kind,")
+    assert len(lines) >= total["sales"]
+
+
+def test_legal_details_are_told_once_and_kept(desk: Page) -> None:
+    desk.get_by_role("button", name="Legal details").click()
+    dialog = desk.get_by_role("dialog")
+    dialog.get_by_label("Legal name").fill("Kiln & Co Ltd")
+    dialog.get_by_label("Address").fill("2 Sample Street\nSampletown")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0)
+    desk.get_by_role("button", name="Legal details").click()
+    expect(dialog.get_by_label("Legal name")).to_have_value("Kiln & Co Ltd")
+    expect(dialog.get_by_label("Address")).to_have_value("2 Sample Street\nSampletown")
+    dialog.get_by_role("button", name="Cancel").click()
+
+
+def test_a_campaign_is_released_and_shows_how_far_it_is(
+    desk: Page, demo_shop: DemoShop, screenshot: Screenshot
+) -> None:
+    desk.get_by_role("button", name="Release an edition").click()
+    dialog = desk.get_by_role("dialog")
+    dialog.get_by_label("Title").fill("A new kiln")
+    dialog.get_by_label("Kind").select_option("gift")
+    dialog.get_by_label("Smallest gift").fill("1")
+    dialog.get_by_label("Largest gift").fill("5000")
+    dialog.get_by_label("Target", exact=True).fill("100")
+    dialog.get_by_label("When the target is missed, at the closing time").select_option("choose")
+    dialog.get_by_role("button", name="Release").click()
+    expect(dialog.get_by_role("alert")).to_have_text("All or nothing needs a closing time: that is when it is decided.")
+    dialog.get_by_label("Closes").fill("2030-01-01T12:00")
+    dialog.get_by_text("Tax and refunds").click()
+    screenshot(desk, "desk-campaign")
+    dialog.get_by_role("button", name="Release").click()
+    row = desk.get_by_role("listitem").filter(has_text="A new kiln")
+    expect(row).to_contain_text("$0 of $100")
+    expect(row.get_by_role("progressbar", name="Progress of A new kiln")).to_be_visible()
+    campaign = demo_shop.board(str(row.get_attribute("data-id")))["campaign"]
+    assert (campaign["target_minor"], campaign["if_missed"], campaign["charged"]) == (10_000, "choose", "at_end")
+
+
+def test_the_money_fits_a_phone(desk: Page, screenshot: Screenshot) -> None:
+    desk.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    expect_to_fit(desk)
+    desk.get_by_role("region", name="Statement").scroll_into_view_if_needed()
+    screenshot(desk, "desk-money-phone")
