@@ -39,9 +39,7 @@ class Api:
         """What the request answers. Raises Refused."""
         form = dict(form)
         expand = form.pop("expand", [])
-        body = await (
-            self._post(path, form, refund_pends=refund_pends) if method == "POST" else self._get(path, form)
-        )
+        body = await (self._post(path, form, refund_pends=refund_pends) if method == "POST" else self._get(path, form))
         for wanted in expand:
             await self._expand(body, wanted.split("."))
         return body

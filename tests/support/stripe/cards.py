@@ -119,7 +119,7 @@ class PaymentMethods:
         return authenticates == "always" or (authenticates == "once" and id_ not in self._saved)
 
     def used(self, id_: str) -> None:
-        """It was charged, or an authentication began."""
+        """It was charged or saved."""
         self._used.add(id_)
 
     def details(self, id_: str) -> Json:

@@ -216,7 +216,6 @@ class Intents:
         """Reserve, ask the bank, or raise the decline. The intent's lock is held."""
         memory = self._memories[id_]
         method = (await self.get(id_))["payment_method"]
-        self._methods.used(method)
         asks = self._methods.needs_authentication(method)
         if asks and (truth(form, "off_session") or truth(form, "error_on_requires_action")):
             self._failed(id_, method, code=AUTHENTICATION_REQUIRED, decline_code=AUTHENTICATION_REQUIRED)
@@ -246,6 +245,7 @@ class Intents:
     async def _authorised(self, id_: str) -> None:
         """Money is reserved; with automatic capture it has moved."""
         intent = await self.get(id_)
+        self._methods.used(intent["payment_method"])
         if intent["setup_future_usage"] and intent["customer"]:
             await self._methods.attach(intent["payment_method"], intent["customer"])
         if intent["status"] == "succeeded":

@@ -105,7 +105,6 @@ class Setups:
         method = memory.override.get("payment_method")
         if method is None:
             raise Refused("You cannot confirm this SetupIntent because it's missing a payment method.")
-        self._methods.used(method)
         card = self._methods.card(method)
         if card.declines_setup:
             self._failed(id_, code="card_declined", decline_code=card.decline_code)
@@ -127,6 +126,7 @@ class Setups:
     async def _succeeded(self, id_: str, method: str) -> None:
         self._memories[id_].override = {"payment_method": method}
         intent = await self.get(id_)
+        self._methods.used(method)
         if intent["customer"]:
             await self._methods.attach(method, intent["customer"])
         self._mail.send("setup_intent.succeeded", intent)

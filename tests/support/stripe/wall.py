@@ -2,7 +2,6 @@
 by a plan. Used as a context; tests steer it by its methods, from any thread."""
 
 import asyncio
-import json
 import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -46,18 +45,18 @@ class Call:
 
     @property
     def operation(self) -> str:
-        """For example `payment_intents.capture`; without ids."""
-        parts = [part for part in self.path.removeprefix("/v1/").split("/") if "_" not in part[:6] or part in KINDS]
-        return ".".join([*parts, "list" if self.method == "GET" else ""]).rstrip(".")
-
-
-KINDS = {"payment_intents", "setup_intents", "payment_methods", "test_helpers", "confirmation_tokens"}
+        """For example `create payment_intents`, `capture payment_intents`, `get disputes`."""
+        kind, *more = self.path.removeprefix("/v1/").split("/")
+        verb = "get" if self.method == "GET" else more[1] if len(more) > 1 else "update" if more else "create"
+        return f"{verb} {kind}"
 
 
 class Wall:
     """One account at Stripe, empty at first."""
 
-    def __init__(self, localstripe_url: str, *, plan: Plan | None = None, silent_seconds: float = SILENT_SECONDS) -> None:
+    def __init__(
+        self, localstripe_url: str, *, plan: Plan | None = None, silent_seconds: float = SILENT_SECONDS
+    ) -> None:
         self.plan: Plan = plan or Behaves()
         self.calls: list[Call] = []
         """Every call to the API, whatever became of it."""
@@ -274,8 +273,3 @@ class Wall:
 
 BANK_PAGE = """<!doctype html><title>Bank of the tests</title><form method="post">
 <button name="decision" value="approve">Approve</button><button name="decision" value="reject">Reject</button></form>"""
-
-
-def json_of(call: Call) -> str:
-    """For messages."""
-    return json.dumps({"method": call.method, "path": call.path, "form": call.form, "key": call.key})
