@@ -1,4 +1,4 @@
-"""Stripe's test cards and tokens (https://docs.stripe.com/testing), of which localstripe knows a few, and what each does."""
+"""Stripe's test cards and tokens (https://docs.stripe.com/testing), of which localstripe knows a few."""
 
 from dataclasses import dataclass
 

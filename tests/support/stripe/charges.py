@@ -49,8 +49,8 @@ class Charges:
         return charge
 
     def shown(self, raw: Json, intent: Json) -> Json:
-        """As Stripe shows it. `amount_refunded` includes what was released: a smaller capture counts as a partial refund
-        (seen at https://github.com/woocommerce/woocommerce-gateway-stripe/issues/1073), and so does a cancellation."""
+        """As Stripe shows it. `amount_refunded` includes what was released: a smaller capture counts as a partial
+        refund (https://github.com/woocommerce/woocommerce-gateway-stripe/issues/1073), and so does a cancellation."""
         moved = self.of(raw["id"])
         back_minor = moved.refunded_minor + moved.released_minor
         failed = raw["status"] == "failed"

@@ -1,7 +1,6 @@
 """Stripe's own library, speaking to the wall or to stripe-mock: for tests of those two."""
 
 import stripe
-
 from tests.support.stripe.wall import API_KEY
 
 

@@ -1,5 +1,5 @@
-"""Stripe Connect's destination charges (https://docs.stripe.com/connect/destination-charges): what a payment says about the
-merchant's account and the platform's fee is checked, remembered, and accounted when money moves."""
+"""Stripe Connect's destination charges (https://docs.stripe.com/connect/destination-charges): what a payment says about
+the merchant's account and the platform's fee is checked, remembered, and accounted when money moves."""
 
 import itertools
 import time

@@ -1,5 +1,5 @@
-"""Idempotency keys (https://docs.stripe.com/api/idempotent_requests): the first answer to a key is given again, also when
-it was an error; other parameters, or a second request while the first is under way, are refused."""
+"""Idempotency keys (https://docs.stripe.com/api/idempotent_requests): the first answer to a key is given again, also
+when it was an error; other parameters, or a second request while the first is under way, are refused."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

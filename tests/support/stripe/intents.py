@@ -1,5 +1,5 @@
-"""PaymentIntents (https://docs.stripe.com/payments/paymentintents/lifecycle): localstripe keeps them, and this adds what it
-lacks: test tokens, saving the card, off-session refusals, a bank's page, reasons, expiry, and the webhooks."""
+"""PaymentIntents (https://docs.stripe.com/payments/paymentintents/lifecycle): localstripe keeps them, and this adds
+what it lacks: test tokens, saving the card, off-session refusals, a bank's page, reasons, expiry, and the webhooks."""
 
 import asyncio
 import time

@@ -1,6 +1,6 @@
-"""localstripe as the tests run it: `python localstripe_server.py PORT`. It keeps its state in memory (its own copy on disk
-is rewritten at every change, and shared by all that run on a machine), and its webhooks leave at once, not after a
-second: the wall delays them when it wants to."""
+"""localstripe as the tests run it: `python localstripe_server.py PORT`. It keeps its state in memory (its own copy on
+disk is rewritten at every change, and shared by all that run on a machine), and its webhooks leave at once, not after
+a second: the wall delays them when it wants to."""
 
 import asyncio
 import sys

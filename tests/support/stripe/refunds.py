@@ -1,4 +1,4 @@
-"""Refunds (https://docs.stripe.com/refunds): at most what was captured, at once or pending for a while, and they may fail."""
+"""Refunds (https://docs.stripe.com/refunds): at most what was captured; at once, or pending for a while; some fail."""
 
 from dataclasses import dataclass, field
 

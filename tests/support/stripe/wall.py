@@ -1,5 +1,5 @@
-"""The wall: an HTTP server in front of localstripe, on a thread of the test, that answers as Stripe does, and misbehaves
-by a plan. Used as a context; tests steer it by its methods, from any thread."""
+"""The wall: an HTTP server in front of localstripe, on a thread of the test, that answers as Stripe does, and
+misbehaves by a plan. Used as a context; tests steer it by its methods, from any thread."""
 
 import asyncio
 import threading

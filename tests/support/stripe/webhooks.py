@@ -1,5 +1,5 @@
-"""Webhooks: events, signed as Stripe does (https://docs.stripe.com/webhooks#verify-manually), delivered as the plan says and
-again until they are accepted (https://docs.stripe.com/webhooks#retries; the days between tries are fractions of a second)."""
+"""Webhooks: events, signed as Stripe does (https://docs.stripe.com/webhooks#verify-manually), delivered as the plan
+says, and again until they are accepted (https://docs.stripe.com/webhooks#retries; its hours are milliseconds here)."""
 
 import asyncio
 import hashlib
