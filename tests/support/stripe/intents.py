@@ -36,6 +36,7 @@ class Memory:
 
     shown: Json
     client_secret: str
+    metadata: Json = field(default_factory=dict)
     override: Json = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -68,7 +69,7 @@ class Intents:
         if status != 200:
             raise missing("customer", form["customer"], "customer") if status == 404 else Refused(str(raw))
         shown = {name: form.get(name) for name in SHOWN_AGAIN} | shares
-        memory = self._memories[raw["id"]] = Memory(shown, raw["client_secret"])
+        memory = self._memories[raw["id"]] = Memory(shown, raw["client_secret"], form.get("metadata") or {})
         self._mail.send("payment_intent.created", await self.get(raw["id"]))
         if truth(form, "confirm"):
             async with memory.lock:
@@ -168,6 +169,14 @@ class Intents:
     async def every(self) -> list[Json]:
         """All, oldest first."""
         return [self.shown(raw) for raw in await self._upstream.every("/v1/payment_intents")]
+
+    def about(self, id_: str | None) -> Json:
+        """The metadata of an intent, empty if there is no such intent."""
+        return self._memories[id_].metadata if id_ in self._memories else {}
+
+    def of_payment(self, payment_id: str) -> list[str]:
+        """The intents of one of our payments: one, unless something is wrong."""
+        return [id_ for id_, memory in self._memories.items() if memory.metadata.get("payment_id") == payment_id]
 
     async def charge(self, intent: Json) -> Json:
         """The latest one."""

@@ -61,6 +61,7 @@ class Wall:
         self.calls: list[Call] = []
         """Every call to the API, whatever became of it."""
         self._silent_seconds = silent_seconds
+        self._answering = 0
         self._localstripe_url = localstripe_url
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
@@ -113,6 +114,23 @@ class Wall:
     def request(self, method: str, path: str, **form: Any) -> Json:
         """What the API answers somebody who uses the dashboard, whatever the plan is. Raises Refused."""
         return self._steer(self.api.call(method, path, form))
+
+    def intents_of(self, payment_id: str) -> list[str]:
+        """The ids of one of our payments' intents: one, unless something is wrong."""
+        return self.api.intents.of_payment(payment_id)
+
+    def pending_refunds(self) -> list[Json]:
+        """Refunds that neither arrived nor failed yet."""
+        return [refund for refund in self.api.refunds.book.values() if refund["status"] == "pending"]
+
+    def books(self) -> tuple[list[Json], list[Json], list[Json]]:
+        """All intents, refunds that were asked for, and disputes."""
+        return self.intents(), list(self.api.refunds.book.values()), list(self.api.disputes.book.values())
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer or a webhook is under way."""
+        return self._answering > 0 or self.mail.busy
 
     def intents(self) -> list[Json]:
         """All PaymentIntents, oldest first."""
@@ -175,12 +193,15 @@ class Wall:
         key = request.headers.get("Idempotency-Key", "") if request.method == "POST" else ""
         call = Call(request.method, request.path, form, key, dict(request.headers))
         self.calls.append(call)
-        about = await self._about(call)
+        about = self._about(call)
         fault = self.plan.fault(about, call.operation)
+        self._answering += 1
         try:
             answer = await self._answer(call, about, content, fault)
         except Refused as refusal:
             answer = refusal.answer
+        finally:
+            self._answering -= 1
         if fault in (Fault.SILENT_BEFORE, Fault.SILENT_AFTER):
             await asyncio.sleep(self._silent_seconds)
         if fault in (Fault.CUT_BEFORE, Fault.DROPPED_AFTER, Fault.SILENT_BEFORE, Fault.SILENT_AFTER):
@@ -231,22 +252,14 @@ class Wall:
                 return refusal.answer
             raise
 
-    async def _about(self, call: Call) -> str:
+    def _about(self, call: Call) -> str:
         """Our payment's id, or the nearest to it that the call tells."""
-        if told := self._about_object(call.form):
-            return told
-        for part in (*call.path.split("/"), call.form.get("payment_intent", "")):
-            if part.startswith(("pi_", "seti_")):
-                try:
-                    return self._about_object(await self.api.get(part)) or part
-                except Refused:
-                    return part
-        return call.key
+        ids = [part for part in call.path.split("/") if part.startswith("pi_")]
+        return self._about_object(call.form) or self._about_object({"payment_intent": (*ids, None)[0]}) or call.key
 
-    @staticmethod
-    def _about_object(it: Json) -> str:
-        metadata = it.get("metadata") or {}
-        return str(metadata.get("payment_id") or metadata.get("order_id") or "")
+    def _about_object(self, it: Json) -> str:
+        metadata = it.get("metadata") or self.api.intents.about(it.get("payment_intent"))
+        return str(metadata.get("payment_id", ""))
 
     async def _pass_on(self, request: web.Request) -> web.Response:
         event = await request.json()

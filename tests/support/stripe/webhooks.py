@@ -71,6 +71,11 @@ class Mailer:
             self._deliveries.add(task)
             task.add_done_callback(self._deliveries.discard)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a delivery is under way, or will be tried again."""
+        return bool(self._deliveries)
+
     async def settle(self) -> None:
         """Until every delivery was accepted or given up."""
         while self._deliveries:
