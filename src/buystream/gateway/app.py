@@ -17,7 +17,7 @@ from litestar.types import Receive, Scope, Send
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from buystream.gateway import assets, checkout, merchants, openapi, site
+from buystream.gateway import assets, checkout, merchants, openapi, site, webhooks
 from buystream.gateway.buy import BODY_BYTES_MAX, PATH, BuyRoute
 from buystream.gateway.problems import MEDIA_TYPE, HttpProblem, problem_of
 from buystream.gateway.runtime import Gateway, GatewayParts
@@ -80,7 +80,8 @@ def _framework(gateway: Gateway) -> Litestar:
     static = assets.Assets()
     return Litestar(
         route_handlers=[
-            healthz, readyz, metrics, *checkout.ROUTES, *merchants.ROUTES, *site.ROUTES, *assets.ROUTES
+            healthz, readyz, metrics, *checkout.ROUTES, *merchants.ROUTES, *site.ROUTES, *assets.ROUTES,
+            *webhooks.ROUTES,
         ],
         dependencies={
             "gateway": Provide(lambda: gateway, sync_to_thread=False),
