@@ -194,7 +194,7 @@ def subject_of(command: Command) -> str:
 
 
 @contextmanager
-def wave_at_work(dsn: str, wall: Wall, seeds: Sequence[int], *, breakage: Breakage = None) -> Iterator[Wave]:
+def wave_at_work(dsn: str, wall: Wall, seeds: Sequence[int], *, breakage: Breakage = "") -> Iterator[Wave]:
     """A shop with the lives of these seeds, ready to run."""
     lives = [Life(seed, PARTITIONS) for seed in seeds]
     wall.start_empty()
@@ -203,7 +203,7 @@ def wave_at_work(dsn: str, wall: Wall, seeds: Sequence[int], *, breakage: Breaka
     payments = Worker(pay, dsn, wall.url, breakage)
     with ExitStack() as stack:
         log = stack.enter_context(closing(PostgresLog(dsn, partitions=PARTITIONS)))
-        wall.send_webhooks_to(stack.enter_context(webhooks_received(log, dsn)))
+        wall.send_webhooks_to(stack.enter_context(webhooks_received(log, wall.url)))
         for worker in (decider, payments):
             worker.start()
             stack.callback(worker.kill)

@@ -51,7 +51,8 @@ def decide(dsn: str) -> None:
 
 def pay(dsn: str, wall_url: str, breakage: Breakage) -> None:
     """A payments consumer of all partitions."""
-    with closing(PostgresLog(dsn, partitions=PARTITIONS)) as log, provider_at(wall_url, breakage) as provider:
+    with closing(PostgresLog(dsn, partitions=PARTITIONS)) as log:
+        provider = provider_at(wall_url, breakage)
         Payments(log, dsn=dsn, provider=provider, workers=24).run(threading.Event())
 
 

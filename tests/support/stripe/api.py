@@ -89,7 +89,7 @@ class Api:
             case ["setup_intents"]:
                 return page(path, await self.setups.every(), form, filters=("customer", "payment_method"))
             case ["refunds"]:
-                return page(path, await self.refunds.every(), form, filters=("payment_intent", "charge"))
+                return page(path, self.refunds.every(), form, filters=("payment_intent", "charge"))
             case ["disputes"]:
                 return page(path, list(self.disputes.book.values()), form, filters=("payment_intent", "charge"))
             case ["application_fees"]:

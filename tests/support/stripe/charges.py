@@ -37,6 +37,9 @@ class Charges:
     movements: dict[str, Movements] = field(default_factory=dict)
     """By charge."""
 
+    releases: list[Json] = field(default_factory=list)
+    """The refunds that stand for what smaller captures released, oldest first."""
+
     def of(self, charge_id: str) -> Movements:
         """What became of its money."""
         return self.movements.setdefault(charge_id, Movements())

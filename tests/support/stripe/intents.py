@@ -124,6 +124,10 @@ class Intents:
             assert status == 200, body
             moved = self._charges.of(intent["latest_charge"])
             moved.released_minor = intent["amount"] - amount_minor
+            if moved.released_minor:
+                _, made = await self._upstream.get("/v1/refunds", charge=intent["latest_charge"])
+                told = {"payment_intent": id_, "reason": None, "failure_reason": None}
+                self._charges.releases.append({**made["data"][0], **told})
             await self._moved(id_, amount_minor)
             self._mail.send("charge.captured", await self.charge(await self.get(id_)))
         return await self.get(id_)

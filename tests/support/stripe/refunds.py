@@ -71,15 +71,9 @@ class Refunds:
             raise missing("refund", id_)
         return self.book[id_]
 
-    async def every(self) -> list[Json]:
+    def every(self) -> list[Json]:
         """All, oldest first: also those that localstripe made, as Stripe does, of what a smaller capture released."""
-        listed = []
-        for base in reversed(await self.upstream.every("/v1/refunds")):
-            if (shown := self.book.get(base["id"])) is None:
-                charge = await self.charges.raw(base["charge"])
-                shown = {**base, "payment_intent": charge["payment_intent"], "reason": None, "failure_reason": None}
-            listed.append(shown)
-        return listed
+        return sorted([*self.charges.releases, *self.book.values()], key=lambda refund: int(refund["created"]))
 
     async def _intent(self, form: Form) -> Json:
         if "payment_intent" in form:

@@ -136,10 +136,6 @@ class Wall:
         """All PaymentIntents, oldest first."""
         return self._steer(self.api.intents.every())
 
-    def refunds(self) -> list[Json]:
-        """All refunds, oldest first."""
-        return self._steer(self.api.refunds.every())
-
     def redeliver(self, event: Json) -> None:
         """Send an old event once more."""
         self._loop.call_soon_threadsafe(lambda: self.mail.deliver(event))
