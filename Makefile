@@ -1,6 +1,6 @@
 # Each target does all of its own set-up: on a fresh machine `make demo` or `make test` is the only command needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo kafka test cluster check faults bench broker rivals chromium clean
+.PHONY: help demo kafka test cluster check faults bench broker rivals stripe-mock chromium clean
 
 python := .venv/bin/python
 run := .venv/.buystream-run
@@ -23,7 +23,7 @@ demo: $(run)
 kafka: $(run) broker
 	@$(python) -m buystream.broker
 
-test: check chromium broker
+test: check chromium broker stripe-mock
 	$(python) -m pytest --numprocesses 3 --dist loadfile  # they mostly wait for processes, not for the processor
 
 check: $(dev)
@@ -45,6 +45,9 @@ rivals:
 
 chromium:
 	@tools/bootstrap.sh chromium
+
+stripe-mock:
+	@tools/bootstrap.sh stripe-mock
 
 broker:
 	@tools/bootstrap.sh broker

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets up what a make target needs and leaves a stamp in .venv: `bootstrap.sh run`, `bootstrap.sh dev`,
-# `bootstrap.sh broker` (Java and Maven), `bootstrap.sh rivals` (what `make bench` measures beside buystream) or
-# `bootstrap.sh chromium`. Never asks a question; what only root may install is named in one line otherwise.
+# `bootstrap.sh broker` (Java and Maven), `bootstrap.sh rivals` (what `make bench` measures beside buystream),
+# `bootstrap.sh stripe-mock` (built once, kept in ~/.cache/buystream) or `bootstrap.sh chromium`. Never asks a question;
+# what only root may install is named in one line otherwise.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -57,6 +58,22 @@ install() {
     .venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check -e "$1" -c constraints.txt
 }
 
+# Go 1.22 or newer builds stripe-mock; a module proxy serves its source.
+build_stripe_mock() {
+    local version=0.203.0 folder
+    folder="${XDG_CACHE_HOME:-$HOME/.cache}/buystream"
+    [ -x "$folder/stripe-mock-$version" ] && return
+    command -v go >/dev/null || apt_install golang
+    [ "$(printf '%s\n' go1.22 "$(go env GOVERSION)" | sort -V | head -n 1)" = go1.22 ] \
+        || fail "stripe-mock needs Go 1.22 or newer, found $(go env GOVERSION)"
+    echo "building stripe-mock $version"
+    mkdir -p "$folder/building"
+    GOBIN="$folder/building" go install "github.com/stripe/stripe-mock@v$version" >/dev/null 2>"$folder/building/log" \
+        || fail "stripe-mock could not be built, see $folder/building/log"
+    mv "$folder/building/stripe-mock" "$folder/stripe-mock-$version"
+    rm -rf "$folder/building"
+}
+
 case "${1:-}" in
     run)
         install .
@@ -78,6 +95,9 @@ case "${1:-}" in
         command -v mvn >/dev/null || missing+=(maven)
         [ "${#missing[@]}" -eq 0 ] || apt_install "${missing[@]}"
         ;;
+    stripe-mock)
+        build_stripe_mock
+        ;;
     rivals)
         missing=()
         command -v wrk >/dev/null || missing+=(wrk)
@@ -87,6 +107,6 @@ case "${1:-}" in
         install '.[bench]'
         ;;
     *)
-        fail "usage: $0 run|dev|broker|rivals|chromium"
+        fail "usage: $0 run|dev|broker|rivals|stripe-mock|chromium"
         ;;
 esac

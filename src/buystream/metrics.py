@@ -28,6 +28,26 @@ PAYMENTS_IN_FLIGHT: Final = Gauge("buystream_payments_in_flight", "Calls to the 
 PROVIDER_RETRIES: Final = Counter(
     "buystream_provider_retries", "Calls to the payment provider that failed and were tried again."
 )
+PROVIDER_CALLS: Final = Counter(
+    "buystream_provider_calls", "Calls to the payment provider by what came of them.", ["outcome"]
+)
+PROVIDER_CALLS_WAITING: Final = Gauge(
+    "buystream_provider_calls_waiting", "Calls that wait for their turn under the provider's rate limit.", ["lane"]
+)
+PROVIDER_WAIT_SECONDS: Final = Histogram(
+    "buystream_provider_wait_seconds",
+    "How long calls waited for their turn under the provider's rate limit.",
+    ["lane"],
+    buckets=(0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300),
+)
+WEBHOOKS: Final = Counter(
+    "buystream_webhooks",
+    "The provider's notifications: recorded, ignored (of a kind without news), foreign (not ours), rejected, later.",
+    ["outcome"],
+)
+BOOKS_DIFFERENCES: Final = Gauge(
+    "buystream_books_differences", "What still differed between the log and the provider after the last comparison."
+)
 EVENTS_PROJECTED: Final = Counter("buystream_events_projected", "Events that the views show.", ["partition"])
 EVENTS_BEHIND: Final = Gauge(
     "buystream_events_behind", "Events on the log that the views don't show yet.", ["partition"]

@@ -195,5 +195,7 @@ class InFlight:
 def append_fact(log: Log, fact: Command) -> None:
     """Put a provider's fact on the log of its payment's partition; the command's id says what the fact says."""
     payment_id: str = fact.payment_id  # type: ignore[attr-defined]
-    headers = codec.command_headers(fact, command_id=f"{payment_id}:{codec.name_of(fact)}")
+    about = getattr(fact, "refund_id", "") or getattr(fact, "dispute_id", "")
+    said = ":".join(filter(None, (payment_id, codec.name_of(fact), about)))
+    headers = codec.command_headers(fact, command_id=said)
     log.append(COMMANDS, partition_of(payment_id), [Message(codec.encode(fact), headers=headers)])

@@ -19,7 +19,7 @@ from litestar.types import Message, Receive, Scope, Send
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from buystream.gateway import assets, checkout, gifts, merchants, money, openapi, refunds, site
+from buystream.gateway import assets, checkout, gifts, merchants, money, openapi, refunds, site, webhooks
 from buystream.gateway.buy import BODY_BYTES_MAX, PATH, BuyRoute
 from buystream.gateway.problems import MEDIA_TYPE, HttpProblem, problem_of
 from buystream.gateway.runtime import Gateway, GatewayParts
@@ -71,7 +71,8 @@ def _framework(gateway: Gateway) -> Litestar:
     return Litestar(
         route_handlers=[
             healthz, readyz, metrics, *checkout.ROUTES, *gifts.ROUTES, *merchants.ROUTES, *refunds.ROUTES,
-            *money.ROUTES, *site.ROUTES, *assets.ROUTES
+            *money.ROUTES, *site.ROUTES, *assets.ROUTES,
+            *webhooks.ROUTES,
         ],
         dependencies={
             "gateway": Provide(lambda: gateway, sync_to_thread=False),

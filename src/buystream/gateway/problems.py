@@ -20,6 +20,7 @@ MEDIA_TYPE = "application/problem+json"
 PROBLEMS: Mapping[str, tuple[int, str]] = {
     "malformed-json": (400, "The body is not JSON. Send one JSON object, in UTF-8."),
     "bad-request": (400, "The request can't be understood. See /schema for its form."),
+    "bad-notification": (400, "This is no notification that Stripe signed for this shop."),
     "no-session": (401, "There is no valid session. Get one with POST /v1/session."),
     "bad-host-token": (401, "The host's token is not valid. The host application must sign a fresh one."),
     "token-replayed": (401, "The host's token was used already. The host application must sign a fresh one."),

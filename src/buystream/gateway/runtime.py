@@ -16,6 +16,7 @@ from buystream.gateway.answers import Answer
 from buystream.gateway.bodies import ConfigBody
 from buystream.gateway.catalogue import Catalogue, Offer
 from buystream.gateway.decisions import Decisions
+from buystream.gateway.inbox import Inbox, Notifications
 from buystream.gateway.latch import Latch
 from buystream.gateway.problems import HttpProblem
 from buystream.gateway.reads import ProjectedPosition, Reads
@@ -41,7 +42,8 @@ class GatewayParts:
     """Everything that a gateway needs from outside. `projected` tells how far the views are. `bank` is None unless
     payments go to the sandbox. `publishable_key` is Stripe's, if payments go there; `apple_pay_association` the file
     that Apple wants to find at the shop's address. `host_secrets` maps host applications' names to their secrets.
-    `problem` tells why the rest of the shop can't serve now, or None."""
+    `problem` tells why the rest of the shop can't serve now, or None. `notifications`
+    reads what the provider sends; None when it sends nothing."""
 
     log: Log
     dsn: str
@@ -55,6 +57,7 @@ class GatewayParts:
     sandbox_cards: Sequence[SandboxCard] = ()
     apple_pay_association: Path | None = None
     host_secrets: Mapping[str, str] = field(default_factory=dict)
+    notifications: Notifications | None = None
     problem: Callable[[], str | None] = lambda: None
 
 
@@ -68,6 +71,7 @@ class Gateway:
         self.bank = parts.bank
         self.publishable_key = parts.publishable_key
         self.apple_pay_association = parts.apple_pay_association
+        self.inbox = Inbox(parts.log, parts.notifications) if parts.notifications is not None else None
         self.config = ConfigBody(parts.provider_name, parts.publishable_key, list(parts.sandbox_cards))
         self.partitions = parts.log.partitions
         self.origin_key = purpose_key(parts.secret, "device and network")
@@ -104,6 +108,8 @@ class Gateway:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._latch_task
             await self.latch.flush()
+        if self.inbox is not None:
+            self.inbox.close()
         await asyncio.to_thread(self.decisions.stop)
         self.reads.close()
 

@@ -1,0 +1,210 @@
+"""One schedule: an edition, its buyers, and what each of them wants, drawn from the seed; what it does next depends on what
+it reads from the log, as in life."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from buystream import commands, events
+from buystream.commands import Command
+from buystream.events import Event
+from buystream.ids import ALPHABET, ORDER_RANDOM_CHARS
+
+MERCHANT = "me0-n1ghtsky00"
+ACCOUNT = "acct_merchant"
+
+CARDS = {
+    "pm_card_visa": 10,
+    "pm_card_visa_chargeDeclined": 2,
+    "pm_card_chargeCustomerFail": 1,
+    "pm_card_authenticationRequired": 3,
+    "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": 1,
+}
+AFTERWARDS = {
+    "keeps": 8,
+    "whole refund": 3,
+    "partial refunds": 3,
+    "dashboard refund": 2,
+    "dispute won": 1,
+    "dispute lost": 1,
+    "dispute while refunding": 1,
+}
+AT_THE_BANK = {"approves": 4, "rejects": 1, "stays away": 1}
+BEFORE = {"pays": 14, "cancels": 2, "cancels while paying": 2, "waits": 2, "pays twice": 2}
+
+Tell = Callable[[Command], None]
+
+
+def drawn(draw: random.Random, shares: dict[str, int]) -> str:
+    """One of them, by its share."""
+    return draw.choices(list(shares), list(shares.values()))[0]
+
+
+def random_part(draw: random.Random, chars: int) -> str:
+    """The random part of an id."""
+    return "".join(draw.choices(ALPHABET, k=chars))
+
+
+@dataclass(frozen=True)
+class Buyer:
+    """One buyer's order, and what becomes of it."""
+
+    order_id: str
+    buyer_id: str
+    quantity: int
+    card: str
+    save: bool
+    before: str
+    at_the_bank: str
+    afterwards: str
+    part: float
+
+
+class Bank:
+    """Banks, cardholders, and the provider's dashboard: what happens outside of the shop."""
+
+    def asks(self, payment_id: str, decision: str) -> None:
+        """A buyer at the bank's page."""
+        raise NotImplementedError
+
+    def disputes(self, payment_id: str, *, won: bool) -> None:
+        """A dispute, from its begin to its end."""
+        raise NotImplementedError
+
+    def refunds(self, payment_id: str, amount_minor: int) -> None:
+        """Somebody refunds in the dashboard."""
+        raise NotImplementedError
+
+
+class Life:
+    """One edition's life."""
+
+    def __init__(self, seed: int, partitions: int) -> None:
+        self.seed = seed
+        draw = random.Random(seed)
+        self.edition_id = f"ed{draw.randrange(partitions)}-{random_part(draw, 10)}"
+        self.stock = draw.randint(2, 7)
+        self.price_minor = draw.choice((100, 999, 4500, 12_345))
+        self.limit = draw.randint(1, 3)
+        self.hold_seconds = draw.choice((1, 2, 30))
+        self.shares = draw.random() < 0.6
+        self.buyers = {}
+        for _ in range(draw.randint(3, 9)):
+            buyer = self._buyer(draw)
+            self.buyers[buyer.order_id] = buyer
+
+    def begin(self, tell: Tell) -> None:
+        """Everybody taps at once."""
+        tell(self._release())
+        if self.shares:
+            tell(
+                commands.ApplyTerms(
+                    edition_id=self.edition_id,
+                    terms_id="terms",
+                    account=ACCOUNT,
+                    fee_share_bps=700,
+                    fee_fixed_minor=30,
+                )
+            )
+        for buyer in self.buyers.values():
+            tell(
+                commands.PlaceOrder(
+                    order_id=buyer.order_id,
+                    edition_id=self.edition_id,
+                    buyer_id=buyer.buyer_id,
+                    quantity=buyer.quantity,
+                    price_minor=self.price_minor,
+                )
+            )
+
+    def react(self, event: Event, tell: Tell, bank: Bank) -> None:
+        """What its people do because of an event."""
+        match event:
+            case events.OrderPlaced(order_id=order_id):
+                self._pay_or_not(self.buyers[order_id], tell)
+            case events.PaymentDeclined(order_id=order_id, payment_id=payment_id) if payment_id.endswith(".1"):
+                if self.buyers[order_id].part < 0.7:
+                    tell(self._payment(self.buyers[order_id], attempt=2, card="pm_card_visa"))
+            case events.AuthenticationRequired(order_id=order_id, payment_id=payment_id):
+                bank.asks(payment_id, self.buyers[order_id].at_the_bank)
+            case events.PaymentRequested(order_id=order_id):
+                if self.buyers[order_id].before == "cancels while paying":
+                    tell(commands.CancelOrder(order_id=order_id, buyer_id=self.buyers[order_id].buyer_id))
+            case events.OrderConfirmed():
+                self._afterwards(self.buyers[event.order_id], event, tell, bank)
+
+    def _buyer(self, draw: random.Random) -> Buyer:
+        return Buyer(
+            order_id=f"{self.edition_id}-{random_part(draw, ORDER_RANDOM_CHARS)}",
+            buyer_id=f"by0-{random_part(draw, 20)}",
+            quantity=draw.randint(1, self.limit),
+            card=drawn(draw, CARDS),
+            save=draw.random() < 0.3,
+            before=drawn(draw, BEFORE),
+            at_the_bank=drawn(draw, AT_THE_BANK),
+            afterwards=drawn(draw, AFTERWARDS),
+            part=draw.random(),
+        )
+
+    def _release(self) -> Command:
+        return commands.ReleaseEdition(
+            edition_id=self.edition_id,
+            merchant_id=MERCHANT,
+            title=f"Schedule {self.seed}",
+            currency="USD",
+            price_min_minor=self.price_minor,
+            price_max_minor=self.price_minor,
+            stock=self.stock,
+            limit_per_buyer=self.limit,
+            hold_seconds=self.hold_seconds,
+            needs_address=False,
+            awaits_terms=self.shares,
+        )
+
+    def _pay_or_not(self, buyer: Buyer, tell: Tell) -> None:
+        if buyer.before == "cancels":
+            tell(commands.CancelOrder(order_id=buyer.order_id, buyer_id=buyer.buyer_id))
+        elif buyer.before != "waits":
+            tell(self._payment(buyer, attempt=1, card=buyer.card))
+        if buyer.before == "pays twice":
+            tell(self._payment(buyer, attempt=1, card=buyer.card))
+
+    def _payment(self, buyer: Buyer, *, attempt: int, card: str) -> Command:
+        return commands.RequestPayment(
+            order_id=buyer.order_id,
+            buyer_id=buyer.buyer_id,
+            payment_method=card,
+            delivery="",
+            save=buyer.save,
+            attempt=attempt,
+        )
+
+    def _afterwards(self, buyer: Buyer, sold: events.OrderConfirmed, tell: Tell, bank: Bank) -> None:
+        total_minor = sold.amount_minor
+        part_minor = max(1, int(total_minor * buyer.part / 2))
+        match buyer.afterwards:
+            case "whole refund":
+                tell(self._refund(buyer, "r1", None))
+            case "partial refunds":
+                tell(self._refund(buyer, "r1", part_minor))
+                tell(self._refund(buyer, "r2", part_minor))
+                tell(self._refund(buyer, "r2", part_minor))
+            case "dashboard refund":
+                bank.refunds(sold.payment_id, part_minor)
+            case "dispute won":
+                bank.disputes(sold.payment_id, won=True)
+            case "dispute lost":
+                bank.disputes(sold.payment_id, won=False)
+            case "dispute while refunding":
+                tell(self._refund(buyer, "r1", part_minor))
+                bank.disputes(sold.payment_id, won=buyer.part < 0.5)
+
+    def _refund(self, buyer: Buyer, number: str, amount_minor: int | None) -> Command:
+        return commands.RefundOrder(
+            order_id=buyer.order_id,
+            merchant_id=MERCHANT,
+            restock=buyer.part < 0.5,
+            refund_id=f"{buyer.order_id}.1:{number}",
+            amount_minor=amount_minor,
+            keep_fee=buyer.part > 0.7,
+        )

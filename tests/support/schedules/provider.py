@@ -1,0 +1,125 @@
+"""Where the schedules meet the product: its Stripe provider, its webhook route and its reconciler, all speaking to the
+wall. A breakage breaks the provider on purpose, to see that the schedules find it."""
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import stripe
+import uvicorn
+from litestar import Litestar
+from litestar.di import Provide
+
+from buystream.commands import Command, RecordDecline
+from buystream.consumers.payments import append_fact
+from buystream.gateway.inbox import Inbox
+from buystream.gateway.webhooks import ROUTES
+from buystream.log import Log
+from buystream.providers import Authorisation, ProviderUnavailable
+from buystream.providers.stripe import StripeProvider
+from buystream.providers.stripe_api import StripeApi
+from buystream.providers.stripe_webhooks import StripeNotifications
+from buystream.wiring import free_port
+from tests.support.stripe.wall import API_KEY, WEBHOOK_SECRET
+
+ANSWER_SECONDS = 0.3
+"""How long the shop waits for an answer: less than the wall keeps silent."""
+
+PUBLIC_URL = "https://shop.example"
+
+Breakage = Literal["", "no key", "fresh keys", "an unknown outcome is a decline", "refunds are not remembered"]
+
+
+def api_at(wall_url: str) -> StripeApi:
+    """Impatient, and not rate limited."""
+    return StripeApi(API_KEY, calls_per_second=10_000, api_base=wall_url, answer_seconds=ANSWER_SECONDS)
+
+
+def provider_at(wall_url: str, breakage: Breakage = "") -> StripeProvider:
+    """The product's, or a broken one."""
+    kind = GivesUp if breakage == "an unknown outcome is a decline" else StripeProvider
+    provider = kind(api_at(wall_url), public_url=PUBLIC_URL)
+    if breakage in ("no key", "fresh keys", "refunds are not remembered"):
+        _break_keys(breakage)
+    return provider
+
+
+class GivesUp(StripeProvider):
+    """Broken: takes silence for a no."""
+
+    def authorise(self, authorisation: Authorisation) -> Command | None:
+        try:
+            return super().authorise(authorisation)
+        except ProviderUnavailable:
+            return RecordDecline(payment_id=authorisation.payment_id, reason="no_answer")
+
+
+def _break_keys(breakage: Breakage) -> None:
+    """Broken: in this process every idempotency key is lost, or another one each time, or it is for refunds only."""
+    sent = stripe.RequestsClient.request
+    numbers = itertools.count()
+
+    def request(self: Any, method: str, url: str, headers: Any, post_data: Any = None) -> Any:
+        headers = dict(headers)
+        if breakage != "refunds are not remembered" or url.endswith("/refunds"):
+            key = headers.pop("Idempotency-Key", None)
+            if key and breakage != "no key":
+                headers["Idempotency-Key"] = f"{key}-{next(numbers)}"
+        return sent(self, method, url, headers, post_data)
+
+    stripe.RequestsClient.request = request  # type: ignore[method-assign]
+
+
+@contextmanager
+def webhooks_received(log: Log, wall_url: str) -> Iterator[str]:
+    """The product's webhook route, served on a thread; its address."""
+    notifications = StripeNotifications(api_at(wall_url), [WEBHOOK_SECRET], partitions=log.partitions)
+    inbox = Inbox(log, notifications)
+    gateway = SimpleNamespace(inbox=inbox)
+    app = Litestar(
+        route_handlers=[*ROUTES],
+        dependencies={"gateway": Provide(lambda: gateway, sync_to_thread=False)},
+        openapi_config=None,
+        logging_config=None,
+    )
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), name="webhooks", daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{port}/v1/webhooks/stripe"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        inbox.close()
+
+
+Reconcile = Callable[[Log, str, str], None]
+
+
+def reconcile(log: Log, dsn: str, wall_url: str) -> None:
+    """STANDIN."""
+    from buystream.providers.rate import Lane
+    from buystream.providers.stripe_facts import dispute_facts, intent_facts, payment_of, refund_facts, without_release
+
+    api = api_at(wall_url)
+    intents = {
+        it["id"]: it
+        for it in api.every(Lane.BOOKS, lambda v1, p: v1.payment_intents.list(p), expand=["data.payment_method"])
+    }
+    refunds = list(api.every(Lane.BOOKS, lambda v1, p: v1.refunds.list(p)))
+    disputes = list(api.every(Lane.BOOKS, lambda v1, p: v1.disputes.list(p)))
+    for it in intents.values():
+        payment_id = payment_of(it, partitions=2)
+        for fact in intent_facts(payment_id, it):
+            append_fact(log, fact)
+        for refund in without_release([r for r in refunds if r["payment_intent"] == it["id"]], it):
+            for fact in refund_facts(payment_id, refund):
+                append_fact(log, fact)
+        for dispute in (d for d in disputes if d["payment_intent"] == it["id"]):
+            for fact in dispute_facts(payment_id, dispute):
+                append_fact(log, fact)
