@@ -269,14 +269,9 @@ class OrderBody(Struct, frozen=True, kw_only=True):
 
 
 class MerchantOrderBody(OrderBody, frozen=True, kw_only=True):
-    """An order as its merchant sees it; `buyer` is null before a payment and after an erasure. Of `paid_minor`,
-    `refunded_minor` went back, and with it `returned` pieces; `dispute` is open, won or lost."""
+    """An order as its merchant sees it; `buyer` is null before a payment and after an erasure."""
 
     buyer: DeliveryBody | None
-    paid_minor: int
-    refunded_minor: int
-    returned: int
-    dispute: str | None
 
 
 class OrdersBody(Struct, frozen=True):
@@ -357,14 +352,7 @@ def order_body(view: OrderView, *, at_ms: int, alternatives: Sequence[Board] = (
 
 def merchant_order_body(view: OrderView, buyer: DeliveryBody | None) -> MerchantOrderBody:
     """What the merchant may see of a view."""
-    return MerchantOrderBody(
-        **_order_fields(view),  # type: ignore[arg-type]
-        buyer=buyer,
-        paid_minor=view.paid_minor,
-        refunded_minor=view.refunded_minor,
-        returned=view.returned,
-        dispute=view.dispute,
-    )
+    return MerchantOrderBody(**_order_fields(view), buyer=buyer)  # type: ignore[arg-type]
 
 
 _SHOWN: Final = tuple(name for name in OrderBody.__struct_fields__ if name in OrderView.__struct_fields__)
