@@ -54,7 +54,7 @@ def _decider(parts: Parts) -> Role:
 
 
 def _payments(parts: Parts) -> Role:
-    return Role({"flows": parts.flows.run, "payments": parts.payments.run, "sandbox": parts.sandbox.run})
+    return Role({"flows": parts.flows.run, "payments": parts.payments.run, **parts.provider_runs})
 
 
 def _projector(parts: Parts) -> Role:

@@ -17,6 +17,7 @@ SECRET_CHARS_MIN = 32
 SECRET_FILE = "secret.key"
 
 _HOST_AND_PORT = re.compile(r"[\w.\-]+:\d{1,5}|\[[\da-fA-F:]+\]:\d{1,5}")
+_STRIPE_KEY = re.compile(r"[\w+/=\-]{10,}", re.ASCII)
 _TOPIC_PREFIX = re.compile(r"[\w.\-]{1,80}", re.ASCII)
 
 
@@ -49,6 +50,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     velocity_buyer_attempts: int = 20
     velocity_device_attempts: int = 0
     velocity_network_attempts: int = 0
+    stripe_secret_key: str = ""
+    stripe_publishable_key: str = ""
+    stripe_webhook_secrets: tuple[str, ...] = ()
+    stripe_calls_per_second: int = 25
+    stripe_reconcile_seconds: int = 900
+    stripe_api_base: str = ""
+    apple_pay_association: Path | None = None
     sandbox_slow_seconds: float = 3.0
     sandbox_late_after_seconds: float = 90.0
     log_level: str = "INFO"
@@ -62,6 +70,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def is_on_kafka(self) -> bool:
         """Whether the log is on Kafka."""
         return bool(self.kafka_bootstrap)
+
+    @property
+    def takes_real_money(self) -> bool:
+        """Whether payments go to Stripe (its test mode included), and not to the sandbox."""
+        return bool(self.stripe_secret_key)
 
     @property
     def url(self) -> str:
@@ -141,6 +154,30 @@ def _kafka_options(text: str) -> dict[str, str]:
     if not all(name and value for name, value in options.items()):
         raise BadSetting("must read name=value,... with librdkafka's names, such as security.protocol=SASL_SSL")
     return options
+
+
+def _stripe_key(*kinds: str) -> Callable[[str], str]:
+    starts = tuple(f"{kind}_{mode}_" for kind in kinds for mode in ("test", "live"))
+
+    def read(text: str) -> str:
+        if not text.startswith(starts) or not _STRIPE_KEY.fullmatch(text):
+            raise BadSetting(f"must be a key of Stripe that begins with {' or '.join(starts)}")
+        return text
+
+    return read
+
+
+def _webhook_secrets(text: str) -> tuple[str, ...]:
+    given = tuple(part.strip() for part in text.split(","))
+    if len(given) > 2 or not all(part.startswith("whsec_") and _STRIPE_KEY.fullmatch(part) for part in given):
+        raise BadSetting("must be one secret that begins with whsec_, or two with a comma between them")
+    return given
+
+
+def _file(text: str) -> Path:
+    if not Path(text).is_file():
+        raise BadSetting("must be the path of a file that is there")
+    return Path(text)
 
 
 def _log_level(text: str) -> str:
@@ -237,6 +274,46 @@ VARIABLES: Mapping[str, Variable] = {
         "0",
         "The same by network address. A mobile carrier puts thousands behind one: 0, no limit, unless attacked.",
     ),
+    "BUYSTREAM_STRIPE_SECRET_KEY": Variable(
+        "stripe_secret_key",
+        _stripe_key("sk", "rk"),
+        "",
+        "Stripe's secret key (or a restricted one): payments go to Stripe, and not to the sandbox. See payments.md.",
+    ),
+    "BUYSTREAM_STRIPE_PUBLISHABLE_KEY": Variable(
+        "stripe_publishable_key",
+        _stripe_key("pk"),
+        "",
+        "Stripe's publishable key, for the payment form in the browser. Required with the secret key.",
+    ),
+    "BUYSTREAM_STRIPE_WEBHOOK_SECRETS": Variable(
+        "stripe_webhook_secrets",
+        _webhook_secrets,
+        "",
+        "The signing secret of the endpoint /v1/webhooks/stripe; while it is replaced, the old and the new one with a "
+        "comma between them.",
+    ),
+    "BUYSTREAM_STRIPE_CALLS_PER_SECOND": Variable(
+        "stripe_calls_per_second",
+        _number(int, 1, 10_000),
+        "25",
+        "Calls to Stripe at most, of each process that calls it. Stripe takes 25 in test mode and 100 in live mode.",
+    ),
+    "BUYSTREAM_STRIPE_RECONCILE_SECONDS": Variable(
+        "stripe_reconcile_seconds",
+        _number(int, 0, 86_400),
+        "900",
+        "How often the log is compared with what Stripe knows, and what is missing is recorded; 0: never.",
+    ),
+    "BUYSTREAM_STRIPE_API_BASE": Variable(
+        "stripe_api_base", _url, "", "Another address than Stripe's, for tests. Refused with a live key."
+    ),
+    "BUYSTREAM_APPLE_PAY_ASSOCIATION": Variable(
+        "apple_pay_association",
+        _file,
+        "",
+        "Path of Apple's domain association file, served at /.well-known/ so that Apple Pay is offered.",
+    ),
     "BUYSTREAM_SANDBOX_SLOW_SECONDS": Variable(
         "sandbox_slow_seconds", _number(float, 0, 3600), "3", "How long the sandbox's slow card takes."
     ),
@@ -264,7 +341,32 @@ def read_settings(environment: Mapping[str, str] = os.environ, **chosen: Any) ->
         raise BadSetting(
             "BUYSTREAM_SECRET_KEY is required with BUYSTREAM_DATABASE_URL; 'openssl rand -hex 32' makes one"
         )
+    _refuse_half_of_stripe(settings)
     return settings
+
+
+def _refuse_half_of_stripe(settings: Settings) -> None:
+    secret, publishable = settings.stripe_secret_key, settings.stripe_publishable_key
+    given = bool(secret), bool(publishable)
+    if given == (False, False):
+        if settings.stripe_webhook_secrets:
+            raise BadSetting("BUYSTREAM_STRIPE_WEBHOOK_SECRETS is of no use without BUYSTREAM_STRIPE_SECRET_KEY")
+        return
+    if given != (True, True):
+        missing = "BUYSTREAM_STRIPE_PUBLISHABLE_KEY" if secret else "BUYSTREAM_STRIPE_SECRET_KEY"
+        raise BadSetting(f"{missing} is required with the other key of Stripe")
+    is_live = secret.split("_")[1] == "live"
+    if is_live != publishable.startswith("pk_live_"):
+        raise BadSetting("Stripe's two keys are of different modes: one is for tests, the other is live")
+    if is_live and not settings.url.startswith("https://"):
+        raise BadSetting("a live key of Stripe needs BUYSTREAM_PUBLIC_URL with https://, or else no card can be used")
+    if is_live and settings.stripe_api_base:
+        raise BadSetting("BUYSTREAM_STRIPE_API_BASE is for tests: a live key is only sent to Stripe itself")
+    if not settings.stripe_webhook_secrets and not settings.stripe_reconcile_seconds:
+        raise BadSetting(
+            "without BUYSTREAM_STRIPE_WEBHOOK_SECRETS nothing tells what happens at Stripe: set it, or"
+            " BUYSTREAM_STRIPE_RECONCILE_SECONDS"
+        )
 
 
 def names_data_dir(environment: Mapping[str, str] = os.environ) -> bool:

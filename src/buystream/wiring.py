@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import getpid
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -37,6 +37,7 @@ from buystream.log.copy import moved_to
 from buystream.log.postgres import PostgresLog
 from buystream.projections.edition_board import EditionBoard
 from buystream.projections.history import History
+from buystream.projections.leading import leading
 from buystream.projections.merchant_dashboard import MerchantDashboard
 from buystream.projections.money import Money
 from buystream.projections.order_views import OrderViews
@@ -45,7 +46,12 @@ from buystream.projections.receipts import Receipts
 from buystream.projections.recurring_gifts import RecurringGifts
 from buystream.projections.runner import Projector
 from buystream.projections.snapshots import Snapshots
+from buystream.providers import Provider
 from buystream.providers.sandbox import CARDS, SandboxProvider
+from buystream.providers.stripe import StripeProvider
+from buystream.providers.stripe_api import StripeApi
+from buystream.providers.stripe_webhooks import StripeNotifications
+from buystream.replay.reconcile import Reconciler
 from buystream.settings import Settings, secret_of
 from buystream.vault import Vault
 from buystream.workers import Run, Workers
@@ -168,8 +174,31 @@ class Parts:
         return views
 
     @cached_property
+    def provider(self) -> Provider:
+        """Who moves the money: Stripe when there is a key for it, otherwise the sandbox."""
+        if not self.settings.takes_real_money:
+            return self.sandbox
+        return StripeProvider(self.stripe_api, public_url=self.settings.url)
+
+    @cached_property
+    def stripe_api(self) -> StripeApi:
+        """The account at Stripe."""
+        return stripe_api(self.settings)
+
+    @cached_property
+    def provider_runs(self) -> dict[str, Run]:
+        """What runs beside the calls to the provider."""
+        if not self.settings.takes_real_money:
+            return {"sandbox": self.sandbox.run}
+        if not self.settings.stripe_reconcile_seconds:
+            return {}
+        reconciler = Reconciler(self.log, self.stripe_api)
+        every_seconds = self.settings.stripe_reconcile_seconds
+        return {"reconciler": leading(self.dsn, "reconciler", lambda stop: reconciler.run(stop, every_seconds))}
+
+    @cached_property
     def sandbox(self) -> SandboxProvider:
-        """The payment provider."""
+        """A payment provider of our own."""
         return SandboxProvider(
             self.dsn,
             on_fact=lambda fact: append_fact(self.log, fact),
@@ -180,7 +209,7 @@ class Parts:
     @cached_property
     def payments(self) -> Payments:
         """What calls the provider."""
-        return Payments(self.log, dsn=self.dsn, provider=self.sandbox, workers=self.settings.payment_workers)
+        return Payments(self.log, dsn=self.dsn, provider=self.provider, workers=self.settings.payment_workers)
 
     @cached_property
     def flows(self) -> Flows:
@@ -218,11 +247,28 @@ class Parts:
             public_url=self.settings.url,
             projected=projected,
             vault=self.vault,
-            bank=self.sandbox,
-            sandbox_cards=CARDS,
             host_secrets=self.settings.host_secrets,
             problem=problem,
+            **self._gateway_provider,
         )
+
+    @property
+    def _gateway_provider(self) -> dict[str, Any]:
+        """What the gateway has to do with the provider."""
+        if not self.settings.takes_real_money:
+            return {"bank": self.sandbox, "sandbox_cards": CARDS}
+        taken: dict[str, Any] = {
+            "provider_name": "stripe",
+            "publishable_key": self.settings.stripe_publishable_key,
+        }
+        if secrets_ := self.settings.stripe_webhook_secrets:
+            taken["notifications"] = StripeNotifications(self.stripe_api, secrets_, partitions=self.log.partitions)
+        else:
+            logger.warning(
+                "no BUYSTREAM_STRIPE_WEBHOOK_SECRETS: what happens at Stripe is only looked for every %d s",
+                self.settings.stripe_reconcile_seconds,
+            )
+        return taken
 
 
 class Shop:
@@ -243,7 +289,7 @@ class Shop:
             "decider": parts.decider.run,
             "flows": parts.flows.run,
             "payments": parts.payments.run,
-            "sandbox": parts.sandbox.run,
+            **parts.provider_runs,
         }
         if settings.is_on_kafka:
             runs |= {"feeds": parts.feeds.run, "live": parts.live.run}
@@ -310,6 +356,15 @@ def ignore_signals() -> None:
     """Stopping is under way."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def stripe_api(settings: Settings) -> StripeApi:
+    """The account at Stripe."""
+    return StripeApi(
+        settings.stripe_secret_key,
+        calls_per_second=settings.stripe_calls_per_second,
+        api_base=settings.stripe_api_base,
+    )
 
 
 def velocity_limits(settings: Settings) -> VelocityLimits:

@@ -11,6 +11,7 @@ import psycopg2
 
 from buystream import __version__
 from buystream.cli import roles
+from buystream.cli.books import reconcile
 from buystream.cli.feed import feed
 from buystream.cli.logs import log, topics
 from buystream.cli.selling import demo, rush, up
@@ -57,7 +58,24 @@ def _terminate(_number: int, _frame: object) -> None:
     sys.exit(128 + signal.SIGTERM)
 
 
-for command in (up, demo, rush, *roles.COMMANDS, audit, backup, restore, merchant, rebuild, schemas, topics, log, feed):
+COMMANDS = (
+    up,
+    demo,
+    rush,
+    *roles.COMMANDS,
+    audit,
+    reconcile,
+    backup,
+    restore,
+    merchant,
+    rebuild,
+    schemas,
+    topics,
+    log,
+    feed,
+)
+
+for command in COMMANDS:
     cli.add_command(command)
 
 

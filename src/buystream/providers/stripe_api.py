@@ -46,8 +46,8 @@ class Refused(Exception):
 
 
 class Failed(ProviderUnavailable):
-    """Stripe answered with an error, and may have acted. When the answer is `replayed`, the idempotency key is spent: it
-    will give this answer for a day, whatever became of the call."""
+    """Stripe answered with an error, and may have acted. When the answer is `replayed`, the idempotency key is spent:
+    it will give this answer for a day, whatever became of the call."""
 
     def __init__(self, told: str, *, replayed: bool) -> None:
         super().__init__(told)
@@ -66,7 +66,7 @@ class StripeApi:
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         logging.getLogger("stripe").setLevel(logging.WARNING)  # below that it writes down what it sends and gets
-        addresses: stripe.BaseAddresses = {"api": api_base} if api_base else {}
+        addresses: Any = {"api": api_base} if api_base else {}
         self._client = stripe.StripeClient(
             secret_key,
             stripe_version=API_VERSION,

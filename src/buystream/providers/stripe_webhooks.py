@@ -1,5 +1,5 @@
-"""Stripe's notifications, read: signed, in any order, any number of times, weeks late. They say that something happened;
-where that could be outdated by now, Stripe is asked what is."""
+"""Stripe's notifications, read: signed, in any order, any number of times, weeks late. They say that something
+happened; where that could be outdated by now, Stripe is asked what is."""
 
 from collections.abc import Sequence
 from typing import Final
