@@ -193,7 +193,8 @@ def differences_of(book: PaymentBook | None, payment: StripePayment | None) -> I
         ("disputed", book.disputed_minor, payment.disputed_minor),
     ):
         if ours != theirs:
-            yield f"{name} {format_money(ours, book.currency)} in the log, {format_money(theirs, book.currency)} at Stripe"
+            in_log, at_stripe = format_money(ours, book.currency), format_money(theirs, book.currency)
+            yield f"{name} {in_log} in the log, {at_stripe} at Stripe"
     if payment.is_reserved and book.state in ("declined", "failed", "voided"):
         yield f"Stripe holds a reservation, and the log has it {book.state}"
     for other in payment.others:
