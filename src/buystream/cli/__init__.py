@@ -58,24 +58,9 @@ def _terminate(_number: int, _frame: object) -> None:
     sys.exit(128 + signal.SIGTERM)
 
 
-COMMANDS = (
-    up,
-    demo,
-    rush,
-    *roles.COMMANDS,
-    audit,
-    reconcile,
-    backup,
-    restore,
-    merchant,
-    rebuild,
-    schemas,
-    topics,
-    log,
-    feed,
-)
+OF_A_SHOP = (audit, reconcile, backup, restore, merchant, rebuild)
 
-for command in COMMANDS:
+for command in (up, demo, rush, *roles.COMMANDS, *OF_A_SHOP, schemas, topics, log, feed):
     cli.add_command(command)
 
 
