@@ -260,6 +260,7 @@ class Parts:
         taken: dict[str, Any] = {
             "provider_name": "stripe",
             "publishable_key": self.settings.stripe_publishable_key,
+            "apple_pay_association": self.settings.apple_pay_association,
         }
         if secrets_ := self.settings.stripe_webhook_secrets:
             taken["notifications"] = StripeNotifications(self.stripe_api, secrets_, partitions=self.log.partitions)
