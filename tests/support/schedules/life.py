@@ -1,5 +1,5 @@
-"""One schedule: an edition, its buyers, and what each of them wants, drawn from the seed; what it does next depends on what
-it reads from the log, as in life."""
+"""One schedule: an edition, its buyers, and what each of them wants, drawn from the seed; what it does next depends on
+what it reads from the log, as in life."""
 
 import random
 from collections.abc import Callable

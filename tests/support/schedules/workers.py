@@ -1,5 +1,5 @@
-"""The parts of a shop that are killed: each a process of its own, forked from a clean one, so that it starts in no time.
-They end with the process that started them."""
+"""The parts of a shop that are killed: each a process of its own, forked from a clean one, so that it starts in no
+time. They end with the process that started them."""
 
 import multiprocessing
 import os
