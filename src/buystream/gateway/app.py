@@ -19,7 +19,18 @@ from litestar.types import Message, Receive, Scope, Send
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from buystream.gateway import assets, checkout, gifts, merchants, money, openapi, refunds, site, webhooks
+from buystream.gateway import (
+    assets,
+    checkout,
+    gifts,
+    merchants,
+    money,
+    openapi,
+    receipts,
+    refunds,
+    site,
+    webhooks,
+)
 from buystream.gateway.buy import BODY_BYTES_MAX, PATH, BuyRoute
 from buystream.gateway.problems import MEDIA_TYPE, HttpProblem, problem_of
 from buystream.gateway.runtime import Gateway, GatewayParts
@@ -68,19 +79,20 @@ def create_app(parts: GatewayParts) -> GatewayApp:
 
 def _framework(gateway: Gateway) -> Litestar:
     static = assets.Assets()
+    drawing = receipts.Drawing()
     return Litestar(
         route_handlers=[
             healthz, readyz, metrics, *checkout.ROUTES, *gifts.ROUTES, *merchants.ROUTES, *refunds.ROUTES,
-            *money.ROUTES, *site.ROUTES, *assets.ROUTES,
-            *webhooks.ROUTES,
+            *money.ROUTES, *receipts.ROUTES, *site.ROUTES, *assets.ROUTES, *webhooks.ROUTES
         ],
         dependencies={
             "gateway": Provide(lambda: gateway, sync_to_thread=False),
             "assets": Provide(lambda: static, sync_to_thread=False),
+            "drawing": Provide(lambda: drawing, sync_to_thread=False),
             "buyer_id": Provide(checkout.buyer_id),
             "merchant": Provide(merchants.merchant),
         },
-        signature_types=[Gateway, assets.Assets],
+        signature_types=[Gateway, assets.Assets, receipts.Drawing],
         exception_handlers={Exception: problem_answer},
         # Bearer tokens only from other origins: cookies are never sent along.
         cors_config=CORSConfig(

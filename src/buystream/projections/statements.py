@@ -91,6 +91,27 @@ def lines(
     return [_line(row) for row in cur]
 
 
+class Tax(msgspec.Struct, frozen=True, gc=False):
+    """What an edition's prices include: 100 basis points are 1 % of the price without it."""
+
+    bps: int
+    label: str
+
+
+def tax_of_edition(cur: cursor, edition_id: str) -> Tax:
+    """The edition's tax; none for an edition that isn't known."""
+    cur.execute("SELECT tax_bps, tax_label FROM views.sellers WHERE edition_id = %s", (edition_id,))
+    row = cur.fetchone()
+    return Tax(*row) if row else Tax(0, "")
+
+
+def paid_at_ms(cur: cursor, order_id: str) -> int | None:
+    """When the order's money moved; None when none has."""
+    cur.execute("SELECT at_ms FROM views.movements WHERE order_id = %s AND kind = 'sale'", (order_id,))
+    row = cur.fetchone()
+    return int(row[0]) if row else None
+
+
 def place_of(text: str) -> tuple[int, int, int]:
     """The place that a line's `place` tells; raises ValueError."""
     at_ms, partition, position = (int(part) for part in text.split("-"))

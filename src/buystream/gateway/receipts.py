@@ -1,0 +1,215 @@
+"""Receipts of paid orders: for their buyers and their merchants, as JSON, as a page and as PDF. Amounts are what was
+paid less what went back; the price includes the tax. Who bought is decrypted for these two only."""
+
+import asyncio
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec import Struct
+from msgspec.structs import replace
+from psycopg2.extensions import cursor
+
+from buystream.gateway.bodies import DeliveryBody
+from buystream.gateway.checkout import decrypted, own_order
+from buystream.gateway.merchants import own_offer
+from buystream.gateway.problems import HttpProblem
+from buystream.gateway.runtime import Gateway
+from buystream.gateway.site import page
+from buystream.gateway.spreadsheets import moment
+from buystream.money import format_money, tax_minor
+from buystream.projections import order_views, people, receipts, refunds, statements
+from buystream.projections.order_views import OrderView
+from buystream.projections.people import LegalDetails, Merchant
+
+PDFS_WAITING_MAX = 32
+"""Drawing is work for the processor that answers buyers too: one at a time, and no long queue."""
+
+
+class GivenBack(Struct, frozen=True):
+    """Money that went back."""
+
+    at_ms: int
+    amount_minor: int
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """`gross_minor` is what the buyer has paid and not got back; it includes `tax_minor`, and `net_minor` is the rest.
+    `number` is there for gifts: year and number without gaps. States: issued, corrected, cancelled. `buyer` is null
+    after an erasure."""
+
+    order_id: str
+    number: str | None
+    state: str
+    seller_name: str
+    seller: LegalDetails
+    buyer: DeliveryBody | None
+    title: str
+    quantity: int
+    price_minor: int
+    currency: str
+    paid_at_ms: int
+    paid_minor: int
+    refunds: list[GivenBack]
+    gross_minor: int
+    net_minor: int
+    tax_minor: int
+    tax_bps: int
+    tax_label: str
+
+
+class Drawing:
+    """Draws PDFs, one at a time."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+
+    async def pdf(self, gateway: Gateway, receipt: Receipt) -> bytes:
+        """The receipt on paper; raises HttpProblem (503) when too many wait."""
+        if self._waiting >= PDFS_WAITING_MAX:
+            raise HttpProblem("overloaded")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await gateway.reads.run(lambda: _draw(receipt))
+        finally:
+            self._waiting -= 1
+
+
+@get("/v1/orders/{order_id:str}/receipt", summary="The receipt of one of the buyer's orders")
+async def receipt(
+    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
+) -> Receipt:
+    """404 no-receipt before the money moved."""
+    return await _receipt(gateway, await own_order(gateway, buyer_id, order_id))
+
+
+@get("/orders/{order_id:str}/receipt", include_in_schema=False)
+async def receipt_page(
+    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
+) -> Response[str]:
+    """The same as a page."""
+    found = await _receipt(gateway, await own_order(gateway, buyer_id, order_id))
+    answer = page("receipt.html", receipt=found, money=format_money, day=day, percent=percent, note=note(found))
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@get("/orders/{order_id:str}/receipt.pdf", summary="The same as PDF", media_type="application/pdf")
+async def receipt_pdf(
+    gateway: NamedDependency[Gateway],
+    drawing: NamedDependency[Drawing],
+    buyer_id: NamedDependency[str],
+    order_id: FromPath[str],
+) -> Response[bytes]:
+    """The same receipt is the same file, byte for byte."""
+    found = await _receipt(gateway, await own_order(gateway, buyer_id, order_id))
+    return _file(found, await drawing.pdf(gateway, found))
+
+
+@get("/v1/merchant/orders/{order_id:str}/receipt", summary="The receipt of one of the merchant's orders")
+async def merchants_receipt(
+    gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], order_id: FromPath[str]
+) -> Receipt:
+    """As its buyer sees it."""
+    return await _receipt(gateway, await _merchants_order(gateway, merchant, order_id))
+
+
+@get("/v1/merchant/orders/{order_id:str}/receipt.pdf", summary="The same as PDF", media_type="application/pdf")
+async def merchants_receipt_pdf(
+    gateway: NamedDependency[Gateway],
+    drawing: NamedDependency[Drawing],
+    merchant: NamedDependency[Merchant],
+    order_id: FromPath[str],
+) -> Response[bytes]:
+    """The buyer's own file."""
+    found = await _receipt(gateway, await _merchants_order(gateway, merchant, order_id))
+    return _file(found, await drawing.pdf(gateway, found))
+
+
+ROUTES = [receipt, receipt_page, receipt_pdf, merchants_receipt, merchants_receipt_pdf]
+
+
+def day(at_ms: int) -> str:
+    """`2026-11-25`, UTC."""
+    return moment(at_ms)[:10]
+
+
+def percent(bps: int) -> str:
+    """`1950` becomes `19.5 %`."""
+    return f"{bps // 100}.{bps % 100:02d}".rstrip("0").rstrip(".") + " %"
+
+
+def note(receipt: Receipt) -> str:
+    """What a reader must know about a receipt that was corrected or cancelled."""
+    what = "The gift" if receipt.number else "The payment"
+    paid = format_money(receipt.paid_minor, receipt.currency)
+    if receipt.state == "cancelled":
+        return f"Cancelled: all of the {paid} went back. This receipt is for nothing any more."
+    if receipt.state == "corrected":
+        left = format_money(receipt.gross_minor, receipt.currency)
+        return f"Corrected: {what.lower()} was {paid}, of which {left} is left. It replaces earlier copies."
+    return ""
+
+
+async def _merchants_order(gateway: Gateway, merchant: Merchant, order_id: str) -> OrderView:
+    offer = own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    await gateway.views_show_the_seen(offer.partition)
+    view = await gateway.reads.query(lambda cur: order_views.order(cur, order_id))
+    if view is None:
+        raise HttpProblem("unknown-order")
+    return view
+
+
+async def _receipt(gateway: Gateway, view: OrderView) -> Receipt:
+    def read(cur: cursor) -> Receipt:
+        paid_at_ms = statements.paid_at_ms(cur, view.order_id)
+        if paid_at_ms is None:
+            raise HttpProblem("no-receipt")
+        numbered = receipts.receipt_of_order(cur, view.order_id)
+        tax = statements.tax_of_edition(cur, view.edition_id)
+        given_back = [
+            GivenBack(one.settled_at_ms or one.asked_at_ms, one.amount_minor)
+            for one in refunds.refunds_of_order(cur, view.order_id)
+            if one.state == "refunded"
+        ]
+        shop = people.merchant(cur, view.merchant_id)
+        gross_minor = view.paid_minor - sum(one.amount_minor for one in given_back)
+        included_minor = tax_minor(gross_minor, tax.bps)
+        return Receipt(
+            order_id=view.order_id,
+            number=numbered.name if numbered else None,
+            state="issued" if not given_back else "corrected" if gross_minor else "cancelled",
+            seller_name=shop.name if shop else "",
+            seller=people.legal_details(cur, view.merchant_id, at_ms=paid_at_ms),
+            buyer=None,
+            title=view.title,
+            quantity=view.quantity,
+            price_minor=view.price_minor,
+            currency=view.currency,
+            paid_at_ms=paid_at_ms,
+            paid_minor=view.paid_minor,
+            refunds=given_back,
+            gross_minor=gross_minor,
+            net_minor=gross_minor - included_minor,
+            tax_minor=included_minor,
+            tax_bps=tax.bps,
+            tax_label=tax.label,
+        )
+
+    found = await gateway.reads.query(read)
+    buyer = await gateway.reads.run(lambda: decrypted(gateway, view.buyer_id, view.delivery))
+    return replace(found, buyer=buyer)
+
+
+def _file(receipt: Receipt, pdf: bytes) -> Response[bytes]:
+    name = f"receipt-{receipt.number or receipt.order_id}.pdf"
+    headers = {"Content-Disposition": f'inline; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(pdf, media_type="application/pdf", headers=headers)
+
+
+def _draw(receipt: Receipt) -> bytes:
+    from buystream.gateway.receipt_pdf import draw  # its fonts take long to load, and few processes need them
+
+    return draw(receipt, note(receipt))
