@@ -19,6 +19,7 @@ from buystream.settings import Settings
 from buystream.wiring import VIEWS, open_database
 from tests.support.shop_process import ShopProcess, buystream
 
+FEES = ("merchant", "fees", "me0-n1ghtsky00", "--currency", "USD")
 REBUILT = ("views", "snapshots", "public")
 
 
@@ -121,6 +122,31 @@ def test_a_merchant_is_added_without_a_running_shop(shop: ShopProcess) -> None:
 
 
 @pytest.mark.timeout(120)
+def test_the_operator_sets_a_merchants_fees_account_and_details(shop: ShopProcess) -> None:
+    merchant = shop.add_merchant()
+    where = ("--data-dir", str(shop.data_dir))
+    who = merchant["merchant_id"]
+    fees = ("--currency", "usd", "--percent", "2.75", "--fixed", "0.30", "--from", "2026-12-01")
+    for arguments in (
+        ("fees", who, *fees),
+        ("account", who, "acct_1Ab"),
+        ("details", who, "--legal-name", "Lanterns e.V.", "--address", "1 Example Street"),
+    ):
+        done = buystream("merchant", *arguments, *where)
+        assert (done.returncode, done.stdout.count("\n")) == (0, 1), done.stderr
+    stranger = buystream("merchant", "account", "me0-n0b0dy0000", "acct_1", *where)
+    assert (stranger.returncode, stranger.stderr) == (1, "buystream: there is no merchant me0-n0b0dy0000\n")
+    shop.start()
+    with httpx.Client(base_url=shop.url, headers={"Authorization": f"Bearer {merchant['api_key']}"}) as client:
+        terms = client.get("/v1/merchant/terms").json()
+        assert client.get("/v1/merchant/details").json()["legal_name"] == "Lanterns e.V."
+    [agreed] = terms["terms"]
+    assert (terms["account"], agreed["share_bps"], agreed["fixed_minor"]) == ("acct_1Ab", 275, 30)
+    assert agreed["from_ms"] == 1_796_083_200_000
+    assert shop.stop() == 0
+
+
+@pytest.mark.timeout(120)
 def test_an_audit_finds_what_was_tampered_with(shop: ShopProcess) -> None:
     shop.add_merchant()
     sound = buystream("audit", "--json", "--data-dir", str(shop.data_dir))
@@ -162,6 +188,16 @@ def test_a_view_is_rebuilt_from_the_log(shop: ShopProcess) -> None:
         (["up"], {"BUYSTREAM_DATABASE_URL": "postgresql://x"}, 1, "BUYSTREAM_SECRET_KEY is required"),
         (["up", "--port", "99999"], {}, 2, "99999 is not in the range"),
         (["merchant", "add", "--name", "X", "--currency", "XXX"], {}, 1, "'XXX' is not a currency we sell in"),
+        ([*FEES, "--percent", "5.005", "--from", "2026-12-01"], {}, 1, "'5.005' is not a percentage"),
+        ([*FEES, "--percent", "5", "--from", "December"], {}, 1, "'December' is not a day"),
+        (
+            [*FEES, "--percent", "5", "--fixed", "0.305", "--from", "2026-12-01"],
+            {},
+            1,
+            "'0.305' is not an amount in USD",
+        ),
+        (["merchant", "account", "me0-n1ghtsky00", "DE123"], {}, 1, "'DE123' is not an account"),
+        (["merchant", "account", "Night Sky", "acct_1"], {}, 1, "'Night Sky' is not an id"),
         (["rebuild", "nothing"], {}, 2, "'nothing' is not one of"),
         (["audit", "--json"], {}, 1, "there is no shop in"),
         (["backup", "shop.backup"], {}, 1, "there is no shop in"),

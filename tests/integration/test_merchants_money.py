@@ -242,3 +242,39 @@ def test_a_charitys_receipt_numbers_have_their_givers_until_they_are_erased(shop
         ]
         assert merchant.get("/v1/merchant/receipts?year=1").status_code == 422
         assert merchant.get(f"/v1/merchant/receipts?year={year - 1}").json()["receipts"] == []
+
+
+def test_a_receipt_is_for_its_buyer_and_its_merchant_and_shows_the_tax(shop: Shop) -> None:
+    edition_id = released(shop, tax_bps=1900, tax_label="VAT")
+    details = {"legal_name": "Night Sky e.V.", "address": "1 Hill"}
+    with shop.buyer() as buyer, shop.buyer() as stranger, shop.merchant() as merchant:
+        merchant.put("/v1/merchant/details", json=details)
+        held = order_of(shop.release())
+        buyer.post("/v1/orders", json=held)
+        assert buyer.get(f"/v1/orders/{held['order_id']}/receipt").json()["type"].endswith("/no-receipt")
+        order_id = bought(shop, buyer, edition_id, quantity=2)
+        first = buyer.get(f"/v1/orders/{order_id}/receipt").json()
+        assert (first["gross_minor"], first["tax_minor"], first["net_minor"]) == (9000, 1437, 7563)
+        assert (first["state"], first["buyer"], first["number"]) == ("issued", DELIVERY, None)
+        assert first["seller"]["legal_name"] == "Night Sky e.V."
+        assert merchant.get(f"/v1/merchant/orders/{order_id}/receipt").json() == first
+        refund(merchant, order_id, key="a", amount_minor=1000)
+        wait_until(lambda: buyer.get(f"/v1/orders/{order_id}/receipt").json()["state"] == "corrected")
+        corrected = buyer.get(f"/v1/orders/{order_id}/receipt").json()
+        assert (corrected["gross_minor"], corrected["tax_minor"]) == (8000, 1277)
+        page = buyer.get(f"/orders/{order_id}/receipt")
+        assert page.status_code == 200, page.text
+        for shown in ("Night Sky e.V.", DELIVERY["name"], "80.00 USD", "VAT 19 %", "Corrected"):
+            assert shown in page.text
+        pdf = buyer.get(f"/orders/{order_id}/receipt.pdf")
+        assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
+        assert merchant.get(f"/v1/merchant/orders/{order_id}/receipt.pdf").content == pdf.content
+        for path in (
+            f"/v1/orders/{order_id}/receipt",
+            f"/orders/{order_id}/receipt",
+            f"/orders/{order_id}/receipt.pdf",
+        ):
+            assert stranger.get(path).status_code == 404
+        assert httpx.get(f"{shop.url}/orders/{order_id}/receipt").status_code == 401
+        assert merchant.put("/v1/merchant/details", json={**details, "legal_name": "Dawn Ltd"}).status_code == 200
+        assert buyer.get(f"/v1/orders/{order_id}/receipt").json()["seller"]["legal_name"] == "Night Sky e.V."

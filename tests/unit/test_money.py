@@ -2,7 +2,7 @@
 
 import pytest
 
-from buystream.money import UnknownCurrency, format_money, minor_digits
+from buystream.money import BadAmount, UnknownCurrency, decimal_of, format_money, minor_of, tax_minor
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,23 @@ def test_money_is_written_with_its_currencys_digits(amount_minor: int, currency:
 def test_an_unknown_currency_is_an_error_that_names_the_known_ones(currency: str) -> None:
     with pytest.raises(UnknownCurrency, match="USD"):
         minor_digits(currency)
+
+
+@pytest.mark.parametrize(
+    ("gross_minor", "tax_bps", "tax"),
+    [(11_900, 1900, 1900), (100, 1900, 16), (1, 10_000, 1), (0, 1900, 0), (999, 0, 0)],
+)
+def test_the_tax_that_a_price_includes_is_rounded_half_up(gross_minor: int, tax_bps: int, tax: int) -> None:
+    assert tax_minor(gross_minor, tax_bps) == tax
+
+
+@pytest.mark.parametrize(("text", "currency", "minor"), [("0.30", "USD", 30), ("5", "JPY", 5), ("0.005", "KWD", 5)])
+def test_an_amount_is_read_exactly(text: str, currency: str, minor: int) -> None:
+    assert minor_of(text, currency) == minor
+    assert minor_of(decimal_of(minor, currency), currency) == minor
+
+
+@pytest.mark.parametrize("text", ["0.305", "-1", "NaN", "Infinity", "a", "", "1e12"])
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    with pytest.raises(BadAmount):
+        minor_of(text, "USD")

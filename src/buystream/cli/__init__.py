@@ -14,8 +14,9 @@ from buystream.cli import roles
 from buystream.cli.books import reconcile
 from buystream.cli.feed import feed
 from buystream.cli.logs import log, topics
+from buystream.cli.merchants import merchant
 from buystream.cli.selling import demo, rush, up
-from buystream.cli.upkeep import audit, backup, merchant, rebuild, restore, schemas
+from buystream.cli.upkeep import audit, backup, rebuild, restore, schemas
 from buystream.errors import BuystreamError
 
 COLLECT_AFTER = (50_000, 20, 50)

@@ -1,4 +1,4 @@
-"""The commands that look after a shop: audit, backup, restore, merchant, rebuild, schemas."""
+"""The commands that look after a shop: audit, backup, restore, rebuild, schemas."""
 
 import sys
 from pathlib import Path
@@ -12,18 +12,12 @@ from rich.table import Table
 from buystream import backup as backups
 from buystream import schemas as published
 from buystream.cli import options
-from buystream.commands import RegisterMerchant
-from buystream.demo.samples import new_api_key
 from buystream.errors import BuystreamError
-from buystream.events import MerchantRegistered
-from buystream.ids import new_merchant_id
-from buystream.keys import api_key_hash
-from buystream.money import minor_digits
 from buystream.projections.history import History
 from buystream.replay.audit import AuditReport
 from buystream.replay.audit import audit as audit_log
 from buystream.settings import Settings
-from buystream.wiring import VIEWS, decided, deciding, open_database, open_log, projector, refuse_moved
+from buystream.wiring import VIEWS, open_database, open_log, projector
 
 QUIET = "WARNING"
 
@@ -93,41 +87,6 @@ def restore(file: Path, **chosen: Any) -> None:
     settings = options.settings_and_logging(level=QUIET, **chosen)
     manifest = backups.restore(settings, file)
     click.echo(f"restored {manifest.commands} commands, {manifest.events} events, {manifest.buyer_keys} keys")
-
-
-@click.group()
-def merchant() -> None:
-    """Open accounts for merchants."""
-
-
-@merchant.command()
-@click.option("--name", required=True, help="As buyers will read it.")
-@click.option("--currency", required=True, help="ISO 4217, such as USD.")
-@options.data_dir
-@options.as_json
-def add(name: str, currency: str, as_json: bool, **chosen: Any) -> None:
-    """Register a merchant; prints its id and, this once, its API key.
-
-    Works beside a running shop and without one.
-    """
-    currency = currency.upper()
-    minor_digits(currency)
-    settings = options.settings_and_logging(level=QUIET, **chosen)
-    api_key = new_api_key()
-    with open_database(settings) as database, open_log(database, settings) as log:
-        merchant_id = new_merchant_id(hash(api_key) % log.partitions)
-        command = RegisterMerchant(
-            merchant_id=merchant_id, name=name, currency=currency, api_key_hash=api_key_hash(api_key)
-        )
-        refuse_moved(database, settings)
-        with deciding(log, settings, database.dsn):
-            answer = decided(log, command, key=merchant_id)
-    if not isinstance(answer, MerchantRegistered):
-        raise BuystreamError(f"the merchant was not registered: {getattr(answer, 'reason', type(answer).__name__)}")
-    if as_json:
-        click.echo(msgspec.json.encode({"merchant_id": merchant_id, "api_key": api_key}).decode())
-    else:
-        click.echo(f"merchant  {merchant_id}\nAPI key   {api_key}\nThe key is not stored and won't be shown again.")
 
 
 @click.command()
