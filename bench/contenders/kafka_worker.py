@@ -1,10 +1,12 @@
 """The process of B7. Told {"bootstrap", "prefix", "edition_id", "orders"}: fills the commands of one edition, then owns
 the partition and decides them in the decider's own loop; prints {"seconds", "events"} and ends."""
 
+import gc
 import json
 import sys
 from time import perf_counter
 
+from buystream.cli import COLLECT_AFTER
 from buystream.codec import command_headers, encode
 from buystream.commands import PlaceOrder, ReleaseEdition
 from buystream.consumers.decider import BATCH_COMMANDS_MAX, Commits, decide_batch, recover
@@ -69,6 +71,7 @@ def decide(log: Log, partition_number: int, commands: int) -> float:
 
 def main() -> None:
     """One round."""
+    gc.set_threshold(*COLLECT_AFTER)  # as the role has it
     told = json.loads(sys.stdin.readline())
     log = KafkaLog(told["bootstrap"], prefix=told["prefix"])
     edition_id = told["edition_id"]

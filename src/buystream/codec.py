@@ -41,6 +41,7 @@ EVENTS: tuple[type[events.Event], ...] = tuple(leaves(events.Event))  # type: ig
 _encoder = msgspec.json.Encoder()
 _decode_command: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, COMMANDS))
 _decode_event: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, EVENTS))
+_IN_EDITION = frozenset(kind for kind in EVENTS if "edition_version" in kind.__struct_fields__)
 _TYPES = {message: f"buystream.{message.__struct_config__.tag}" for message in (*COMMANDS, *EVENTS)}
 
 
@@ -115,25 +116,24 @@ def event_headers(
 ) -> dict[str, str]:
     """What travels beside an event. `ce_sequence` is dense per partition; the id is partition and sequence.
     Only the event that answers a command carries the command's `ce_replyto`."""
-    edition_id = getattr(event, "edition_id", "")
+    kind, subject = type(event), event.originator_id
     headers = {
         "ce_specversion": "1.0",
         "ce_id": f"{partition}-{sequence}",
         "ce_source": SOURCE,
-        "ce_type": _TYPES[type(event)],
+        "ce_type": _TYPES[kind],
         "ce_time": rfc3339(event.at_ms),
-        "ce_subject": event.originator_id,
-        "ce_partitionkey": edition_id or event.originator_id,
-        "ce_sequence": str(sequence),
-        "ce_aggregateversion": str(event.originator_version),
-        "ce_commandposition": str(command_position),
+        "ce_subject": subject,
+        "ce_partitionkey": getattr(event, "edition_id", "") or subject,
+        "ce_sequence": f"{sequence}",
+        "ce_aggregateversion": f"{event.originator_version}",
+        "ce_commandposition": f"{command_position}",
         "ce_causationid": command_id,
-        "ce_rulesversion": str(rules_version),
+        "ce_rulesversion": f"{rules_version}",
         "content-type": CONTENT_TYPE,
     }
-    edition_version = getattr(event, "edition_version", None)
-    if edition_version is not None:
-        headers["ce_editionversion"] = str(edition_version)
+    if kind in _IN_EDITION:
+        headers["ce_editionversion"] = f"{event.edition_version}"  # type: ignore[attr-defined]
     if reply_to:
         headers["ce_replyto"] = reply_to
     return headers
