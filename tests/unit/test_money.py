@@ -2,7 +2,7 @@
 
 import pytest
 
-from buystream.money import BadAmount, UnknownCurrency, decimal_of, format_money, minor_of, tax_minor
+from buystream.money import BadAmount, UnknownCurrency, decimal_of, format_money, minor_digits, minor_of, tax_minor
 
 
 @pytest.mark.parametrize(

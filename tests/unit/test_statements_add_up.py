@@ -1,6 +1,7 @@
 """Whatever is sold, given back and disputed, in any order: the movements add up to what every order's payment says."""
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
@@ -114,7 +115,7 @@ def test_adjacent_periods_add_up_to_the_whole_and_agree_with_the_ledger(
     edges = [T0, *cuts, recorded[-1].at_ms + 1]
     parts = [
         sum(move.amount_minor + move.fee_minor for move in moves if begin <= move.at_ms < end)
-        for begin, end in zip(edges, edges[1:], strict=False)
+        for begin, end in pairwise(edges)
     ]
     assert sum(parts) == sum(move.amount_minor + move.fee_minor for move in moves)
     taken = sum(event.amount_minor for event in recorded if isinstance(event, events.PaymentCaptured))
