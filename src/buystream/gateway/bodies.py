@@ -331,9 +331,6 @@ class ConfigBody(Struct, frozen=True):
 encode = msgspec.json.Encoder().encode
 
 
-RECEIPTS: Final = "/receipts/"
-"""Where an order's receipt is: followed by the order's id."""
-
 OPEN_TO_BUYER: Final[Mapping[str, Literal["authenticate", "another_card"]]] = {
     "authentication_required": "authenticate",
     "declined": "another_card",
@@ -367,7 +364,7 @@ def _order_fields(view: OrderView) -> dict[str, object]:
     if view.state == "pledged" and view.terms is not None and (campaign := view.terms.campaign) is not None:
         fields["pledge"] = PledgeBody(campaign.charged, campaign.ends_at_ms)
     if view.paid_minor:
-        fields["receipt_url"] = RECEIPTS + view.order_id
+        fields["receipt_url"] = f"/orders/{view.order_id}/receipt"
     return fields
 
 
