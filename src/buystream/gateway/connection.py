@@ -1,5 +1,5 @@
 """One HTTP connection: uvicorn's own, with a shortcut for the buy click, which goes from the parser to its route and
-from the decision to the socket without an ASGI task between (docs/decisions/0008)."""
+from the decision to the socket without an ASGI task between (docs/decisions/0009)."""
 
 from typing import Any, cast
 
