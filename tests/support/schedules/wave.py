@@ -25,7 +25,7 @@ from tests.support.stripe.wall import Wall
 QUIET_SECONDS = 0.35
 """Without a new event, and without a call: nobody has anything to do but wait for what was lost."""
 
-LIFE_SECONDS_MAX = 30.0
+LIFE_SECONDS_MAX = 90.0
 ROUNDS_MAX = 12
 """Reconciling, until both books agree."""
 
