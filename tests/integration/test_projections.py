@@ -304,6 +304,34 @@ def test_a_merchants_orders_come_page_by_page_without_loss(author: Author, datab
     assert seen == [order_id(number) for number in reversed(range(40))]
 
 
+def test_views_of_money_are_the_same_at_any_batch_size(author: Author, database_url: str) -> None:
+    part = {"refund_id": "r-1", "amount_minor": 500}
+    story = (
+        *(*SHOP, *PURCHASE, example(commands.DescribeMerchant), example(commands.ConnectAccount)),
+        *(example(commands.SetFeeTerms), example(commands.IssueReceipt), example(commands.CorrectReceipt)),
+        example(commands.RefundOrder, **part),
+        example(commands.RecordRefund, payment_id=PAYMENT, **part),
+        example(commands.RecordRefundFailure, payment_id=PAYMENT, reason="closed", **part),
+        example(commands.RefundOrder, **part),
+        example(commands.RecordDispute, amount_minor=4000),
+        example(commands.RecordDisputeOutcome, amount_minor=4000),
+        example(commands.RecordRefund, payment_id=PAYMENT, refund_id="re_1", amount_minor=100),
+        example(commands.CancelEdition),
+        example(commands.Tick),
+    )
+    for command in story:
+        author.write(command)
+        show(author.log, database_url)
+    one_by_one = everything(database_url)
+    projector = Projector(author.log, database_url, all_projections())
+    for view in VIEWS:
+        projector.rebuild(view.name)
+    assert everything(database_url) == one_by_one
+    kinds = run_sql(database_url, "SELECT kind FROM views.movements ORDER BY position")
+    assert kinds == [(kind,) for kind in ("sale", "refund", "refund_failed", "dispute", "dispute_won", "refund")]
+    assert run_sql(database_url, "SELECT count(*) FROM views.cancellations") == [(1,)]
+
+
 # What crashes, rivals and damage do.
 
 

@@ -30,7 +30,7 @@ def test_an_unknown_currency_is_an_error_that_names_the_known_ones(currency: str
 
 @pytest.mark.parametrize(
     ("gross_minor", "tax_bps", "tax"),
-    [(11_900, 1900, 1900), (100, 1900, 16), (1, 10_000, 1), (0, 1900, 0), (999, 0, 0)],
+    [(11_900, 1900, 1900), (100, 1900, 16), (1, 10_000, 1), (999, 0, 0)],
 )
 def test_the_tax_that_a_price_includes_is_rounded_half_up(gross_minor: int, tax_bps: int, tax: int) -> None:
     assert tax_minor(gross_minor, tax_bps) == tax

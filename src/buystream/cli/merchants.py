@@ -59,9 +59,7 @@ def add(name: str, currency: str, as_json: bool, **chosen: Any) -> None:
 @click.option("--currency", required=True, help="ISO 4217, such as USD: the terms hold for editions in it.")
 @click.option("--percent", required=True, help="Share of each sale, such as 5 or 2.75.")
 @click.option("--fixed", default="0", show_default=True, help="Part of each order, in the currency: 0.30.")
-@click.option(
-    "--from", "begins", required=True, help="Day (UTC) from which on released editions have them: 2026-12-01."
-)
+@click.option("--from", "begins", required=True, help="For editions released from this day (UTC) on: 2026-12-01.")
 @options.data_dir
 def fees(merchant_id: str, currency: str, percent: str, fixed: str, begins: str, **chosen: Any) -> None:
     """Set what the platform keeps of MERCHANT_ID's sales.

@@ -78,7 +78,7 @@ async def refund(
         restock=data.restock,
         refund_id=refund_id,
         amount_minor=data.amount_minor,
-        quantity=0 if data.amount_minor is not None and data.quantity is None else data.quantity,
+        quantity=data.quantity,
         keep_fee=data.keep_fee,
         reason=data.reason,
     )
