@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import psycopg2
 
 from buystream.log.postgres import PostgresLog
 from buystream.projections import order_views
@@ -54,8 +55,6 @@ class StripeShop(Shop):
 
     def view(self, order_id: str) -> Any:
         """The order as the shop sees it."""
-        import psycopg2
-
         with psycopg2.connect(self.dsn) as conn, conn.cursor() as cur:
             return order_views.order(cur, order_id)
 
