@@ -17,7 +17,11 @@ from buystream.providers import Authorisation, Provider, ProviderUnavailable, Re
 
 logger = logging.getLogger(__name__)
 
-IN_FLIGHT_MAX = 1_000
+IN_FLIGHT_MAX = 10_000
+READ_AT_ONCE = 1_000
+REFUNDS_SHARE = 4
+"""Refunds get a pool of their own, of a fourth of the threads: who buys never waits behind a pile of them."""
+
 SAVE_SECONDS = 0.5
 FREE = "free"
 """The reference of a payment of nothing: it needs no provider."""
@@ -49,13 +53,15 @@ class Payments:
         reader = EventReader(self._log, "payments", starts, wanted=ABOUT_MONEY)
         halt = threading.Event()
         in_flight = InFlight(starts)
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="payments")
+        buying = ThreadPoolExecutor(self._workers, thread_name_prefix="payments")
+        refunds = ThreadPoolExecutor(-(-self._workers // REFUNDS_SHARE), thread_name_prefix="refunds")
         try:
             saved_at = time.monotonic()
             while not ended():
                 if in_flight.count < IN_FLIGHT_MAX:
-                    for record, event in reader.poll(timeout_seconds=0.2, limit=IN_FLIGHT_MAX):
+                    for record, event in reader.poll(timeout_seconds=0.2, limit=READ_AT_ONCE):
                         call = self.call_for(event) if event else None
+                        pool = refunds if isinstance(event, events.RefundRequested) else buying
                         in_flight.add(record, pool.submit(self._carry_out, call, halt) if call else None)
                 else:
                     in_flight.wait(timeout_seconds=0.2)
@@ -65,7 +71,8 @@ class Payments:
                     saved_at = time.monotonic()
         finally:
             halt.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+            for pool in (buying, refunds):
+                pool.shutdown(wait=True, cancel_futures=True)
             reader.close()
         if moved := in_flight.settle():
             self._checkpoints.save(moved)
