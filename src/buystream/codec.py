@@ -41,7 +41,7 @@ EVENTS: tuple[type[events.Event], ...] = tuple(leaves(events.Event))  # type: ig
 _encoder = msgspec.json.Encoder()
 _decode_command: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, COMMANDS))
 _decode_event: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, EVENTS))
-_IN_EDITION = frozenset(kind for kind in EVENTS if "edition_version" in kind.__struct_fields__)
+_IN_EDITION = frozenset(kind for kind in EVENTS if hasattr(kind, "edition_version"))
 _TYPES = {message: f"buystream.{message.__struct_config__.tag}" for message in (*COMMANDS, *EVENTS)}
 
 

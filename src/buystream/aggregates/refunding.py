@@ -19,7 +19,10 @@ def refund_order(edition: Edition, command: commands.RefundOrder, at_ms: int, ru
         return UNKNOWN_ORDER
     paid = order.paid_payment
     known = paid.refunds.get(command.refund_id) if paid is not None else None
-    if known is not None and known.state != "failed":
+    refund_id = command.refund_id
+    if paid is not None and known is not None and known.state == "failed" and not refund_id:
+        refund_id, known = f"{paid.id}:r{len(paid.refunds) + 1}", None  # the provider would repeat the failure
+    if known is not None:
         return REPEATED if command.amount_minor in (None, known.amount_minor) else "refund_id_conflict"
     if order.state == "refunded":
         return REPEATED if not command.refund_id else "order_refunded"
@@ -37,7 +40,7 @@ def refund_order(edition: Edition, command: commands.RefundOrder, at_ms: int, ru
         paid,
         order,
         at_ms,
-        refund_id=command.refund_id,
+        refund_id=refund_id,
         amount_minor=amount_minor,
         quantity=0 if command.quantity is None and amount_minor < paid.refundable_minor else command.quantity,
         restock=command.restock,

@@ -103,12 +103,18 @@ def test_a_refund_made_at_the_provider_is_a_fact() -> None:
     shop.when(done("re_2", 2 * PRICE_MINOR)).then(expect(events.CommandRefused, reason="wrong_amount"))
 
 
-def test_a_refund_that_the_bank_did_not_take_can_be_tried_again() -> None:
+def test_a_refund_that_the_bank_did_not_take_is_tried_again_under_another_name() -> None:
     failure = example(commands.RecordRefundFailure, refund_id="part-1", amount_minor=500)
     shop = paid().given(part("part-1", 500, quantity=0))
     shop.when(failure).then(expect(events.RefundFailed, was_refunded=False, amount_minor=500))
-    shop.when(failure).then(events.CommandRepeated)
-    shop.when(part("part-1", 500, quantity=0)).then(events.RefundRequested)
+    shop.when(failure, part("part-1", 500, quantity=0)).then(events.CommandRepeated, events.CommandRepeated)
+    shop.when(part("part-2", 500, quantity=0)).then(expect(events.RefundRequested, refund_id="part-2"))
+
+
+def test_a_whole_refund_that_failed_gets_a_new_name_by_itself() -> None:
+    failure = example(commands.RecordRefundFailure, refund_id="", amount_minor=2 * PRICE_MINOR)
+    shop = paid().given(refund(), failure)
+    shop.when(refund()).then(expect(events.RefundRequested, refund_id=f"{payment()}:r2"))
 
 
 def test_a_refund_that_comes_back_days_later_is_the_merchants_money_again() -> None:
