@@ -408,7 +408,12 @@ def deciding(log: Log, settings: Settings, dsn: str) -> Iterator[None]:
 
 def decided(log: Log, command: Command, *, key: str) -> Event:
     """Append the command about `key` (an id with a partition); returns the event that answers it. Raises NoDecision."""
-    command_id, partition = new_command_id(), partition_of(key)
+    return decided_in(log, partition_of(key), command, key=key)
+
+
+def decided_in(log: Log, partition: int, command: Command, *, key: str = "") -> Event:
+    """The same in a partition that the command doesn't name."""
+    command_id = new_command_id()
     tail = log.tail(EVENTS, {partition: log.end(EVENTS, partition)})
     try:
         headers = command_headers(command, command_id=command_id)

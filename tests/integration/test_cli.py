@@ -260,3 +260,14 @@ def test_help_is_there_for_every_command() -> None:
         shown = buystream(command, "--help")
         assert shown.returncode == 0
         assert len(shown.stdout.splitlines()) > 4, command
+
+
+@pytest.mark.timeout(180)
+def test_a_shop_of_an_older_release_adopts_the_newest_rules_when_told_to(shop: ShopProcess) -> None:
+    shop.start()
+    shop.stop()
+    told = buystream("adopt-rules", "--data-dir", str(shop.data_dir))
+    assert (told.returncode, told.stdout) == (0, "all 4 partitions decide by rules version 2\n")
+    with sql(shop) as cur:
+        cur.execute("SELECT count(*) FROM log.record WHERE convert_from(value, 'UTF8') LIKE '%%CommandRepeated.v1%%'")
+        assert cur.fetchone() == (4,)  # a new shop has them from the start

@@ -16,7 +16,7 @@ from buystream.cli.feed import feed
 from buystream.cli.logs import log, topics
 from buystream.cli.merchants import merchant
 from buystream.cli.selling import demo, rush, up
-from buystream.cli.upkeep import audit, backup, rebuild, restore, schemas
+from buystream.cli.upkeep import adopt_rules, audit, backup, rebuild, restore, schemas
 from buystream.errors import BuystreamError
 
 COLLECT_AFTER = (50_000, 20, 50)
@@ -59,7 +59,7 @@ def _terminate(_number: int, _frame: object) -> None:
     sys.exit(128 + signal.SIGTERM)
 
 
-OF_A_SHOP = (audit, reconcile, backup, restore, merchant, rebuild)
+OF_A_SHOP = (audit, reconcile, backup, restore, merchant, rebuild, adopt_rules)
 
 for command in (up, demo, rush, *roles.COMMANDS, *OF_A_SHOP, schemas, topics, log, feed):
     cli.add_command(command)

@@ -1,4 +1,4 @@
-"""The commands that look after a shop: audit, backup, restore, rebuild, schemas."""
+"""The commands that look after a shop: audit, backup, restore, rebuild, adopt-rules, schemas."""
 
 import sys
 from pathlib import Path
@@ -11,13 +11,16 @@ from rich.table import Table
 
 from buystream import backup as backups
 from buystream import schemas as published
+from buystream.aggregates.rules import NEWEST_RULES
 from buystream.cli import options
+from buystream.commands import AdoptRules
 from buystream.errors import BuystreamError
+from buystream.events import CommandRefused
 from buystream.projections.history import History
 from buystream.replay.audit import AuditReport
 from buystream.replay.audit import audit as audit_log
 from buystream.settings import Settings
-from buystream.wiring import VIEWS, open_database, open_log, projector
+from buystream.wiring import VIEWS, decided_in, deciding, open_database, open_log, projector
 
 QUIET = "WARNING"
 
@@ -104,6 +107,27 @@ def rebuild(projection: str, **chosen: Any) -> None:
         views = projector(log, database.dsn)
         views.prepare()
         views.rebuild(projection)
+
+
+@click.command("adopt-rules")
+@options.data_dir
+def adopt_rules(**chosen: Any) -> None:
+    """Let every partition decide by this release's newest rules from now on.
+
+    Do it once all deciders run this release: an older one refuses a partition whose rules it doesn't know. What was
+    decided before stays as it is. A new shop has the newest rules from the start.
+    """
+    settings = of_a_shop(chosen)
+    with (
+        open_database(settings) as database,
+        open_log(database, settings) as log,
+        deciding(log, settings, database.dsn),
+    ):
+        for partition in range(log.partitions):
+            answer = decided_in(log, partition, AdoptRules(rules_version=NEWEST_RULES))
+            if isinstance(answer, CommandRefused):
+                raise BuystreamError(f"partition {partition} has newer rules than this release knows: run a newer one")
+    click.echo(f"all {log.partitions} partitions decide by rules version {NEWEST_RULES}")
 
 
 @click.command()
