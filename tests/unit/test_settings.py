@@ -93,3 +93,49 @@ def test_settings_never_show_secrets() -> None:
     assert SECRET not in repr(settings)
     assert "pw" not in repr(settings)
     assert msgspec.structs.replace(settings, port=9).port == 9
+
+
+STRIPE = {
+    "BUYSTREAM_STRIPE_SECRET_KEY": "sk_test_0123456789",
+    "BUYSTREAM_STRIPE_PUBLISHABLE_KEY": "pk_test_0123456789",
+    "BUYSTREAM_STRIPE_WEBHOOK_SECRETS": "whsec_0123456789, whsec_9876543210",
+}
+LIVE = {
+    "BUYSTREAM_STRIPE_SECRET_KEY": "sk_live_0123456789",
+    "BUYSTREAM_STRIPE_PUBLISHABLE_KEY": "pk_live_0123456789",
+    "BUYSTREAM_PUBLIC_URL": "https://shop.example",
+}
+
+
+def test_two_keys_choose_stripe() -> None:
+    assert not read_settings({}).takes_real_money
+    settings = read_settings(STRIPE)
+    assert settings.takes_real_money
+    assert settings.stripe_webhook_secrets == ("whsec_0123456789", "whsec_9876543210")
+    assert read_settings(LIVE).takes_real_money
+
+
+def test_stripes_keys_are_never_shown() -> None:
+    assert not any(part in repr(read_settings(STRIPE)) for part in ("0123456789", "9876543210"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({**STRIPE, "BUYSTREAM_STRIPE_PUBLISHABLE_KEY": ""}, "BUYSTREAM_STRIPE_PUBLISHABLE_KEY is required"),
+        ({**STRIPE, "BUYSTREAM_STRIPE_SECRET_KEY": ""}, "BUYSTREAM_STRIPE_SECRET_KEY is required"),
+        ({"BUYSTREAM_STRIPE_WEBHOOK_SECRETS": "whsec_0123456789"}, "is of no use without"),
+        ({**STRIPE, "BUYSTREAM_STRIPE_SECRET_KEY": "sk_live_0123456789"}, "different modes"),
+        ({**LIVE, "BUYSTREAM_PUBLIC_URL": "http://shop.example"}, "https://"),
+        ({**LIVE, "BUYSTREAM_STRIPE_API_BASE": "http://127.0.0.1:1"}, "only sent to Stripe itself"),
+        ({**LIVE, "BUYSTREAM_STRIPE_RECONCILE_SECONDS": "0"}, "nothing tells what happens at Stripe"),
+        ({**STRIPE, "BUYSTREAM_STRIPE_SECRET_KEY": "pk_test_0123456789"}, "BUYSTREAM_STRIPE_SECRET_KEY must be"),
+        ({**STRIPE, "BUYSTREAM_STRIPE_WEBHOOK_SECRETS": "whsec_0123456789,"}, "SECRETS must be one secret"),
+        ({"BUYSTREAM_APPLE_PAY_ASSOCIATION": "/nowhere"}, "must be the path of a file"),
+    ],
+)
+def test_half_of_stripe_is_refused_in_one_line(changed: dict[str, str], told: str) -> None:
+    with pytest.raises(BadSetting, match=told) as refused:
+        read_settings(changed)
+    assert "\n" not in str(refused.value)
+    assert "0123456789" not in str(refused.value)
