@@ -4,9 +4,8 @@ wall. A breakage breaks the provider on purpose, to see that the schedules find 
 import asyncio
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any, Literal
 
 import stripe
@@ -15,14 +14,15 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from buystream.commands import Command, RecordDecline
-from buystream.consumers.payments import append_fact
 from buystream.gateway.inbox import Inbox
+from buystream.gateway.runtime import Gateway
 from buystream.gateway.webhooks import ROUTES
 from buystream.log import Log
 from buystream.providers import Authorisation, ProviderUnavailable
 from buystream.providers.stripe import StripeProvider
 from buystream.providers.stripe_api import StripeApi
 from buystream.providers.stripe_webhooks import StripeNotifications
+from buystream.replay.reconcile import Reconciler, Report
 from buystream.wiring import free_port
 from tests.support.stripe.wall import API_KEY, WEBHOOK_SECRET
 
@@ -79,7 +79,8 @@ def webhooks_received(log: Log, wall_url: str) -> Iterator[str]:
     """The product's webhook route, served on a thread; its address."""
     notifications = StripeNotifications(api_at(wall_url), [WEBHOOK_SECRET], partitions=log.partitions)
     inbox = Inbox(log, notifications)
-    gateway = SimpleNamespace(inbox=inbox)
+    gateway = Gateway.__new__(Gateway)  # the route needs nothing of it but the inbox
+    gateway.inbox = inbox
     app = Litestar(
         route_handlers=[*ROUTES],
         dependencies={"gateway": Provide(lambda: gateway, sync_to_thread=False)},
@@ -98,28 +99,6 @@ def webhooks_received(log: Log, wall_url: str) -> Iterator[str]:
         inbox.close()
 
 
-Reconcile = Callable[[Log, str, str], None]
-
-
-def reconcile(log: Log, dsn: str, wall_url: str) -> None:
-    """STANDIN."""
-    from buystream.providers.rate import Lane
-    from buystream.providers.stripe_facts import dispute_facts, intent_facts, payment_of, refund_facts, without_release
-
-    api = api_at(wall_url)
-    intents = {
-        it["id"]: it
-        for it in api.every(Lane.BOOKS, lambda v1, p: v1.payment_intents.list(p), expand=["data.payment_method"])
-    }
-    refunds = list(api.every(Lane.BOOKS, lambda v1, p: v1.refunds.list(p)))
-    disputes = list(api.every(Lane.BOOKS, lambda v1, p: v1.disputes.list(p)))
-    for it in intents.values():
-        payment_id = payment_of(it, partitions=2)
-        for fact in intent_facts(payment_id, it):
-            append_fact(log, fact)
-        for refund in without_release([r for r in refunds if r["payment_intent"] == it["id"]], it):
-            for fact in refund_facts(payment_id, refund):
-                append_fact(log, fact)
-        for dispute in (d for d in disputes if d["payment_intent"] == it["id"]):
-            for fact in dispute_facts(payment_id, dispute):
-                append_fact(log, fact)
+def reconcile(log: Log, wall_url: str) -> Report:
+    """Compare the books as `buystream reconcile` does, and repair the log."""
+    return Reconciler(log, api_at(wall_url)).reconcile()

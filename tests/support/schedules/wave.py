@@ -26,7 +26,7 @@ QUIET_SECONDS = 0.35
 """Without a new event, and without a call: nobody has anything to do but wait for what was lost."""
 
 LIFE_SECONDS_MAX = 90.0
-ROUNDS_MAX = 12
+ROUNDS_MAX = 4
 """Reconciling, until both books agree."""
 
 
@@ -126,11 +126,13 @@ class Wave:
             self.wall.plan = Behaves()
             outside.come_late()
             outside.settle_refunds(self.draw)
+            self._live(tail, outside)
             for _ in range(ROUNDS_MAX):
+                compared = reconcile(self.log, self.wall.url)
                 self._live(tail, outside)
-                if not (found := self._differences()):
+                if not (found := self._differences()) and compared.equal:
                     break
-                reconcile(self.log, self.dsn, self.wall.url)
+        found += [f"reconcile: {difference}" for difference in compared.differences]
         report = audit(self.log)
         return found + [f"{violation.invariant}: {violation.detail}" for violation in report.violations]
 
