@@ -1,5 +1,5 @@
-"""Every request that the product sends has the shape of Stripe's published API: stripe-mock, which Stripe makes from it,
-refuses what it doesn't know."""
+"""Every request that the product sends has the shape of Stripe's published API: stripe-mock, which Stripe makes from
+it, refuses what it doesn't know."""
 
 from collections.abc import Callable
 from typing import Any
