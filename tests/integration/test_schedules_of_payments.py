@@ -32,7 +32,9 @@ def test_the_ledger_equals_the_providers_in_every_schedule(database_url: str, wa
 BROKEN_LIVES = range(1, 13)
 
 
-@pytest.mark.parametrize("breakage", ["no key", "fresh keys", "an unknown outcome is a decline"])
+@pytest.mark.parametrize(
+    "breakage", ["no key", "fresh keys", "an unknown capture is a failure", "refunds without keys"]
+)
 def test_the_schedules_find_a_provider_that_is_broken(database_url: str, wall: Wall, breakage: Breakage) -> None:
     with wave_at_work(database_url, wall, BROKEN_LIVES, breakage=breakage) as wave:
         assert wave.run()

@@ -13,12 +13,12 @@ import uvicorn
 from litestar import Litestar
 from litestar.di import Provide
 
-from buystream.commands import Command, RecordDecline
+from buystream.commands import Command, RecordCaptureFailure
 from buystream.gateway.inbox import Inbox
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.webhooks import ROUTES
 from buystream.log import Log
-from buystream.providers import Authorisation, ProviderUnavailable
+from buystream.providers import ProviderUnavailable
 from buystream.providers.stripe import StripeProvider
 from buystream.providers.stripe_api import StripeApi
 from buystream.providers.stripe_webhooks import StripeNotifications
@@ -31,7 +31,7 @@ ANSWER_SECONDS = 0.3
 
 PUBLIC_URL = "https://shop.example"
 
-Breakage = Literal["", "no key", "fresh keys", "an unknown outcome is a decline", "refunds are not remembered"]
+Breakage = Literal["", "no key", "fresh keys", "an unknown capture is a failure", "refunds without keys"]
 
 
 def api_at(wall_url: str) -> StripeApi:
@@ -41,9 +41,9 @@ def api_at(wall_url: str) -> StripeApi:
 
 def provider_at(wall_url: str, breakage: Breakage = "") -> StripeProvider:
     """The product's, or a broken one."""
-    kind = GivesUp if breakage == "an unknown outcome is a decline" else StripeProvider
+    kind = GivesUp if breakage == "an unknown capture is a failure" else StripeProvider
     provider = kind(api_at(wall_url), public_url=PUBLIC_URL)
-    if breakage in ("no key", "fresh keys", "refunds are not remembered"):
+    if breakage in ("no key", "fresh keys", "refunds without keys"):
         _break_keys(breakage)
     return provider
 
@@ -51,24 +51,25 @@ def provider_at(wall_url: str, breakage: Breakage = "") -> StripeProvider:
 class GivesUp(StripeProvider):
     """Broken: takes silence for a no."""
 
-    def authorise(self, authorisation: Authorisation) -> Command | None:
+    def capture(self, payment_id: str, *, reference: str, amount_minor: int) -> Command | None:
         try:
-            return super().authorise(authorisation)
+            return super().capture(payment_id, reference=reference, amount_minor=amount_minor)
         except ProviderUnavailable:
-            return RecordDecline(payment_id=authorisation.payment_id, reason="no_answer")
+            return RecordCaptureFailure(payment_id=payment_id, reason="no_answer")
 
 
 def _break_keys(breakage: Breakage) -> None:
-    """Broken: in this process every idempotency key is lost, or another one each time, or it is for refunds only."""
+    """Broken: in this process every idempotency key is lost, or another one each time, or lost for refunds only."""
     sent = stripe.RequestsClient.request
     numbers = itertools.count()
 
     def request(self: Any, method: str, url: str, headers: Any, post_data: Any = None) -> Any:
         headers = dict(headers)
-        if breakage != "refunds are not remembered" or url.endswith("/refunds"):
-            key = headers.pop("Idempotency-Key", None)
-            if key and breakage != "no key":
-                headers["Idempotency-Key"] = f"{key}-{next(numbers)}"
+        key = headers.get("Idempotency-Key")
+        if key and breakage == "fresh keys":
+            headers["Idempotency-Key"] = f"{key}-{next(numbers)}"
+        elif key and (breakage == "no key" or url.endswith("/refunds")):
+            del headers["Idempotency-Key"]
         return sent(self, method, url, headers, post_data)
 
     stripe.RequestsClient.request = request  # type: ignore[method-assign]
