@@ -21,6 +21,7 @@ def waves() -> list[Sequence[int]]:
     return [range(first, first + PER_WAVE) for first in range(1, SCHEDULES + 1, PER_WAVE)]
 
 
+@pytest.mark.timeout(300)  # lives end by themselves, later on a busy machine
 @pytest.mark.parametrize("seeds", waves(), ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
 def test_the_ledger_equals_the_providers_in_every_schedule(database_url: str, wall: Wall, seeds: Sequence[int]) -> None:
     with wave_at_work(database_url, wall, seeds) as wave:
@@ -29,12 +30,18 @@ def test_the_ledger_equals_the_providers_in_every_schedule(database_url: str, wa
     assert not found, told
 
 
-BROKEN_LIVES = range(1, 13)
+BROKEN_LIVES = (range(1, 13), range(13, 25), range(25, 37))
+"""One wave nearly always finds it; what the wall does meets what a process does at its own moment, so others may follow."""
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "breakage", ["no key", "fresh keys", "an unknown capture is a failure", "refunds without keys"]
 )
 def test_the_schedules_find_a_provider_that_is_broken(database_url: str, wall: Wall, breakage: Breakage) -> None:
-    with wave_at_work(database_url, wall, BROKEN_LIVES, breakage=breakage) as wave:
-        assert wave.run()
+    assert any(_finds(database_url, wall, seeds, breakage) for seeds in BROKEN_LIVES)
+
+
+def _finds(database_url: str, wall: Wall, seeds: Sequence[int], breakage: Breakage) -> bool:
+    with wave_at_work(database_url, wall, seeds, breakage=breakage) as wave:
+        return bool(wave.run())

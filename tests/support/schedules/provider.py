@@ -29,14 +29,17 @@ from tests.support.stripe.wall import API_KEY, WEBHOOK_SECRET
 ANSWER_SECONDS = 0.3
 """How long the shop waits for an answer: less than the wall keeps silent."""
 
+PATIENT_SECONDS = 30.0
+"""The same where the wall behaves, and only the machine may be slow."""
+
 PUBLIC_URL = "https://shop.example"
 
 Breakage = Literal["", "no key", "fresh keys", "an unknown capture is a failure", "refunds without keys"]
 
 
-def api_at(wall_url: str) -> StripeApi:
+def api_at(wall_url: str, *, answer_seconds: float = ANSWER_SECONDS) -> StripeApi:
     """Impatient, and not rate limited."""
-    return StripeApi(API_KEY, calls_per_second=10_000, api_base=wall_url, answer_seconds=ANSWER_SECONDS)
+    return StripeApi(API_KEY, calls_per_second=10_000, api_base=wall_url, answer_seconds=answer_seconds)
 
 
 def provider_at(wall_url: str, breakage: Breakage = "") -> StripeProvider:
@@ -102,4 +105,4 @@ def webhooks_received(log: Log, wall_url: str) -> Iterator[str]:
 
 def reconcile(log: Log, wall_url: str) -> Report:
     """Compare the books as `buystream reconcile` does, and repair the log."""
-    return Reconciler(log, api_at(wall_url)).reconcile()
+    return Reconciler(log, api_at(wall_url, answer_seconds=PATIENT_SECONDS)).reconcile()
