@@ -164,7 +164,7 @@ class StripeAccount:
         params: Any = {"expand": ["payment_method"]}
         name = "setup_intents" if reference.startswith("seti_") else "payment_intents"
         try:
-            return self._api.call(Lane.BOOKS, lambda v1: getattr(v1, name).retrieve(reference, params)).body
+            return self._api.read(Lane.BOOKS, lambda v1: getattr(v1, name).retrieve(reference, params))
         except Refused:
             return None
 

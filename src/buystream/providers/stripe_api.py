@@ -2,7 +2,9 @@
 turned into ours. No error of it and no log line holds a key."""
 
 import logging
+import random
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -19,6 +21,8 @@ API_VERSION: Final = "2026-10-28.endive"
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 30.0
 PAGE: Final = 100
+READ_ATTEMPTS: Final = 5
+READ_PAUSE_SECONDS: Final = 0.1
 
 Json = dict[str, Any]
 
@@ -89,12 +93,21 @@ class StripeApi:
         PROVIDER_CALLS.labels("answered").inc()
         return Answer(answer.to_dict(), _is_replay(answer.last_response))
 
+    def read(self, lane: Lane, operation: Callable[[Any], stripe.StripeObject]) -> Json:
+        """As `call`, for what changes nothing: repeated a few times before it is given up."""
+        for attempt in range(1, READ_ATTEMPTS):
+            try:
+                return self.call(lane, operation).body
+            except ProviderUnavailable:
+                time.sleep(READ_PAUSE_SECONDS * 2**attempt * (0.5 + random.random() / 2))
+        return self.call(lane, operation).body
+
     def every(self, lane: Lane, operation: Callable[[Any, Json], stripe.StripeObject], **wanted: Any) -> Iterator[Json]:
         """All objects of a list, newest first, page by page. `operation` gets the services and the parameters."""
         after: Json = {}
         while True:
             params = {"limit": PAGE, **wanted, **after}
-            page = self.call(lane, lambda v1, params=params: operation(v1, params)).body  # type: ignore[misc]
+            page = self.read(lane, lambda v1, params=params: operation(v1, params))  # type: ignore[misc]
             yield from page["data"]
             if not page["has_more"] or not page["data"]:
                 return
@@ -110,7 +123,7 @@ def _translated(error: stripe.StripeError) -> Exception:
     replayed = headers.get("idempotent-replayed") == "true"
     details: Any = error.error
     code = str(getattr(details, "code", None) or error.code or type(error).__name__)
-    told = f"Stripe: {_KEY.sub('(a key)', error.user_message or code)}"
+    told = f"Stripe: {' '.join(_KEY.sub('(a key)', error.user_message or code).split())}"
     status = error.http_status or 0
     if isinstance(error, stripe.CardError):
         return Refused(
