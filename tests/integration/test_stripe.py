@@ -11,8 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from prometheus_client import REGISTRY, generate_latest
 
+from buystream.cli import cli
 from buystream.log import COMMANDS, DEADLETTER, EVENTS
 from buystream.providers import ProviderUnavailable
 from buystream.providers.rate import Lane
@@ -23,7 +25,7 @@ from tests.support.shop import DELIVERY, order_of, wait_until
 from tests.support.stripe.plan import Scripted
 from tests.support.stripe.wall import API_KEY, WEBHOOK_SECRET, Wall
 from tests.support.stripe.webhooks import signature
-from tests.support.stripe_shop import OLD_WEBHOOK_SECRET, StripeShop, stripe_shop_at_work
+from tests.support.stripe_shop import OLD_WEBHOOK_SECRET, PUBLISHABLE_KEY, StripeShop, stripe_shop_at_work
 
 
 @pytest.fixture
@@ -252,6 +254,29 @@ def test_a_pending_refund_arrives_later_and_may_fail_after_that(stripe_shop: Str
     stripe_shop.wall.settle_refund(refund_id, succeeded=False)
     wait_until(lambda: stripe_shop.view(order_id).refunded_minor == 0)
     assert reconciled(stripe_shop).equal
+
+
+@pytest.mark.parametrize("strange", [False, True])
+def test_the_command_tells_by_its_exit_status_whether_the_books_are_equal(
+    stripe_shop: StripeShop, strange: bool
+) -> None:
+    stripe_shop.bought(stripe_shop.release())
+    if strange:
+        stripe_shop.wall.start_empty()
+    environment = {
+        "BUYSTREAM_DATABASE_URL": stripe_shop.dsn,
+        "BUYSTREAM_SECRET_KEY": "a secret of the tests, 32 bytes!",
+        "BUYSTREAM_PARTITIONS": "2",
+        "BUYSTREAM_STRIPE_SECRET_KEY": API_KEY,
+        "BUYSTREAM_STRIPE_PUBLISHABLE_KEY": PUBLISHABLE_KEY,
+        "BUYSTREAM_STRIPE_API_BASE": stripe_shop.wall.url,
+    }
+    ran = CliRunner().invoke(cli, ["reconcile", "--json"], env=environment)
+    told = json.loads(ran.stdout)
+    assert (ran.exit_code, told["equal"]) == ((1, False) if strange else (0, True))
+    assert told["totals"]["USD"]["log"]["captured_minor"] == 4500
+    assert told["totals"]["USD"]["stripe"]["captured_minor"] == (0 if strange else 4500)
+    assert len(told["differences"]) == strange
 
 
 # Keys.
