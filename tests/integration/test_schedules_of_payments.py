@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.support.schedules.provider import Breakage
 from tests.support.schedules.wave import by_seed, wave_at_work
 from tests.support.stripe.wall import Wall
 
@@ -28,15 +27,3 @@ def test_the_ledger_equals_the_providers_in_every_schedule(database_url: str, wa
         found = by_seed(wave.run(), seeds)
     told = "\n".join(f"BUYSTREAM_SCHEDULE={seed}: {finding}" for seed in found for finding in found[seed])
     assert not found, told
-
-
-BROKEN_LIVES = range(1, 1 + PER_WAVE)
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    "breakage", ["no key", "fresh keys", "an unknown capture is a failure", "refunds without keys"]
-)
-def test_the_schedules_find_a_provider_that_is_broken(database_url: str, wall: Wall, breakage: Breakage) -> None:
-    with wave_at_work(database_url, wall, BROKEN_LIVES, breakage=breakage) as wave:
-        assert wave.run()
