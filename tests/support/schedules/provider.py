@@ -34,7 +34,7 @@ PATIENT_SECONDS = 30.0
 
 PUBLIC_URL = "https://shop.example"
 
-Breakage = Literal["", "no key", "fresh keys", "an unknown capture is a failure", "refunds without keys"]
+Breakage = Literal["", "no key", "fresh keys", "an unknown capture is a failure"]
 
 
 def api_at(wall_url: str, *, answer_seconds: float = ANSWER_SECONDS) -> StripeApi:
@@ -46,7 +46,7 @@ def provider_at(wall_url: str, breakage: Breakage = "") -> StripeProvider:
     """The product's, or a broken one."""
     kind = GivesUp if breakage == "an unknown capture is a failure" else StripeProvider
     provider = kind(api_at(wall_url), public_url=PUBLIC_URL)
-    if breakage in ("no key", "fresh keys", "refunds without keys"):
+    if breakage in ("no key", "fresh keys"):
         _break_keys(breakage)
     return provider
 
@@ -62,17 +62,15 @@ class GivesUp(StripeProvider):
 
 
 def _break_keys(breakage: Breakage) -> None:
-    """Broken: in this process every idempotency key is lost, or another one each time, or lost for refunds only."""
+    """Broken: in this process every idempotency key is lost, or another one each time."""
     sent = stripe.RequestsClient.request
     numbers = itertools.count()
 
     def request(self: Any, method: str, url: str, headers: Any, post_data: Any = None) -> Any:
         headers = dict(headers)
-        key = headers.get("Idempotency-Key")
+        key = headers.pop("Idempotency-Key", None)
         if key and breakage == "fresh keys":
             headers["Idempotency-Key"] = f"{key}-{next(numbers)}"
-        elif key and (breakage == "no key" or url.endswith("/refunds")):
-            del headers["Idempotency-Key"]
         return sent(self, method, url, headers, post_data)
 
     stripe.RequestsClient.request = request  # type: ignore[method-assign]
