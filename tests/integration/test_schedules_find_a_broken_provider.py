@@ -6,7 +6,7 @@ from tests.support.schedules.provider import Breakage
 from tests.support.schedules.wave import wave_at_work
 from tests.support.stripe.wall import Wall
 
-BROKEN_LIVES = range(1, 13)
+BROKEN_LIVES = range(1, 19)
 
 
 @pytest.mark.timeout(300)
