@@ -59,7 +59,7 @@ def stripe_mock_url() -> Iterator[str]:
     """A running stripe-mock."""
     assert STRIPE_MOCK.exists(), f"{STRIPE_MOCK} is missing: run tools/bootstrap.sh stripe-mock"
     url = f"http://127.0.0.1:{(port := free_port())}"
-    with server_at_work(str(STRIPE_MOCK), "-http-addr", f"127.0.0.1:{port}", ready_url=url):
+    with server_at_work(str(STRIPE_MOCK), "-http-port", str(port), ready_url=url):  # and no HTTPS on a fixed port
         yield url
 
 
