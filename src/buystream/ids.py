@@ -80,6 +80,14 @@ def edition_of(order_id: str) -> str:
     return match[1]
 
 
+def is_of_edition(order_id: str, edition_id: str) -> bool:
+    """Whether it is a well-formed id of an order (or recurring gift) of that edition."""
+    try:
+        return edition_of(order_id) == edition_id
+    except MalformedId:
+        return False
+
+
 def payment_id_of(order_id: str, attempt: int) -> str:
     """The id of an order's n-th payment, counted from 1; also the provider's idempotency key."""
     return f"{order_id}.{attempt}"

@@ -12,7 +12,7 @@ from buystream.aggregates.edition import REPEATED, UNKNOWN_ORDER, Cancellation, 
 from buystream.aggregates.order import SOLD, Order
 from buystream.aggregates.recurring import DECLINES_MAX, INTERVAL_MONTHS
 from buystream.aggregates.rules import Rules
-from buystream.ids import MalformedId, edition_of, recurring_order_id
+from buystream.ids import is_of_edition, recurring_order_id
 
 EDITION_CANCELLED = "edition_cancelled"
 CAMPAIGN_MISSED = "campaign_missed"
@@ -136,10 +136,7 @@ def start_recurring_gift(edition: Edition, command: commands.StartRecurringGift,
     if known is not None:
         same = (known.buyer_id, known.amount_minor) == (command.buyer_id, command.amount_minor)
         return REPEATED if same else "gift_id_conflict"
-    try:
-        if edition_of(command.gift_id) != edition.id:
-            return "gift_id_conflict"
-    except MalformedId:
+    if not is_of_edition(command.gift_id, edition.id):
         return "gift_id_conflict"
     if command.interval_months not in INTERVAL_MONTHS:
         return "bad_interval"

@@ -14,7 +14,7 @@ from buystream.aggregates.order import Order
 from buystream.aggregates.paying import UNKNOWN_PAYMENT
 from buystream.aggregates.payment import Payment
 from buystream.aggregates.rules import RULES, Rules
-from buystream.ids import MalformedId, edition_of, order_of
+from buystream.ids import MalformedId, edition_of, is_of_edition, order_of
 from buystream.money import AMOUNT_MINOR_MAX, MINOR_DIGITS
 
 if TYPE_CHECKING:
@@ -74,18 +74,10 @@ def _place_order(partition: Partition, command: commands.PlaceOrder, at_ms: int)
         if not order.asks_the_same(command):
             return partition.unchanged(ORDER_ID_CONFLICT, command, command.order_id)
         return [_what_it_is_now(partition, edition, order)]
-    if not _is_order_of(edition, command.order_id):
+    if not is_of_edition(command.order_id, edition.id):  # another edition's would be two orders under one name
         return partition.unchanged(ORDER_ID_CONFLICT, command, command.order_id)
     edition.place_order(command, at_ms)
     return partition.collect(edition)
-
-
-def _is_order_of(edition: Edition, order_id: str) -> bool:
-    """Whether a new order may have this id: another edition's would be two orders under one name."""
-    try:
-        return edition_of(order_id) == edition.id
-    except MalformedId:
-        return False
 
 
 def _what_it_is_now(partition: Partition, edition: Edition, order: Order) -> events.Event:

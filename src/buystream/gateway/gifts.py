@@ -10,7 +10,7 @@ from buystream.gateway.bodies import GiftBody, GiftsBody, NewGift, gift_body
 from buystream.gateway.problems import HttpProblem, refused
 from buystream.gateway.reads import now_ms
 from buystream.gateway.runtime import Gateway
-from buystream.ids import MalformedId, edition_of
+from buystream.ids import MalformedId, edition_of, is_of_edition
 from buystream.projections import people, recurring_gifts
 
 FIRST_GIFT_EVENTS = 2
@@ -26,7 +26,7 @@ async def start(
     offer = gateway.offer(data.edition_id)
     if not data.one_tap:
         raise HttpProblem("invalid", "A recurring gift is paid by what was saved: send one_tap true, or leave it out.")
-    if not _is_gift_id_of(data.edition_id, data.gift_id):
+    if not is_of_edition(data.gift_id, data.edition_id):
         raise HttpProblem("invalid", "gift_id must start with edition_id, then '-' and 20 random characters or more.")
     if offer.kind != "gift":
         raise HttpProblem("not-recurring", reason="not_recurring")
@@ -75,13 +75,6 @@ async def end(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str],
 
 
 ROUTES = [start, gifts, end]
-
-
-def _is_gift_id_of(edition_id: str, gift_id: str) -> bool:
-    try:
-        return edition_of(gift_id) == edition_id
-    except MalformedId:
-        return False
 
 
 async def _gift(gateway: Gateway, gift_id: str, buyer_id: str, *, in_time: bool) -> GiftBody:
