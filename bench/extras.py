@@ -15,7 +15,7 @@ from bench.shop_process import RunningShop, start_up
 from bench.stage import PARTITIONS, Stage
 from buystream.codec import command_headers, encode
 from buystream.commands import Command, PlaceOrder, RecordAuthorisation, RecordCapture, ReleaseEdition, RequestPayment
-from buystream.consumers.decider import BATCH_COMMANDS_MAX, Commits, decide_batch, recover
+from buystream.consumers.decider import BATCH_COMMANDS_MAX, Commits, Deciding, recover
 from buystream.embedded import EmbeddedPostgres
 from buystream.ids import (
     new_buyer_id,
@@ -128,15 +128,15 @@ def _decide(log: Log, batches: Iterator[list[Command]]) -> tuple[int, float]:
     owner = log.own(PARTITION)
     partition = recover(log, PARTITION, None)
     tail = log.tail(COMMANDS, {PARTITION: log.end(COMMANDS, PARTITION)})
+    decided = 0
     with Commits(owner) as commits:
+        deciding = Deciding(partition, tail, commits)
         for batch in batches:
             log.append(COMMANDS, PARTITION, [_message(command) for command in batch])
-            left = len(batch)
-            while left:
-                records = tail.poll(10, limit=BATCH_COMMANDS_MAX)
-                commits.begin(decide_batch(partition, records), len(records))
-                left -= len(records)
             count += len(batch)
+            while decided < count:
+                decided += deciding.step(10)
+        deciding.finish()
     tail.close()
     owner.close()
     return count, perf_counter() - began

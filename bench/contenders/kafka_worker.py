@@ -9,7 +9,7 @@ from time import perf_counter
 from buystream.cli import COLLECT_AFTER
 from buystream.codec import command_headers, encode
 from buystream.commands import PlaceOrder, ReleaseEdition
-from buystream.consumers.decider import BATCH_COMMANDS_MAX, Commits, decide_batch, recover
+from buystream.consumers.decider import Commits, Deciding, recover
 from buystream.ids import new_merchant_id, new_order_id, partition_of
 from buystream.log import COMMANDS, EVENTS, Log, Message
 from buystream.log.kafka import KafkaLog
@@ -59,10 +59,10 @@ def decide(log: Log, partition_number: int, commands: int) -> float:
     tail = log.tail(COMMANDS, {partition_number: partition.state.command_position + 1})
     decided = 0
     with Commits(owner) as commits:
+        deciding = Deciding(partition, tail, commits)
         while decided < commands:
-            records = tail.poll(IDLE_SECONDS, limit=BATCH_COMMANDS_MAX)
-            commits.begin(decide_batch(partition, records), len(records))
-            decided += len(records)
+            decided += deciding.step(IDLE_SECONDS)
+        deciding.finish()
     seconds = perf_counter() - began
     tail.close()
     owner.close()

@@ -99,6 +99,16 @@ def patiently(work: Callable[[], T]) -> T:
                 raise
 
 
+def eventually(true: Callable[[], bool]) -> bool:
+    """Whether it comes true."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def until_held(assignment: Assignment, partitions: frozenset[int]) -> bool:
     """Poll until these are held."""
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -122,6 +132,39 @@ def settle(backend: Backend) -> object:
 
 
 # Append and read.
+
+
+def test_a_writer_appends_in_the_order_it_was_given_and_at_the_latest_when_it_closes(log: Log) -> None:
+    writer = log.writer(COMMANDS, on_failure=lambda lost, error: None)
+    given = [str(number) for number in range(1_000)]
+    assert all(writer.submit(int(number) % 2, Message(number.encode(), headers={"n": number})) for number in given)
+    writer.close()
+    for partition in range(2):
+        records = log.read(COMMANDS, partition, 0)
+        assert values(records) == given[partition::2]
+        assert [record.headers["n"] for record in records] == given[partition::2]
+    assert writer.waiting == 0
+    assert not writer.submit(0, Message(b"late"))
+
+
+def test_who_writes_hears_what_may_be_lost_and_goes_on_after_an_outage(backend: Backend, log: Log) -> None:
+    lost: list[Message] = []
+    writer = log.writer(COMMANDS, on_failure=lambda messages, error: lost.extend(messages))
+    with closing(writer):
+        assert writer.submit(0, Message(b"before"))
+        assert eventually(lambda: values(log.read(COMMANDS, 0, 0)) == ["before"])
+        with backend.outage():  # type: ignore[attr-defined]
+            assert writer.submit(0, Message(b"meanwhile"))
+            assert eventually(lambda: bool(lost))
+        assert lost == [Message(b"meanwhile")]
+        assert eventually(
+            lambda: (
+                writer.submit(0, Message(b"after")) and "after" in patiently(lambda: values(log.read(COMMANDS, 0, 0)))
+            )
+        )
+    found = values(log.read(COMMANDS, 0, 0))
+    assert found[0] == "before"
+    assert "after" in found
 
 
 def test_an_empty_log_ends_where_it_begins(log: Log) -> None:

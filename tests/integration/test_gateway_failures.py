@@ -19,9 +19,9 @@ from buystream.gateway.answers import AnswerTail
 from buystream.gateway.catalogue import Catalogue
 from buystream.gateway.runtime import GatewayParts
 from buystream.gateway.serve import CannotServe
-from buystream.gateway.writer import QUEUE_MAX, CommandWriter
 from buystream.log import COMMANDS, EVENTS, LogUnavailable, Message
 from buystream.log.postgres import PostgresLog
+from buystream.log.writing import QUEUE_MAX, BatchWriter
 from buystream.vault import Vault
 from tests.support.postgres import run_sql
 from tests.support.shop import (
@@ -178,14 +178,18 @@ def test_a_gap_in_the_events_stops_the_gateway_loudly(
 
 
 class BrokenLog:
-    """Fails the first append with an unclear outcome."""
+    """Fails the first append with an unclear outcome, once it is let."""
 
     def __init__(self) -> None:
         self.appended: list[list[Message]] = []
+        self.asked = threading.Event()
+        self.let = threading.Event()
         self.failures = 1
 
     def append(self, topic: str, partition: int, messages: Sequence[Message]) -> int:
         assert topic == COMMANDS
+        self.asked.set()
+        self.let.wait()
         if self.failures:
             self.failures -= 1
             raise LogUnavailable("gone")
@@ -198,13 +202,13 @@ def command(number: int) -> Message:
 
 
 def test_a_failed_append_fails_those_who_wait_and_is_never_repeated() -> None:
-    log, failed = BrokenLog(), list[str]()
-    writer = CommandWriter(log, on_failure=lambda ids, error: failed.extend(ids))  # type: ignore[arg-type]
+    log, failed = BrokenLog(), list[Message]()
+    log.let.set()
+    writer = BatchWriter(log, COMMANDS, on_failure=lambda messages, error: failed.extend(messages))  # type: ignore[arg-type]
     assert writer.submit(0, command(1))
-    writer.start()
-    wait_until(lambda: failed == ["c1"])
+    wait_until(lambda: failed == [command(1)])
     assert writer.submit(0, command(2))
-    writer.stop()
+    writer.close()
     assert [[message.headers["ce_id"] for message in batch] for batch in log.appended] == [["c2"]]
     assert not writer.submit(0, command(3))
 
@@ -212,12 +216,14 @@ def test_a_failed_append_fails_those_who_wait_and_is_never_repeated() -> None:
 def test_what_collects_while_one_append_commits_is_the_next_batch_and_the_queue_is_bounded() -> None:
     log = BrokenLog()
     log.failures = 0
-    writer = CommandWriter(log, on_failure=lambda ids, error: None)  # type: ignore[arg-type]
+    writer = BatchWriter(log, COMMANDS, on_failure=lambda messages, error: None)  # type: ignore[arg-type]
+    assert writer.submit(0, command(QUEUE_MAX))
+    log.asked.wait()
     assert all(writer.submit(number % 2, command(number)) for number in range(QUEUE_MAX))
     assert not writer.submit(0, command(QUEUE_MAX))
-    writer.start()
-    writer.stop()
-    assert [len(batch) for batch in log.appended] == [QUEUE_MAX // 2, QUEUE_MAX // 2]
+    log.let.set()
+    writer.close()
+    assert [len(batch) for batch in log.appended] == [1, QUEUE_MAX // 2, QUEUE_MAX // 2]
 
 
 def throw_out(dsn: str, name: str) -> None:

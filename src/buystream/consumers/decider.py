@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Protocol, Self
 
@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 BATCH_COMMANDS_MAX = 5_000
 """Decided in one commit; what came meanwhile is the next batch. A commit on Kafka costs some 9 ms whatever its size."""
+
+COLLECT_SECONDS = 0.003
+"""While a commit runs, the next batch collects: how often what has come meanwhile is decided."""
 
 IDLE_SECONDS = 5.0
 TICK_PAUSE_SECONDS = 0.1
@@ -185,17 +188,16 @@ class PartitionDecider:
 
     def _decide(self, partition: Partition, commits: "Commits", tail: Tail) -> None:
         tick_not_before = 0.0
+        deciding = Deciding(partition, tail, commits)
         while not self._stop.is_set():
             due_in = self._seconds_to_deadline(partition)
             wait = IDLE_SECONDS if due_in is None else max(due_in, tick_not_before - time.monotonic(), 0.0)
-            records = tail.poll(min(wait, IDLE_SECONDS), limit=BATCH_COMMANDS_MAX)
-            commits.check()
-            if records:
-                commits.begin(decide_batch(partition, records), len(records))
+            deciding.step(min(wait, IDLE_SECONDS))
             due_in = self._seconds_to_deadline(partition)
             if due_in is not None and due_in <= 0 and time.monotonic() >= tick_not_before:
                 self._append(commands.Tick())
                 tick_not_before = time.monotonic() + TICK_PAUSE_SECONDS
+        deciding.finish()
 
     def _seconds_to_deadline(self, partition: Partition) -> float | None:
         deadline_ms = partition.next_deadline_ms()
@@ -239,6 +241,10 @@ class Commits:
         if self._running is not None and self._running.done():
             self.wait()
 
+    def idle_within(self, seconds: float) -> bool:
+        """Whether nothing is being committed, now or after waiting so long at most."""
+        return self._running is None or not wait([self._running], seconds).not_done
+
     def wait(self) -> None:
         """Until the last batch is committed; raises what its commit raised."""
         running, self._running = self._running, None
@@ -256,6 +262,41 @@ class Commits:
         EVENTS_DECIDED.inc(len(batches[EVENTS]))
         BATCH_COMMANDS.observe(commands)
         self._on_end(None)
+
+
+class Deciding:
+    """Decides what a tail brings, batch after batch. What comes while one batch commits is decided meanwhile and joins
+    the next, up to the moment when that begins."""
+
+    def __init__(self, partition: Partition, tail: Tail, commits: Commits) -> None:
+        self._partition = partition
+        self._tail = tail
+        self._commits = commits
+        self._collected: Batches = {}
+        self._commands = 0
+
+    def step(self, wait_seconds: float) -> int:
+        """Decide what is there, after waiting for it so long at most, and commit unless the last commit still runs;
+        returns how many commands were decided. Raises what a commit raised."""
+        if self._commands:
+            self._commits.idle_within(COLLECT_SECONDS)
+            wait_seconds = 0.0
+        records = self._tail.poll(wait_seconds, limit=BATCH_COMMANDS_MAX - self._commands)
+        self._commits.check()
+        for topic, messages in decide_batch(self._partition, records).items():
+            self._collected.setdefault(topic, []).extend(messages)
+        self._commands += len(records)
+        if self._commands and (self._commands >= BATCH_COMMANDS_MAX or self._commits.idle_within(0)):
+            self._commits.begin(self._collected, self._commands)
+            self._collected, self._commands = {}, 0
+        return len(records)
+
+    def finish(self) -> None:
+        """Commit what is decided; raises what a commit raised."""
+        if self._commands:
+            self._commits.begin(self._collected, self._commands)
+            self._collected, self._commands = {}, 0
+        self._commits.wait()
 
 
 def decide_batch(partition: Partition, records: Sequence[Record]) -> Batches:

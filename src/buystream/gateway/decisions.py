@@ -14,8 +14,7 @@ from buystream.gateway.answers import Answer, AnswerTail, Batch
 from buystream.gateway.catalogue import Catalogue
 from buystream.gateway.problems import HttpProblem
 from buystream.gateway.streams import Watchers
-from buystream.gateway.writer import CommandWriter
-from buystream.log import Log, Message
+from buystream.log import COMMANDS, Log, Message, Writer
 
 IN_FLIGHT_MAX = 4_096
 """Requests that wait for a decision at most; the next one gets 503 at once."""
@@ -47,7 +46,8 @@ class Decisions:
         self._waiting: dict[str, Waiting] = {}
         self._sweeping: asyncio.TimerHandle | None = None
         self._watchers = watchers
-        self._writer = CommandWriter(log, on_failure=self._append_failed)
+        self._log = log
+        self._writer: Writer | None = None
         self._tail = AnswerTail(
             log, catalogue, instance_id=self.instance_id, watched=watchers.topics, deliver=self._deliver
         )
@@ -55,7 +55,7 @@ class Decisions:
             lambda: len(self._waiting)
         )
         Gauge("buystream_commands_queued", "Commands not yet appended.", registry=registry).set_function(
-            lambda: self._writer.waiting
+            lambda: self._writer.waiting if self._writer else 0
         )
         self._seconds = Histogram(
             "buystream_decision_seconds",
@@ -68,13 +68,14 @@ class Decisions:
     def start(self, starts: dict[int, int]) -> None:
         """Begin to write and to follow the events from these positions on."""
         self._loop = asyncio.get_running_loop()
-        self._writer.start()
+        self._writer = self._log.writer(COMMANDS, on_failure=self._append_failed)
         self._tail.start(starts, self._loop)
         self._sweep()
 
     def stop(self) -> None:
         """Write what waits, then stop; requests still waiting are told that the outcome is unknown."""
-        self._writer.stop()
+        if self._writer is not None:
+            self._writer.close()
         self._tail.stop()
         if self._sweeping is not None:
             self._sweeping.cancel()
@@ -106,7 +107,7 @@ class Decisions:
 
     def submit(self, command: Command, *, key: str, partition: int, heard: Heard) -> None:
         """As `ask`, for who has nothing to await. Raises HttpProblem (503) when the command is not sent at all."""
-        if self._tail.problem is not None:
+        if self._tail.problem is not None or self._writer is None:
             raise HttpProblem("unavailable")
         if len(self._waiting) >= IN_FLIGHT_MAX:
             raise HttpProblem("overloaded")
@@ -129,8 +130,9 @@ class Decisions:
             self._tell(command_id, answer)
         self._watchers.notify(batch.changed)
 
-    def _append_failed(self, command_ids: Sequence[str], error: Exception) -> None:
+    def _append_failed(self, messages: Sequence[Message], error: Exception) -> None:
         detail = f"The log could not be written, the outcome is unknown. {error}"
+        command_ids = [message.headers["ce_id"] for message in messages]
         self._loop.call_soon_threadsafe(self._fail, command_ids, detail)
 
     def _fail(self, command_ids: Sequence[str], detail: str) -> None:

@@ -1,7 +1,7 @@
 """The log port: topics of partitions, each a sequence of records at increasing positions. Two implementations stand
 behind it, PostgresLog and KafkaLog, and one contract suite (`tests/contract/test_log.py`) holds both to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -75,6 +75,26 @@ class Tail(Protocol):
         ...
 
 
+class Writer(Protocol):
+    """Appends messages that come one by one, and makes nobody wait for it. Those of one partition stand on the log in
+    the order of `submit`. A message that could not be appended is never repeated here, because it may be there after
+    all: `on_failure` hears of it."""
+
+    @property
+    def waiting(self) -> int:
+        """How many are not yet appended."""
+        ...
+
+    def submit(self, partition: int, message: Message) -> bool:
+        """Take one message; False when too many wait or the writer is closed. Raises LogUnavailable. May be called from
+        any thread."""
+        ...
+
+    def close(self, timeout_seconds: float = 10.0) -> None:
+        """Append what waits, for so long at most, then release what the writer holds."""
+        ...
+
+
 class Owner(Protocol):
     """The one writer of a partition's events. Used by one thread."""
 
@@ -121,6 +141,10 @@ class Log(Protocol):
         reader may see some before the rest, others' may come between, and after LogUnavailable any may be missing."""
         ...
 
+    def writer(self, topic: str, *, on_failure: Callable[[Sequence[Message], Exception], None]) -> Writer:
+        """Append one by one, without waiting; `on_failure` is called on a thread of the writer's."""
+        ...
+
     def read(self, topic: str, partition: int, start: int, limit: int = READ_LIMIT) -> Sequence[Record]:
         """Up to `limit` committed records from position `start` on; fewer only at the end."""
         ...
@@ -142,5 +166,5 @@ class Log(Protocol):
         ...
 
     def close(self) -> None:
-        """Release connections. Owners, tails and assignments are closed by those who opened them."""
+        """Release connections. Writers, owners, tails and assignments are closed by those who opened them."""
         ...

@@ -16,6 +16,7 @@ import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
 
 from buystream.log import EVENTS, READ_LIMIT, TOPICS, Fenced, LogError, LogUnavailable, Message, Record
+from buystream.log.writing import BatchWriter, OnFailure
 
 Connect = Callable[[], connection]
 
@@ -75,6 +76,10 @@ class PostgresLog:
         with self._transaction() as cur:
             end, _ = _append(cur, topic, partition, messages)
         return end - len(messages)
+
+    def writer(self, topic: str, *, on_failure: OnFailure) -> BatchWriter:
+        """Append one by one, without waiting."""
+        return BatchWriter(self, topic, on_failure=on_failure)
 
     def read(self, topic: str, partition: int, start: int, limit: int = READ_LIMIT) -> list[Record]:
         """Up to `limit` committed records from `start` on."""

@@ -11,6 +11,8 @@ from buystream.log.kafka.assignment import KafkaAssignment
 from buystream.log.kafka.clients import Clients, telling, told
 from buystream.log.kafka.owner import KafkaOwner
 from buystream.log.kafka.reading import END_WINDOW, Ends, KafkaTail, RangeReaders
+from buystream.log.kafka.writing import KafkaWriter
+from buystream.log.writing import OnFailure
 
 
 class KafkaLog:
@@ -47,6 +49,10 @@ class KafkaLog:
         if not messages:
             return self.end(topic, partition)
         return self._appender.append(topic, partition, messages)
+
+    def writer(self, topic: str, *, on_failure: OnFailure) -> KafkaWriter:
+        """Append one by one, without waiting."""
+        return KafkaWriter(self._clients, topic, on_failure=on_failure)
 
     def read(self, topic: str, partition: int, start: int, limit: int = READ_LIMIT) -> list[Record]:
         """Up to `limit` committed records from `start` on."""

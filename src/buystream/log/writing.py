@@ -1,37 +1,36 @@
-"""The commands' way onto the log. Batch while busy: while one append commits, the next batch collects; no timers."""
+"""Appending without waiting: how commands come onto a log that commits."""
 
 import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from buystream.log import COMMANDS, Log, Message
+from buystream.log import Log, Message
 
 QUEUE_MAX = 8_192
-"""Commands that wait at most: beyond it a request is refused at once, and memory stays bounded."""
+"""Messages that wait at most: beyond it one is refused at once, and memory stays bounded."""
 
-OnFailure = Callable[[Sequence[str], Exception], None]
+OnFailure = Callable[[Sequence[Message], Exception], None]
+"""Hears, on the writer's thread, which messages may or may not be on the log."""
 
 _log = logging.getLogger(__name__)
 
 
-class CommandWriter:
-    """One thread; per round one append for each partition that has something. An append that fails is never repeated
-    here, because it may have happened: its commands' ids go to `on_failure`, on the writer's thread."""
+class BatchWriter:
+    """Implements `buystream.log.Writer`: one thread, and per round one append for each partition that has something.
+    Batch while busy: while one append commits, the next batch collects; no timers."""
 
-    def __init__(self, log: Log, *, on_failure: OnFailure) -> None:
+    def __init__(self, log: Log, topic: str, *, on_failure: OnFailure) -> None:
         self._log = log
+        self._topic = topic
         self._on_failure = on_failure
         self._queue: list[tuple[int, Message]] = []
         self._changed = threading.Condition()
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="command-writer", daemon=True)
-
-    def start(self) -> None:
-        """Begin to write."""
+        self._thread = threading.Thread(target=self._run, name=f"writes {topic}", daemon=True)
         self._thread.start()
 
-    def stop(self, timeout_seconds: float = 10.0) -> None:
-        """Write what waits, then end."""
+    def close(self, timeout_seconds: float = 10.0) -> None:
+        """Append what waits, then end."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -39,11 +38,11 @@ class CommandWriter:
 
     @property
     def waiting(self) -> int:
-        """Commands not yet on their way."""
+        """Messages not yet on their way."""
         return len(self._queue)
 
     def submit(self, partition: int, message: Message) -> bool:
-        """Queue one command; False when the queue is full or the writer has stopped."""
+        """Queue one message; False when the queue is full or the writer is closed."""
         with self._changed:
             if self._stopping or len(self._queue) >= QUEUE_MAX:
                 return False
@@ -68,7 +67,9 @@ class CommandWriter:
 
     def _append(self, partition: int, messages: list[Message]) -> None:
         try:
-            self._log.append(COMMANDS, partition, messages)
+            self._log.append(self._topic, partition, messages)
         except Exception as error:  # whatever it is, those who wait must hear of it
-            _log.warning("%d commands of partition %d: outcome unknown: %s", len(messages), partition, error)
-            self._on_failure([message.headers["ce_id"] for message in messages], error)
+            _log.warning(
+                "%d messages to partition %d of %s: outcome unknown: %s", len(messages), partition, self._topic, error
+            )
+            self._on_failure(messages, error)
