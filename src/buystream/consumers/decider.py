@@ -349,10 +349,15 @@ def recover(log: Log, number: int, snapshots: SnapshotStore | None) -> Partition
 
 
 def fold_from(log: Log, partition: Partition, start: int) -> int:
-    """Fold all events from position `start` to the end; returns the position after the last one."""
-    while records := log.read(EVENTS, partition.state.number, start, READ_LIMIT):
-        fold_batch(partition, records)
-        start = records[-1].position + 1
+    """Fold all events from position `start` to the end; returns the position after the last one. While some are
+    folded, the next are read."""
+    read = partial(log.read, EVENTS, partition.state.number, limit=READ_LIMIT)
+    with ThreadPoolExecutor(1, thread_name_prefix="reads ahead") as reading:
+        ahead = reading.submit(read, start)
+        while records := ahead.result():
+            start = records[-1].position + 1
+            ahead = reading.submit(read, start)
+            fold_batch(partition, records)
     return start
 
 

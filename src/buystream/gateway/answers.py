@@ -10,7 +10,7 @@ import msgspec
 
 from buystream.codec import decode_event
 from buystream.events import Event
-from buystream.gateway.catalogue import Catalogue
+from buystream.gateway.catalogue import DECIDES_ORDER, Catalogue
 from buystream.log import EVENTS, Damaged, Log, LogUnavailable, Record
 
 POLL_SECONDS = 1.0
@@ -115,10 +115,14 @@ class AnswerTail:
             self._next[record.partition] = record.position + 1
             if not self._is_next(record.partition, int(headers["ce_sequence"])):
                 continue
-            self._catalogue.apply(headers["ce_type"], record)
+            kind = headers["ce_type"]
             if headers.get("ce_replyto") == self._instance_id:
                 answer = Answer(decode_event(record.value), record.partition, record.position)
                 answers.append((headers["ce_causationid"], answer))
+                if kind not in DECIDES_ORDER:  # those of ours the catalogue has known since they were sent
+                    self._catalogue.apply(kind, record)
+            else:
+                self._catalogue.apply(kind, record)
             if self._watched:
                 order_id, edition_id = headers["ce_subject"].partition(".")[0], headers["ce_partitionkey"]
                 for subject in (order_id, edition_id):

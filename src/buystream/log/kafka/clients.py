@@ -97,10 +97,10 @@ class Headers(Mapping[str, str]):
 
     def __init__(self, message: Message) -> None:
         self._message: Message | None = message
-        self._raw: dict[str, bytes] = {}
+        self._raw: dict[str, bytes] | None = None
 
     def __getitem__(self, name: str) -> str:
-        return self._all()[name].decode()
+        return (self._raw or self._all())[name].decode()
 
     def __contains__(self, name: object) -> bool:
         return name in self._all()
@@ -119,7 +119,7 @@ class Headers(Mapping[str, str]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """As dict has it; quicker than Mapping's, which raises and catches."""
-        value = self._all().get(name)
+        value = (self._raw or self._all()).get(name)
         return default if value is None else value.decode()
 
     def items(self) -> ItemsView[str, str]:
@@ -127,10 +127,12 @@ class Headers(Mapping[str, str]):
         return {name: value.decode() for name, value in self._all().items()}.items()
 
     def _all(self) -> dict[str, bytes]:
-        if self._message is not None:
-            # The message goes at once: kept, its pairs are thousands of objects for the garbage collector to visit.
-            self._raw, self._message = dict(self._message.headers() or ()), None  # type: ignore[arg-type]
-        return self._raw
+        raw = self._raw
+        if raw is None:
+            pairs = self._message.headers() if self._message is not None else None
+            self._raw = raw = dict(pairs or ())  # type: ignore[arg-type]
+            self._message = None  # kept, its pairs are thousands of objects for the garbage collector to visit
+        return raw
 
 
 def record_of(topic: str, message: Message) -> Record:
