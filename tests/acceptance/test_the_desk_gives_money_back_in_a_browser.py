@@ -10,7 +10,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from buystream.ids import new_order_id
+from buystream.commands import RecordDispute
+from buystream.consumers.payments import append_fact
+from buystream.ids import new_order_id, payment_id_of
+from buystream.wiring import open_database, open_log
 from tests.support.browser import DESKTOP, PHONE, WAIT_MS, DemoShop, Screenshot, expect_to_fit
 from tests.support.contrast import too_faint
 
@@ -67,6 +70,33 @@ def test_a_part_goes_back_and_the_order_stays_paid(desk: Page, demo_shop: DemoSh
     desk.get_by_role("dialog").get_by_role("button", name="Refund").click()
     expect(row).to_contain_text("refunded")
     expect(desk.locator(f"li[data-id='{edition}']")).to_contain_text("5 left of 5")
+
+
+def test_a_dispute_says_what_it_is_about_and_until_when(
+    desk: Page, demo_shop: DemoShop, screenshot: Screenshot
+) -> None:
+    order = paid(demo_shop, demo_shop.on_sale("shop", title="A disputed plate", stock=5))
+    dispute = RecordDispute(
+        payment_id=payment_id_of(order, 1),
+        dispute_id="du_1",
+        amount_minor=3500,
+        reason="product_not_received",
+        respond_by_ms=1_800_000_000_000,
+    )
+    with open_database(demo_shop.settings) as database, open_log(database, demo_shop.settings) as log:
+        append_fact(log, dispute)
+    panel = desk.get_by_role("region", name="Disputes")
+    expect(panel.get_by_role("row").filter(has_text=order[-8:])).to_contain_text("$35.00")
+    expect(panel).to_contain_text("product not received")
+    expect(panel.locator("tr[data-id='du_1']")).to_contain_text("answer by Jan 15, 2027")
+    expect(desk.locator(f"#ledger tr[data-id='{order}']")).to_contain_text("disputed")
+    panel.scroll_into_view_if_needed()
+    screenshot(desk, "desk-disputes")
+    assert too_faint(desk) == []
+    desk.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    expect_to_fit(desk)
+    screenshot(desk, "desk-disputes-phone")
+    desk.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
 
 
 def test_an_edition_is_called_off_and_everybody_gets_the_money_back(

@@ -158,6 +158,23 @@ def test_a_pledge_says_when_its_money_moves_counts_and_can_be_taken_back(shop: S
     assert run_sql(shop.dsn, "SELECT sum(captured_minor)::int FROM sandbox.payment") == [(0,)]
 
 
+def test_who_is_forgotten_is_not_charged_for_a_pledge(shop: Shop) -> None:
+    terms = {**GIFT, "target_minor": 10_000, "all_or_nothing": True, "closes_at_ms": now_ms() + 5 * DAY_MS}
+    edition = shop.release(**terms)
+    with shop.buyer() as buyer, shop.buyer() as other:
+        until(buyer, buy(buyer, edition, price_minor=2_500), "pledged")
+        until(other, buy(other, edition, price_minor=1_000), "pledged")
+        assert buyer.delete("/v1/me").status_code == 204
+    wait_until(lambda: board(shop, edition)["campaign"]["givers"] == 1)
+    assert board(shop, edition)["campaign"]["raised_minor"] == 1_000
+    wait_until(
+        lambda: (
+            run_sql(shop.dsn, "SELECT amount_minor, state FROM sandbox.payment WHERE NOT setup ORDER BY 1")
+            == [(1_000, "authorised"), (2_500, "voided")]
+        )
+    )
+
+
 def test_a_cancelled_edition_gives_everything_back_and_refuses_orders(shop: Shop) -> None:
     edition = shop.release(stock=5)
     with shop.buyer() as buyer:

@@ -141,43 +141,56 @@ def _wrong_terms(terms: commands.ReleaseEdition) -> str:
     return ""
 
 
-def _by_edition(decide: Callable[[Edition, Any, int], Outcome]) -> Decide:
-    """For commands that name an edition."""
+def _by(
+    decide: Callable[[Any, Any, int], Outcome],
+    *,
+    named: str,
+    unknown: str,
+    find: Callable[[Partition, str], Edition | Merchant | None],
+) -> Decide:
+    """For commands whose field `named` says which aggregate decides them."""
 
     def decided(partition: Partition, command: Any, at_ms: int) -> list[events.Event]:
-        edition = partition.state.editions.get(command.edition_id)
-        outcome = UNKNOWN_EDITION if edition is None else decide(edition, command, at_ms)
-        if edition is None or outcome is not None:
-            return partition.unchanged(outcome or UNKNOWN_EDITION, command, command.edition_id)
-        return partition.collect(edition)
+        subject = getattr(command, named)
+        aggregate = find(partition, subject)
+        outcome = unknown if aggregate is None else decide(aggregate, command, at_ms)
+        if aggregate is None or outcome is not None:
+            return partition.unchanged(outcome or unknown, command, subject)
+        return partition.collect(aggregate)
 
     return decided
+
+
+def _by_edition(decide: Callable[[Edition, Any, int], Outcome]) -> Decide:
+    """For commands that name an edition."""
+    return _by(decide, named="edition_id", unknown=UNKNOWN_EDITION, find=lambda it, name: it.state.editions.get(name))
 
 
 def _by_gift(decide: Callable[[Edition, Any, int], Outcome]) -> Decide:
     """For commands that name a recurring gift."""
+    return _by(decide, named="gift_id", unknown="unknown_gift", find=_edition_holding)
 
-    def decided(partition: Partition, command: Any, at_ms: int) -> list[events.Event]:
-        try:
-            edition = partition.state.editions.get(edition_of(command.gift_id))
-        except MalformedId:
-            edition = None
-        outcome = "unknown_gift" if edition is None else decide(edition, command, at_ms)
-        if edition is None or outcome is not None:
-            return partition.unchanged(outcome or "unknown_gift", command, command.gift_id)
-        return partition.collect(edition)
 
-    return decided
+def _by_merchant(decide: Callable[[Merchant, Any, int], Outcome]) -> Decide:
+    """For commands that name a merchant and are decided by it."""
+    return _by(
+        decide, named="merchant_id", unknown=UNKNOWN_MERCHANT, find=lambda it, name: it.state.merchants.get(name)
+    )
+
+
+def _edition_holding(partition: Partition, order_or_gift_id: str) -> Edition | None:
+    """The edition that its id starts with; None for what is no id."""
+    try:
+        return partition.state.editions.get(edition_of(order_or_gift_id))
+    except MalformedId:
+        return None
 
 
 def _by_order(decide: Callable[[Edition, Any, int, Rules], Outcome]) -> Decide:
     """For commands that name an order."""
 
     def decided(partition: Partition, command: Any, at_ms: int) -> list[events.Event]:
-        try:
-            edition = partition.state.editions.get(edition_of(command.order_id))
-        except MalformedId:
-            edition = None
+        edition = _edition_holding(partition, command.order_id)
         if edition is None:
             return partition.unchanged(UNKNOWN_ORDER, command, command.order_id)
         outcome = decide(edition, command, at_ms, partition.rules)
@@ -237,19 +250,6 @@ def _set_fee_terms(merchant: Merchant, command: commands.SetFeeTerms, at_ms: int
     if command.currency not in MINOR_DIGITS:
         return "unknown_currency"
     return merchant.set_fee_terms(command, at_ms)
-
-
-def _by_merchant(decide: Callable[[Merchant, Any, int], Outcome]) -> Decide:
-    """For commands that name a merchant and are decided by it."""
-
-    def decided(partition: Partition, command: Any, at_ms: int) -> list[events.Event]:
-        merchant = partition.state.merchants.get(command.merchant_id)
-        outcome = UNKNOWN_MERCHANT if merchant is None else decide(merchant, command, at_ms)
-        if merchant is None or outcome is not None:
-            return partition.unchanged(outcome or UNKNOWN_MERCHANT, command, command.merchant_id)
-        return partition.collect(merchant)
-
-    return decided
 
 
 def _save_buyer_details(partition: Partition, command: commands.SaveBuyerDetails, at_ms: int) -> list[events.Event]:

@@ -94,19 +94,22 @@ async def me(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str]) 
 
 @delete("/v1/me", summary="Be forgotten")
 async def erase_me(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str]) -> Response[None]:
-    """Ends the buyer's recurring gifts, then deletes the buyer's key: nothing personal can be read any more, anywhere.
-    Orders stay, without their person."""
-    await _end_gifts(gateway, buyer_id)
+    """Ends the buyer's recurring gifts, takes back what is pledged and not yet charged, then deletes the buyer's key:
+    nothing personal can be read any more, anywhere. Orders stay, without their person."""
+    await _take_back(gateway, buyer_id)
     await gateway.reads.run(lambda: gateway.vault.erase(buyer_id))
     answer = await gateway.decisions.ask(EraseBuyer(buyer_id=buyer_id), key=buyer_id, partition=partition_of(buyer_id))
     await gateway.reads.passed(answer.partition, answer.position)
     return Response(None, status_code=204, headers={"Set-Cookie": gateway.sessions.set_cookie("")})
 
 
-async def _end_gifts(gateway: Gateway, buyer_id: str) -> None:
-    """Whoever wants to be forgotten is asked for no next gift; raises HttpProblem (503) when that isn't certain."""
+async def _take_back(gateway: Gateway, buyer_id: str) -> None:
+    """Whoever wants to be forgotten is charged for nothing more; raises HttpProblem (503) when that isn't certain."""
     if not await gateway.views_show_the_seen(*range(gateway.partitions)):
-        raise HttpProblem("unavailable", "A recurring gift may not be shown yet. Ask again in a moment.")
+        raise HttpProblem("unavailable", "A gift may not be shown yet. Ask again in a moment.")
+    for order_id in await gateway.reads.query(lambda cur: order_views.pledges_of_buyer(cur, buyer_id)):
+        # A refusal says that the campaign ended meanwhile: then the order is paid, or gone, as everybody's.
+        await gateway.ask(CancelOrder(order_id=order_id, buyer_id=buyer_id), gateway.offer_of_order(order_id))
     for gift_id in await gateway.reads.query(lambda cur: recurring_gifts.running_gifts(cur, buyer_id)):
         answer = await gateway.ask(
             EndRecurringGift(gift_id=gift_id, buyer_id=buyer_id), gateway.offer_of_order(gift_id)

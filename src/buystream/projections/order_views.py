@@ -112,6 +112,12 @@ def orders_of_buyer(cur: cursor, buyer_id: str, *, limit: int) -> list[OrderView
     return [_view(row) for row in cur]
 
 
+def pledges_of_buyer(cur: cursor, buyer_id: str) -> list[str]:
+    """Ids of the buyer's orders whose money has not moved yet, because their campaign has not ended."""
+    cur.execute("SELECT order_id FROM views.orders WHERE buyer_id = %s AND state = 'pledged'", (buyer_id,))
+    return [order_id for (order_id,) in cur]
+
+
 def orders_of_merchant(cur: cursor, merchant_id: str, *, after: str | None, limit: int) -> list[OrderView]:
     """The merchant's orders that hold or held stock, newest first. `after` is the id of the last order of the page
     before; one that isn't the merchant's own gives an empty page."""

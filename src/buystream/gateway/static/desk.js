@@ -4,6 +4,7 @@ import { follow } from "./buystream/live.js";
 import { money } from "./buystream/money.js";
 import { Cancellations } from "./desk/cancellations.js";
 import { drawCharts } from "./desk/charts.js";
+import { Disputes } from "./desk/disputes.js";
 import { drawEditions } from "./desk/editions.js";
 import { Ledger } from "./desk/ledger.js";
 import { askRelease } from "./desk/release.js";
@@ -46,6 +47,7 @@ function say(message) {
 
 const ledger = new Ledger({ call, say });
 const statement = new Statement({ call, say, download: (path, name) => download(path, apiKey, name) });
+const disputes = new Disputes({ call, say });
 const cancellations = new Cancellations(call);
 
 async function enter(key) {
@@ -75,6 +77,7 @@ function leave(message = "") {
   stop?.();
   stop = null;
   ledger.clear();
+  disputes.clear();
   keepKey(null);
   for (const id of ["desk", "session", "connection"]) element(id).hidden = true;
   element("enter").hidden = false;
@@ -112,6 +115,7 @@ function show(dashboard) {
   drawEditions(dashboard.editions, { call, say, cancellations });
   ledger.refreshIfChanged(totals);
   statement.refreshIfChanged(totals);
+  disputes.refresh();
 }
 
 element("enter").addEventListener("submit", (event) => {
