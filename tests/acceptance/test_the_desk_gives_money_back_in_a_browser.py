@@ -95,6 +95,7 @@ def test_a_dispute_says_what_it_is_about_and_until_when(
     assert too_faint(desk) == []
     desk.set_viewport_size(PHONE)  # type: ignore[arg-type]
     expect_to_fit(desk)
+    panel.scroll_into_view_if_needed()
     screenshot(desk, "desk-disputes-phone")
     desk.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
 
