@@ -12,7 +12,7 @@ EVENTS_DECIDED: Final = Counter("buystream_events_decided", "Events that this pr
 BATCH_COMMANDS: Final = Histogram(
     "buystream_batch_commands",
     "Commands decided in one commit.",
-    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000),
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000),
 )
 COMMIT_SECONDS: Final = Histogram(
     "buystream_commit_seconds",

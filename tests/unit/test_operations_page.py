@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from buystream.projections.history import History
+from buystream.wiring import VIEWS
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 ALARMS = (ROOT / "deploy" / "alarms.yml").read_text()
@@ -28,3 +31,9 @@ def test_every_alarm_is_on_the_page_and_nothing_else() -> None:
 def test_alarms_are_about_metrics_that_there_are() -> None:
     named = {re.sub(rf"{SUFFIXES}$", "", name) for name in re.findall(r"\bbuystream_\w+", ALARMS)}
     assert named <= metrics()
+
+
+def test_every_view_that_can_be_built_anew_is_on_the_page_and_nothing_else() -> None:
+    (told,) = re.findall(r"^## Rebuilding a projection\n(.*?)^## ", PAGE, re.M | re.S)
+    named = {name.removeprefix("buystream rebuild ") for name in re.findall(r"`([\w ]+)`", told)} - {"audit"}
+    assert named == {view.name for view in (*VIEWS, History)}

@@ -54,9 +54,9 @@ class Decisions:
         Gauge("buystream_decisions_waiting", "Commands whose answer is awaited.", registry=registry).set_function(
             lambda: len(self._waiting)
         )
-        Gauge("buystream_commands_queued", "Commands not yet appended.", registry=registry).set_function(
-            lambda: self._writer.waiting if self._writer else 0
-        )
+        Gauge(
+            "buystream_commands_queued", "Commands that the log has not acknowledged.", registry=registry
+        ).set_function(lambda: self._writer.waiting if self._writer else 0)
         self._seconds = Histogram(
             "buystream_decision_seconds",
             "From a command's submission to its answer.",
