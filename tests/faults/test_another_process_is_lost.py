@@ -1,5 +1,5 @@
-"""A gateway, the payments, the projector or PostgreSQL dies: buyers send the same order again, the rest goes on where
-it was."""
+"""A gateway, the payments, the projector, feeds, live or PostgreSQL dies: buyers send the same order again, the rest
+goes on where it was."""
 
 import os
 import random
@@ -10,13 +10,17 @@ from contextlib import closing
 import pytest
 
 from buystream import cluster
+from buystream.demo.headless import settle
 from buystream.log import EVENTS
 from buystream.merchant import OrderFeed
 from buystream.replay.audit import read_all
+from buystream.wiring import open_database, open_log
 from tests.faults.books import assert_sound
 from tests.faults.crowd import Crowd
 from tests.faults.shop import PARTITIONS, FaultyShop, order_of
+from tests.support.live_windows import SECONDS_MAX, shown, wait_for_recount
 from tests.support.roles import RoleProcess
+from tests.support.shop import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -83,6 +87,30 @@ def wait_until_relayed(feeds: RoleProcess) -> None:
     while (relayed := feeds.metric("buystream_feed_events_total")) != before:
         before = relayed
         time.sleep(3)
+
+
+def test_killed_live_counts_each_event_once(shop: FaultyShop, moments: random.Random) -> None:
+    shop.open("projector", "decider", "payments", "gateway", "live")
+    with open_database(shop.settings) as database, open_log(database, shop.settings) as log:
+        with Crowd(shop) as crowd:
+            for _ in range(2):
+                wait_until_it_counts(database.dsn)
+                time.sleep(moments.uniform(0.05, 0.5))
+                shop.lose(shop.only("live"))
+                crowd.wait_until_served(20)
+                shop.run("live")
+            wait_until_it_counts(database.dsn)
+            crowd.wait_until_served(20)
+        for edition_id in shop.editions.values():
+            settle(database.dsn, edition_id)
+        wait_for_recount(log, database.dsn)
+    assert_sound(shop, crowd)
+
+
+def wait_until_it_counts(dsn: str) -> None:
+    """Until live has written something new."""
+    before = shown(dsn)
+    wait_until(lambda: shown(dsn) != before, SECONDS_MAX)
 
 
 def test_postgresql_restarted_interrupts_no_sale(shop: FaultyShop, moments: random.Random) -> None:

@@ -20,7 +20,6 @@ from buystream.broker import Broker
 from buystream.consumers.decider import Decider
 from buystream.consumers.live import GROUP, Live
 from buystream.consumers.velocity import VelocityLimits
-from buystream.consumers.windows import SPANS, starts_ms
 from buystream.events import Event
 from buystream.ids import new_buyer_id, new_edition_id, new_merchant_id, new_order_id
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, Log, LogUnavailable, Message
@@ -32,15 +31,12 @@ from buystream.projections.merchant_dashboard import MerchantDashboard, dashboar
 from buystream.projections.people import People
 from buystream.projections.runner import Projector
 from tests.support.examples import example
+from tests.support.live_windows import SECONDS_MAX, Counts, recount, shown, wait_for_recount
 from tests.support.postgres import run_sql
 from tests.support.shop import wait_until
 
 SPAWN = multiprocessing.get_context("spawn")
-Counts = dict[tuple[str, int, int], tuple[int, int, int, int]]
-"""By edition, span and beginning: clicks, holds, sales, refusals."""
-
 NO_LIMITS = VelocityLimits(buyer_attempts=0)
-SECONDS_MAX = 60.0
 
 
 def now_ms() -> int:
@@ -122,50 +118,6 @@ class Shop:
         """So many events over the last seconds."""
         began_ms = now_ms() - seconds * 1_000
         return [self.anything(began_ms + number * seconds * 1_000 // count) for number in range(count)]
-
-
-def recount(log: Log) -> Counts:
-    """The windows, counted from the whole log in the plainest way."""
-    counts: dict[tuple[str, int, int], Counter[str]] = {}
-    for partition in range(log.partitions):
-        start = 0
-        while records := log.read(EVENTS, partition, start):
-            start = records[-1].position + 1
-            for event in (codec.decode_event(record.value) for record in records):
-                happened: dict[str, int] = {}
-                match event:
-                    case events.OrderPlaced():
-                        happened = {"clicks": 1, "holds": 1}
-                    case events.OrderRefused():
-                        happened = {"clicks": 1, "refusals": 1}
-                    case events.DemandRecorded():
-                        happened = {"clicks": event.clicks, "refusals": event.clicks}
-                    case events.OrderConfirmed():
-                        happened = {"sales": 1}
-                for span in SPANS if happened else ():
-                    for start_ms in starts_ms(span, event.at_ms):
-                        key = (event.edition_id, span.seconds, start_ms)  # type: ignore[attr-defined]
-                        counts.setdefault(key, Counter()).update(happened)
-    return {key: (one["clicks"], one["holds"], one["sales"], one["refusals"]) for key, one in counts.items()}
-
-
-def shown(dsn: str) -> Counts:
-    if run_sql(dsn, "SELECT to_regclass('live.windows')") == [(None,)]:
-        return {}
-    rows: list[Any] = run_sql(
-        dsn, "SELECT edition_id, span_seconds, start_ms, clicks, holds, sales, refusals FROM live.windows"
-    )
-    return {(edition_id, span, start_ms): tuple(counts) for edition_id, span, start_ms, *counts in rows}
-
-
-def wait_for_recount(log: Log, dsn: str) -> None:
-    expected = recount(log)
-    assert expected
-    try:
-        wait_until(lambda: shown(dsn) == expected, SECONDS_MAX)
-    except AssertionError:
-        assert shown(dsn) == expected
-        raise
 
 
 @contextmanager
