@@ -13,12 +13,16 @@ from buystream.log.kafka.clients import Clients, record_of, telling, told
 SLICE_SECONDS = 0.1
 """A waiting poll looks this often whether it was woken: the client can't be interrupted. Costs 0.1 % of a core."""
 
+LEADER_SECONDS = 2.0
+"""So long a partition's leader is asked. A client that follows nothing goes on asking the leader that it once heard of,
+even one that is dead, so the next question is a new client's."""
+
 IDLE_READERS_MAX = 2
 END_WINDOW = 64
 
 
 class Ends:
-    """Asks where partitions end."""
+    """Asks where partitions end. Safe for many threads."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -26,16 +30,29 @@ class Ends:
 
     def stable(self, topic: str, partition: int) -> int:
         """The position before which everything is decided: committed or aborted."""
-        with telling(f"asking where partition {partition} of {topic} ends"):
-            place = TopicPartition(self._clients.name_of(topic), partition)
-            found = self._consumer.get_watermark_offsets(place, timeout=self._clients.answer_seconds)
-        if found is None:
-            raise LogUnavailable(f"Kafka doesn't say where partition {partition} of {topic} ends")
-        return found[1]
+        attempts = max(1, round(self._clients.answer_seconds / LEADER_SECONDS))
+        for left in reversed(range(attempts)):
+            consumer = self._consumer
+            try:
+                return self._ask(consumer, topic, partition)
+            except LogUnavailable:
+                if self._consumer is consumer:  # dropped, not closed: others may be asking it now
+                    self._consumer = self._clients.consumer()
+                if not left:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     def close(self) -> None:
         """Release the connections."""
         self._consumer.close()
+
+    def _ask(self, consumer: Consumer, topic: str, partition: int) -> int:
+        place = TopicPartition(self._clients.name_of(topic), partition)
+        with telling(f"asking where partition {partition} of {topic} ends"):
+            found = consumer.get_watermark_offsets(place, timeout=min(LEADER_SECONDS, self._clients.answer_seconds))
+        if found is None:
+            raise LogUnavailable(f"Kafka doesn't say where partition {partition} of {topic} ends")
+        return found[1]
 
 
 class RangeReader:
