@@ -81,10 +81,19 @@ class BrokerError(BuystreamError):
 
 class Broker:
     """One broker with its data in `data_dir`, listening on this machine only. Started again on the same folder, it goes
-    on with what it had. `settings` are added to its server.properties."""
+    on with what it had. `settings` are added to its server.properties; nodes of one cluster share a `cluster_id` (16
+    bytes in base64)."""
 
-    def __init__(self, data_dir: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        port: int | None = None,
+        settings: Mapping[str, str] | None = None,
+        cluster_id: str | None = None,
+    ) -> None:
         self._data = data_dir.absolute()
+        self._cluster_id = cluster_id or new_cluster_id()
         free, self._controller_port = free_ports(2)
         self._port = port or free
         self._settings = dict(settings or {})
@@ -120,9 +129,8 @@ class Broker:
         properties = self._write_properties()
         with (self._data / "broker.log").open("ab") as log:
             if not (self._data / "log" / "meta.properties").exists():
-                cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
                 # In one word: one id in 64 begins with a dash, and would pass for an option of its own.
-                wanted = (f"--cluster-id={cluster}", "-c", str(properties))
+                wanted = (f"--cluster-id={self._cluster_id}", "-c", str(properties))
                 self._run(jars, "kafka.tools.StorageTool", "format", *wanted, log=log)
             self._process = subprocess.Popen(
                 _command(jars, "kafka.Kafka", str(properties)),
@@ -197,6 +205,11 @@ class Broker:
         lines = (self._data / "broker.log").read_text(errors="replace").strip().splitlines()
         said = [line for line in lines if not line.startswith("\tat ")]  # not where in its code
         return said[-1] if said else "it says nothing"
+
+
+def new_cluster_id() -> str:
+    """As Kafka makes them."""
+    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def kafka_jars() -> Path:

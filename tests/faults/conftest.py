@@ -58,12 +58,18 @@ def proxy(kafka_broker: ProxiedBroker) -> Iterator[TcpProxy]:
 
 
 @pytest.fixture
+def kafka_bootstrap(kafka_broker: ProxiedBroker) -> str:
+    """Where the shop's log is; a scenario may have another cluster."""
+    return kafka_broker.bootstrap
+
+
+@pytest.fixture
 def shop(
-    kafka_broker: ProxiedBroker, kafka_prefix: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    kafka_bootstrap: str, kafka_prefix: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[FaultyShop]:
     """Its topics are there; nothing runs yet. After a failure it prints the last words of every process."""
     failed_before = request.session.testsfailed
-    monkeypatch.setenv("BUYSTREAM_KAFKA_BOOTSTRAP", kafka_broker.bootstrap)
+    monkeypatch.setenv("BUYSTREAM_KAFKA_BOOTSTRAP", kafka_bootstrap)
     monkeypatch.setenv("BUYSTREAM_KAFKA_PREFIX", kafka_prefix)
     monkeypatch.setenv("BUYSTREAM_PARTITIONS", str(PARTITIONS))
     monkeypatch.setenv("BUYSTREAM_RESTART_GRACE_SECONDS", "2")
