@@ -120,9 +120,13 @@ class OrderFeed:
                 allow_auto_create_topics=False,
                 **options,
             )
-            self._consumer.subscribe([self._source.topic], listener=_Rejoined(self._on_assigned))
         except KafkaError as error:
             raise FeedError(f"Kafka at {bootstrap} can't be reached: {error}") from error
+        try:
+            self._consumer.subscribe([self._source.topic], listener=_Rejoined(self._on_assigned))
+        except ValueError as error:
+            self._consumer.close()
+            raise FeedError(f"{merchant_id!r} is no merchant's id: {error}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -163,6 +167,14 @@ class OrderFeed:
             elif self._idle_seconds is not None and monotonic() - waiting_since > self._idle_seconds:
                 raise StopIteration
             self._fetch()
+
+    @property
+    def exists(self) -> bool:
+        """Whether the feed is there and may be read: it comes with the merchant's first event."""
+        try:
+            return self._source.topic in self._consumer.topics()
+        except KafkaError as error:
+            raise FeedError(f"{self._source.topic} can't be looked for: {error}") from error
 
     def commit(self) -> None:
         """All events so far are done, the one at hand too; remember it now."""
@@ -337,7 +349,8 @@ def print_feed(
     out: TextIO | None = None,
     **kafka_options: Any,
 ) -> int:
-    """Print each event as a line of JSON until interrupted (or idle); returns how many. A gap is told on stderr."""
+    """Print each event as a line of JSON until interrupted (or idle); returns how many. A gap is told on stderr. Raises
+    FeedError, and that too when there is no such feed."""
     lines, printed = out or sys.stdout, 0
 
     def on_gap(gap: FeedGap) -> None:
@@ -346,6 +359,8 @@ def print_feed(
     with OrderFeed(
         bootstrap, merchant_id, group_id=group_id, on_gap=on_gap, idle_seconds=idle_seconds, **kafka_options
     ) as feed:
+        if not feed.exists:
+            raise FeedError(f"there is no feed of {merchant_id}: it comes with the merchant's first event")
         for event in feed:
             line = asdict(event) | {"time": event.time.isoformat()}
             print(json.dumps(line, ensure_ascii=False), file=lines, flush=True)

@@ -280,7 +280,9 @@ def test_pages_and_files(shop: Shop) -> None:
         assert httpx.get(shop.url + path).status_code == 404
     assert httpx.get(f"{shop.url}/healthz").status_code == 200
     assert httpx.get(f"{shop.url}/readyz").status_code == 200
-    assert "buystream_orders_answered_total" in httpx.get(f"{shop.url}/metrics").text
+    metrics = httpx.get(f"{shop.url}/metrics")
+    assert "buystream_orders_answered_total" in metrics.text
+    assert metrics.headers["content-type"] == CONTENT_TYPE_LATEST
     preflight = httpx.options(
         f"{shop.url}/v1/orders",
         headers={

@@ -79,8 +79,8 @@ def test_a_merchants_topic_comes_and_goes_and_the_shops_own_stay(topics: Topics,
     assert topic.name == f"{kafka_prefix}buystream.merchant.me0-n1ghtsky00"
     topics.apply([topic])
     assert topics.check([topic]) == []
-    topics.delete(topic.name)
-    topics.delete(topic.name)
+    assert topics.delete(topic.name)
+    assert not topics.delete(topic.name)
     assert [one.what for one in topics.check([topic])] == ["topic"]
     topics.apply(plan(partitions=1, prefix=kafka_prefix))
     with pytest.raises(Refused):

@@ -13,6 +13,7 @@ import pytest
 
 from buystream.broker import Broker
 from buystream.log.topics import Topics, merchant_topic, plan
+from buystream.ports import free_port
 from buystream.settings import read_settings
 from buystream.wiring import open_database, open_log
 from tests.support.roles import SeparateShop
@@ -167,3 +168,24 @@ def test_topics_are_planned_applied_and_checked(on_kafka: str) -> None:
     fewer = buystream("topics", "apply", BUYSTREAM_PARTITIONS="1")
     assert (fewer.returncode, fewer.stderr.count("\n")) == (1, 1)
     assert "partitions are never taken away" in fewer.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("feed --merchant me0-nobody0000", "there is no feed of me0-nobody0000"),
+        ("feed --merchant no/id", "'no/id' is no merchant's id"),
+        ("topics forget me0-nobody0000 --yes", "there is no feed of me0-nobody0000"),
+    ],
+)
+def test_an_unknown_merchant_is_told_in_one_line(on_kafka: str, command: str, said: str) -> None:
+    done = buystream(*command.split(), timeout=60)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize("command", ["topics check", "feed --merchant me0-nobody0000"])
+def test_a_cluster_that_is_away_is_told_in_one_line(command: str) -> None:
+    done = buystream(*command.split(), timeout=60, BUYSTREAM_KAFKA_BOOTSTRAP=f"127.0.0.1:{free_port()}")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+    assert "Unable to bootstrap" in done.stderr

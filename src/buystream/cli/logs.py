@@ -11,6 +11,7 @@ from rich.table import Table
 from buystream import cluster
 from buystream.cli import options
 from buystream.cli.upkeep import QUIET, of_a_shop
+from buystream.errors import BuystreamError
 from buystream.log import TOPICS
 from buystream.log.copy import copy_log, mark_as_moved
 from buystream.log.postgres import PostgresLog
@@ -71,7 +72,9 @@ def forget(merchant_id: str) -> None:
     settings = options.settings_and_logging(level=QUIET)
     with cluster.open_topics(settings) as there, cluster.open_grants(settings) as grants:
         grants.revoke(merchant_id)
-        there.delete(merchant_topic(merchant_id, prefix=settings.kafka_prefix).name)
+        if not there.delete(merchant_topic(merchant_id, prefix=settings.kafka_prefix).name):
+            raise BuystreamError(f"there is no feed of {merchant_id}")
+    click.echo(f"the feed of {merchant_id} is deleted")
 
 
 def _differences(settings: Settings) -> list[Difference]:

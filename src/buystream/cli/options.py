@@ -41,7 +41,7 @@ def settings_and_logging(*, level: str | None = None, **chosen: Any) -> Settings
     )
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    logging.getLogger("kafka").setLevel(logging.ERROR)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it can't do, it raises, and we say so in one line
     return settings
 
 

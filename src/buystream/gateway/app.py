@@ -53,7 +53,8 @@ async def readyz(gateway: NamedDependency[Gateway]) -> Response[str]:
 @get("/metrics", include_in_schema=False)
 async def metrics(gateway: NamedDependency[Gateway]) -> Response[bytes]:
     """For Prometheus: this process, and this gateway."""
-    return Response(generate_latest(REGISTRY) + generate_latest(gateway.registry), media_type=CONTENT_TYPE_LATEST)
+    page = generate_latest(REGISTRY) + generate_latest(gateway.registry)
+    return Response(page, media_type=CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8"))  # Litestar adds it
 
 
 class GatewayApp:

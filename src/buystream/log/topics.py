@@ -107,12 +107,14 @@ class Topics:
                 setting = "message.timestamp.type"
                 self._change(topic, Difference(topic.name, setting, "CreateTime", topic.settings[setting]))
 
-    def delete(self, topic: str) -> None:
-        """Delete a topic with all that is in it, if it is there. Never one of the log's own."""
+    def delete(self, topic: str) -> bool:
+        """Delete a topic with all that is in it; whether it was there. Never one of the log's own."""
         if topic.endswith(TOPICS):
             raise Refused(f"{topic} is the shop's history and is not deleted")
         with telling(), suppress(UnknownTopicOrPartitionError):  # gone already
             self._admin.delete_topics([topic])
+            return True
+        return False
 
     def close(self) -> None:
         """Release the connections."""
