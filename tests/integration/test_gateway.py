@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import jwt
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from buystream.ids import new_edition_id, new_order_id
 from tests.support.shop import DELIVERY, HOST_SECRETS, Shop, order_of, shop, wait_until
