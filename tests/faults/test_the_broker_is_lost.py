@@ -8,12 +8,13 @@ import pytest
 from tests.faults.books import assert_sound
 from tests.faults.conftest import ProxiedBroker
 from tests.faults.crowd import Crowd
-from tests.faults.shop import FaultyShop
+from tests.faults.shop import PARTITIONS, FaultyShop, order_of
 from tests.support.tcp_proxy import END_TXN, Loss, TcpProxy
 
 pytestmark = pytest.mark.timeout(300)
 
 UNREACHABLE_SECONDS = 20
+GRACE_SECONDS = 25
 GIVES_UP_SECONDS = 60
 
 
@@ -41,14 +42,20 @@ def test_a_broker_that_cannot_be_reached_for_twenty_seconds_costs_nothing_but_ti
 ) -> None:
     with monkeypatch.context() as through_the_proxy:
         through_the_proxy.setenv("BUYSTREAM_KAFKA_BOOTSTRAP", proxy.address)
+        through_the_proxy.setenv("BUYSTREAM_RESTART_GRACE_SECONDS", str(GRACE_SECONDS))
         shop.open("projector", "decider", "payments", "gateway")
-    with Crowd(shop) as crowd:
+    with Crowd(shop) as crowd, shop.buyer() as buyer:
         crowd.wait_until_served(50)
         time.sleep(moments.uniform(0.1, 2))
+        held = [order_of(edition_id) for edition_id in shop.editions.values()]
+        for order in held:
+            assert buyer.post("/v1/orders", json=order).status_code == 201
         with proxy.unreachable():
             time.sleep(UNREACHABLE_SECONDS)
         reachable = time.monotonic()
         crowd.wait_until_served(100)
+        states = [buyer.get(f"/v1/orders/{order['order_id']}").json()["state"] for order in held]
+        assert states == ["held"] * PARTITIONS, "a hold ran out while nobody could pay"
         print(f"100 more orders of each edition answered {time.monotonic() - reachable:.1f} s after the end of it")
     assert_sound(shop, crowd)
 
