@@ -286,17 +286,19 @@ class Deciding:
         for topic, messages in decide_batch(self._partition, records).items():
             self._collected.setdefault(topic, []).extend(messages)
         self._commands += len(records)
-        if self._commands and (self._commands >= BATCH_COMMANDS_MAX or self._commits.idle_within(0)):
-            self._commits.begin(self._collected, self._commands)
-            self._collected, self._commands = {}, 0
+        if self._commands >= BATCH_COMMANDS_MAX or self._commits.idle_within(0):
+            self._begin()
         return len(records)
 
     def finish(self) -> None:
         """Commit what is decided; raises what a commit raised."""
+        self._begin()
+        self._commits.wait()
+
+    def _begin(self) -> None:
         if self._commands:
             self._commits.begin(self._collected, self._commands)
             self._collected, self._commands = {}, 0
-        self._commits.wait()
 
 
 def decide_batch(partition: Partition, records: Sequence[Record]) -> Batches:

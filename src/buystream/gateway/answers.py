@@ -116,12 +116,11 @@ class AnswerTail:
             if not self._is_next(record.partition, int(headers["ce_sequence"])):
                 continue
             kind = headers["ce_type"]
-            if headers.get("ce_replyto") == self._instance_id:
+            is_ours = headers.get("ce_replyto") == self._instance_id
+            if is_ours:
                 answer = Answer(decode_event(record.value), record.partition, record.position)
                 answers.append((headers["ce_causationid"], answer))
-                if kind not in DECIDES_ORDER:  # those of ours the catalogue has known since they were sent
-                    self._catalogue.apply(kind, record)
-            else:
+            if not (is_ours and kind in DECIDES_ORDER):  # those of ours the catalogue has known since they were sent
                 self._catalogue.apply(kind, record)
             if self._watched:
                 order_id, edition_id = headers["ce_subject"].partition(".")[0], headers["ce_partitionkey"]
