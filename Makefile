@@ -1,6 +1,6 @@
 # Each target does all of its own set-up: on a fresh machine `make demo` or `make test` is the only command needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo kafka test cluster check faults bench broker rivals stripe-mock chromium clean
+.PHONY: help demo kafka test cluster check faults bench broker postgresql clients promtool proxies rivals stripe-mock chromium clean
 
 python := .venv/bin/python
 run := .venv/.buystream-run
@@ -9,9 +9,9 @@ pinned := pyproject.toml constraints.txt tools/bootstrap.sh
 
 help:
 	@echo "make demo    a whole shop with sample merchants, on this machine"
-	@echo "make test    checks, and every test of the shop on both logs; under 10 minutes"
+	@echo "make test    checks, and every test of the shop on both logs; longer on a slow machine"
 	@echo "make cluster the tests of separate roles on Kafka: deciders, feeds, live, the merchant's library"
-	@echo "make check   ruff, formatting, strict typing"
+	@echo "make check   ruff, formatting, strict typing, the direction of imports"
 	@echo "make kafka   a Kafka broker on port 9092, its data in data/kafka; Ctrl-C stops it"
 	@echo "make faults  kills, freezes and cuts off every part of a selling shop; under 20 minutes"
 	@echo "make bench   buystream beside other ways of selling a limited edition, on this machine"
@@ -23,18 +23,19 @@ demo: $(run)
 kafka: $(run) broker
 	@$(python) -m buystream.broker
 
-test: check chromium broker stripe-mock
-	$(python) -m pytest --numprocesses 3 --dist loadfile  # they mostly wait for processes, not for the processor
+test: check postgresql promtool chromium broker proxies stripe-mock
+	$(python) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 check: $(dev)
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m mypy --strict src
+	$(python) -m mypy --strict src clients/python/src
+	.venv/bin/lint-imports
 
-cluster: $(dev) broker
+cluster: $(dev) broker clients
 	$(python) -m pytest tests/kafka
 
-faults: $(dev) broker
+faults: $(dev) broker promtool
 	$(python) -m pytest -rP --show-capture=stdout tests/faults
 
 bench: $(dev) broker rivals
@@ -48,6 +49,18 @@ chromium:
 
 stripe-mock:
 	@tools/bootstrap.sh stripe-mock
+
+postgresql:
+	@tools/bootstrap.sh postgresql
+
+clients:
+	@tools/bootstrap.sh clients
+
+proxies:
+	@tools/bootstrap.sh proxies
+
+promtool:
+	@tools/bootstrap.sh promtool
 
 broker:
 	@tools/bootstrap.sh broker

@@ -9,23 +9,24 @@ from typing import Any
 import msgspec
 
 from bench import projections
+from bench.asking import message_of
 from bench.machine import describe
 from bench.measuring import BenchError
-from bench.shop_process import RunningShop, start_up
+from bench.shop_process import start_up, wait_for_views
 from bench.stage import PARTITIONS, Stage
-from buystream.codec import command_headers, encode
 from buystream.commands import Command, PlaceOrder, RecordAuthorisation, RecordCapture, ReleaseEdition, RequestPayment
-from buystream.consumers.decider import BATCH_COMMANDS_MAX, Commits, Deciding, recover
+from buystream.consumers.batches import BATCH_COMMANDS_MAX, Commits, Deciding
+from buystream.consumers.decider import decide_batch
+from buystream.consumers.folding import recover
 from buystream.embedded import EmbeddedPostgres
 from buystream.ids import (
     new_buyer_id,
-    new_command_id,
     new_edition_id,
     new_merchant_id,
     new_order_id,
     payment_id_of,
 )
-from buystream.log import COMMANDS, EVENTS, Log, Message
+from buystream.log import COMMANDS, EVENTS, Log
 from buystream.log.postgres import PostgresLog
 from buystream.projections.snapshots import Snapshots
 from buystream.replay.audit import audit
@@ -103,10 +104,10 @@ def _of_shop(
         front = start_up(data_dir, {}, stack)
         log = PostgresLog(postgres.dsn, partitions=PARTITIONS)
         stack.callback(log.close)
-        behind_seconds = RunningShop(front, log, postgres.dsn, token="").wait_for_views()
+        behind_seconds = wait_for_views(log, postgres.dsn)
         return {
             "up_s": front.ready_after_seconds,
-            "views_from_nothing_s": behind_seconds or 0.0,
+            "views_from_nothing_s": behind_seconds,
             "rss_mb": front.memory_mb("VmRSS"),
             "rss_peak_mb": front.memory_mb("VmHWM"),
         }
@@ -130,9 +131,9 @@ def _decide(log: Log, batches: Iterator[list[Command]]) -> tuple[int, float]:
     tail = log.tail(COMMANDS, {PARTITION: log.end(COMMANDS, PARTITION)})
     decided = 0
     with Commits(owner) as commits:
-        deciding = Deciding(partition, tail, commits)
+        deciding = Deciding(tail, commits, lambda records: (records, decide_batch(partition, records)))
         for batch in batches:
-            log.append(COMMANDS, PARTITION, [_message(command) for command in batch])
+            log.append(COMMANDS, PARTITION, [message_of(command) for command in batch])
             count += len(batch)
             while decided < count:
                 decided += deciding.step(10)
@@ -194,10 +195,6 @@ def _orders(count: int) -> tuple[ReleaseEdition, list[PlaceOrder]]:
         for _ in range(count)
     ]
     return release, placed
-
-
-def _message(command: Command) -> Message:
-    return Message(encode(command), headers=command_headers(command, command_id=new_command_id()))
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:

@@ -6,22 +6,21 @@ partition, every order bought (six events). The fold's clock runs from nothing t
 moment when it owns the partition to the commit of the last event."""
 
 import argparse
-import tempfile
 import threading
 from contextlib import closing
-from pathlib import Path
 from time import perf_counter
 
 from bench.live import fill
 from bench.projections import purchases, released, renumbered
 from bench.stage import wait_until
+from bench.sweeper import swept_folder
 from buystream.broker import Broker
-from buystream.consumers.decider import recover
 from buystream.consumers.feeds import Feeds, remembered
+from buystream.consumers.folding import recover
 from buystream.ids import new_edition_id
 from buystream.log import EVENTS
 from buystream.log.kafka import KafkaLog
-from buystream.log.kafka.clients import Clients
+from buystream.log.kafka.clients import KafkaClients
 from buystream.log.topics import Topics, plan
 
 PARTITION = 0
@@ -44,7 +43,7 @@ def relay(bootstrap: str, log: KafkaLog, prefix: str, events: int) -> None:
     """All of them to the topic of the edition's merchant."""
     end = log.end(EVENTS, PARTITION)
     with closing(Topics(bootstrap)) as topics:
-        feeds, stop = Feeds(log, clients=Clients(bootstrap, prefix, 10.0, {}), topics=topics), threading.Event()
+        feeds, stop = Feeds(log, clients=KafkaClients(bootstrap, prefix, 10.0, {}), topics=topics), threading.Event()
         thread = threading.Thread(target=feeds.run, args=(stop,))
         thread.start()
         try:
@@ -68,7 +67,7 @@ def main() -> None:
     chosen = options.parse_args()
     edition = released(new_edition_id(PARTITION), chosen.orders)
     stream = renumbered(edition, purchases(edition, chosen.orders))
-    with tempfile.TemporaryDirectory() as folder, Broker(Path(folder)) as broker:
+    with swept_folder("buystream-bench-") as folder, Broker(folder) as broker:
         for number in range(ROUNDS):
             prefix = f"feeds{number}."
             with closing(Topics(broker.bootstrap)) as topics:

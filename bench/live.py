@@ -8,14 +8,13 @@ import argparse
 import multiprocessing
 import os
 import random
-import tempfile
 import threading
 import time
 from contextlib import closing
-from pathlib import Path
 
 import psycopg2
 
+from bench.sweeper import swept_folder
 from buystream import codec, events
 from buystream.broker import Broker
 from buystream.consumers.live import Live
@@ -62,11 +61,18 @@ def happened(partition: int, count: int, editions: list[str], buyers: list[str])
 def fill(log: KafkaLog, partition: int, stream: list[events.Event]) -> None:
     messages = [
         Message(
-            codec.encode(event),
-            event.originator_id,
-            codec.event_headers(
-                event, partition=partition, sequence=number, command_position=number, command_id="c", rules_version=1
+            codec.encode_event(
+                codec.event_envelope(
+                    event,
+                    partition=partition,
+                    sequence=number,
+                    command_position=number,
+                    command_id="c",
+                    rules_version=1,
+                    actor="operator",
+                )
             ),
+            event.originator_id,
         )
         for number, event in enumerate(stream)
     ]
@@ -135,9 +141,9 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--events", type=int, default=300_000)
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory() as broker_folder, tempfile.TemporaryDirectory() as postgres_folder:
-        Path(postgres_folder).chmod(0o755)  # the server's account, when we are root, has to pass
-        with Broker(Path(broker_folder)) as broker, EmbeddedPostgres(Path(postgres_folder)) as postgres:
+    with swept_folder("buystream-bench-") as folder:
+        folder.chmod(0o755)  # the server's account, when we are root, has to pass
+        with Broker(folder / "kafka") as broker, EmbeddedPostgres(folder / "shop") as postgres:
             measure(broker.bootstrap, postgres.dsn, "one hot edition", count=chosen.events, editions=PARTITIONS)
             measure(broker.bootstrap, postgres.dsn, "many editions", count=chosen.events, editions=1_000)
 

@@ -1,5 +1,5 @@
-"""The load generator of everything that speaks HTTP: wrk with buys.lua, which mints order ids and counts what was not
-answered as it should be."""
+"""The load generator of everything that speaks HTTP: wrk with buys.lua, which generates order ids and counts what was
+not answered as it should be."""
 
 import json
 import secrets
@@ -29,7 +29,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     pause_ms: float = 0.0
 
     def pausing(self, pause_ms: float) -> "Load":
-        """The same, each connection with so long a pause between an answer and its next request."""
+        """The same, each connection with a pause of that length between an answer and its next request."""
         return msgspec.structs.replace(self, pause_ms=pause_ms)
 
 
@@ -61,7 +61,7 @@ def write_lines(path: Path, lines: Sequence[str]) -> Path:
 
 
 def drive(load: Load, seconds: float) -> Measured:
-    """Load for so long; raises BenchError when anything was not answered, or not as expected."""
+    """Load for that long; raises BenchError when anything was not answered, or not as expected."""
     seen = _wrk(load, seconds)
     unexpected = seen.requests - seen.status if load.refused else seen.status
     lost = seen.connect + seen.read + seen.write + seen.timeout

@@ -35,7 +35,7 @@ class Contender(Protocol):
         ...
 
     def round(self, seconds: float) -> Measured:
-        """Measure for about so long; raises BenchError rather than give a doubtful figure."""
+        """Measure for about that long; raises BenchError rather than give a doubtful figure."""
         ...
 
     def close(self) -> None:

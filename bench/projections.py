@@ -4,16 +4,15 @@ Two streams: orders that are only placed (one event each), and orders that are b
 filled first; the clock runs from the projector's start to the commit that shows the last event."""
 
 import argparse
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import msgspec
 import psycopg2
 
+from bench.sweeper import swept_folder
 from buystream import codec, events
 from buystream.embedded import EmbeddedPostgres
 from buystream.ids import new_buyer_id, new_edition_id, new_merchant_id, new_order_id, payment_id_of
@@ -22,7 +21,7 @@ from buystream.log.postgres import PostgresLog
 from buystream.projections.edition_board import board
 from buystream.projections.merchant_dashboard import dashboard
 from buystream.projections.runner import Projector
-from buystream.wiring import VIEWS
+from buystream.wiring.views import VIEWS
 
 APPEND = 5_000
 EVENTS_PER_SECOND_OF_LOG_TIME = 20_000
@@ -81,11 +80,18 @@ def purchases(edition: events.EditionReleased, orders: int) -> list[events.Event
 def fill(log: PostgresLog, stream: list[events.Event]) -> None:
     messages = [
         Message(
-            codec.encode(event),
-            event.originator_id,
-            codec.event_headers(
-                event, partition=0, sequence=sequence, command_position=sequence, command_id="c", rules_version=1
+            codec.encode_event(
+                codec.event_envelope(
+                    event,
+                    partition=0,
+                    sequence=sequence,
+                    command_position=sequence,
+                    command_id="c",
+                    rules_version=1,
+                    actor="operator",
+                )
             ),
+            event.originator_id,
         )
         for sequence, event in enumerate(stream)
     ]
@@ -105,7 +111,7 @@ def server(dsn: str | None) -> Iterator[str]:
     if dsn:
         yield dsn
         return
-    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder)) as postgres:
+    with swept_folder("buystream-bench-") as folder, EmbeddedPostgres(folder) as postgres:
         yield postgres.dsn
 
 

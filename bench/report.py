@@ -30,7 +30,7 @@ GOALS = {
     "B6 soldout/B6": 1.5,
     "B5/B1": 2.0,
 }
-"""At least; what has no goal is told for comparison."""
+"""At least; what has no goal is shown for comparison."""
 
 OLD_NAMES = {"hot/many": ("B6 hot/many", "B5 hot/many"), "soldout/B6": ("B6 soldout/B6",)}
 """Ratios that are also known under shorter names: the first that was measured."""

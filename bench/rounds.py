@@ -1,5 +1,5 @@
 """The order of measuring: a round of everybody, then the next round of everybody; whatever the machine does meanwhile
-falls on all alike. Every round is written down at once, so that a run that was cut off can go on."""
+falls on all alike. Every round is written down at once, so that a run that was cut off can continue."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -15,15 +15,15 @@ from time import sleep
 import msgspec
 import psycopg2
 
+from bench.asking import message_of
 from bench.children import STOP_SECONDS, last_line
 from bench.measuring import BenchError
 from bench.stage import PARTITIONS, wait_until
-from buystream.codec import command_headers, encode
-from buystream.commands import Command, ReleaseEdition
-from buystream.ids import new_command_id, new_edition_id, new_merchant_id, new_order_id, partition_of
+from buystream.commands import ReleaseEdition
+from buystream.ids import new_edition_id, new_merchant_id, new_order_id, partition_of
 from buystream.log import COMMANDS, EVENTS, Log, Message
 from buystream.projections.runner import caught_up
-from buystream.wiring import free_port
+from buystream.sockets import free_port
 
 BUYSTREAM = Path(sys.executable).with_name("buystream")
 READY_SECONDS = 60
@@ -42,13 +42,16 @@ class Program:
     def __init__(self, role: str, folder: Path, environment: Mapping[str, str]) -> None:
         self.port = free_port()
         self._log = folder / f"{role}-{self.port}.log"
-        option = "--port" if role in ("up", "gateway") else "--metrics-port"
+        self._metrics_port = free_port()
+        ports = ["--port", str(self.port)] if role in ("up", "gateway") else []
+        if not ports:
+            self.port = self._metrics_port
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [BUYSTREAM, role, option, str(self.port)],
+                [BUYSTREAM, role, *ports],
                 stdout=log,
                 stderr=log,
-                env=_without_settings() | environment,
+                env=_without_settings() | environment | {"BUYSTREAM_METRICS_PORT": str(self._metrics_port)},
             )
         try:
             self.ready_after_seconds = wait_until(self._is_ready, seconds=READY_SECONDS, what=f"{role} to be ready")
@@ -59,6 +62,10 @@ class Program:
     def get(self, path: str) -> tuple[int, str]:
         """Status and body; status 0 when nobody answers."""
         return _ask(urllib.request.Request(f"http://127.0.0.1:{self.port}{path}"))
+
+    def metrics(self) -> tuple[int, str]:
+        """The same of its metrics."""
+        return _ask(urllib.request.Request(f"http://127.0.0.1:{self._metrics_port}/metrics"))
 
     def memory_mb(self, what: str) -> float:
         """Of the Python process: `VmRSS` now, `VmHWM` at most. PostgreSQL's is its own."""
@@ -82,14 +89,15 @@ class Program:
 
 
 class RunningShop:
-    """A front, which answers buyers, and its log, to which editions are written. `dsn` is where its views are."""
+    """A front, which answers buyers, and its log, to which editions are written. `dsn` is where its views are, `buyers`
+    a file of session tokens."""
 
-    def __init__(self, front: Program, log: Log, dsn: str, *, token: str, has_views: bool = True) -> None:
+    def __init__(self, front: Program, log: Log, dsn: str, *, buyers: Path, has_views: bool = True) -> None:
         self.front = front
+        self.buyers = buyers
         self.url = f"http://127.0.0.1:{front.port}"
         self._log = log
         self._dsn = dsn
-        self._token = token
         self._has_views = has_views
 
     def release(self, count: int, *, stock: int) -> list[str]:
@@ -111,7 +119,9 @@ class RunningShop:
         ]
         by_partition: dict[int, list[Message]] = {}
         for command in made:
-            by_partition.setdefault(partition_of(command.edition_id), []).append(_message(command, command.edition_id))
+            by_partition.setdefault(partition_of(command.edition_id), []).append(
+                message_of(command, command.edition_id)
+            )
         for partition, messages in by_partition.items():
             self._log.append(COMMANDS, partition, messages)
         for edition_id in [command.edition_id for command in made[-PARTITIONS:]]:
@@ -120,13 +130,7 @@ class RunningShop:
 
     def wait_for_views(self) -> float | None:
         """How many seconds the views were behind the log; None when nobody keeps them."""
-        if not self._has_views:
-            return None
-        ends = {partition: self._log.end(EVENTS, partition) for partition in range(PARTITIONS)}
-        with contextlib.closing(psycopg2.connect(self._dsn)) as conn:
-            conn.autocommit = True
-            with conn.cursor() as cur:
-                return wait_until(lambda: caught_up(cur, ends), seconds=VIEWS_SECONDS, what="the views")
+        return wait_for_views(self._log, self._dsn) if self._has_views else None
 
     def answers(self) -> dict[str, float]:
         """Answers to POST /v1/orders by status, by the shop's own metrics, once no request is under way."""
@@ -136,8 +140,12 @@ class RunningShop:
             sleep(QUIET_SECONDS)
         return now
 
+    def _token(self) -> str:
+        with self.buyers.open() as tokens:
+            return tokens.readline().strip()
+
     def _answers(self) -> dict[str, float]:
-        status, metrics = self.front.get("/metrics")
+        status, metrics = self.front.metrics()
         if status != 200:
             raise BenchError("the shop shows no metrics")
         return {code: float(count) for code, count in _ANSWERS.findall(metrics)}
@@ -149,9 +157,18 @@ class RunningShop:
             "quantity": 1,
             "price_minor": PRICE_MINOR,
         }
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"}
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token()}"}
         status, _ = _ask(urllib.request.Request(f"{self.url}/v1/orders", msgspec.json.encode(order), headers))
         return status in (201, 409)
+
+
+def wait_for_views(log: Log, dsn: str) -> float:
+    """How many seconds the views in `dsn` were behind the log; raises BenchError when they don't catch up."""
+    ends = {partition: log.end(EVENTS, partition) for partition in range(PARTITIONS)}
+    with contextlib.closing(psycopg2.connect(dsn)) as conn:
+        conn.autocommit = True
+        with conn.cursor() as cur:
+            return wait_until(lambda: caught_up(cur, ends), seconds=VIEWS_SECONDS, what="the views")
 
 
 def start_up(data_dir: Path, environment: Mapping[str, str], stack: contextlib.ExitStack) -> Program:
@@ -187,7 +204,11 @@ def make_topics(environment: Mapping[str, str]) -> None:
 
 
 def _common(environment: Mapping[str, str]) -> dict[str, str]:
-    return {"BUYSTREAM_PARTITIONS": str(PARTITIONS), **environment}
+    return {
+        "BUYSTREAM_PARTITIONS": str(PARTITIONS),
+        "BUYSTREAM_SESSION_ORDERS_PER_MINUTE": "0",  # a load generator's few buyers are fast
+        **environment,
+    }
 
 
 def _without_settings() -> dict[str, str]:
@@ -202,7 +223,3 @@ def _ask(request: urllib.request.Request) -> tuple[int, str]:
         return error.code, ""
     except OSError:
         return 0, ""
-
-
-def _message(command: Command, key: str) -> Message:
-    return Message(encode(command), key, command_headers(command, command_id=new_command_id()))

@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
 import psycopg2
@@ -13,6 +12,7 @@ from psycopg2.extensions import make_dsn
 
 from bench.load import write_lines
 from bench.measuring import BenchError
+from bench.sweeper import swept_folder
 from buystream import embedded
 from buystream.embedded import EmbeddedPostgres
 from buystream.gateway.sessions import Sessions
@@ -23,7 +23,7 @@ CONNECTIONS_MAX = "200"
 
 
 class Stage(contextlib.ExitStack):
-    """Everything is made when first asked for, and stopped at the end in reverse."""
+    """Everything is made when first requested, and stopped at the end in reverse."""
 
     def __init__(self, *, quick: bool) -> None:
         super().__init__()
@@ -31,8 +31,8 @@ class Stage(contextlib.ExitStack):
 
     @cached_property
     def folder(self) -> Path:
-        """For everything that is written; gone at the end."""
-        return Path(self.enter_context(TemporaryDirectory(prefix="buystream-bench-")))
+        """For everything that is written; at the end it is gone, with whatever still works in it."""
+        return self.enter_context(swept_folder("buystream-bench-"))
 
     @cached_property
     def postgres(self) -> EmbeddedPostgres:
@@ -43,20 +43,19 @@ class Stage(contextlib.ExitStack):
 
     @cached_property
     def secret(self) -> bytes:
-        """What sessions are signed with."""
+        """BUYSTREAM_SECRET_KEY of every shop here."""
         return secrets.token_urlsafe(32).encode()
 
     @cached_property
     def buyers(self) -> Path:
-        """A file of session tokens, one for each buyer."""
-        count = BUYERS // 10 if self.quick else BUYERS
-        return write_lines(self.folder / "tokens", [self.token for _ in range(count)])
+        """A file of session tokens, one for each buyer, for a server that does not look at them."""
+        return self.tokens("any", self.secret)
 
-    @property
-    def token(self) -> str:
-        """A new buyer's session."""
-        sessions = Sessions(self.secret, partitions=PARTITIONS, host_secrets={}, secure_cookie=False)
-        return sessions.token(sessions.new_buyer())
+    def tokens(self, name: str, root: bytes) -> Path:
+        """A file of session tokens, one for each buyer of the shop with this root secret."""
+        sessions = Sessions(root, partitions=PARTITIONS, host_secrets={}, secure_cookie=False)
+        count = BUYERS // 10 if self.quick else BUYERS
+        return write_lines(self.folder / f"{name}.tokens", [sessions.token(sessions.new_buyer()) for _ in range(count)])
 
     def database(self, name: str) -> str:
         """A fresh database on the shop's server; its DSN."""

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Sets up what a make target needs and leaves a stamp in .venv: `bootstrap.sh run`, `bootstrap.sh dev`,
-# `bootstrap.sh broker` (Java and Maven), `bootstrap.sh rivals` (what `make bench` measures beside buystream),
+# `bootstrap.sh broker` (Java and Maven), `bootstrap.sh postgresql` (Debian's, beside ours, and PgBouncer),
+# `bootstrap.sh promtool` (Prometheus), `bootstrap.sh clients` (Node.js and a JDK for the examples of the feed, and
+# kcat), `bootstrap.sh proxies` (nginx and Caddy), `bootstrap.sh rivals` (what `make bench` measures beside buystream),
 # `bootstrap.sh stripe-mock` (built once, kept in ~/.cache/buystream) or `bootstrap.sh chromium`. Never asks a question;
 # what only root may install is named in one line otherwise.
 set -euo pipefail
@@ -23,13 +25,13 @@ apt_install() {
 }
 
 is_supported() {
-    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
 }
 
 # A pyenv shim exists for versions that don't run, Debian's python3 may lack ensurepip: so each candidate is tried.
 find_python() {
     local candidate
-    for candidate in python3.11 python3.12 python3.13 python3 /usr/bin/python3; do
+    for candidate in python3.11 python3.12 python3.13 python3.14 python3 /usr/bin/python3; do
         if is_supported "$candidate" && "$candidate" -c 'import venv, ensurepip' >/dev/null 2>&1; then
             command -v "$candidate"
             return
@@ -45,17 +47,39 @@ make_venv() {
     fi
     if ! python="$(find_python)"; then
         apt_install python3-venv
-        python="$(find_python)" || fail "no Python 3.11, 3.12 or 3.13 found on the PATH"
+        python="$(find_python)" || fail "no Python 3.11 or newer found on the PATH"
     fi
     echo "creating .venv with $("$python" --version)"
     rm -rf .venv
     "$python" -m venv .venv
 }
 
+# What pip does, a line per package instead of its pages; all of it when it fails.
 install() {
     make_venv
-    echo "installing $1"
-    .venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check -e "$1" -c constraints.txt
+    echo "installing $1: a minute or two the first time"
+    .venv/bin/python -m pip install --no-input --disable-pip-version-check --progress-bar off -e "$1" -c constraints.txt \
+        >.venv/pip.log 2>&1 &
+    show_progress $! .venv/pip.log
+}
+
+# show_progress PID LOG: names each package that pip takes up, and says every 10 s that it is still at work.
+show_progress() {
+    local pid=$1 log=$2 shown=0 quiet=0 count line
+    while :; do
+        local is_running=1
+        kill -0 "$pid" 2>/dev/null || is_running=0
+        count=$(grep -c '^Collecting ' "$log" || true)
+        if [ "$count" -gt "$shown" ]; then
+            grep '^Collecting ' "$log" | sed -n "$((shown + 1)),${count}p" | while read -r _ line _; do echo "  $line"; done
+            shown=$count quiet=0
+        fi
+        [ "$is_running" -eq 1 ] || break
+        quiet=$((quiet + 1))
+        [ $((quiet % 10)) -ne 0 ] || echo "  still at work: $(tail -n 1 "$log" | cut -c 1-80)"
+        sleep 1
+    done
+    wait "$pid" || { cat "$log" >&2; fail "pip could not install it, see above"; }
 }
 
 # Go 1.22 or newer builds stripe-mock; a module proxy serves its source.
@@ -95,6 +119,29 @@ case "${1:-}" in
         command -v mvn >/dev/null || missing+=(maven)
         [ "${#missing[@]}" -eq 0 ] || apt_install "${missing[@]}"
         ;;
+    postgresql)
+        missing=()
+        compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
+        command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
+        [ "${#missing[@]}" -eq 0 ] || apt_install "${missing[@]}"
+        ;;
+    clients)
+        missing=()
+        command -v javac >/dev/null || missing+=(openjdk-17-jdk-headless)
+        command -v node >/dev/null || missing+=(nodejs)
+        command -v npm >/dev/null || missing+=(npm)
+        command -v kcat >/dev/null || missing+=(kcat)
+        [ "${#missing[@]}" -eq 0 ] || apt_install "${missing[@]}"
+        ;;
+    proxies)
+        missing=()
+        command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing+=(nginx-light)
+        command -v caddy >/dev/null || missing+=(caddy)
+        [ "${#missing[@]}" -eq 0 ] || apt_install "${missing[@]}"
+        ;;
+    promtool)
+        command -v promtool >/dev/null || apt_install prometheus
+        ;;
     stripe-mock)
         build_stripe_mock
         ;;
@@ -107,6 +154,6 @@ case "${1:-}" in
         install '.[bench]'
         ;;
     *)
-        fail "usage: $0 run|dev|broker|rivals|stripe-mock|chromium"
+        fail "usage: $0 run|dev|broker|postgresql|clients|promtool|proxies|rivals|stripe-mock|chromium"
         ;;
 esac

@@ -12,6 +12,7 @@ from bench.measuring import Measured
 from bench.shop_process import RunningShop, make_topics, start_roles
 from bench.stage import Stage
 from buystream.log.kafka import KafkaLog
+from buystream.secret_versions import open_root
 
 FEW = ("gateway", "decider")
 EVERY = ("projector", "gateway", "decider", "payments", "feeds", "live")
@@ -40,11 +41,12 @@ def on_kafka(stage: Stage, *, every_role: bool, flushes: bool) -> RunningShop:
     front = start_roles(EVERY if every_role else FEW, stage.folder, environment, stage)["gateway"]
     log = KafkaLog(broker.bootstrap, prefix=f"{name}.")
     stage.callback(log.close)
-    return RunningShop(front, log, dsn, token=stage.token, has_views=every_role)
+    buyers = stage.tokens(name, open_root(dsn, stage.secret))
+    return RunningShop(front, log, dsn, buyers=buyers, has_views=every_role)
 
 
 class AtHalf(Shop):
-    """Buyers that pause so long that they ask for half of what the shop answered at most: the latency of a shop that
+    """Buyers whose pauses make them ask for half of what the shop answered at most: the latency of a shop that
     isn't overrun."""
 
     def round(self, seconds: float) -> Measured:

@@ -6,10 +6,13 @@ import json
 import sys
 from time import perf_counter
 
+from bench.asking import actor_of
 from buystream.cli import COLLECT_AFTER
-from buystream.codec import command_headers, encode
+from buystream.codec import encode_command, read_head
 from buystream.commands import PlaceOrder, ReleaseEdition
-from buystream.consumers.decider import Commits, Deciding, recover
+from buystream.consumers.batches import Commits, Deciding
+from buystream.consumers.decider import decide_batch
+from buystream.consumers.folding import recover
 from buystream.ids import new_merchant_id, new_order_id, partition_of
 from buystream.log import COMMANDS, EVENTS, Log, Message
 from buystream.log.kafka import KafkaLog
@@ -33,7 +36,9 @@ def fill(log: Log, edition_id: str, orders: int) -> None:
         limit_per_buyer=4,
         hold_seconds=600,
     )
-    log.append(COMMANDS, partition, [Message(encode(release), edition_id, command_headers(release, command_id="c0"))])
+    log.append(
+        COMMANDS, partition, [Message(encode_command(release, actor=actor_of(release), command_id="c0"), edition_id)]
+    )
     for first in range(0, orders, APPENDED_AT_ONCE):
         batch = []
         for number in range(first, min(first + APPENDED_AT_ONCE, orders)):
@@ -46,8 +51,10 @@ def fill(log: Log, edition_id: str, orders: int) -> None:
                 device="0123456789abcdef",
                 network="0123456789abcdef",
             )
-            headers = command_headers(command, command_id=f"{GATEWAY}-{number}", reply_to=GATEWAY)
-            batch.append(Message(encode(command), edition_id, headers))
+            record = encode_command(
+                command, actor=actor_of(command), command_id=f"{GATEWAY}-{number}", reply_to=GATEWAY
+            )
+            batch.append(Message(record, edition_id))
         log.append(COMMANDS, partition, batch)
 
 
@@ -59,7 +66,7 @@ def decide(log: Log, partition_number: int, commands: int) -> float:
     tail = log.tail(COMMANDS, {partition_number: partition.state.command_position + 1})
     decided = 0
     with Commits(owner) as commits:
-        deciding = Deciding(partition, tail, commits)
+        deciding = Deciding(tail, commits, lambda records: (records, decide_batch(partition, records)))
         while decided < commands:
             decided += deciding.step(IDLE_SECONDS)
         deciding.finish()
@@ -80,7 +87,7 @@ def main() -> None:
     seconds = decide(log, partition, told["orders"] + 1)
     events, start = 0, 0
     while records := log.read(EVENTS, partition, start):
-        events += sum(record.headers["ce_type"] == "buystream.OrderPlaced.v1" for record in records)
+        events += sum(read_head(record.value).type == "buystream.OrderPlaced.v1" for record in records)
         start = records[-1].position + 1
     print(json.dumps({"seconds": seconds, "events": events}), flush=True)
     log.close()

@@ -9,7 +9,7 @@ from time import perf_counter
 
 from bench.measuring import BenchError, Measured
 from bench.stage import Stage, wait_until
-from buystream.wiring import free_port
+from buystream.sockets import free_port
 
 SCRIPT = """
 local left = tonumber(redis.call('GET', KEYS[1]))
@@ -56,7 +56,7 @@ class RedisLua:
                 [
                     *("redis-server", "--port", self._port, "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""),
                     *("--appendonly", "yes", "--appendfsync", self._fsync),
-                    # Rewriting the file is asked for between rounds, so that it never falls into one.
+                    # The file is rewritten on request between rounds, so that it never falls into one.
                     *("--auto-aof-rewrite-percentage", "0"),
                 ],
                 stdout=log,
@@ -67,7 +67,7 @@ class RedisLua:
         self._per_s = self._benchmark(FIRST_TRY).per_s
 
     def round(self, seconds: float) -> Measured:
-        """As many orders as the last round's rate makes for so long."""
+        """As many orders as the last round's rate makes in that time."""
         measured = self._benchmark(max(FIRST_TRY, int(self._per_s * seconds)))
         self._per_s = measured.per_s
         return measured

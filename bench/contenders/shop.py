@@ -8,6 +8,7 @@ from bench.measuring import BenchError, Measured
 from bench.shop_process import RunningShop, start_up
 from bench.stage import PARTITIONS, Stage
 from buystream.log.postgres import PostgresLog
+from buystream.secret_versions import open_root
 
 STOCK = 100_000_000
 EDITIONS = 1_000
@@ -25,7 +26,7 @@ def on_postgres(stage: Stage) -> RunningShop:
     front = start_up(stage.folder / "shop", {"BUYSTREAM_SECRET_KEY": stage.secret.decode()}, stage)
     log = PostgresLog(dsn, partitions=PARTITIONS)
     stage.callback(log.close)
-    return RunningShop(front, log, dsn, token=stage.token)
+    return RunningShop(front, log, dsn, buyers=stage.tokens("shop", open_root(dsn, stage.secret)))
 
 
 class Shop:
@@ -62,7 +63,7 @@ class Shop:
         editions = self._shop.release(self._editions, stock=1 if self._sold_out else STOCK)
         self.load = Load(
             url=f"{self._shop.url}/v1/orders",
-            tokens=self._stage.buyers,
+            tokens=self._shop.buyers,
             editions=write_lines(self._stage.folder / f"{self.name}.editions", editions),
             connections=self._connections,
             repeats=self._repeats,

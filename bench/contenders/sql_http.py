@@ -15,12 +15,13 @@ from bench.contenders.empty import lifespan
 from bench.load import Load, drive, require_wrk, write_lines
 from bench.measuring import Measured
 from bench.stage import PARTITIONS, Stage
-from buystream.gateway.bodies import OrderBody, encode
+from buystream.gateway.bodies.fields import encode
+from buystream.gateway.bodies.orders import OrderBody
 from buystream.gateway.buy import _body, _order
 from buystream.gateway.problems import HttpProblem
 from buystream.gateway.sessions import Sessions
 from buystream.ids import new_edition_id
-from buystream.wiring import free_port
+from buystream.sockets import free_port
 
 THREADS = 16
 

@@ -1,36 +1,40 @@
 """Backup and restore: one file with everything that can't be rebuilt, as it was at one moment. A tar of a manifest, a
-dump of PostgreSQL in pg_dump's custom format, and the secret if it is ours to keep."""
+dump of PostgreSQL in pg_dump's custom format, and the secret if it is ours to keep; encrypted with age
+(https://age-encryption.org/v1) for those who are named."""
 
-import hashlib
 import io
 import os
-import shutil
-import subprocess
 import tarfile
 import tempfile
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import msgspec
-import psycopg2
-from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, cursor, make_dsn, parse_dsn
+import pyrage
+from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, cursor
 
-from buystream import __version__
-from buystream.codec import rfc3339
+from buystream import __version__, postgres_dump
+from buystream.codec import rfc3339, type_name
+from buystream.consumers.sequence import Foreign, head_of
+from buystream.database import connected, one_transaction
+from buystream.erasures import erase_again, read_erased
 from buystream.errors import BuystreamError
-from buystream.keys import purpose_key
-from buystream.log import COMMANDS, EVENTS
-from buystream.postgres_binaries import EmbeddedPostgresError, bin_dir
-from buystream.settings import Settings, keep_secret, secret_of
-from buystream.wiring import open_database
+from buystream.events import BuyerErased
+from buystream.log import COMMANDS, EVENTS, Log, read_all
+from buystream.secret_file import keep_secret, secret_of
+from buystream.secret_versions import fingerprint_of, versions
+from buystream.settings import Settings
+from buystream.wiring.opening import Database, open_database, open_log, open_vault
 
 KEPT: Final = ("log", "vault", "sandbox", "consumer", "gateway")
-"""The schemas that are saved. All others are views and snapshots, which the log gives back."""
+"""The schemas that are saved. All others are views and snapshots, which are rebuilt from the log."""
 
-FORMAT: Final = 1
-DUMP_SECONDS: Final = 3600
+FORMAT: Final = 2
+AGE_BEGINS: Final = b"age-encryption.org/v1"
+_BUYER_ERASED: Final = type_name(BuyerErased)
 
 
 class BackupFailed(BuystreamError):
@@ -38,7 +42,8 @@ class BackupFailed(BuystreamError):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is in the file. The fingerprint tells which secret wraps the buyers' keys, and nothing about it."""
+    """What is in the file. The fingerprints name the versions of the secret key that open it, and reveal nothing about
+    them."""
 
     format: int
     buystream: str
@@ -47,27 +52,30 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     commands: int
     events: int
     buyer_keys: int
-    secret_fingerprint: str
+    secret_fingerprints: tuple[str, ...]
     has_secret: bool
 
 
 def save(settings: Settings, dsn: str, file: Path) -> Manifest:
-    """Save one moment of the shop into `file`, which appears whole or not at all, readable by its owner only."""
+    """Save one moment of the shop into `file`, which appears whole or not at all, readable by its owner only; encrypted
+    for the settings' recipients if there are any. Raises BackupFailed and DumpFailed."""
+    recipients = [_recipient(text) for text in settings.backup_recipients]
     with tempfile.TemporaryDirectory(prefix=".buystream-backup-", dir=file.absolute().parent) as folder:
         dump, unfinished = Path(folder, "database.dump"), Path(folder, "backup.tar")
-        with closing(psycopg2.connect(dsn)) as conn:
+        with connected(dsn, "backup") as conn:
             conn.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
             with conn.cursor() as cur:
                 moment = _one(cur, "SELECT pg_export_snapshot()")
-                manifest = _manifest(settings, cur)
-                schemas = [f"--schema={schema}" for schema in KEPT]
-                options = ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={moment}", f"--file={dump}"]
-                _run("pg_dump", dsn, [*options, *schemas])
+                manifest = _manifest(settings, dsn, cur)
+                postgres_dump.dump(dsn, dump, schemas=KEPT, snapshot=moment)
         with tarfile.open(unfinished, "x") as tar:
             _add(tar, "manifest.json", msgspec.json.format(msgspec.json.encode(manifest)))
             if manifest.has_secret:
                 _add(tar, "secret.key", secret_of(settings))
             tar.add(dump, "database.dump", filter=_anonymous)
+        if recipients:
+            plain, unfinished = unfinished, Path(folder, "backup.age")
+            pyrage.encrypt_file(str(plain), str(unfinished), recipients)
         unfinished.chmod(0o600)
         with unfinished.open("rb") as written:
             os.fsync(written.fileno())
@@ -75,29 +83,82 @@ def save(settings: Settings, dsn: str, file: Path) -> Manifest:
     return manifest
 
 
-def restore(settings: Settings, file: Path) -> Manifest:
-    """Bring the shop in `file` back into an empty data folder or database; raises BackupFailed when there is a shop."""
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back, and which buyers were erased since the backup: they are erased again."""
+
+    manifest: Manifest
+    erased_again: tuple[str, ...]
+
+
+def restore(settings: Settings, file: Path, *, erased: Path | None = None, identity: Path | None = None) -> Restored:
+    """Bring the shop in `file` back into an empty data folder or database; `identity` is the age identity file that
+    opens an encrypted one. Raises DumpFailed, and BackupFailed among others when there is a shop.
+    Buyers who are listed in `erased`, in the settings' own list, or on a log that outlived the database are erased
+    again before anyone can read about them."""
     with tempfile.TemporaryDirectory(prefix="buystream-restore-") as folder:
-        manifest = _unpack(file, Path(folder))
+        manifest = _unpack(_opened(file, identity, Path(folder)), Path(folder))
         with open_database(settings) as database:
-            with closing(psycopg2.connect(database.dsn)) as conn, conn.cursor() as cur:
+            with one_transaction(database.dsn, "restore") as cur:
                 if _count(cur, "log.record"):
                     where = settings.data_dir if settings.is_embedded else "that database"
                     raise BackupFailed(f"there is a shop in {where} already: restore into an empty one")
             if manifest.has_secret and not settings.secret_key:
                 keep_secret(settings, Path(folder, "secret.key").read_bytes(), replace=True)
-            if _fingerprint(secret_of(settings)) != manifest.secret_fingerprint:
+            if fingerprint_of(secret_of(settings)) not in manifest.secret_fingerprints:
                 raise BackupFailed("the buyers' keys need the BUYSTREAM_SECRET_KEY that they were made with; set it")
-            options = ["--clean", "--if-exists", "--no-owner", "--exit-on-error", "--single-transaction"]
-            _run("pg_restore", database.dsn, [*options, str(Path(folder, "database.dump"))])
-            with closing(psycopg2.connect(database.dsn)) as conn, conn.cursor() as cur:
+            postgres_dump.restore(database.dsn, Path(folder, "database.dump"))
+            with one_transaction(database.dsn, "restore") as cur:
                 back = _count(cur, "log.record", f"topic = '{EVENTS}'")
                 if back != manifest.events:
                     raise BackupFailed(f"{back} events came back, the manifest promises {manifest.events}")
-    return manifest
+            again = _erase_again(settings, database, erased)
+    return Restored(manifest=manifest, erased_again=tuple(again))
 
 
-def _manifest(settings: Settings, cur: cursor) -> Manifest:
+def _erase_again(settings: Settings, database: Database, erased: Path | None) -> Sequence[str]:
+    files = [file for file in (erased, settings.erased_file) if file is not None]
+    listed = [buyer_id for file in files for buyer_id in read_erased(file)]
+    with closing(open_vault(settings, database.dsn)) as vault, open_log(database, settings) as log:
+        return erase_again([*listed, *_erased_on(log)], vault, log)
+
+
+def _erased_on(log: Log) -> Iterator[str]:
+    """The buyers whose erasure is on the log."""
+    for partition in range(log.partitions):
+        for record in read_all(log, EVENTS, partition):
+            try:
+                head = head_of(record)
+            except Foreign:
+                continue
+            if head.type == _BUYER_ERASED:
+                yield head.subject
+
+
+def _recipient(text: str) -> pyrage.x25519.Recipient:
+    try:
+        return pyrage.x25519.Recipient.from_str(text)
+    except pyrage.RecipientError as error:
+        raise BackupFailed(f"BUYSTREAM_BACKUP_RECIPIENTS: {text} is no recipient of age: {error}") from None
+
+
+def _opened(file: Path, identity: Path | None, folder: Path) -> Path:
+    """The backup's tar, decrypted if it has to be."""
+    with file.open("rb") as read:
+        if read.read(len(AGE_BEGINS)) != AGE_BEGINS:
+            return file
+    if identity is None:
+        raise BackupFailed(f"{file} is encrypted: name the age identity file that opens it with --identity")
+    plain = folder / "backup.tar"
+    try:
+        lines = [line.strip() for line in identity.read_text().splitlines()]
+        known = [pyrage.x25519.Identity.from_str(line) for line in lines if line and not line.startswith("#")]
+        pyrage.decrypt_file(str(file), str(plain), known)
+    except (pyrage.IdentityError, pyrage.DecryptError, UnicodeDecodeError) as error:
+        raise BackupFailed(f"{identity} doesn't open {file}: {error}") from None
+    return plain
+
+
+def _manifest(settings: Settings, dsn: str, cur: cursor) -> Manifest:
     return Manifest(
         format=FORMAT,
         buystream=__version__,
@@ -106,7 +167,7 @@ def _manifest(settings: Settings, cur: cursor) -> Manifest:
         commands=_count(cur, "log.record", f"topic = '{COMMANDS}'"),
         events=_count(cur, "log.record", f"topic = '{EVENTS}'"),
         buyer_keys=_count(cur, "vault.buyer_key"),
-        secret_fingerprint=_fingerprint(secret_of(settings)),
+        secret_fingerprints=tuple(version.fingerprint for version in versions(dsn)),
         has_secret=not settings.secret_key,
     )
 
@@ -123,10 +184,6 @@ def _unpack(file: Path, folder: Path) -> Manifest:
             f"{file} has format {manifest.format}, this program reads {FORMAT}: use buystream {__version__}"
         )
     return manifest
-
-
-def _fingerprint(secret: bytes) -> str:
-    return hashlib.blake2b(purpose_key(secret, "backup fingerprint"), digest_size=16).hexdigest()
 
 
 def _one(cur: cursor, statement: str) -> str:
@@ -154,33 +211,3 @@ def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
     member.uname = member.gname = ""
     member.mode = 0o600
     return member
-
-
-def _run(program: str, dsn: str, arguments: list[str]) -> None:
-    """A program of PostgreSQL's; the password travels in its environment, where other users can't see it."""
-    parts = parse_dsn(dsn)
-    password = parts.pop("password", "")
-    try:
-        done = subprocess.run(
-            [_path_of(program), f"--dbname={make_dsn(**parts)}", *arguments],
-            env={"PATH": os.defpath, "PGPASSWORD": password, "LC_ALL": "C"},
-            capture_output=True,
-            text=True,
-            timeout=DUMP_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise BackupFailed(f"{program} took over {DUMP_SECONDS} s") from error
-    if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        raise BackupFailed(f"{program} failed: {said[0] if said else 'it printed nothing'}")
-
-
-def _path_of(program: str) -> str:
-    """The one that came with the embedded server, or else the system's."""
-    with suppress(EmbeddedPostgresError):
-        return str(bin_dir() / program)
-    found = shutil.which(program, path=os.defpath)
-    if found is None:
-        raise BackupFailed(f"{program} is not installed")
-    return found

@@ -23,10 +23,11 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from buystream.errors import BuystreamError
-from buystream.ports import free_ports
 from buystream.settings import read_settings
+from buystream.sockets import free_ports
 
 KAFKA_VERSION = "4.1.0"
+BROKER = "kafka_2.13"
 PORT = 9092
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -35,11 +36,11 @@ PACKAGES = {"java": "openjdk-17-jre-headless", "mvn": "maven"}
 
 logger = logging.getLogger(__name__)
 
-POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>buystream</groupId><artifactId>broker</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{KAFKA_VERSION}</version></dependency>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>{artifact}</artifactId><version>{version}</version></dependency>
     <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
   </dependencies>
 </project>
@@ -80,22 +81,25 @@ class BrokerError(BuystreamError):
 
 
 class Broker:
-    """One broker with its data in `data_dir`, listening on this machine only. Started again on the same folder, it goes
-    on with what it had. `settings` are added to its server.properties; nodes of one cluster share a `cluster_id` (16
-    bytes in base64)."""
+    """One broker with its data in `data_dir`, listening on this machine only. Started again on the same folder, it
+    continues with what it had. `settings` are added to its server.properties; nodes of one cluster share a `cluster_id`
+    (16 bytes in base64); `start_seconds` is how long a start may take."""
 
     def __init__(
         self,
         data_dir: Path,
         *,
         port: int | None = None,
+        controller_port: int | None = None,
         settings: Mapping[str, str] | None = None,
         cluster_id: str | None = None,
+        start_seconds: float = START_SECONDS,
     ) -> None:
         self._data = data_dir.absolute()
         self._cluster_id = cluster_id or new_cluster_id()
-        free, self._controller_port = free_ports(2)
-        self._port = port or free
+        free, free_too = free_ports(2)
+        self._port, self._controller_port = port or free, controller_port or free_too
+        self._start_seconds = start_seconds
         self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -184,13 +188,13 @@ class Broker:
 
     def _run(self, jars: Path, main: str, *arguments: str, log: BinaryIO) -> None:
         command = _command(jars, main, *arguments)
-        done = subprocess.run(command, stdout=log, stderr=log, timeout=START_SECONDS, check=False)
+        done = subprocess.run(command, stdout=log, stderr=log, timeout=self._start_seconds, check=False)
         if done.returncode != 0:
             raise BrokerError(f"{main} failed with status {done.returncode}: {self._last_words()}")
 
     def _wait_until_it_answers(self) -> None:
         client = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 100})
-        deadline = monotonic() + START_SECONDS
+        deadline = monotonic() + self._start_seconds
         while monotonic() < deadline:
             if not self.is_running:
                 raise BrokerError(f"the broker ended at once: {self._last_words()}")
@@ -199,7 +203,7 @@ class Broker:
                     return
             except KafkaException:
                 pass  # not there yet
-        raise BrokerError(f"the broker doesn't answer in {START_SECONDS:.0f} s, see {self._data / 'broker.log'}")
+        raise BrokerError(f"the broker doesn't answer in {self._start_seconds:.0f} s, see {self._data / 'broker.log'}")
 
     def _last_words(self) -> str:
         lines = (self._data / "broker.log").read_text(errors="replace").strip().splitlines()
@@ -212,11 +216,12 @@ def new_cluster_id() -> str:
     return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
-def kafka_jars() -> Path:
-    """The folder with the broker's jars, filled by Maven at first; raises BrokerError."""
+def kafka_jars(artifact: str = BROKER) -> Path:
+    """The folder with the jars of the broker, or of another artifact of Kafka's, filled by Maven at first; raises
+    BrokerError."""
     missing = [command for command in PACKAGES if shutil.which(command) is None]
     cache = Path.home() / ".cache" / "buystream"
-    jars = cache / f"kafka-{KAFKA_VERSION}"
+    jars = cache / f"{'kafka' if artifact == BROKER else artifact}-{KAFKA_VERSION}"
     if "java" in missing or (missing and not jars.exists()):
         raise BrokerError(f"missing system packages, please install: {' '.join(PACKAGES[name] for name in missing)}")
     if jars.exists():
@@ -225,9 +230,9 @@ def kafka_jars() -> Path:
     with (cache / "kafka.lock").open("w") as lock, tempfile.TemporaryDirectory(dir=cache) as folder:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not jars.exists():
-            logger.info("downloading Kafka %s, once", KAFKA_VERSION)
+            logger.info("downloading %s %s, once", artifact, KAFKA_VERSION)
             pom, unfinished = Path(folder) / "pom.xml", Path(folder) / "jars"
-            pom.write_text(POM)
+            pom.write_text(POM.format(artifact=artifact, version=KAFKA_VERSION))
             maven = ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies"]
             done = subprocess.run(
                 [*maven, "-DincludeScope=runtime", f"-DoutputDirectory={unfinished}"],

@@ -9,9 +9,11 @@ from buystream.errors import BuystreamError
 from buystream.log import LogError
 from buystream.log.grants import Grants
 from buystream.log.kafka import KafkaLog
-from buystream.log.kafka.clients import Clients
-from buystream.log.topics import Difference, Topic, Topics, plan
-from buystream.settings import BadSetting, Settings
+from buystream.log.kafka.clients import KafkaClients
+from buystream.log.kafka.reaching import reach
+from buystream.log.topics import Topic, TopicDifference, Topics, plan
+from buystream.settings import Settings
+from buystream.variables import BadSetting
 
 ANSWER_SECONDS: Final = 10.0
 
@@ -33,39 +35,47 @@ class NeedsKafka(BuystreamError):
     """Only a shop on Kafka has this."""
 
 
-def clients(settings: Settings) -> Clients:
+def clients(settings: Settings) -> KafkaClients:
     """Makes clients of the cluster; raises NeedsKafka."""
     if not settings.is_on_kafka:
         raise NeedsKafka("this needs the log on Kafka: set BUYSTREAM_KAFKA_BOOTSTRAP")
-    return Clients(settings.kafka_bootstrap, settings.kafka_prefix, ANSWER_SECONDS, settings.kafka_options)
+    return KafkaClients(settings.kafka_bootstrap, settings.kafka_prefix, ANSWER_SECONDS, options_of(settings))
 
 
 def kafka_log(settings: Settings) -> KafkaLog:
-    """The log; raises LogUnavailable, and LogError when its topics are missing."""
+    """The log; raises LogUnavailable, and LogError when this client is refused or its topics are missing."""
+    reach(clients(settings))
     return KafkaLog(
         settings.kafka_bootstrap,
         prefix=settings.kafka_prefix,
         answer_seconds=ANSWER_SECONDS,
-        options=settings.kafka_options,
+        options=options_of(settings),
     )
+
+
+def options_of(settings: Settings) -> dict[str, str]:
+    """What every client on librdkafka is given."""
+    rack = {"client.rack": settings.kafka_client_rack} if settings.kafka_client_rack else {}
+    return settings.kafka_options | rack
 
 
 @contextmanager
 def open_topics(settings: Settings) -> Iterator[Topics]:
-    """Their administration; raises NeedsKafka, LogUnavailable."""
-    clients(settings)
+    """Their administration; raises NeedsKafka, LogUnavailable, LogError."""
+    reach(clients(settings))
     with closing(Topics(settings.kafka_bootstrap, options=pure_python(settings.kafka_options))) as topics:
         yield topics
 
 
 @contextmanager
 def open_grants(settings: Settings) -> Iterator[Grants]:
-    """What merchants' users may do; raises NeedsKafka, LogUnavailable."""
-    clients(settings)
+    """What merchants' and analysts' users may do; raises NeedsKafka, LogUnavailable, LogError."""
+    reach(clients(settings))
     grants = Grants(
         settings.kafka_bootstrap,
         bytes_per_second=settings.merchant_bytes_per_second,
         prefix=settings.kafka_prefix,
+        analysts=settings.kafka_analysts,
         options=pure_python(settings.kafka_options),
     )
     with closing(grants):
@@ -107,13 +117,23 @@ def require_topics(settings: Settings, *, partitions: int) -> None:
     with open_topics(settings) as topics:
         differences = topics.check(all_topics(settings, partitions=partitions))
     if differences:
-        told = "; ".join(map(described, differences))
-        raise LogError(f"the topics are not as they must be: {told}. 'buystream topics apply' mends what can be")
+        found = "; ".join(map(described, differences))
+        where = clients(settings).where
+        raise LogError(
+            f"the topics on {where} are not as they must be: {found}. 'buystream topics apply' fixes what it can"
+        )
 
 
-def described(difference: Difference) -> str:
+def described(difference: TopicDifference) -> str:
     """One difference in words."""
     if difference.what == "topic":
         return f"{difference.topic} is missing"
     refused = f" ({difference.refused})" if difference.refused else ""
     return f"{difference.topic} has {difference.what} {difference.found}, not {difference.wanted}{refused}"
+
+
+def made(change: TopicDifference) -> str:
+    """What was done about a difference, in words."""
+    if change.what == "topic":
+        return f"created {change.topic} with {change.wanted}"
+    return f"changed {change.topic}: {change.what} is {change.wanted} now, it was {change.found or 'not set'}"

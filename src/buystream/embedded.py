@@ -1,6 +1,6 @@
 """The embedded PostgreSQL: started by the first process that uses a data folder, stopped by the last one.
 
-Who uses it is counted with flock, which the kernel gives back however a process ends. Each user holds a
+Its users are counted with flock, which the kernel releases however a process ends. Each user holds a
 shared lock on `postgres.users`; starting and stopping happen under an exclusive lock on `postgres.start`. The
 server outlives a killed user, and the next one attaches to it.
 """
@@ -22,9 +22,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import psycopg2
 from psycopg2.extensions import make_dsn
 
+from buystream.database import DatabaseUnavailable, LoginRefused, connect
 from buystream.postgres_binaries import EmbeddedPostgresError, ServerAccount
 
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]
@@ -207,11 +207,11 @@ class EmbeddedPostgres:
             if not self._is_listening():
                 started = self._try_start(deadline) or started
             try:
-                psycopg2.connect(self._dsn, connect_timeout=START_SECONDS).close()
+                connect(make_dsn(self._dsn, connect_timeout=START_SECONDS), "start").close()
                 return started
-            except psycopg2.OperationalError as error:
+            except DatabaseUnavailable as error:
                 # Recovering after a crash, or just killed and still listening.
-                if "authentication failed" in str(error) or time.monotonic() > deadline:
+                if isinstance(error, LoginRefused) or time.monotonic() > deadline:
                     raise
             time.sleep(0.05)
 
@@ -279,9 +279,8 @@ class EmbeddedPostgres:
         except subprocess.TimeoutExpired as error:
             line = f"{Path(error.cmd[0]).name} took over {error.timeout:.0f} s in {self._data}"
             raise EmbeddedPostgresError(line) from error
-        except psycopg2.OperationalError as error:
-            line = f"PostgreSQL does not answer: {' '.join(str(error).split())}"
-            raise EmbeddedPostgresError(line) from error
+        except DatabaseUnavailable as error:
+            raise EmbeddedPostgresError(str(error)) from error
 
 
 def _options() -> str:

@@ -1,11 +1,11 @@
-"""What a role tells those who look after it: /healthz, /readyz and /metrics, on a port of its own."""
+"""What a process reports to its operators: /healthz, /readyz and /metrics, on a port that no buyer reaches."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from prometheus_client import REGISTRY, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from buystream.errors import BuystreamError
@@ -21,14 +21,23 @@ class CannotListen(BuystreamError):
 
 
 @contextmanager
-def serve_health(host: str, port: int, problem: Problem) -> Iterator[int]:
-    """Answer while this lasts; gives the port. Raises CannotListen."""
+def serve_health(
+    host: str,
+    port: int,
+    problem: Problem,
+    *,
+    registries: Sequence[CollectorRegistry] = (REGISTRY,),
+    or_free: bool = False,
+) -> Iterator[int]:
+    """Answer while this lasts; gives the port, which with `or_free` is another one if that is taken. Raises
+    CannotListen."""
 
     class Handler(_Handler):
         said = staticmethod(problem)
+        measured = tuple(registries)
 
     try:
-        server = ThreadingHTTPServer((host, port), Handler)
+        server = _bound((host, port), Handler, or_free=or_free)
     except OSError as error:
         raise CannotListen(
             f"can't serve metrics at {host}:{port}: {error.strerror}; choose another BUYSTREAM_METRICS_PORT"
@@ -43,8 +52,19 @@ def serve_health(host: str, port: int, problem: Problem) -> Iterator[int]:
         server.server_close()
 
 
+def _bound(address: tuple[str, int], handler: type[BaseHTTPRequestHandler], *, or_free: bool) -> ThreadingHTTPServer:
+    try:
+        return ThreadingHTTPServer(address, handler)
+    except OSError:
+        if not or_free:
+            raise
+        return ThreadingHTTPServer((address[0], 0), handler)
+
+
 class _Handler(BaseHTTPRequestHandler):
     said: Problem
+    measured: tuple[CollectorRegistry, ...]
+    server_version = sys_version = ""
     timeout = 10
 
     def do_GET(self) -> None:
@@ -56,16 +76,20 @@ class _Handler(BaseHTTPRequestHandler):
                 problem = type(self).said()
                 self._answer(503 if problem else 200, f"{problem or 'ready'}\n".encode(), TEXT)
             case "/metrics":
-                self._answer(200, generate_latest(REGISTRY), CONTENT_TYPE_LATEST)
+                page = b"".join(generate_latest(registry) for registry in type(self).measured)
+                self._answer(200, page, CONTENT_TYPE_LATEST)
             case _:
                 self._answer(404, b"there is /healthz, /readyz and /metrics\n", TEXT)
 
+    do_HEAD = do_GET  # noqa: N815
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Somebody looks every few seconds: not worth a line."""
+        """A monitor looks every few seconds: not worth a line."""
 
     def _answer(self, status: int, body: bytes, kind: str) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)

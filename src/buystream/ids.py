@@ -1,5 +1,6 @@
-"""Ids that carry their partition. We mint those of editions, buyers and merchants; the buyer's browser mints an
-order's, starting with its edition's id; a payment's is its order's plus the attempt's number."""
+"""Ids that carry their partition. We generate those of editions, buyers and merchants; the buyer's browser generates an
+order's, starting with its edition's id; a payment's is its order's plus the attempt's number. What the system derives
+from another id contains a tilde (docs/decisions/0015), and no id that a client writes may."""
 
 import hashlib
 import re
@@ -11,13 +12,27 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32 in lower case: no i, l, o, u, so ids survive being read aloud."""
 
 ORDER_RANDOM_CHARS = 20
-"""100 random bits after the edition's id: two buyers never mint one id, and nobody guesses another's."""
+"""100 random bits after the edition's id: two buyers never generate one id, and nobody guesses another's."""
 
 ORDER_RANDOM_CHARS_MAX = 32
 
+DERIVED = "~"
+"""In every id that the system derives for something that clients name too, and in no id that a client writes. It needs
+no escaping in an URL."""
+
 _PARTITIONED = re.compile(rf"(?:ed|by|me)(0|[1-9][0-9]{{0,4}})-[{ALPHABET}]{{10,32}}(?![{ALPHABET}])")
 _EDITION = re.compile(rf"ed(?:0|[1-9][0-9]{{0,4}})-[{ALPHABET}]{{10}}")
-_ORDER = re.compile(rf"({_EDITION.pattern})-[{ALPHABET}]{{{ORDER_RANDOM_CHARS},{ORDER_RANDOM_CHARS_MAX}}}")
+_SHOP = re.compile(rf"sh-[{ALPHABET}]{{16}}")
+_ORDER = re.compile(
+    rf"({_EDITION.pattern})-[{ALPHABET}]{{{ORDER_RANDOM_CHARS},{ORDER_RANDOM_CHARS_MAX}}}(?:{DERIVED}[1-9][0-9]{{0,5}})?"
+)
+
+PATTERNS = {
+    "edition_id": f"^{_EDITION.pattern}$",
+    "order_id": f"^{_ORDER.pattern}$",
+    "gift_id": f"^{_ORDER.pattern}$",
+}
+"""The forms of ids, by what the API calls them."""
 
 
 class MalformedId(BuystreamError):
@@ -33,6 +48,16 @@ def new_edition_id(partition: int) -> str:
     return f"ed{partition}-{_random(10)}"
 
 
+def new_shop_id() -> str:
+    """`sh-` and 16 characters."""
+    return f"sh-{_random(16)}"
+
+
+def is_shop_id(text: str) -> bool:
+    """Whether it has the form of a shop's id."""
+    return _SHOP.fullmatch(text) is not None
+
+
 def new_merchant_id(partition: int) -> str:
     """`me<partition>-` and 10 characters."""
     return f"me{partition}-{_random(10)}"
@@ -44,7 +69,8 @@ def new_buyer_id(partitions: int) -> str:
 
 
 def hosted_buyer_id(host: str, subject: str, *, secret: bytes, partitions: int) -> str:
-    """The one buyer id of a host application's user: the same at every visit, telling nothing about the user."""
+    """The one buyer id of a host application's user: the same at every visit, telling nothing about the user.
+    `partitions` is the number that was fixed for hosted buyers, not the one that there are now."""
     digest = hashlib.blake2b(f"{host}\n{subject}".encode(), key=secret, digest_size=20).digest()
     number = int.from_bytes(digest, "big")
     chars = "".join(ALPHABET[(number >> (5 * i)) & 31] for i in range(20))
@@ -52,7 +78,7 @@ def hosted_buyer_id(host: str, subject: str, *, secret: bytes, partitions: int) 
 
 
 def new_order_id(edition_id: str) -> str:
-    """What the button mints: for crowds, tests and tools."""
+    """What the button generates: for crowds, tests and tools."""
     return f"{edition_id}-{_random(ORDER_RANDOM_CHARS)}"
 
 
@@ -61,16 +87,45 @@ def new_command_id() -> str:
     return secrets.token_hex(10)
 
 
-def partition_of(any_id: str) -> int:
-    """The partition that an edition's, order's, payment's, buyer's or merchant's id carries; raises MalformedId."""
+def home_of(any_id: str) -> tuple[int, str]:
+    """The partition that an edition's, order's, payment's, buyer's or merchant's id carries, and the edition, buyer or
+    merchant in it that the id begins with; raises MalformedId."""
     match = _PARTITIONED.match(any_id)
     if match is None:
         raise MalformedId(f"{any_id[:80]!r} is not an id of buystream")
-    return int(match[1])
+    return int(match[1]), match[0]
+
+
+def partition_of(any_id: str) -> int:
+    """The partition that the id carries; raises MalformedId."""
+    return home_of(any_id)[0]
+
+
+def is_edition_id(any_id: str, partition: int | None = None) -> bool:
+    """Whether it is a well-formed id of an edition, in that partition or in any."""
+    start = "ed" if partition is None else f"ed{partition}-"
+    return any_id.startswith(start) and _EDITION.fullmatch(any_id) is not None
+
+
+def is_merchant_id(any_id: str, partition: int | None = None) -> bool:
+    """Whether it is a well-formed id of a merchant, in that partition or in any."""
+    start = "me" if partition is None else f"me{partition}-"
+    return any_id.startswith(start) and _PARTITIONED.fullmatch(any_id) is not None
+
+
+def is_buyer_id(any_id: str, partition: int) -> bool:
+    """Whether it is a well-formed id of a buyer in that partition."""
+    return any_id.startswith(f"by{partition}-") and _PARTITIONED.fullmatch(any_id) is not None
+
+
+def is_derived(any_id: str) -> bool:
+    """Whether only the system makes ids of this form."""
+    return DERIVED in any_id
 
 
 def edition_of(order_id: str) -> str:
-    """The edition that an order's id starts with; raises MalformedId unless the whole id is well formed."""
+    """The edition that an order's id starts with; raises MalformedId unless the whole id is well formed. The order of a
+    recurring gift has a derived id: see `is_mintable` for what a client may write."""
     match = _ORDER.fullmatch(order_id)
     if match is None:
         raise MalformedId(
@@ -80,12 +135,10 @@ def edition_of(order_id: str) -> str:
     return match[1]
 
 
-def is_of_edition(order_id: str, edition_id: str) -> bool:
-    """Whether it is a well-formed id of an order (or recurring gift) of that edition."""
-    try:
-        return edition_of(order_id) == edition_id
-    except MalformedId:
-        return False
+def is_mintable(order_id: str, edition_id: str) -> bool:
+    """Whether a client may give this id to a new order or recurring gift of that edition."""
+    match = _ORDER.fullmatch(order_id)
+    return match is not None and match[1] == edition_id and DERIVED not in order_id
 
 
 def payment_id_of(order_id: str, attempt: int) -> str:
@@ -94,11 +147,22 @@ def payment_id_of(order_id: str, attempt: int) -> str:
 
 
 def recurring_order_id(gift_id: str, number: int) -> str:
-    """The order of a recurring gift's n-th gift, counted from 1: the same whenever it is decided. The gift's id has the
-    form of an order id, so its randomness is the order's."""
+    """The order of a recurring gift's n-th gift, counted from 1: the same whenever it is decided. Anyone who doesn't
+    know the gift's id, whose randomness it has, can't see from the ids which orders are of one gift."""
     digest = int.from_bytes(hashlib.blake2b(f"{gift_id}\n{number}".encode(), digest_size=16).digest(), "big")
     chars = "".join(ALPHABET[(digest >> (5 * i)) & 31] for i in range(ORDER_RANDOM_CHARS))
-    return f"{edition_of(gift_id)}-{chars}"
+    return f"{edition_of(gift_id)}-{chars}{DERIVED}{number}"
+
+
+def cancellation_refund_id(payment_id: str) -> str:
+    """The refund that a cancelled edition gives its buyer."""
+    return f"{payment_id}{DERIVED}cancelled"
+
+
+def repeated_refund_id(payment_id: str, number: int) -> str:
+    """A whole refund that is requested again after the one before failed: the provider would repeat the failure under
+    the old id. `number` counts the payment's refunds from 1."""
+    return f"{payment_id}{DERIVED}r{number}"
 
 
 def order_of(payment_id: str) -> str:

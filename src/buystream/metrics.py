@@ -4,10 +4,25 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+PARTITIONS: Final = Gauge("buystream_partitions", "Partitions of the log that this process has opened.")
 PARTITIONS_ASSIGNED: Final = Gauge(
     "buystream_partitions_assigned", "Partitions that this process works on in a role.", ["role"]
 )
 COMMANDS_DECIDED: Final = Counter("buystream_commands_decided", "Commands that this process has answered.")
+COMMANDS_UNDECIDABLE: Final = Counter(
+    "buystream_commands_undecidable", "Commands that were set aside because deciding them or recording it failed."
+)
+RECORDS_SET_ASIDE: Final = Counter(
+    "buystream_records_set_aside",
+    "Commands, dead letters and the feeds' memory that can't be read or aren't the shop's, and events that no flow can"
+    " follow.",
+    ["topic"],
+)
+for _topic in ("buystream.commands", "buystream.events", "buystream.deadletter", "buystream.feeds"):
+    RECORDS_SET_ASIDE.labels(_topic)  # a counter that is born at 1 has not grown, for Prometheus
+PARTITIONS_STOPPED: Final = Gauge(
+    "buystream_partitions_stopped", "Partitions stopped at a command whose time is too far ahead."
+)
 EVENTS_DECIDED: Final = Counter("buystream_events_decided", "Events that this process has committed.")
 BATCH_COMMANDS: Final = Histogram(
     "buystream_batch_commands",
@@ -24,7 +39,18 @@ FOLD_SECONDS: Final = Histogram(
     "How long a new owner took to fold its partition.",
     buckets=(0.01, 0.1, 0.5, 1, 2, 5, 10, 30),
 )
+SNAPSHOTS_FAILED: Final = Counter(
+    "buystream_snapshots_failed", "Snapshots of a partition that could not be taken, for another reason than an outage."
+)
+RETRIES: Final = Counter(
+    "buystream_retries",
+    "Attempts of a part of this process that failed because the log or PostgreSQL was away.",
+    ["part"],
+)
 PAYMENTS_IN_FLIGHT: Final = Gauge("buystream_payments_in_flight", "Calls to the payment provider not yet answered.")
+PAYMENTS_SET_ASIDE: Final = Gauge(
+    "buystream_payments_set_aside", "Calls to the payment provider that failed unexpectedly and are tried again later."
+)
 PROVIDER_RETRIES: Final = Counter(
     "buystream_provider_retries", "Calls to the payment provider that failed and were tried again."
 )
@@ -45,6 +71,8 @@ WEBHOOKS: Final = Counter(
     "The provider's notifications: recorded, ignored (of a kind without news), foreign (not ours), rejected, later.",
     ["outcome"],
 )
+for _outcome in ("recorded", "ignored", "foreign", "rejected", "later"):
+    WEBHOOKS.labels(_outcome)  # a counter that is born at 1 has not grown, for Prometheus
 BOOKS_DIFFERENCES: Final = Gauge(
     "buystream_books_differences", "What still differed between the log and the provider after the last comparison."
 )
@@ -53,7 +81,9 @@ EVENTS_BEHIND: Final = Gauge(
     "buystream_events_behind", "Events on the log that the views don't show yet.", ["partition"]
 )
 EVENTS_POISONED: Final = Counter(
-    "buystream_events_poisoned", "Unreadable events that the projector sent to the dead letters.", ["partition"]
+    "buystream_events_poisoned",
+    "Records among the events that can't be read or aren't the shop's, which the projector set aside.",
+    ["partition"],
 )
 PROJECTION_SECONDS: Final = Histogram(
     "buystream_projection_seconds",

@@ -7,7 +7,6 @@ existing cluster), from binaries which that user can reach, in a folder that it 
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import importlib.util
 import os
 import pwd
@@ -102,7 +101,9 @@ class ServerAccount:
         shipped = bin_dir()
         if self.uid is None or self._can_run(shipped / "initdb"):
             return shipped
-        copy = SHARED_DIR / f"{PACKAGE}-{importlib.metadata.version(PACKAGE)}"
+        from importlib.metadata import version  # takes long to import, and few have their programs copied
+
+        copy = SHARED_DIR / f"{PACKAGE}-{version(PACKAGE)}"
         if not copy.exists():
             _copy_for_everyone(shipped.parents[2], copy)
         return copy / shipped.relative_to(shipped.parents[2])

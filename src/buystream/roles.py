@@ -5,44 +5,39 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Final, NamedTuple
 
 import msgspec
 
-from buystream import cluster
+from buystream.database_grants import prepare
 from buystream.errors import BuystreamError
-from buystream.gateway import serve
 from buystream.health import Problem, serve_health
+from buystream.log import Log, LogUnavailable
 from buystream.projections.leading import leading
 from buystream.projections.shown import Shown
 from buystream.settings import Settings
-from buystream.wiring import (
-    SIGNALS,
-    VIEWS,
-    Database,
-    Parts,
-    free_port,
-    ignore_signals,
-    open_database,
-    open_log,
-    refuse_moved,
-    start_workers,
-)
+from buystream.sockets import free_port
+from buystream.wiring.opening import SIGNALS, Database, open_database, open_log, refuse_moved
+from buystream.wiring.parts import Parts
+from buystream.wiring.running import ignore_signals, start_workers
+from buystream.wiring.views import VIEWS
 from buystream.workers import Run
 
 LOOK_SECONDS: Final = 0.5
+
+PARTITIONS_SECONDS: Final = 5.0
+"""How often the projector asks whether partitions were added."""
 
 logger = logging.getLogger(__name__)
 
 
 class RoleEnded(BuystreamError):
-    """A part of a role ended before it was told to: whoever supervises the process starts it again."""
+    """A part of a role ended before it was stopped: the process's supervisor restarts it."""
 
 
 class Role(NamedTuple):
-    """What a process runs, in the order of starting; the last one is stopped first. `problem` tells why it can't do
-    its work now."""
+    """What a process runs, in the order of starting. `problem` says why it can't do its work now."""
 
     runs: Mapping[str, Run]
     problem: Problem = lambda: None
@@ -60,7 +55,15 @@ def _payments(parts: Parts) -> Role:
 def _projector(parts: Parts) -> Role:
     logger.info("projector works on all %d partitions whenever it leads", parts.log.partitions)
     runs = {"snapshots": parts.snapshots.run, "projector": parts.projector.run}
-    return Role({name: leading(parts.dsn, name, run) for name, run in runs.items()})
+    leads = {name: leading(parts.dsn, name, run) for name, run in runs.items()}
+    return Role({"partitions": lambda stop: _look_for_partitions(parts.log, stop), **leads})
+
+
+def _look_for_partitions(log: Log, stop: threading.Event) -> None:
+    """The projector is in no group that would hand it an added partition, whether it leads or stands by."""
+    while not stop.wait(PARTITIONS_SECONDS):
+        with suppress(LogUnavailable):  # next time
+            log.look_for_partitions()
 
 
 def _feeds(parts: Parts) -> Role:
@@ -82,14 +85,18 @@ ROLES: Final[Mapping[str, Callable[[Parts], Role]]] = {
 
 
 def run_role(name: str, settings: Settings) -> None:
-    """Run a role until SIGINT or SIGTERM; raises RoleEnded when it ends by itself."""
-    with _opened(settings) as (parts, database, stack):
+    """Run a role until SIGINT or SIGTERM; raises RoleEnded when it ends before that."""
+    with _opened(settings, name) as (parts, database, stack):
         role = ROLES[name](parts)
         workers = start_workers(role.runs, database, stack)
         port = stack.enter_context(
-            serve_health(settings.host, settings.metrics_port, lambda: workers.problem or role.problem())
+            serve_health(
+                settings.metrics_host,
+                settings.metrics_port,
+                lambda: workers.problem or role.problem() or parts.log.problem,
+            )
         )
-        logger.info("%s runs; health and metrics at http://%s:%d", name, settings.host, port)
+        logger.info("%s runs; health and metrics at http://%s:%d", name, settings.metrics_host, port)
         stopping = threading.Event()
         for number in SIGNALS:
             signal.signal(number, lambda *_: stopping.set())
@@ -103,11 +110,13 @@ def run_role(name: str, settings: Settings) -> None:
 
 def run_gateway(settings: Settings) -> None:
     """Serve HTTP until SIGINT or SIGTERM."""
+    from buystream.gateway import serve  # with the web framework, which takes long to import
+
     if settings.port == 0:
         settings = msgspec.structs.replace(settings, port=free_port())
-    with _opened(settings) as (parts, database, stack):
+    with _opened(settings, "gateway") as (parts, database, stack):
         shown = Shown(parts.dsn, [view.name for view in VIEWS])
-        gateway = parts.gateway(shown.position, lambda: workers.problem or shown.problem)
+        gateway = parts.gateway(shown.position, lambda: workers.problem or shown.problem, lambda: workers.problem)
         workers = start_workers({"positions of the views": shown.run}, database, stack)
         try:
             serve.run(
@@ -125,9 +134,15 @@ def run_gateway(settings: Settings) -> None:
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[tuple[Parts, Database, ExitStack]]:
+def _opened(settings: Settings, role: str) -> Iterator[tuple[Parts, Database, ExitStack]]:
     with ExitStack() as stack:
+        if settings.is_on_kafka:
+            from buystream import cluster  # with Kafka's clients, which take long to import
+            from buystream.log.kafka.reaching import reach
+
+            reach(cluster.clients(settings))  # before a database is started for nothing
         database = stack.enter_context(open_database(settings))
+        prepare(settings, database.dsn, role)
         refuse_moved(database, settings)
         log = stack.enter_context(open_log(database, settings))
         if settings.is_on_kafka:

@@ -5,130 +5,29 @@ reader or a writer of it is refused; it needs a new version and an upcaster, and
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from inspect import cleandoc
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 import msgspec
 
 from buystream import codec
+from buystream.consumers.delivery import DeadLetter, DeadLetterEnvelope
+from buystream.consumers.feeds import FED, FEED_CONTENT_TYPE, public_fields
+from buystream.fields import meanings
 from buystream.log import COMMANDS, DEADLETTER, EVENTS
+from buystream.log.topics import merchant_topic
 
 Schema = dict[str, Any]
 
 BASE_URL: Final = "https://buystream.dev/schemas"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 ASYNCAPI: Final = "asyncapi.json"
-FOLDERS: Final = {"commands": codec.COMMANDS, "events": codec.EVENTS}
+FEED: Final = "feed"
+SCHEMA_FORMAT: Final = "application/schema+json;version=2020-12"
+FOLDERS: Final = {"commands": codec.COMMANDS, "events": codec.EVENTS, FEED: FED}
 
-FIELDS: Final = {
-    "account": "The merchant's account at the payment provider; empty: the money stays with the platform.",
-    "address": "Postal address, as it stands on receipts.",
-    "all_or_nothing": "Whether money moves only if the target is reached in time.",
-    "amount_minor": "In minor units of the currency.",
-    "api_key_hash": "BLAKE2b hash of the merchant's API key, hex.",
-    "at_ms": "Time of the command that this event answers; never decreases within a partition.",
-    "attempt": "Which attempt to pay this is, counted from 1; 0 means whichever is next.",
-    "attempts": "Orders asked for within the window.",
-    "available": "Pieces that can be had now; absent when unlimited.",
-    "awaits_terms": "Whether it takes orders only after its terms are applied.",
-    "buyer_id": "The buyer.",
-    "card_label": "What a buyer knows the card by: brand and last four digits.",
-    "carrier": "Who carries the parcel.",
-    "change_id": "The caller's id of this stock change; a repeat changes nothing.",
-    "charity_id": "Registration number of the charity; empty when it is none.",
-    "clicks": "How many taps on Buy.",
-    "closes_at_ms": "End of the sale, exclusive; absent when it has none.",
-    "command": "Name of the command that is answered; empty when it can't be read.",
-    "currency": "ISO 4217 code.",
-    "delivery": "Name, e-mail and address, encrypted with the buyer's own key.",
-    "demand_id": "The gateway's id of this report; a repeat counts nothing.",
-    "description": "Text of the offer.",
-    "destination": "The provider's account that gets the money less the fee; empty: the platform's own.",
-    "device": "Keyed hash of the buyer's device.",
-    "dispute_id": "The provider's name for the dispute.",
-    "edition_id": "The edition.",
-    "edition_version": "Dense over the edition's own, its orders' and its payments' events, counted from 1.",
-    "email": "Where buyers reach the merchant; empty when it isn't told.",
-    "failed": "Refunds that the buyers' banks didn't take.",
-    "fee_fixed_minor": "Fixed part of the platform's fee, per order.",
-    "fee_minor": "The platform's part of the amount.",
-    "fee_returned_minor": "The platform's part of what went back.",
-    "fee_share_bps": "Share of the platform's fee; 100 basis points are 1 %.",
-    "fixed_minor": "Fixed part of the fee, per order.",
-    "flag_id": "The observer's id of this flag; a repeat changes nothing.",
-    "from_ms": "For editions released from then on.",
-    "gift_id": "The recurring gift, minted like an order id of its edition; empty when it is none.",
-    "givers": "How many gave or pledged.",
-    "grace_seconds": "What every running hold keeps at least.",
-    "hold_expires_at_ms": "When the hold runs out; absent while its clock stands still.",
-    "hold_seconds": "How long an order holds its stock.",
-    "if_missed": "What a missed target means: void, or choose another project.",
-    "image": "Name of the picture.",
-    "interval_months": "Months from one gift to the next.",
-    "keep_fee": "Whether the platform keeps its fee.",
-    "kind": "ticket, record, gift or item.",
-    "legal_name": "The merchant's full legal name.",
-    "limit_per_buyer": "Pieces that one buyer may hold or have bought.",
-    "measure": "What the attempts were counted by: buyer, device or network.",
-    "merchant_id": "The merchant.",
-    "mode": "setup: only save the payment method; empty: reserve the money.",
-    "name": "What the shop is called.",
-    "needs_address": "Whether a postal address is asked for.",
-    "network": "Keyed hash of the buyer's network.",
-    "next_due_ms": "When the next gift is placed.",
-    "number": "Dense per merchant and year, counted from 1.",
-    "off_session": "Whether the buyer isn't there to answer the bank.",
-    "opens_at_ms": "Begin of the sale; absent when it has none.",
-    "order_id": "The order: its edition's id and at least 96 random bits, minted by the buyer's browser.",
-    "originator_id": "The aggregate that the event belongs to.",
-    "originator_version": "Dense per aggregate, counted from 1.",
-    "outcome": "How it ended, in one stable word.",
-    "owner": "The process that decides from here on.",
-    "paid_at_ms": "When the gift was paid.",
-    "pause_seconds": "How long the buyer's orders are refused.",
-    "payment_id": "The payment: its order's id and the attempt's number.",
-    "payment_method": "The provider's token for the card.",
-    "payment_state": "What the newest payment is now; empty when there is none.",
-    "placed_at_ms": "When the order was placed.",
-    "price_max_minor": "Highest unit price.",
-    "price_min_minor": "Lowest unit price; equal to the highest when the price is fixed.",
-    "price_minor": "Unit price that the buyer saw.",
-    "quantity": "Pieces.",
-    "raised_minor": "Given and pledged, less what went back.",
-    "reason": "Why, in one stable word.",
-    "receipts": "Whether each paid order gets a receipt number of its merchant.",
-    "reference": "The provider's name for the payment.",
-    "refund_by": "Who may give an order back: merchant or buyer.",
-    "refund_id": "The caller's name for the refund, or the provider's; empty for the one whole refund.",
-    "refund_restock": "Whether orders that buyers give back go on sale again.",
-    "refund_share_bps": "Share of the money that buyers get back; 10000 is all of it.",
-    "refund_until_ms": "Until when buyers may give orders back, exclusive; absent when it doesn't end.",
-    "respond_by_ms": "Until when evidence counts; absent when the provider doesn't say.",
-    "restock": "Whether the stock goes on sale again; otherwise it is withdrawn.",
-    "reusable_method": "The provider's token for the next time.",
-    "rules_version": "The rules that decide from here on.",
-    "save": "Whether the buyer asked to be remembered.",
-    "share_bps": "Share of the fee; 100 basis points are 1 %.",
-    "state": "What the order is now.",
-    "stock": "Pieces issued; null when unlimited.",
-    "subject": "Whom or what the command was about; empty when it can't be read.",
-    "suggested_minor": "Prices offered to choose from.",
-    "target_minor": "What a campaign wants to raise; absent when it is none.",
-    "tax_bps": "Tax included in the price, in basis points of the price without it.",
-    "tax_id": "Tax number; empty when there is none.",
-    "tax_label": "What the tax is called.",
-    "terms_id": "The fee terms; empty when the platform keeps nothing.",
-    "title": "What is sold.",
-    "tracking": "The carrier's number of the parcel.",
-    "type": "The message's name and version.",
-    "until_ms": "When the pause ends.",
-    "url": "Where the buyer's bank wants to see the buyer.",
-    "was_refunded": "Whether the refund had been reported as done.",
-    "whole": "Whether the buyer keeps nothing.",
-    "window_seconds": "How long the window is that the attempts fell into.",
-    "year": "Of the payment (UTC).",
-}
-"""What each field means, wherever it stands."""
+TYPE: Final = "The message's name and version."
 
 UNITS: Final = {
     "_ms": "Milliseconds since the epoch.",
@@ -136,69 +35,107 @@ UNITS: Final = {
     "_seconds": "Seconds.",
 }
 
-HEADERS: Final = {
-    "ce_specversion": "CloudEvents version.",
-    "ce_id": "On a command: its id. On an event: partition and sequence.",
-    "ce_source": "Who says it.",
-    "ce_type": "The message's type and version.",
-    "ce_time": "Time of the event, RFC 3339.",
-    "ce_subject": "The aggregate.",
-    "ce_partitionkey": "The edition, or the aggregate when it belongs to none.",
-    "ce_sequence": "Dense per partition, counted from 0.",
-    "ce_aggregateversion": "Dense per aggregate, counted from 1.",
-    "ce_editionversion": "Dense per edition, counted from 1; only on events of an edition, its orders and payments.",
-    "ce_commandposition": "Position of the command that this event answers.",
-    "ce_causationid": "Id of the command that this event answers.",
-    "ce_rulesversion": "The rules that it was decided by.",
-    "ce_replyto": "The gateway that waits for the answer.",
+ATTRIBUTES: Final = {
+    "specversion": "CloudEvents version.",
+    "id": "On a command: its id. On an event: partition and sequence.",
+    "source": "On a command: `/buystream`. On an event: `/buystream/` and the shop's id.",
+    "type": "The message's type and version.",
+    "time": "Time of the event, RFC 3339.",
+    "subject": "The aggregate.",
+    "partitionkey": "The edition, or the aggregate when it belongs to none.",
+    "sequence": "Dense per partition, counted from 0, padded: it orders as text.",
+    "aggregateversion": "Dense per aggregate, counted from 1.",
+    "editionversion": "Dense per edition, counted from 1; only on events of an edition, its orders and payments.",
+    "commandposition": "Position of the command that this event answers.",
+    "causationid": "Id of the command that this event answers.",
+    "actor": "Who asked for it: `buyer:<id>`, `merchant:<id>/key:<id>`, `provider`, `operator` or `system:<part>`.",
+    "rulesversion": "The rules that it was decided by.",
+    "replyto": "The gateway that waits for the answer.",
+}
+"""A record's attributes beside its `data`: CloudEvents 1.0."""
+
+FEED_HEADERS: Final = {
+    **{
+        f"ce_{name}": ATTRIBUTES[name]
+        for name in (
+            *("specversion", "id", "source", "type", "time", "subject"),
+            *("partitionkey", "sequence", "aggregateversion", "editionversion"),
+        )
+    },
     "content-type": "Media type of the body.",
-    "dl_topic": "Where the dead letter stood.",
-    "dl_position": "Its position there.",
-    "dl_reason": "Why it couldn't be read.",
-    "dl_consumer": "Who couldn't read it.",
+    "ce_actor": "Which of the merchant's API keys asked for it; absent when nobody of the merchant's did.",
+}
+"""On merchants' topics, in the binary mode of CloudEvents, the attributes are headers."""
+
+DEAD_LETTER_FIELDS: Final = {
+    "type": "The message's type and version.",
+    "topic": "Where the record stood.",
+    "position": "Its position there.",
+    "reason": "Why it was set aside.",
+    "consumer": "The part that set it aside.",
+    "program": "Which version of buystream set it aside.",
+    "key": "The record's key.",
+    "value": "The record's value, in Base64.",
+    "omitted_bytes": "Size of a record too large to repeat; it is where topic and position say.",
 }
 
 CHANNELS: Final = {
-    "commands": (COMMANDS, "receive", "Requests, decided once each in the order of the log.", ("ce_id", "ce_type")),
-    "events": (
-        EVENTS,
-        "send",
-        "Decisions: every command is answered here.",
-        tuple(name for name in HEADERS if name.startswith(("ce_", "content"))),
-    ),
+    "commands": (COMMANDS, "receive", "Requests, decided once each in the order of the log.", codec.CommandEnvelope),
+    "events": (EVENTS, "send", "Decisions: every command is answered here.", codec.EventEnvelope),
     "deadletter": (
         DEADLETTER,
         "send",
-        "What couldn't be read, as it was, with where it stood and why.",
-        tuple(name for name in HEADERS if name.startswith("dl_")),
+        "Records that couldn't be read or decided, unchanged, with their place and the reason.",
+        DeadLetterEnvelope,
+    ),
+    FEED: (
+        merchant_topic("{merchantId}").name,
+        "send",
+        "One merchant's events, without personal data. One that can't be read keeps its place, with an empty body.",
+        None,
     ),
 }  # fmt: skip
-"""Topic, direction as seen from buystream, meaning, and the headers."""
-
-HEADERS_OPTIONAL: Final = {"ce_replyto", "ce_editionversion"}
+"""Topic, direction as seen from buystream, meaning, and the envelope of a record; merchants get the message alone."""
 
 
-def schema_of(message: type[msgspec.Struct]) -> Schema:
-    """The JSON Schema of one message in its version."""
+def schema_of(message: type[msgspec.Struct], folder: str = "") -> Schema:
+    """The JSON Schema of one message in its version; in the folder `feed` as merchants read it."""
     (schema,) = msgspec.json.schema_components([message], ref_template="#/$defs/{name}")[1].values()
+    schema["description"] = cleandoc(schema["description"])  # as Python 3.13 and newer keep it
+    meaning = meanings(message)
     for name, field in schema["properties"].items():
-        unit = next((text for suffix, text in UNITS.items() if name.endswith(suffix)), "")
-        field["description"] = f"{FIELDS[name]} {unit}".strip() if unit not in FIELDS[name] else FIELDS[name]
-    identified = {"$schema": DIALECT, "$id": f"{BASE_URL}/{path_of(message)}", **schema}
+        for it in (field, *field.get("anyOf", ())):
+            it.pop("description", None)
+        field["description"] = TYPE if name == "type" else _described(name, meaning[name].description)
+    if folder == FEED:
+        public = {"type", *public_fields(message)}
+        schema["properties"] = {name: it for name, it in schema["properties"].items() if name in public}
+        schema["required"] = [name for name in schema["required"] if name in public]
+    identified = {"$schema": DIALECT, "$id": f"{BASE_URL}/{path_of(message, folder)}", **schema}
     identified["title"] = str(message.__struct_config__.tag)
     plain: Schema = msgspec.json.decode(msgspec.json.encode(identified))  # tuples become lists, as when read back
     return plain
 
 
-def path_of(message: type[msgspec.Struct]) -> str:
-    """`events/OrderPlaced.v1.json`."""
-    folder = next(folder for folder, messages in FOLDERS.items() if message in messages)
+def _described(name: str, description: str) -> str:
+    """With the unit that the field's name ends with."""
+    unit = next((text for suffix, text in UNITS.items() if name.endswith(suffix)), "")
+    return description if unit in description else f"{description} {unit}"
+
+
+def path_of(message: type[msgspec.Struct], folder: str = "") -> str:
+    """`events/OrderPlaced.v1.json`: in the first folder that has the message, unless another is named."""
+    folder = folder or next(folder for folder, messages in FOLDERS.items() if message in messages)
     return f"{folder}/{message.__struct_config__.tag}.json"
 
 
 def current() -> dict[str, Schema]:
     """The schema of every message that this code writes, by path."""
-    return {path_of(message): schema_of(message) for messages in FOLDERS.values() for message in messages}
+    return {
+        path_of(message, folder): schema_of(message, folder)
+        for folder, messages in FOLDERS.items()
+        for message in messages
+    }
 
 
 def published(directory: Path) -> dict[str, Schema]:
@@ -256,33 +193,23 @@ def _split(path: str) -> tuple[str, int]:
 
 def asyncapi(schemas: Mapping[str, Schema]) -> Schema:
     """The AsyncAPI 3 document over all these messages."""
-    messages = {
-        Path(path).stem: {
-            "name": Path(path).stem,
-            "title": _split(path)[0].partition("/")[2],
-            "summary": schema["description"],
-            "contentType": codec.CONTENT_TYPE,
-            "headers": {"$ref": f"#/components/schemas/{path.partition('/')[0]}-headers"},
-            "payload": {"schemaFormat": "application/schema+json;version=2020-12", "schema": {"$ref": f"./{path}"}},
-        }
-        for path, schema in schemas.items()
-    }
+    messages = {_name_of(path): _message(path, schema["description"]) for path, schema in schemas.items()}
     messages["DeadLetter"] = {
         "name": "DeadLetter",
         "title": "DeadLetter",
         "summary": CHANNELS["deadletter"][2],
-        "contentType": "application/octet-stream",
-        "headers": {"$ref": "#/components/schemas/deadletter-headers"},
+        "contentType": codec.CONTENT_TYPE,
+        "payload": _payload("deadletter", {"$ref": "#/components/schemas/DeadLetter"}),
     }
-    of_channel = {folder: [Path(path).stem for path in schemas if path.startswith(f"{folder}/")] for folder in FOLDERS}
+    of_channel = {folder: [_name_of(path) for path in schemas if path.startswith(f"{folder}/")] for folder in FOLDERS}
     of_channel["deadletter"] = ["DeadLetter"]
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "buystream",
             "version": "1.0.0",
-            "description": "Every request is a command on one log; every command is answered by events on another."
-            " Bodies are JSON; headers are CloudEvents 1.0 in the Kafka binary mode.",
+            "description": "Every request is a command on one log; every command is answered by events on another. A"
+            " record is a CloudEvent 1.0 in the structured JSON mode; on merchants' topics, in the Kafka binary mode.",
         },
         "defaultContentType": codec.CONTENT_TYPE,
         "channels": {
@@ -290,6 +217,7 @@ def asyncapi(schemas: Mapping[str, Schema]) -> Schema:
                 "address": address,
                 "description": meaning,
                 "messages": {tag: {"$ref": f"#/components/messages/{tag}"} for tag in of_channel[name]},
+                **({"parameters": {"merchantId": {"description": "The merchant's id."}}} if name == FEED else {}),
             }
             for name, (address, _, meaning, _) in CHANNELS.items()
         },
@@ -299,22 +227,77 @@ def asyncapi(schemas: Mapping[str, Schema]) -> Schema:
         },
         "components": {
             "messages": messages,
-            "schemas": {f"{name}-headers": _headers(names) for name, (_, _, _, names) in CHANNELS.items()},
+            "schemas": {
+                **{
+                    f"{name}-attributes": _attributes(envelope)
+                    for name, (_, _, _, envelope) in CHANNELS.items()
+                    if envelope is not None
+                },
+                f"{FEED}-headers": _feed_headers(),
+                "DeadLetter": _dead_letter(),
+            },
         },
     }
 
 
-def _headers(names: Iterable[str]) -> Schema:
-    listed = [*names]
+def _message(path: str, summary: str) -> Schema:
+    folder = path.partition("/")[0]
+    message = {"name": _name_of(path), "title": _split(path)[0].partition("/")[2], "summary": summary}
+    data = {"$ref": f"./{path}"}
+    if folder == FEED:
+        return message | {
+            "contentType": FEED_CONTENT_TYPE,
+            "headers": {"$ref": f"#/components/schemas/{FEED}-headers"},
+            "payload": {"schemaFormat": SCHEMA_FORMAT, "schema": data},
+        }
+    return message | {"contentType": codec.CONTENT_TYPE, "payload": _payload(folder, data)}
+
+
+def _payload(channel: str, data: Schema) -> Schema:
+    """A record's value: the attributes, and the message as `data`."""
+    envelope = {"type": "object", "properties": {"data": data}, "required": ["data"]}
+    attributes = {"$ref": f"#/components/schemas/{channel}-attributes"}
+    return {"schemaFormat": SCHEMA_FORMAT, "schema": {"allOf": [attributes, envelope]}}
+
+
+def _attributes(envelope: Any) -> Schema:
+    fields = [field for field in msgspec.structs.fields(envelope) if field.name != "data"]
+    types = get_type_hints(envelope)
+    kinds = {field.name: "integer" if types[field.name] is int else "string" for field in fields}
     return {
         "type": "object",
-        "properties": {name: {"type": "string", "description": HEADERS[name]} for name in listed},
-        "required": [name for name in listed if name not in HEADERS_OPTIONAL],
+        "properties": {
+            "specversion": {"const": "1.0", "description": ATTRIBUTES["specversion"]},
+            **{name: {"type": kind, "description": ATTRIBUTES[name]} for name, kind in kinds.items()},
+        },
+        "required": ["specversion", *(field.name for field in fields if field.required)],
     }
 
 
+def _feed_headers() -> Schema:
+    return {
+        "type": "object",
+        "properties": {name: {"type": "string", "description": meaning} for name, meaning in FEED_HEADERS.items()},
+        "required": [name for name in FEED_HEADERS if name != "ce_actor"],
+    }
+
+
+def _dead_letter() -> Schema:
+    schemas: tuple[Schema, ...] = (*msgspec.json.schema_components([DeadLetter], ref_template="{name}")[1].values(),)
+    schemas[0]["description"] = cleandoc(schemas[0]["description"])
+    for name, field in schemas[0]["properties"].items():
+        field["description"] = DEAD_LETTER_FIELDS[name]
+    return schemas[0]
+
+
+def _name_of(path: str) -> str:
+    """The message's name in the AsyncAPI document. A merchant reads another form of an event than the event's own."""
+    folder, _, _ = path.partition("/")
+    return f"{folder}-{Path(path).stem}" if folder == FEED else Path(path).stem
+
+
 def documents(directory: Path) -> dict[str, Schema]:
-    """All that belongs into the folder: what was published, as the code says it now, and the AsyncAPI document."""
+    """The whole contents of the folder: what was published, as the code says it now, and the AsyncAPI document."""
     schemas = dict(sorted({**published(directory), **current()}.items()))
     return {**schemas, ASYNCAPI: asyncapi(schemas)}
 
@@ -334,7 +317,7 @@ def broken_promises(directory: Path) -> list[str]:
     there = published(directory)
     index = directory / ASYNCAPI
     listed = msgspec.json.decode(index.read_bytes())["components"]["messages"] if index.exists() else {}
-    tags = {Path(path).stem for path in there} | {"DeadLetter"}
+    tags = {_name_of(path) for path in there} | {"DeadLetter"}
     gone = [f"{tag}: was published and its file is gone; restore it" for tag in listed if tag not in tags]
     return gone + breaches(there, current())
 
@@ -362,8 +345,8 @@ def main() -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--write", action="store_true", help="write what the code says, unless it breaks a promise")
     what.add_argument("--check", action="store_true", help="compare what is written with what the code says")
-    asked = parser.parse_args()
-    found = write(asked.directory) if asked.write else check(asked.directory)
+    arguments = parser.parse_args()
+    found = write(arguments.directory) if arguments.write else check(arguments.directory)
     for line in found:
         print(line, file=sys.stderr)
     return 1 if found else 0

@@ -2,38 +2,49 @@
 the log, in the views and in every copy of them."""
 
 import base64
+import logging
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 
 import msgspec
-import psycopg2
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from psycopg2.extensions import connection, cursor
+from psycopg2.extensions import cursor
 
+from buystream.database import DatabaseError, KeptConnection
 from buystream.errors import BuystreamError
-from buystream.keys import purpose_key
+from buystream.sealing import KEY_BYTES, NotSealedHere, SealingKey, purpose_key
+from buystream.tables import Tables
+
+logger = logging.getLogger(__name__)
 
 CACHED_KEYS_MAX = 1024
 CACHED_KEY_SECONDS = 60.0
 """How long another process may still read with a key after its erasure."""
 
-_NONCE_BYTES = 12
-_SCHEMA = """
-    SELECT pg_advisory_xact_lock(hashtext('buystream vault schema'));
+TABLES = Tables(
+    "vault",
+    """
     CREATE SCHEMA IF NOT EXISTS vault;
     CREATE TABLE IF NOT EXISTS vault.buyer_key (
         buyer_id text PRIMARY KEY,
         wrapped bytea NOT NULL,
         made_at timestamptz NOT NULL DEFAULT now()
-    );"""
+    );
+    CREATE TABLE IF NOT EXISTS vault.erased_buyer (
+        buyer_id text PRIMARY KEY,
+        erased_at timestamptz NOT NULL DEFAULT now()
+    );""",
+)
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('buystream buyer key ' || %s, 0))"
 _KEY = "SELECT wrapped FROM vault.buyer_key WHERE buyer_id = %s"
 _NEW_KEY = "INSERT INTO vault.buyer_key (buyer_id, wrapped) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+_IS_ERASED = "SELECT 1 FROM vault.erased_buyer WHERE buyer_id = %s"
+_LIST_AS_ERASED = "INSERT INTO vault.erased_buyer (buyer_id) VALUES (%s) ON CONFLICT DO NOTHING"
 _ERASE = "DELETE FROM vault.buyer_key WHERE buyer_id = %s"
+_ERASED = "SELECT buyer_id FROM vault.erased_buyer ORDER BY erased_at, buyer_id"
 
 _decode_mapping = msgspec.json.Decoder(dict[str, str]).decode
 
@@ -42,25 +53,44 @@ class VaultUnavailable(BuystreamError):
     """The buyers' keys can't be reached now."""
 
 
+class KeyIsDamaged(VaultUnavailable):
+    """A buyer's key can't be opened with the shop's root secret. Reading treats it as an erased one."""
+
+
+class BuyerIsErased(BuystreamError):
+    """Nothing may be encrypted for this buyer any more."""
+
+
 class Vault:
     """Safe for many threads, over one connection. Methods raise VaultUnavailable when PostgreSQL is away."""
 
-    def __init__(self, dsn: str, secret: bytes) -> None:
-        """Creates the table. A vault opened with another secret can't unwrap the keys that are there."""
-        self._dsn = dsn
-        self._wrapping = AESGCM(purpose_key(secret, "vault"))
-        self._connection: connection | None = None
+    def __init__(self, dsn: str, secret: bytes, *, on_erased: Callable[[str], object] = lambda buyer_id: None) -> None:
+        """Creates the tables if they are missing. `secret` is the shop's root (`buystream.secret_versions`); another
+        opens none of the keys that are there. `on_erased` is called with the buyer's id after each erasure, repeated
+        ones too."""
+        self._on_erased = on_erased
+        self._wrapping = SealingKey(purpose_key(secret, "vault"))
+        self._connection = KeptConnection(dsn, "vault")
         self._connection_lock = threading.Lock()
         self._lock = threading.Lock()
-        self._cache: OrderedDict[str, tuple[float, AESGCM]] = OrderedDict()
-        self._run(_SCHEMA)
+        self._cache: OrderedDict[str, tuple[float, SealingKey]] = OrderedDict()
+        with self._cursor() as cur:
+            TABLES.ensure(cur)
 
     def encrypt(self, buyer_id: str, plain: Mapping[str, str]) -> str:
         """Ciphertext in URL-safe base64; makes the buyer's key at first use. Never uses a cached key, so that nothing
-        is written under a key that was erased elsewhere."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        body = self._key_for_writing(buyer_id).encrypt(nonce, msgspec.json.encode(dict(plain)), buyer_id.encode())
-        return base64.urlsafe_b64encode(nonce + body).decode()
+        is written under a key that was erased elsewhere. Raises BuyerIsErased: an erased buyer gets no new key."""
+        sealed = self._key_for_writing(buyer_id).seal(msgspec.json.encode(dict(plain)), about=buyer_id)
+        return base64.urlsafe_b64encode(sealed).decode()
+
+    def seal(self, buyer_id: str, plain: Mapping[str, str]) -> str:
+        """The same for what nothing else has to wait for: "" for an erased buyer, and while the keys can't be
+        reached."""
+        try:
+            return self.encrypt(buyer_id, plain)
+        except (BuyerIsErased, VaultUnavailable) as error:
+            logger.warning("%s of %s is left out: %s", ", ".join(plain), buyer_id, error)
+            return ""
 
     def decrypt(self, buyer_id: str, text: str) -> dict[str, str] | None:
         """What was encrypted for this buyer; None when the key is erased or the text isn't this buyer's."""
@@ -68,32 +98,49 @@ class Vault:
         if key is None:
             return None
         try:
-            sealed = base64.urlsafe_b64decode(text)
-            return _decode_mapping(key.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], buyer_id.encode()))
-        except (InvalidTag, ValueError, msgspec.DecodeError):
+            return _decode_mapping(key.open(base64.urlsafe_b64decode(text), about=buyer_id))
+        except (NotSealedHere, ValueError, msgspec.DecodeError):
             return None
 
     def erase(self, buyer_id: str) -> None:
-        """Delete the buyer's key, if there is one."""
-        self._run(_ERASE, (buyer_id,))
+        """Delete the buyer's key, if there is one, and never make another. Repeating it is harmless."""
+        with self._cursor() as cur:
+            cur.execute(_ONE_AT_A_TIME, (buyer_id,))
+            cur.execute(_LIST_AS_ERASED, (buyer_id,))
+            cur.execute(_ERASE, (buyer_id,))
         with self._lock:
             self._cache.pop(buyer_id, None)
+        self._on_erased(buyer_id)
+
+    def erased(self) -> list[str]:
+        """The ids of all erased buyers, in the order of their erasure."""
+        with self._cursor() as cur:
+            cur.execute(_ERASED)
+            return [str(buyer_id) for (buyer_id,) in cur]
 
     def close(self) -> None:
         """Close the connection."""
         with self._connection_lock:
-            self._forget_connection()
+            self._connection.close()
 
-    def _key_for_writing(self, buyer_id: str) -> AESGCM:
-        wrapped = self._wrapped(buyer_id)
-        if wrapped is None:
-            self._run(_NEW_KEY, (buyer_id, self._wrap(buyer_id, AESGCM.generate_key(256))))
-            wrapped = self._wrapped(buyer_id)
-        if wrapped is None:
-            raise VaultUnavailable("the buyer's key was erased while it was being made; send the request again")
+    def _key_for_writing(self, buyer_id: str) -> SealingKey:
+        wrapped = self._wrapped(buyer_id) or self._made(buyer_id)
         return self._unwrap(buyer_id, wrapped)
 
-    def _key_for_reading(self, buyer_id: str) -> AESGCM | None:
+    def _made(self, buyer_id: str) -> bytes:
+        """A new key, or the one that was made meanwhile; an erasure comes before this or after it."""
+        with self._cursor() as cur:
+            cur.execute(_ONE_AT_A_TIME, (buyer_id,))
+            cur.execute(_IS_ERASED, (buyer_id,))
+            if cur.fetchone() is not None:
+                raise BuyerIsErased(f"{buyer_id} is erased")
+            wrapped = self._wrapping.seal(secrets.token_bytes(KEY_BYTES), about=buyer_id)
+            cur.execute(_NEW_KEY, (buyer_id, wrapped))
+            cur.execute(_KEY, (buyer_id,))
+            (kept,) = cur.fetchone() or (b"",)
+        return bytes(kept)
+
+    def _key_for_reading(self, buyer_id: str) -> SealingKey | None:
         with self._lock:
             until, key = self._cache.get(buyer_id, (0.0, None))
         if key is not None and until > monotonic():
@@ -101,7 +148,11 @@ class Vault:
         wrapped = self._wrapped(buyer_id)
         if wrapped is None:
             return None
-        key = self._unwrap(buyer_id, wrapped)
+        try:
+            key = self._unwrap(buyer_id, wrapped)
+        except KeyIsDamaged as error:
+            logger.error("%s; what is encrypted for this buyer is shown as null", error)
+            return None
         with self._lock:
             self._cache[buyer_id] = (monotonic() + CACHED_KEY_SECONDS, key)
             self._cache.move_to_end(buyer_id)
@@ -109,17 +160,11 @@ class Vault:
                 self._cache.popitem(last=False)
         return key
 
-    def _wrap(self, buyer_id: str, key: bytes) -> bytes:
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._wrapping.encrypt(nonce, key, buyer_id.encode())
-
-    def _unwrap(self, buyer_id: str, wrapped: bytes) -> AESGCM:
+    def _unwrap(self, buyer_id: str, wrapped: bytes) -> SealingKey:
         try:
-            return AESGCM(self._wrapping.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], buyer_id.encode()))
-        except InvalidTag:
-            raise VaultUnavailable(
-                "the buyers' keys were wrapped with another secret; start with the secret they were made with"
-            ) from None
+            return SealingKey(self._wrapping.open(wrapped, about=buyer_id))
+        except NotSealedHere:
+            raise KeyIsDamaged(f"the key of {buyer_id} can't be opened: it belongs to another shop's secret") from None
 
     def _wrapped(self, buyer_id: str) -> bytes | None:
         with self._cursor() as cur:
@@ -127,26 +172,12 @@ class Vault:
             row = cur.fetchone()
         return bytes(row[0]) if row else None
 
-    def _run(self, statement: str, values: tuple[object, ...] = ()) -> None:
-        with self._cursor() as cur:
-            cur.execute(statement, values)
-
     @contextmanager
     def _cursor(self) -> Iterator[cursor]:
-        """One transaction on the one connection; opened anew after a failure."""
+        """One transaction on the one connection; reopened after a failure."""
         with self._connection_lock:
             try:
-                if self._connection is None or self._connection.closed:
-                    self._connection = psycopg2.connect(
-                        self._dsn, connect_timeout=5, application_name="buystream vault"
-                    )
-                with self._connection as opened, opened.cursor() as cur:
+                with self._connection.transaction() as cur:
                     yield cur
-            except psycopg2.Error as error:
-                self._forget_connection()
-                raise VaultUnavailable(f"the buyers' keys can't be reached: {str(error).strip()}") from error
-
-    def _forget_connection(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+            except DatabaseError as error:
+                raise VaultUnavailable(f"the buyers' keys can't be reached: {error}") from error

@@ -13,25 +13,22 @@ from typing import Any
 import httpx
 import jwt
 import msgspec
-import pytest
 
-from buystream.codec import decode_command
+from buystream.codec import read_command
 from buystream.ids import new_buyer_id, new_edition_id, new_order_id
-from buystream.log import COMMANDS, DEADLETTER
-from buystream.replay.audit import read_all
-from buystream.wiring import open_database, open_log
+from buystream.log import COMMANDS, DEADLETTER, read_all
+from buystream.wiring.opening import open_database, open_log
 from tests.support.browser import HOST, HOST_SECRET, DemoShop
-
-pytestmark = pytest.mark.timeout(60)
+from tests.support.patience import wait_until
 
 TYPES = "https://buystream.dev/problems/"
 DELIVERY = {"name": "Anna Example", "email": "anna@example.org", "address": ""}
 
 
 def buyer(shop: DemoShop) -> httpx.Client:
-    """Somebody new."""
-    token = httpx.post(f"{shop.url}/v1/session", json={}, timeout=15).json()["token"]
-    return httpx.Client(base_url=shop.url, timeout=15, headers={"Authorization": f"Bearer {token}"})
+    """A new buyer."""
+    token = httpx.post(f"{shop.url}/v1/session", json={}).json()["token"]
+    return httpx.Client(base_url=shop.url, headers={"Authorization": f"Bearer {token}"})
 
 
 def order_of(edition: str, **fields: Any) -> dict[str, Any]:
@@ -41,7 +38,7 @@ def order_of(edition: str, **fields: Any) -> dict[str, Any]:
 
 
 def says(answer: httpx.Response, status: int, slug: str) -> None:
-    """The answer is this problem, and tells what to do."""
+    """The answer is this problem, and says what to do."""
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
     problem = answer.json()
     assert (problem["type"], problem["status"]) == (TYPES + slug, status)
@@ -55,7 +52,7 @@ def on_the_log(shop: DemoShop) -> Counter[str]:
     seen: Counter[str] = Counter()
     with open_database(settings) as database, open_log(database, settings) as log:
         for partition in range(log.partitions):
-            seen.update(type(decode_command(record.value)).__name__ for record in read_all(log, COMMANDS, partition))
+            seen.update(type(read_command(record.value).data).__name__ for record in read_all(log, COMMANDS, partition))
             assert not list(read_all(log, DEADLETTER, partition))
     for by_the_clock in ("Tick", "RecordDemand"):
         seen.pop(by_the_clock, None)
@@ -76,7 +73,7 @@ def test_an_order_from_the_tap_to_the_parcel(demo_shop: DemoShop) -> None:
         shipped = band.post(f"/v1/merchant/orders/{body['order_id']}/ship", json=parcel)
         assert (shipped.status_code, shipped.json()["state"]) == (200, "shipped")
         assert "PP-1" in anna.get(f"/v1/orders/{body['order_id']}").json()["tracking"]
-    assert demo_shop.board(edition)["available"] == 1
+    wait_until(lambda: demo_shop.board(edition)["available"] == 1)  # a board may be a moment old
 
 
 def last_of_stream(client: httpx.Client, order_id: str) -> dict[str, Any]:
@@ -131,7 +128,7 @@ def test_bad_input_is_a_clear_answer_and_never_on_the_log(demo_shop: DemoShop) -
     assert on_the_log(demo_shop) == before
 
 
-def test_what_doesnt_fit_the_sale_is_refused_by_the_log(demo_shop: DemoShop) -> None:
+def test_what_never_fits_the_sale_is_refused_and_not_kept(demo_shop: DemoShop) -> None:
     edition = demo_shop.on_sale(stock=3, limit_per_buyer=1)
     before = on_the_log(demo_shop)
     with buyer(demo_shop) as anna:
@@ -139,7 +136,7 @@ def test_what_doesnt_fit_the_sale_is_refused_by_the_log(demo_shop: DemoShop) -> 
             answer = anna.post("/v1/orders", json=order_of(edition, **fields))
             says(answer, 409, reason.replace("_", "-"))
             assert answer.json()["reason"] == reason
-    assert on_the_log(demo_shop) - before == Counter(PlaceOrder=2)
+    assert on_the_log(demo_shop) == before
     assert demo_shop.board(edition)["available"] == 3
 
 
@@ -159,7 +156,7 @@ def test_nobody_gets_in_with_something_forged(demo_shop: DemoShop) -> None:
             f"{version}.{token.split('.')[1]}.99999999999.{signature}",
             token + "é",
         ]
-        with httpx.Client(base_url=demo_shop.url, timeout=15) as nobody:
+        with httpx.Client(base_url=demo_shop.url) as nobody:
             for text in forged:
                 bearer = {"Authorization": f"Bearer {text}".encode()}
                 says(nobody.post("/v1/orders", json=order_of(edition), headers=bearer), 401, "no-session")
@@ -174,7 +171,7 @@ def test_nobody_gets_in_with_something_forged(demo_shop: DemoShop) -> None:
             says(stranger.post(f"/v1/merchant/editions/{edition}/pause"), 404, "unknown-edition")
             says(stranger.post(f"/v1/merchant/orders/{mine['order_id']}/refund", json={}), 404, "unknown-order")
         assert on_the_log(demo_shop) == before
-        # Somebody else's order: the log decides, and says no more than that it isn't theirs.
+        # Another buyer's order: the log decides, and says no more than that it isn't theirs.
         says(eve.post(f"/v1/orders/{mine['order_id']}/cancel"), 404, "unknown-order")
         details = {"payment_method": "sandbox_accepted", "delivery": DELIVERY}
         says(eve.post(f"/v1/orders/{mine['order_id']}/payment", json=details), 404, "unknown-order")
@@ -190,7 +187,7 @@ def test_a_hosts_token_counts_once(demo_shop: DemoShop) -> None:
 
     def session(**changed: Any) -> httpx.Response:
         token = jwt.encode({**claims, **changed}, HOST_SECRET, algorithm="HS256")
-        return httpx.post(f"{demo_shop.url}/v1/session", json={"host_token": token}, timeout=15)
+        return httpx.post(f"{demo_shop.url}/v1/session", json={"host_token": token})
 
     first = session()
     assert first.status_code == 200
@@ -204,7 +201,7 @@ def test_a_hosts_token_counts_once(demo_shop: DemoShop) -> None:
     for changed in bad:
         says(session(**changed), 401, "bad-host-token")
     unsigned = jwt.encode({**claims, "jti": "another"}, "", algorithm="none")
-    says(httpx.post(f"{demo_shop.url}/v1/session", json={"host_token": unsigned}, timeout=15), 401, "bad-host-token")
+    says(httpx.post(f"{demo_shop.url}/v1/session", json={"host_token": unsigned}), 401, "bad-host-token")
 
 
 def test_the_wrong_address_method_or_content_type(demo_shop: DemoShop) -> None:
@@ -216,11 +213,11 @@ def test_the_wrong_address_method_or_content_type(demo_shop: DemoShop) -> None:
         says(anna.put("/v1/orders", json={}), 405, "method-not-allowed")
         says(anna.delete(f"/v1/editions/{edition}"), 405, "method-not-allowed")
         says(anna.get(f"/v1/editions/{new_edition_id(2)}"), 404, "unknown-edition")
-        says(anna.get("/v1/editions/a%00b"), 404, "unknown-edition")
+        says(anna.get("/v1/editions/a%00b"), 400, "ambiguous")
         says(anna.get(f"/v1/orders/{new_order_id(edition)}"), 404, "unknown-order")
         says(anna.post("/v1/orders/nonsense/cancel"), 404, "unknown-order")
         form = {"payment_method": "sandbox_accepted"}
-        says(anna.post(f"/v1/orders/{new_order_id(edition)}/payment", data=form), 400, "malformed-json")
+        says(anna.post(f"/v1/orders/{new_order_id(edition)}/payment", data=form), 415, "not-json")
         says(anna.post(f"/v1/orders/{new_order_id(edition)}/payment", content=b"{"), 400, "malformed-json")
         says(anna.post(f"/v1/orders/{new_order_id(edition)}/payment", json={"pay": True}), 422, "invalid")
         says(anna.post(f"/v1/orders/{new_order_id(edition)}/payment", content=b"[" * 16_000), 400, "malformed-json")
@@ -237,7 +234,8 @@ def test_the_wrong_address_method_or_content_type(demo_shop: DemoShop) -> None:
         says(band.post(f"/v1/merchant/editions/{edition}/stock", json={"add": 1, "withdraw": 1}), 422, "invalid")
         says(band.get("/v1/merchant/orders?limit=0"), 422, "invalid")
         says(band.get("/v1/merchant/orders?limit=many"), 422, "invalid")
-        for after in ("nonsense", new_order_id(edition), "a%00b"):
+        says(band.get("/v1/merchant/orders?after=a%00b"), 400, "ambiguous")
+        for after in ("nonsense", new_order_id(edition)):
             assert band.get(f"/v1/merchant/orders?after={after}").status_code in (200, 404)
     assert on_the_log(demo_shop) == before
 
@@ -255,8 +253,8 @@ def frozen(pid: int) -> Iterator[None]:
             os.kill(each, signal.SIGCONT)
 
 
-def test_without_postgresql_it_is_503_and_then_it_goes_on(demo_shop: DemoShop) -> None:
-    """With the log on Kafka, deciding doesn't need PostgreSQL: then buying simply goes on."""
+def test_without_postgresql_it_is_503_and_then_it_continues(demo_shop: DemoShop) -> None:
+    """With the log on Kafka, deciding doesn't need PostgreSQL: then buying simply continues."""
     edition = demo_shop.on_sale(stock=3)
     body = order_of(edition)
     with buyer(demo_shop) as anna:
@@ -269,7 +267,7 @@ def test_without_postgresql_it_is_503_and_then_it_goes_on(demo_shop: DemoShop) -
                 assert int(away.headers["Retry-After"]) >= 1
             assert anna.get("/healthz").status_code == 200
         answers = [anna.post("/v1/orders", json=body) for _ in range(2)]
-        # It may have been decided meanwhile: then both are repeats of the order that nobody heard of.
+        # It may have been decided meanwhile: then both are repeats of the unanswered order.
         assert [answer.status_code for answer in answers] in ([201, 200], [200, 200])
         assert answers[0].json()["state"] == "held"
     assert demo_shop.board(edition)["available"] == 2

@@ -12,7 +12,8 @@ from buystream.providers.sandbox import SandboxProvider
 from tests.acceptance.test_anybody_anywhere_can_buy_in_a_browser import BLOG, website
 from tests.support.browser import Buying, Screenshot, expect_to_fit
 from tests.support.contrast import too_faint
-from tests.support.shop import Shop, register_merchant, shop_at_work, wait_until
+from tests.support.patience import wait_until
+from tests.support.shop import Shop, register_merchant, shop_at_work
 from tests.support.stripe_js import (
     ASKS,
     BANK,
@@ -23,8 +24,6 @@ from tests.support.stripe_js import (
     TokenProvider,
     stripe_answers,
 )
-
-pytestmark = pytest.mark.timeout(60)
 
 WALLET = {
     "billingDetails": {"name": "Anna Example", "email": "anna@example.org", "address": {"country": "GB"}},
@@ -43,10 +42,10 @@ WALLET = {
 
 
 @pytest.fixture
-def shop(chromium: object, database_url: str) -> Iterator[Shop]:
+def shop(chromium: object, shop_database_url: str) -> Iterator[Shop]:
     """A shop that is paid by Stripe, as far as a browser can tell."""
     stripe = {"bank": None, "sandbox_cards": (), "provider_name": "stripe", "publishable_key": PUBLISHABLE_KEY}
-    with shop_at_work(database_url, provider=TokenProvider, **stripe) as running:
+    with shop_at_work(shop_database_url, provider=TokenProvider, **stripe) as running:
         register_merchant(running)
         yield running
 
@@ -119,11 +118,11 @@ def test_a_declined_card_keeps_the_hold_and_what_was_typed(phone: BrowserContext
 
 
 def test_the_bank_asks_and_its_return_page_leads_back(
-    phone: BrowserContext, shop: Shop, database_url: str, screenshot: Screenshot
+    phone: BrowserContext, shop: Shop, shop_database_url: str, screenshot: Screenshot
 ) -> None:
     def ask_and_return(route: Route) -> None:
         payment_id = route.request.url.removeprefix(BANK)
-        SandboxProvider(database_url, on_fact=shop.tell).complete_authentication(payment_id, approved=True)
+        SandboxProvider(shop_database_url, on_fact=shop.tell).complete_authentication(payment_id, approved=True)
         back = f"{shop.url}/bank-answered?payment_intent=pi_1&payment_intent_client_secret=pi_1_secret_2"
         route.fulfill(status=302, headers={"Location": back})
 
@@ -163,12 +162,12 @@ def test_a_wallet_pays_with_all_it_knows(phone: BrowserContext, shop: Shop, scre
     }
 
 
-def test_what_a_wallet_does_not_tell_is_asked_for_and_it_pays_then(phone: BrowserContext, shop: Shop) -> None:
+def test_what_a_wallet_does_not_share_is_requested_and_then_it_pays(phone: BrowserContext, shop: Shop) -> None:
     fan, form = in_front_of(phone, shop, wallet={"billingDetails": {"name": "Anna Example", "address": {}}})
     fan.tap_buy()
     form.wallet.tap()
     expect(fan.sheet.get_by_label("E-mail")).to_be_focused()
-    expect(fan.sheet.get_by_text("Your wallet didn’t tell everything.")).to_be_visible()
+    expect(fan.sheet.get_by_text("Your wallet didn’t share everything.")).to_be_visible()
     expect(fan.sheet.get_by_label("Name")).to_have_value("Anna Example")
     assert shop.commands("RequestPayment") == []
     fan.sheet.get_by_label("E-mail").fill("anna@example.org")
@@ -176,7 +175,7 @@ def test_what_a_wallet_does_not_tell_is_asked_for_and_it_pays_then(phone: Browse
     fan.sees("It’s yours!")
 
 
-def test_what_stripe_finds_wrong_is_said_beside_the_button(
+def test_what_stripe_finds_wrong_is_shown_beside_the_button(
     phone: BrowserContext, shop: Shop, screenshot: Screenshot
 ) -> None:
     fan, form = in_front_of(phone, shop)
@@ -226,7 +225,7 @@ def test_a_double_tap_on_pay_is_one_payment(phone: BrowserContext, shop: Shop) -
     assert [order["state"] for order in fan.orders()] == ["confirmed"]
 
 
-def test_a_script_that_is_blocked_is_said_and_can_be_tried_again(
+def test_a_blocked_script_is_reported_and_can_be_tried_again(
     phone: BrowserContext, shop: Shop, screenshot: Screenshot
 ) -> None:
     fan, form = in_front_of(phone, shop)
@@ -251,14 +250,14 @@ def test_without_an_answer_about_the_provider_no_form_is_shown(phone: BrowserCon
     phone.route("**/v1/config", lambda route: route.abort() if is_away else route.fallback())
     fan.tap_buy()
     fan.sees("No answer from the shop")
-    expect(fan.sheet.get_by_text("It’s held for you all the same")).to_be_visible()
+    expect(fan.sheet.get_by_text("It’s still held for you")).to_be_visible()
     expect(fan.sheet.get_by_role("textbox")).to_have_count(0)
     is_away = False
     fan.sheet.get_by_role("button", name="Try again").tap()
     expect(form.card.get_by_label("Card number")).to_be_visible()
 
 
-def test_stripe_is_told_the_amount_of_the_quantity(phone: BrowserContext, shop: Shop) -> None:
+def test_stripe_gets_the_amount_of_the_quantity(phone: BrowserContext, shop: Shop) -> None:
     fan, form = in_front_of(phone, shop, limit_per_buyer=4)
     fan.comes()
     fan.element.get_by_role("button", name="One more").tap()
@@ -267,7 +266,7 @@ def test_stripe_is_told_the_amount_of_the_quantity(phone: BrowserContext, shop: 
     assert [group["amount"] for group in form.calls("elements")] == [9000, 9000]
 
 
-def test_stripe_is_told_the_amount_of_each_gift(phone: BrowserContext, shop: Shop) -> None:
+def test_stripe_gets_the_amount_of_each_gift(phone: BrowserContext, shop: Shop) -> None:
     bounds = {"price_minor": None, "price_min_minor": 100, "price_max_minor": 9000, "suggested_minor": [500, 1500]}
     fan, form = in_front_of(phone, shop, kind="gift", stock=None, **bounds)
     fan.tap_buy()
@@ -318,7 +317,7 @@ def test_a_button_on_somebody_elses_site_needs_nothing_of_stripe_there(
     with website(BLOG.format(shop=shop.url, edition=edition)) as url:
         page = phone.new_page()
         page.goto(url)
-        reader, form = Buying(page, edition), StripeForm(page)
+        reader, form = Buying.elsewhere(page, edition), StripeForm(page, elsewhere=True)
         reader.tap_buy()
         form.enter(VISA)
         tell_who(reader)
@@ -340,7 +339,7 @@ def test_a_host_with_a_strict_policy_only_has_to_name_the_shop(phone: BrowserCon
     with website(strict) as url:
         page = phone.new_page()
         page.goto(url)
-        reader, form = Buying(page, edition), StripeForm(page)
+        reader, form = Buying.elsewhere(page, edition), StripeForm(page, elsewhere=True)
         reader.tap_buy()
         form.enter(VISA)
         tell_who(reader)
@@ -349,7 +348,7 @@ def test_a_host_with_a_strict_policy_only_has_to_name_the_shop(phone: BrowserCon
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_the_light(
+def test_it_follows_light_and_dark(
     phone: BrowserContext, shop: Shop, screenshot: Screenshot, scheme: Literal["light", "dark"]
 ) -> None:
     fan, form = in_front_of(phone, shop, wallet=WALLET)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from buystream import events
 from buystream.embedded import EmbeddedPostgres
 from buystream.log import (
     COMMANDS,
@@ -25,11 +26,16 @@ from buystream.log import (
     LogUnavailable,
     Message,
     Record,
+    Rejected,
     Tail,
 )
 from buystream.log.postgres import PostgresLog
+from tests.support.examples import example
 from tests.support.kafka import KafkaBackend
 from tests.support.logs import Backend, PostgresBackend, assigned_elsewhere, read_elsewhere
+from tests.support.patience import Deadline, patient, wait_until
+from tests.support.postgres import run_sql
+from tests.support.records import event_message
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 30
@@ -68,8 +74,8 @@ def values(records: Sequence[Record]) -> list[str]:
 def take(tail: Tail, count: int) -> list[Record]:
     """Poll until that many came."""
     found: list[Record] = []
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while len(found) < count and time.monotonic() < deadline:
+    deadline = Deadline(PATIENCE_SECONDS)
+    while len(found) < count and not deadline.passed:
         found += tail.poll(1)
     return found
 
@@ -89,41 +95,32 @@ def in_thread(work: Callable[[], T]) -> Future[T]:
 
 
 def patiently(work: Callable[[], T]) -> T:
-    """What works in the end, as everybody who writes or reads does it."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    """What works in the end, as every writer and reader does it."""
+    deadline = Deadline(PATIENCE_SECONDS)
     while True:
         try:
             return work()
         except LogUnavailable:
-            if time.monotonic() > deadline:
+            if deadline.passed:
                 raise
 
 
 def eventually(true: Callable[[], bool]) -> bool:
     """Whether it comes true."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+    return wait_until(true, PATIENCE_SECONDS)
 
 
 def until_held(assignment: Assignment, partitions: frozenset[int]) -> bool:
     """Poll until these are held."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if assignment.poll(0.1) == partitions:
-            return True
-    return False
+    return wait_until(lambda: assignment.poll(0.1) == partitions, PATIENCE_SECONDS)
 
 
 def settle(backend: Backend) -> object:
     """Wait until nobody asks the server anything any more: then who polls is waiting."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = Deadline(PATIENCE_SECONDS)
     before = backend.last_asked()
-    while time.monotonic() < deadline:
-        time.sleep(0.3)
+    while not deadline.passed:
+        time.sleep(patient(0.3))
         now = backend.last_asked()
         if now == before:
             return now
@@ -137,17 +134,17 @@ def settle(backend: Backend) -> object:
 def test_a_writer_appends_in_the_order_it_was_given_and_at_the_latest_when_it_closes(log: Log) -> None:
     writer = log.writer(COMMANDS, on_failure=lambda lost, error: None)
     given = [str(number) for number in range(1_000)]
-    assert all(writer.submit(int(number) % 2, Message(number.encode(), headers={"n": number})) for number in given)
+    assert all(writer.submit(int(number) % 2, Message(number.encode(), f"k{number}")) for number in given)
     writer.close()
     for partition in range(2):
         records = log.read(COMMANDS, partition, 0)
         assert values(records) == given[partition::2]
-        assert [record.headers["n"] for record in records] == given[partition::2]
+        assert [record.key for record in records] == [f"k{number}" for number in given[partition::2]]
     assert writer.waiting == 0
     assert not writer.submit(0, Message(b"late"))
 
 
-def test_who_writes_hears_what_may_be_lost_and_goes_on_after_an_outage(backend: Backend, log: Log) -> None:
+def test_a_writer_learns_what_may_be_lost_and_continues_after_an_outage(backend: Backend, log: Log) -> None:
     lost: list[Message] = []
     writer = log.writer(COMMANDS, on_failure=lambda messages, error: lost.extend(messages))
     with closing(writer):
@@ -184,10 +181,10 @@ def test_positions_are_dense_in_each_partition_of_each_topic(log: Log) -> None:
 
 
 def test_a_record_tells_its_place_and_what_was_handed_over(log: Log) -> None:
-    log.append(COMMANDS, 1, [Message(b"{}", "key", {"ce_id": "1", "ce_type": "t"})])
+    log.append(COMMANDS, 1, [Message(b"{}", "key")])
     (record,) = log.read(COMMANDS, 1, 0)
     assert (record.topic, record.partition, record.position) == (COMMANDS, 1, 0)
-    assert (record.value, record.key, record.headers) == (b"{}", "key", {"ce_id": "1", "ce_type": "t"})
+    assert (record.value, record.key) == (b"{}", "key")
     assert abs(record.at_ms - time.time() * 1000) < 60_000
 
 
@@ -214,26 +211,27 @@ def test_a_partition_that_does_not_exist_is_an_error(log: Log, topic: str, parti
 
 
 odd_text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
-odd_messages = st.builds(Message, st.binary(max_size=50), odd_text, st.dictionaries(odd_text, odd_text, max_size=3))
+odd_messages = st.builds(Message, st.binary(max_size=50), odd_text)
 AWKWARD = [
-    Message(b"", "", {}),
-    Message(bytes(range(256)), "\\ \t \n \r \\. \\N \\x41", {"\\": "\\", "a\tb": "c\nd", '"': '"', "": ""}),
-    Message(b"\\.\n\\N\t", "\\N", {"ce_replyto": "\\N", "emoji": "🎟️ 票 \u2028", "{": "}"}),
-    Message(b"x" * 1_000_000, "k" * 1000, {"h": "v" * 10_000}),
+    Message(b"", ""),
+    Message(bytes(range(256)), "\\ \t \n \r \\. \\N \\x41"),
+    Message(b"\\.\n\\N\t", "\\N"),
+    Message("🎟️ 票 \u2028".encode(), "🎟️ 票 \u2028"),
+    Message(b"x" * 1_000_000, "k" * 1000),
 ]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(odd_messages, min_size=1, max_size=5))
-def test_any_bytes_keys_and_headers_survive(log: Log, batch: list[Message]) -> None:
+def test_any_bytes_and_keys_survive(log: Log, batch: list[Message]) -> None:
     start = log.append(COMMANDS, 0, batch)
-    assert [Message(one.value, one.key, one.headers) for one in log.read(COMMANDS, 0, start)] == batch
+    assert [Message(one.value, one.key) for one in log.read(COMMANDS, 0, start)] == batch
 
 
-def test_awkward_bytes_keys_and_headers_survive(log: Log) -> None:
+def test_awkward_bytes_and_keys_survive(log: Log) -> None:
     for topic in TOPICS:
         log.append(topic, 0, AWKWARD)
-        assert [Message(one.value, one.key, one.headers) for one in log.read(topic, 0, 0)] == AWKWARD
+        assert [Message(one.value, one.key) for one in log.read(topic, 0, 0)] == AWKWARD
 
 
 def test_another_process_reads_the_same(backend: Backend, log: Log) -> None:
@@ -300,11 +298,8 @@ def test_a_thread_that_ended_leaves_no_connection_behind(backend: Backend, log: 
     log.end(COMMANDS, 0)
     allowed = backend.connections() + 2  # Kafka's client connects by the given address, and again by the broker's id
     for _ in range(10):
-        in_thread(lambda: log.end(COMMANDS, 0)).result(PATIENCE_SECONDS)
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while backend.connections() > allowed and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert backend.connections() <= allowed
+        in_thread(lambda: log.end(COMMANDS, 0)).result(patient(PATIENCE_SECONDS))
+    wait_until(lambda: backend.connections() <= allowed, PATIENCE_SECONDS)
 
 
 # Tails.
@@ -343,24 +338,20 @@ def test_a_poll_without_patience_still_gets_what_is_there(log: Log) -> None:
     with closing(log.tail(EVENTS, {0: 0})) as tail:
         assert list(tail.poll(0)) == []
         log.append(EVENTS, 0, messages("a"))
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        found: list[str] = []
-        while not found and time.monotonic() < deadline:
-            found = values(tail.poll(0))
-        assert found == ["a"]
+        assert wait_until(lambda: values(tail.poll(0)), PATIENCE_SECONDS) == ["a"]
 
 
 def test_a_waiting_tail_gets_a_record_at_once_and_asks_nothing_meanwhile(backend: Backend, log: Log) -> None:
     with closing(log.tail(EVENTS, {0: 0, 1: 0})) as tail:
-        polling = in_thread(lambda: (tail.poll(PATIENCE_SECONDS), time.monotonic()))
+        polling = in_thread(lambda: (tail.poll(patient(PATIENCE_SECONDS)), time.monotonic()))
         quiet = settle(backend)
         time.sleep(1)
         assert backend.last_asked() == quiet
         log.append(EVENTS, 1, messages("a"))
         appended = time.monotonic()
-        records, got = polling.result(PATIENCE_SECONDS)
+        records, got = polling.result(patient(PATIENCE_SECONDS))
         assert values(records) == ["a"]
-        assert got - appended < 1
+        assert got - appended < patient(1)
 
 
 def test_a_tail_times_out_with_nothing(log: Log) -> None:
@@ -368,15 +359,15 @@ def test_a_tail_times_out_with_nothing(log: Log) -> None:
         tail.poll(0)
         began = time.monotonic()
         assert list(tail.poll(0.3)) == []
-        assert 0.3 <= time.monotonic() - began < 5
+        assert 0.3 <= time.monotonic() - began < patient(5)
 
 
 def test_a_waiting_tail_can_be_woken_and_loses_nothing(backend: Backend, log: Log) -> None:
     with closing(log.tail(EVENTS, {0: 0})) as tail:
-        polling = in_thread(lambda: tail.poll(PATIENCE_SECONDS))
+        polling = in_thread(lambda: tail.poll(patient(PATIENCE_SECONDS)))
         settle(backend)
         tail.wake()
-        assert list(polling.result(5)) == []
+        assert list(polling.result(patient(5))) == []
         tail.wake()
         log.append(EVENTS, 0, messages("a"))
         assert values(take(tail, 1)) == ["a"]
@@ -388,16 +379,16 @@ def test_a_tail_whose_connection_died_says_so_or_mends_it_and_goes_on_at_the_sam
     with closing(log.tail(EVENTS, {0: 0})) as tail:
         log.append(EVENTS, 0, messages("a"))
         assert values(take(tail, 1)) == ["a"]
-        polling = in_thread(lambda: tail.poll(PATIENCE_SECONDS))
+        polling = in_thread(lambda: tail.poll(patient(PATIENCE_SECONDS)))
         settle(backend)
         backend.cut_connections()
         records: list[Record] = []
         if not backend.heals:
             with pytest.raises(LogUnavailable):
-                polling.result(PATIENCE_SECONDS)
-        in_thread(lambda: log.append(EVENTS, 0, messages("b"))).result(PATIENCE_SECONDS)  # on a new connection
+                polling.result(patient(PATIENCE_SECONDS))
+        in_thread(lambda: log.append(EVENTS, 0, messages("b"))).result(patient(PATIENCE_SECONDS))  # on a new connection
         with suppress(LogUnavailable):
-            records += polling.result(PATIENCE_SECONDS)
+            records += polling.result(patient(PATIENCE_SECONDS))
         assert values(records or take(tail, 1)) == ["b"]
 
 
@@ -411,6 +402,35 @@ def test_an_owner_commits_to_several_topics_at_once(log: Log) -> None:
     assert values(log.read(EVENTS, 1, 0)) == ["a", "b", "d"]
     assert values(log.read(DEADLETTER, 1, 0)) == ["c"]
     assert log.end(EVENTS, 0) == 0
+
+
+@pytest.mark.parametrize("unacceptable", [None, Message(b"half a character", "\ud800")], ids=["its own", "no UTF-8"])
+def test_what_the_log_will_never_take_is_rejected_for_good_and_leaves_nothing(
+    backend: Backend, opened: Callable[[], Log], unacceptable: Message | None
+) -> None:
+    log = opened()
+    refused = unacceptable or backend.unacceptable
+    with closing(log.own(0)) as owner, pytest.raises(Rejected):
+        owner.commit({EVENTS: [*messages("a"), refused], DEADLETTER: messages("b")})
+    with closing(log.own(0)) as owner:
+        owner.commit({EVENTS: messages("c")})
+    assert [values(log.read(topic, 0, 0)) for topic in (EVENTS, DEADLETTER)] == [["c"], []]
+    with pytest.raises(Rejected):
+        log.append(COMMANDS, 0, [refused])
+    assert log.end(COMMANDS, 0) == 0
+
+
+def test_one_message_that_is_rejected_costs_the_others_of_its_writer_nothing(backend: Backend, log: Log) -> None:
+    lost: list[tuple[Message, Exception]] = []
+    writer = log.writer(COMMANDS, on_failure=lambda some, error: lost.extend((one, error) for one in some))
+    with suppress(Rejected):  # some say so at once
+        for message in (*messages("a", "b"), backend.unacceptable):
+            writer.submit(0, message)
+    for message in messages("c"):
+        writer.submit(0, message)
+    writer.close()
+    assert values(log.read(COMMANDS, 0, 0)) == ["a", "b", "c"]
+    assert all(one == backend.unacceptable and isinstance(error, Rejected) for one, error in lost)
 
 
 @pytest.mark.parametrize("topics", [(EVENTS,), (EVENTS, DEADLETTER), (DEADLETTER, EVENTS), (DEADLETTER,)])
@@ -449,10 +469,10 @@ def test_nothing_of_an_earlier_owner_appears_once_owning_has_returned(opened: Ca
             started.set()
 
     committing = in_thread(commit_until_refused)
-    assert started.wait(PATIENCE_SECONDS)
+    assert started.wait(patient(PATIENCE_SECONDS))
     with closing(old), closing(other.own(0)) as new:
         seen = values(log.read(EVENTS, 0, 0, 100_000))
-        commits = committing.result(PATIENCE_SECONDS)
+        commits = committing.result(patient(PATIENCE_SECONDS))
         assert seen == [str(n) for n in range(len(seen))]
         assert commits <= len(seen) <= commits + 1  # the last one's outcome may be unknown to its owner
         new.commit({EVENTS: messages("new")})
@@ -502,7 +522,7 @@ def test_a_partition_is_never_held_twice(opened: Callable[[], Log]) -> None:
 
 def test_roles_are_shared_apart(log: Log) -> None:
     with closing(log.assignment("decider")) as decider, closing(log.assignment("payments")) as payments:
-        assert decider.poll(5) == payments.poll(5) == {0, 1}
+        assert decider.poll(patient(10)) == payments.poll(patient(10)) == {0, 1}
 
 
 def test_partitions_of_a_killed_process_are_taken_over(backend: Backend, log: Log) -> None:
@@ -513,12 +533,12 @@ def test_partitions_of_a_killed_process_are_taken_over(backend: Backend, log: Lo
     killed = time.monotonic()
     with closing(heir):
         assert until_held(heir, frozenset({0, 1}))
-    assert time.monotonic() - killed < 10
+    assert time.monotonic() - killed < patient(10)
 
 
 def test_a_holder_whose_connection_died_holds_nothing_until_it_has_it_again(backend: Backend, log: Log) -> None:
     with closing(log.assignment("decider")) as assignment:
-        assert assignment.poll(5) == {0, 1}
+        assert assignment.poll(patient(10)) == {0, 1}
         backend.cut_connections()
         if not backend.heals:
             assert assignment.poll(0) == frozenset()
@@ -527,10 +547,10 @@ def test_a_holder_whose_connection_died_holds_nothing_until_it_has_it_again(back
 
 def test_a_waiting_assignment_can_be_woken(backend: Backend, log: Log) -> None:
     with closing(log.assignment("decider")) as assignment:
-        held = assignment.poll(5)
-        polling = in_thread(lambda: assignment.poll(PATIENCE_SECONDS))
+        held = assignment.poll(patient(10))
+        polling = in_thread(lambda: assignment.poll(patient(PATIENCE_SECONDS)))
         assignment.wake()
-        assert polling.result(5) == held
+        assert polling.result(patient(5)) == held
 
 
 # The server goes away.
@@ -553,14 +573,16 @@ def test_while_the_server_is_gone_the_log_is_unavailable_and_then_goes_on(backen
     owner = log.own(0)
     with closing(log.tail(EVENTS, {0: 0})) as tail, closing(log.assignment("decider")) as assignment:
         assert values(take(tail, 1)) == ["a"]
-        assert assignment.poll(5) == {0, 1}
+        assert assignment.poll(patient(10)) == {0, 1}
         with backend.outage():
             for unavailable in (
                 lambda: log.append(COMMANDS, 0, messages("lost")),
                 lambda: log.append(COMMANDS, 0, messages("lost")),
                 lambda: log.read(COMMANDS, 0, 0),
                 lambda: log.end(COMMANDS, 0),
-                lambda: [tail.poll(5) for _ in range(6)],  # a client may keep trying for a while before it says so
+                lambda: [
+                    tail.poll(patient(10)) for _ in range(6)
+                ],  # a client may keep trying for a while before it says so
                 lambda: owner.commit({EVENTS: messages("lost")}),
                 lambda: log.own(0),
                 lambda: backend.open(2),
@@ -580,8 +602,14 @@ def test_while_the_server_is_gone_the_log_is_unavailable_and_then_goes_on(backen
 
 
 def _event(subject: str, version: int, edition_version: int) -> Message:
-    headers = {"ce_subject": subject, "ce_aggregateversion": str(version), "ce_partitionkey": "ed0-0000000000"}
-    return Message(b"{}", subject, {**headers, "ce_editionversion": str(edition_version)})
+    confirmed = example(
+        events.OrderConfirmed,
+        originator_id=subject,
+        originator_version=version,
+        edition_id="ed0-0000000000",
+        edition_version=edition_version,
+    )
+    return event_message(confirmed, sequence=edition_version)
 
 
 @pytest.mark.parametrize(
@@ -591,15 +619,44 @@ def _event(subject: str, version: int, edition_version: int) -> Message:
 def test_two_events_never_take_one_version(postgres_log: PostgresLog, again: str, message: Message) -> None:
     first = _event("order-1", 1, 1)
     postgres_log.append(EVENTS, 0, [first])
-    with pytest.raises(LogError, match="version") as raised:
+    with pytest.raises(Rejected, match="version"):
         postgres_log.append(EVENTS, 0, [_event("order-3", 1, 3), message])
-    assert type(raised.value) is LogError
     assert postgres_log.end(EVENTS, 0) == 1
     postgres_log.append(COMMANDS, 0, [first, first])  # only events have versions
+
+
+def test_a_late_owner_is_fenced_and_not_blamed_for_a_broken_constraint(postgres_log: PostgresLog) -> None:
+    event = _event("order-1", 1, 1)
+    with closing(postgres_log.own(0)) as old, closing(postgres_log.own(0)) as new:
+        new.commit({EVENTS: [event]})
+        with pytest.raises(Fenced):
+            old.commit({EVENTS: [event]})
+
+
+def test_an_id_longer_than_an_index_takes_is_rejected(postgres_log: PostgresLog) -> None:
+    with pytest.raises(Rejected):
+        postgres_log.append(EVENTS, 0, [_event("".join(map(str, range(9_000))), 1, 1)])
+
+
+def test_a_wrong_time_is_not_kept_once_the_servers_clock_is_right(postgres_log: PostgresLog, database_url: str) -> None:
+    before = postgres_log.append(COMMANDS, 0, messages("a"))
+    with closing(psycopg2.connect(database_url)) as conn, conn, conn.cursor() as cur:
+        cur.execute("UPDATE log.record SET at_ms = at_ms + 10000000000")  # as if the clock had been wrong then
+    after = postgres_log.append(COMMANDS, 0, messages("b"))
+    wrong, right = postgres_log.read(COMMANDS, 0, before)
+    assert after == before + 1
+    assert right.at_ms < wrong.at_ms
+
+
+def test_a_log_of_an_earlier_form_is_refused_in_one_line(database_url: str) -> None:
+    run_sql(database_url, "CREATE SCHEMA log")
+    run_sql(database_url, "CREATE TABLE log.record (topic text, headers jsonb)")
+    with pytest.raises(LogError, match=r"the form of an earlier version\. Begin with a new database"):
+        PostgresLog(database_url)
 
 
 def test_a_log_opens_while_an_append_is_under_way(postgres_log: PostgresLog, database_url: str) -> None:
     with closing(psycopg2.connect(database_url)) as appending, appending.cursor() as cur:
         cur.execute("UPDATE log.partition SET next_position = next_position WHERE topic = %s", (COMMANDS,))
-        in_thread(lambda: PostgresLog(database_url, partitions=2)).result(PATIENCE_SECONDS).close()
+        in_thread(lambda: PostgresLog(database_url, partitions=2)).result(patient(PATIENCE_SECONDS)).close()
     assert postgres_log.append(COMMANDS, 0, messages("a")) == 0

@@ -51,9 +51,13 @@ def api(stripe_mock_url: str) -> StripeApi:
 
 
 @pytest.fixture
-def provider(api: StripeApi) -> StripeProvider:
-    """Speaks to stripe-mock."""
-    return StripeProvider(api, public_url="https://shop.example")
+def provider(api: StripeApi, monkeypatch: pytest.MonkeyPatch) -> StripeProvider:
+    """Speaks to stripe-mock, which knows no customer of ours: each is Anna's."""
+    provider = StripeProvider(api, public_url="https://shop.example")
+    customers = provider._customers
+    ask = customers._owner_of
+    monkeypatch.setattr(customers, "_owner_of", lambda customer_id: ask(customer_id) or ANNA)
+    return provider
 
 
 AUTHORISATIONS = {
@@ -73,6 +77,8 @@ CALLS: dict[str, Callable[[StripeProvider], object]] = {
     "capture": lambda it: it.capture(PAYMENT, reference="pi_1", amount_minor=4500),
     "capture less": lambda it: it.capture(PAYMENT, reference="pi_1", amount_minor=1000),
     "void": lambda it: it.void(PAYMENT, reference="pi_1"),
+    "forget a buyer": lambda it: it.forget_buyer("by0-1"),
+    "forget a saved card": lambda it: it.forget_method("cus_1/pm_1"),
     "refund": lambda it: it.refund(REFUND),
     "refund with the fee": lambda it: it.refund(msgspec.structs.replace(REFUND, destination="acct_merchant")),
     "refund without the fee": lambda it: it.refund(

@@ -1,23 +1,23 @@
 """The common ending of every scenario."""
 
 import json
-import time
 from collections import Counter
 from contextlib import closing
 
 import psycopg2
 from psycopg2.extensions import cursor
 
-from buystream.codec import decode_event
+from buystream.codec import read_event, read_head
 from buystream.demo.headless import settle
 from buystream.events import OrderPlaced
-from buystream.log import EVENTS, Log
+from buystream.log import EVENTS, Log, read_all
 from buystream.projections.builds import caught_up, live_build
 from buystream.projections.history import History
-from buystream.replay.audit import read_all
-from buystream.wiring import VIEWS, open_database, open_log, projector
+from buystream.wiring.opening import open_database, open_log
+from buystream.wiring.views import VIEWS, projector
 from tests.faults.crowd import Crowd
 from tests.faults.shop import FaultyShop
+from tests.support.patience import patient, wait_until
 from tests.support.shop_process import buystream
 
 CATCH_UP_SECONDS = 60
@@ -29,16 +29,19 @@ FOLLOWS = {
     "cancelled": {"cancelled"},
     "expired": {"expired"},
 }
-"""What an order may have become since its buyer was last told what it is."""
+"""What an order may have become since its buyer's last answer."""
 
 
 def assert_sound(shop: FaultyShop, crowd: Crowd) -> None:
-    """All go on by themselves until no order is under way; then nothing acknowledged is missing, no event is doubled,
-    there is no gap, the audit holds (with it the stock equation), and the views are what a rebuild from zero gives."""
+    """The promised alarms have rung. All continue until no order is in progress; then nothing acknowledged is missing,
+    no event is doubled, there is no gap, the audit holds (with it the stock equation), and the views are what a rebuild
+    from zero gives."""
     crowd.assert_served()
+    rung = ", ".join(f"{alarm} ({'/'.join(sorted(states))})" for alarm, states in sorted(shop.hear_alarms().items()))
+    print(f"alarms: {rung or 'none'}")
     with open_database(shop.settings) as database, open_log(database, shop.settings) as log:
         for edition_id in shop.editions.values():
-            settle(database.dsn, edition_id)
+            settle(database.dsn, edition_id, patience_seconds=patient(120))
         stop(shop, "gateway", "payments", "live", "feeds", "decider")
         wait_until_shown(database.dsn, log)
         stop(shop, "projector")
@@ -61,33 +64,30 @@ def stop(shop: FaultyShop, *roles: str) -> None:
 def wait_until_shown(dsn: str, log: Log) -> None:
     """Until the views show every event."""
     ends = {partition: log.end(EVENTS, partition) for partition in range(log.partitions)}
-    deadline = time.monotonic() + CATCH_UP_SECONDS
     with closing(psycopg2.connect(dsn)) as conn, conn.cursor() as cur:
         conn.autocommit = True
-        while not caught_up(cur, ends):
-            assert time.monotonic() < deadline, "the views don't show every event"
-            time.sleep(0.05)
+        wait_until(lambda: caught_up(cur, ends), CATCH_UP_SECONDS, otherwise=lambda: "the views don't show every event")
 
 
 def assert_each_event_once(log: Log) -> None:
     """Independently of the audit: sequences are dense, ids are unique, and no order was placed twice."""
     for partition in range(log.partitions):
         records = list(read_all(log, EVENTS, partition))
-        assert [int(record.headers["ce_sequence"]) for record in records] == list(range(len(records)))
-        assert len({record.headers["ce_id"] for record in records}) == len(records)
+        assert [int(read_head(record.value).sequence) for record in records] == list(range(len(records)))
+        assert len({read_head(record.value).id for record in records}) == len(records)
         placed = Counter(
-            event.order_id for record in records if isinstance(event := decode_event(record.value), OrderPlaced)
+            event.order_id for record in records if isinstance(event := read_event(record.value), OrderPlaced)
         )
         assert placed.total() == len(placed)
 
 
 def assert_nothing_missing(log: Log, dsn: str, acknowledged: dict[str, str]) -> None:
-    """Each order that a buyer was told of stands on the log, and is what it was or what may come of that."""
+    """Each order that a buyer got an answer for is on the log, and is what it was or what may come of that."""
     placed = {
         event.order_id
         for partition in range(log.partitions)
         for record in read_all(log, EVENTS, partition)
-        if isinstance(event := decode_event(record.value), OrderPlaced)
+        if isinstance(event := read_event(record.value), OrderPlaced)
     }
     assert acknowledged
     assert acknowledged.keys() <= placed

@@ -12,8 +12,10 @@ import pytest
 
 from buystream import cluster
 from buystream.broker import Broker
-from buystream.wiring import free_port
+from tests.faults.alarms import SCENARIOS, promises
 from tests.faults.shop import PARTITIONS, FaultyShop
+from tests.support.patience import patient
+from tests.support.ports import reserved_port
 from tests.support.tcp_proxy import TcpProxy
 
 SEED = os.environ.get("BUYSTREAM_FAULTS_SEED", "4")
@@ -28,11 +30,13 @@ class ProxiedBroker(Broker):
     """A broker with a second listener, which sends its clients through a proxy."""
 
     def __init__(self, data_dir: Path) -> None:
-        port, controller_port, self.listener_port, self.proxy_port = (free_port() for _ in range(4))
+        port, controller_port, self.listener_port, self.proxy_port = (reserved_port() for _ in range(4))
         host = "127.0.0.1"
         super().__init__(
             data_dir,
             port=port,
+            controller_port=controller_port,
+            start_seconds=patient(120),
             settings={
                 "listeners": f"PLAINTEXT://{host}:{port},PROXIED://{host}:{self.listener_port},"
                 f"CONTROLLER://{host}:{controller_port}",
@@ -52,7 +56,7 @@ def kafka_broker() -> Iterator[ProxiedBroker]:
 
 @pytest.fixture
 def proxy(kafka_broker: ProxiedBroker) -> Iterator[TcpProxy]:
-    """Between the broker and whoever is sent through it."""
+    """Between the broker and the clients that are sent through it."""
     with TcpProxy(kafka_broker.proxy_port, kafka_broker.listener_port) as proxy:
         yield proxy
 
@@ -73,8 +77,11 @@ def shop(
     monkeypatch.setenv("BUYSTREAM_KAFKA_PREFIX", kafka_prefix)
     monkeypatch.setenv("BUYSTREAM_PARTITIONS", str(PARTITIONS))
     monkeypatch.setenv("BUYSTREAM_RESTART_GRACE_SECONDS", "2")
+    # The crowd comes from one address, with a declined card in every tenth hand.
+    monkeypatch.setenv("BUYSTREAM_NETWORK_DECLINES", "0")
     with tempfile.TemporaryDirectory(prefix="buystream-faults-") as folder:
-        shop = FaultyShop(Path(folder, "data"))
+        lost = SCENARIOS[request.node.name]
+        shop = FaultyShop(Path(folder, "data"), promised=promises()[lost] if lost else set())
         with cluster.open_topics(shop.settings) as topics:
             topics.apply(cluster.all_topics(shop.settings, partitions=PARTITIONS))
         try:

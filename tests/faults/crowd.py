@@ -9,6 +9,7 @@ from typing import Self
 
 from buystream import rush
 from tests.faults.shop import PRICE_MINOR, FaultyShop
+from tests.support.patience import Deadline, patient
 
 WAVE_BUYERS = 80
 CONCURRENCY = 16
@@ -28,7 +29,7 @@ class Crowd:
                 price_minor=PRICE_MINOR,
                 buyers=buyers,
                 concurrency=concurrency,
-                patience_seconds=PATIENCE_SECONDS,
+                patience_seconds=patient(PATIENCE_SECONDS),
             )
             for edition_id in shop.editions.values()
         ]
@@ -52,22 +53,22 @@ class Crowd:
             if self._errors:
                 raise self._errors[0]
 
-    def wait_until_served(self, orders: int, *, seconds: float = 90) -> None:
+    def wait_until_served(self, orders: int, *, seconds: float = 120) -> None:
         """Until so many more orders were answered at every edition."""
         goals = {plan.edition_id: self._answered[plan.edition_id] + orders for plan in self._plans}
-        deadline = time.monotonic() + seconds
+        deadline = Deadline(seconds)
         while any(self._answered[edition_id] < goal for edition_id, goal in goals.items()):
-            assert time.monotonic() < deadline, f"answered {self._answered}, wanted {goals}"
+            assert not deadline.passed, f"answered {self._answered}, wanted {goals}"
             assert not self._errors, self._errors
             time.sleep(0.05)
 
     @property
     def acknowledged(self) -> dict[str, str]:
-        """What each order was when its buyer was last told."""
+        """What each order was by its buyer's last answer."""
         return {order_id: state for outcome in self.outcomes for order_id, state in outcome.acknowledged.items()}
 
     def assert_served(self) -> None:
-        """Everybody got an answer, each order one, and it came to an end that an order may have."""
+        """Everyone got an answer, each order one, and it came to an end that an order may have."""
         answers = sum((Counter(outcome.outcomes) for outcome in self.outcomes), Counter[str]())
         endings = sum((Counter(outcome.endings) for outcome in self.outcomes), Counter[str]())
         assert set(answers) == {"held"}, answers
@@ -78,7 +79,7 @@ class Crowd:
     def _buy(self, plan: rush.Plan) -> None:
         before = 0
 
-        def note(progress: rush.Progress) -> None:
+        def note(progress: rush.CrowdProgress) -> None:
             self._answered[plan.edition_id] = before + progress.answered
 
         try:

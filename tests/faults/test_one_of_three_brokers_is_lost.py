@@ -12,8 +12,7 @@ from tests.faults.books import assert_sound
 from tests.faults.crowd import Crowd
 from tests.faults.shop import FaultyShop
 from tests.support.kafka_cluster import NODES, Cluster, running_cluster
-
-pytestmark = pytest.mark.timeout(300)
+from tests.support.patience import patient
 
 ANSWERS_AGAIN_SECONDS = 25
 
@@ -49,7 +48,7 @@ def test_a_killed_broker_of_three_costs_seconds_of_waiting_and_nothing_else(
             node.kill()
             seconds = shop.seconds_until_answered(time.monotonic())
             print(f"after kill -9 of the broker that {role} all editions answered again in {seconds:.1f} s")
-            assert seconds < ANSWERS_AGAIN_SECONDS
+            assert seconds < patient(ANSWERS_AGAIN_SECONDS)
             crowd.wait_until_served(30)
             node.start()
         kafka_cluster.wait_until_replicated()

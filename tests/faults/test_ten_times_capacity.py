@@ -1,4 +1,7 @@
-"""More buyers than the shop can serve: it serves as many as ever, and tells the rest to come again."""
+"""More buyers than the shop can serve: it serves as many as ever, and asks the rest to come again."""
+
+import time
+from typing import NamedTuple
 
 import pytest
 
@@ -7,29 +10,57 @@ from tests.faults.books import assert_sound
 from tests.faults.crowd import Crowd
 from tests.faults.shop import PRICE_MINOR, FaultyShop
 
-pytestmark = pytest.mark.timeout(400)
+CAPACITY = 128
+"""Orders at once: more of them are answered no faster, only later."""
 
-CONCURRENCIES = (32, 64, 128, 256)
-ROUND_BUYERS = 4_000
+ROUND_BUYERS = 10_000
+ROUNDS = 4
 KEPT_SHARE_MIN = 0.7
 
+DECISION_SECONDS = "0.4"
+"""What is decided in half of that, on this machine, is fewer orders than ten times the capacity."""
 
-def test_at_ten_times_capacity_the_answered_rate_stays_at_seven_tenths_of_the_maximum(shop: FaultyShop) -> None:
+MEASURED = (0.2, 0.8)
+"""Of a round's buyers: between these the crowd is as large as the plan says."""
+
+
+class Answered(NamedTuple):
+    """So many orders in so many seconds."""
+
+    orders: int = 0
+    seconds: float = 0.0
+
+    @property
+    def per_second(self) -> float:
+        """The rate."""
+        return self.orders / self.seconds
+
+    def and_then(self, other: "Answered") -> "Answered":
+        """Both together."""
+        return Answered(self.orders + other.orders, self.seconds + other.seconds)
+
+
+def test_at_ten_times_capacity_the_answered_rate_stays_at_seven_tenths_of_the_maximum(
+    shop: FaultyShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two rates are measured in turns, because this machine may have something else to do as well."""
+    monkeypatch.setenv("BUYSTREAM_DECISION_SECONDS", DECISION_SECONDS)
     shop.open("projector", "decider", "payments", "gateway")
     crowd = Crowd(shop)
-    answered_per_second(shop, crowd, concurrency=64)  # everything is warm
-    rates = {concurrency: answered_per_second(shop, crowd, concurrency=concurrency) for concurrency in CONCURRENCIES}
-    capacity = max(rates, key=lambda concurrency: rates[concurrency])
-    overloaded = answered_per_second(shop, crowd, concurrency=10 * capacity)
-    kept = overloaded / rates[capacity]
-    told = ", ".join(f"{concurrency}: {rate:.0f}" for concurrency, rate in rates.items())
-    print(f"answered/s by orders at once: {told}; {10 * capacity}: {overloaded:.0f}, {kept:.2f} of the maximum")
+    answered(shop, crowd, concurrency=CAPACITY)  # everything is warm
+    most, overloaded = Answered(), Answered()
+    for _ in range(ROUNDS):
+        most = most.and_then(answered(shop, crowd, concurrency=CAPACITY))
+        overloaded = overloaded.and_then(answered(shop, crowd, concurrency=10 * CAPACITY))
+    kept = overloaded.per_second / most.per_second
+    print(f"{CAPACITY} at once: {most.per_second:.0f}/s; ten times as many: {overloaded.per_second:.0f}/s, {kept:.2f}")
     assert kept >= KEPT_SHARE_MIN
     assert_sound(shop, crowd)
 
 
-def answered_per_second(shop: FaultyShop, crowd: Crowd, *, concurrency: int) -> float:
-    """Of one rush at one edition, with so many orders at once; nobody pays."""
+def answered(shop: FaultyShop, crowd: Crowd, *, concurrency: int) -> Answered:
+    """In the midst of one rush at one edition, with so many orders at once; nobody pays."""
+    seen: list[tuple[int, float]] = []
     outcome = rush.run(
         rush.Plan(
             url=shop.url,
@@ -40,7 +71,11 @@ def answered_per_second(shop: FaultyShop, crowd: Crowd, *, concurrency: int) -> 
             duplicates=0.0,
             abandon=1.0,
             decline=0.0,
-        )
+        ),
+        on_progress=lambda progress: seen.append((progress.answered, time.monotonic())),
     )
     crowd.outcomes.append(outcome)
-    return rush.answered_per_second(outcome)
+    begin, end = (next(look for look in seen if look[0] >= share * ROUND_BUYERS) for share in MEASURED)
+    found = Answered(end[0] - begin[0], end[1] - begin[1])
+    print(f"{concurrency} at once: {found.per_second:.0f} answered/s, {outcome.retries} sent again")
+    return found

@@ -12,7 +12,7 @@ from buystream.log.kafka import KafkaLog
 from tests.support.kafka import create_topics
 
 
-def test_a_broker_keeps_what_it_was_told_through_a_stop_and_a_kill(tmp_path: Path) -> None:
+def test_a_broker_keeps_what_it_acknowledged_through_a_stop_and_a_kill(tmp_path: Path) -> None:
     with Broker(tmp_path) as broker:
         create_topics(broker.bootstrap, "", partitions=1)
         with closing(KafkaLog(broker.bootstrap)) as log:

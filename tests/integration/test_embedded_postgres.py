@@ -22,6 +22,7 @@ import pytest
 
 from buystream.embedded import SOCKET_NAME, EmbeddedPostgres, EmbeddedPostgresError
 from buystream.postgres_binaries import ServerAccount, bin_dir
+from tests.support.patience import patient
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -37,7 +38,7 @@ with EmbeddedPostgres(Path(sys.argv[1])):
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    """A folder that everybody may enter: what keeps others out is the product, not pytest's tmp_path."""
+    """A folder that everyone may enter: what keeps others out is the product, not pytest's tmp_path."""
     with tempfile.TemporaryDirectory(prefix="buystream-test-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -63,7 +64,7 @@ def kill_and_wait(pid: int) -> None:
     handle = os.pidfd_open(pid)
     try:
         signal.pidfd_send_signal(handle, signal.SIGKILL)
-        assert select.select([handle], [], [], 60)[0]
+        assert select.select([handle], [], [], patient(60))[0]
     finally:
         os.close(handle)
 
@@ -103,9 +104,9 @@ def in_a_fork_as(user: str, action: Callable[[], str]) -> str:
 
     process = context.Process(target=become_and_act)
     process.start()
-    assert receiver.poll(60)
+    assert receiver.poll(patient(60))
     answer = receiver.recv()
-    process.join(60)
+    process.join(patient(60))
     assert isinstance(answer, str)
     return answer
 
@@ -148,7 +149,7 @@ def test_a_second_process_attaches_and_the_last_one_out_stops_the_server(data_di
         assert second.stdin
         second.stdin.write("\n")
         second.stdin.flush()
-        assert second.wait(60) == 0
+        assert second.wait(patient(60)) == 0
     assert server_processes(data_dir) == []
 
 
@@ -323,4 +324,4 @@ def test_a_broken_cluster_gives_the_reason_from_the_log(data_dir: Path) -> None:
     began = time.monotonic()
     with pytest.raises(EmbeddedPostgresError, match=r"^PostgreSQL did not start: .*pg_control"):
         EmbeddedPostgres(data_dir).start()
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < patient(30)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from buystream import events
-from buystream.codec import decode_event
+from buystream.codec import read_event
 from buystream.commands import CancelEdition, SetFeeTerms
 from buystream.consumers.flows import Flows
 from buystream.ids import new_order_id, partition_of
@@ -17,8 +17,9 @@ from buystream.log.postgres import PostgresLog
 from buystream.vault import Vault
 from buystream.workers import Workers
 from tests.support.examples import MERCHANT
+from tests.support.patience import wait_until
 from tests.support.postgres import run_sql
-from tests.support.shop import DELIVERY, SECRET, Shop, order_of, register_merchant, shop, shop_at_work, tell, wait_until
+from tests.support.shop import DELIVERY, SECRET, Shop, order_of, register_merchant, shop, shop_at_work, tell
 
 __all__ = ["shop"]
 
@@ -61,7 +62,7 @@ def board(shop: Shop, edition: str) -> dict[str, Any]:
 
 def happened(shop: Shop, edition: str) -> list[events.Event]:
     """Every event of the edition's partition."""
-    return [decode_event(record.value) for record in shop.log.read(EVENTS, partition_of(edition), 0, 10_000)]
+    return [read_event(record.value) for record in shop.log.read(EVENTS, partition_of(edition), 0, 10_000)]
 
 
 def registered(shop: Shop, buyer: httpx.Client) -> None:
@@ -96,19 +97,22 @@ def test_a_release_waits_for_its_terms_and_sells_at_once(shop: Shop) -> None:
     assert [event.fee_minor for event in requested] == [4500 * 500 // 10_000 + 30]
 
 
-def test_without_the_flow_a_release_is_scheduled_and_opens_by_itself(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+def test_without_the_flow_a_release_is_scheduled_and_opens_automatically(
+    shop_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("buystream.gateway.merchants.TERMS_SECONDS", 0.3)
-    with shop_at_work(database_url, flowing=False) as shop:
+    with shop_at_work(shop_database_url, flowing=False) as shop:
         register_merchant(shop)
         edition = shop.release(stock=2)
         assert (board(shop, edition)["state"], board(shop, edition)["reason"]) == ("scheduled", "awaits_terms")
         with shop.buyer() as buyer:
             assert buyer.post("/v1/orders", json=order_of(edition)).json()["reason"] == "not_open"
             workers = Workers()
-            with closing(PostgresLog(database_url, partitions=2)) as log, closing(Vault(database_url, SECRET)) as vault:
-                workers.start("flows", Flows(log, dsn=database_url, vault=vault).run)
+            with (
+                closing(PostgresLog(shop_database_url, partitions=2)) as log,
+                closing(Vault(shop_database_url, SECRET)) as vault,
+            ):
+                workers.start("flows", Flows(log, dsn=shop_database_url, vault=vault).run)
                 wait_until(lambda: board(shop, edition)["state"] == "open")
                 assert buyer.post("/v1/orders", json=order_of(edition)).status_code == 201
                 workers.stop()
@@ -127,7 +131,9 @@ def test_without_the_flow_a_release_is_scheduled_and_opens_by_itself(
         ({"tax_bps": 10_001, "tax_label": "VAT"}, None),
     ],
 )
-def test_terms_that_make_no_sense_are_told_so(shop: Shop, terms: dict[str, Any], reason: str | None) -> None:
+def test_terms_that_make_no_sense_are_refused_with_the_reason(
+    shop: Shop, terms: dict[str, Any], reason: str | None
+) -> None:
     with shop.merchant() as merchant:
         answer = merchant.post("/v1/merchant/editions", json={"title": "x", "price_minor": 100, **terms})
     assert (answer.status_code, answer.json().get("reason")) == (422, reason), answer.text
@@ -136,7 +142,7 @@ def test_terms_that_make_no_sense_are_told_so(shop: Shop, terms: dict[str, Any],
 # Campaigns.
 
 
-def test_a_pledge_says_when_its_money_moves_counts_and_can_be_taken_back(shop: Shop) -> None:
+def test_a_pledge_says_when_its_money_moves_counts_and_can_be_withdrawn(shop: Shop) -> None:
     terms = {**GIFT, "target_minor": 10_000, "all_or_nothing": True}
     soon = shop.release(**terms, closes_at_ms=now_ms() + 5 * DAY_MS)
     long = shop.release(**terms, closes_at_ms=now_ms() + 30 * DAY_MS)
@@ -150,15 +156,16 @@ def test_a_pledge_says_when_its_money_moves_counts_and_can_be_taken_back(shop: S
             assert pledged["pledge"]["charged"] == charged
             assert pledged["pledge"]["ends_at_ms"] == board(shop, edition)["closes_at_ms"]
             assert (pledged["paid_minor"], pledged["receipt_url"], pledged["returnable"]) == (0, None, None)
+            wait_until(lambda edition=edition: board(shop, edition)["campaign"]["givers"] == 1)  # type: ignore[misc]
             progress = board(shop, edition)["campaign"]
-            assert (progress["raised_minor"], progress["givers"], progress["outcome"]) == (2_500, 1, None)
+            assert (progress["raised_minor"], progress["outcome"]) == (2_500, None)
             assert buyer.post(f"/v1/orders/{pledges[edition]}/cancel").json()["state"] == "cancelled"
             wait_until(lambda edition=edition: board(shop, edition)["campaign"]["givers"] == 0)  # type: ignore[misc]
     wait_until(lambda: run_sql(shop.dsn, "SELECT state FROM sandbox.payment WHERE NOT setup") == [("voided",)])
     assert run_sql(shop.dsn, "SELECT sum(captured_minor)::int FROM sandbox.payment") == [(0,)]
 
 
-def test_who_is_forgotten_is_not_charged_for_a_pledge(shop: Shop) -> None:
+def test_an_erased_buyer_is_not_charged_for_a_pledge(shop: Shop) -> None:
     terms = {**GIFT, "target_minor": 10_000, "all_or_nothing": True, "closes_at_ms": now_ms() + 5 * DAY_MS}
     edition = shop.release(**terms)
     with shop.buyer() as buyer, shop.buyer() as other:
@@ -175,7 +182,7 @@ def test_who_is_forgotten_is_not_charged_for_a_pledge(shop: Shop) -> None:
     )
 
 
-def test_a_cancelled_edition_gives_everything_back_and_refuses_orders(shop: Shop) -> None:
+def test_a_cancelled_edition_refunds_everyone_and_refuses_orders(shop: Shop) -> None:
     edition = shop.release(stock=5)
     with shop.buyer() as buyer:
         paid = buy(buyer, edition)
@@ -195,7 +202,7 @@ def test_a_cancelled_edition_gives_everything_back_and_refuses_orders(shop: Shop
 # Returns.
 
 
-def test_a_buyer_gives_back_what_the_rule_allows_and_only_once(shop: Shop) -> None:
+def test_a_buyer_returns_what_the_rule_allows_and_only_once(shop: Shop) -> None:
     edition = shop.release(refund={"by": "buyer", "share_bps": 9_000})
     with shop.buyer() as buyer, shop.buyer() as somebody:
         order_id = buy(buyer, edition, quantity=2)
@@ -217,7 +224,7 @@ def test_a_buyer_gives_back_what_the_rule_allows_and_only_once(shop: Shop) -> No
     assert board(shop, edition)["available"] == 10
 
 
-def test_without_the_right_or_too_late_nothing_is_given_back(shop: Shop) -> None:
+def test_without_the_right_or_after_the_deadline_nothing_is_returned(shop: Shop) -> None:
     merchants_only = shop.release()
     short = shop.release(refund={"by": "buyer", "until_ms": now_ms() + 1_500})
     with shop.buyer() as buyer:
@@ -289,7 +296,7 @@ def test_what_cannot_be_given_every_month_is_refused(shop: Shop) -> None:
             (gift_of(campaign), 409, "not_recurring"),
             (gift_of(edition, amount_minor=5), 409, "wrong_price"),
             (gift_of(edition, interval_months=2), 422, None),
-            (gift_of(edition, one_tap=False), 422, None),
+            (gift_of(edition, one_tap=False), 422, "needs_payment_method"),
             (gift_of(edition, gift_id=new_order_id(tickets)), 422, None),
             (gift_of(edition, gift_id="x"), 422, None),
         )
@@ -298,11 +305,10 @@ def test_what_cannot_be_given_every_month_is_refused(shop: Shop) -> None:
             assert (answer.status_code, answer.json().get("reason")) == (status, reason), answer.text
 
 
-def test_being_forgotten_ends_recurring_gifts_first(shop: Shop) -> None:
+def test_an_erasure_ends_recurring_gifts_first(shop: Shop) -> None:
     edition = shop.release(**GIFT)
     with shop.buyer() as giver:
         registered(shop, giver)
         assert giver.post("/v1/gifts", json=gift_of(edition)).status_code == 201
         assert giver.delete("/v1/me").status_code == 204
-        (gift,) = giver.get("/v1/gifts").json()["gifts"]
-        assert (gift["state"], gift["reason"]) == ("ended", "giver")
+    assert run_sql(shop.dsn, "SELECT ended FROM views.recurring_gifts") == [("giver",)]

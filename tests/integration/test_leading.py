@@ -6,10 +6,10 @@ from contextlib import closing
 from buystream.log.postgres import PostgresLog
 from buystream.projections.leading import leading
 from buystream.projections.shown import NO_VIEWS, Shown
-from buystream.wiring import VIEWS, projector
+from buystream.wiring.views import VIEWS, projector
 from buystream.workers import Run, Workers
+from tests.support.patience import wait_until
 from tests.support.postgres import run_sql
-from tests.support.shop import wait_until
 
 
 def noted(name: str, notes: list[str], moved: threading.Condition) -> Run:
@@ -43,7 +43,7 @@ def test_one_leads_and_the_next_takes_over(database_url: str) -> None:
         second.start("second", leading(database_url, "test", noted("second", notes, moved)))
         first.stop()
         assert said(3) == ["first leads", "first ends", "second leads"]
-        # Whoever loses its connection may not be alone any more: it ends, and asks again.
+        # A process that loses its connection may not be alone any more: it ends, and asks again.
         run_sql(
             database_url,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -11,7 +11,8 @@ import pytest
 from buystream import commands
 from buystream.ids import new_edition_id
 from tests.support.examples import MERCHANT, example
-from tests.support.shop import DELIVERY, Shop, order_of, shop, tell, wait_until
+from tests.support.patience import wait_until
+from tests.support.shop import DELIVERY, Shop, order_of, shop, tell
 
 __all__ = ["shop"]
 
@@ -64,17 +65,20 @@ def money_of(merchant: httpx.Client, order_id: str) -> dict[str, Any]:
     return found
 
 
-def test_a_part_is_given_back_once_and_the_rest_stays(shop: Shop) -> None:
+def test_a_part_is_refunded_once_and_the_rest_stays(shop: Shop) -> None:
     with shop.buyer() as buyer, shop.merchant() as merchant:
         order_id = bought(shop, buyer, with_fees(shop), quantity=2)
         assert refund(merchant, order_id, amount_minor=500).json()["type"].endswith("/key-needed")
         first = refund(merchant, order_id, key="a", amount_minor=500, reason="scratched")
         assert first.status_code == 202, first.text
-        assert refund(merchant, order_id, key="a", amount_minor=500).json()["refund_id"] == first.json()["refund_id"]
-        assert refund(merchant, order_id, key="a", amount_minor=600).json()["reason"] == "refund_id_conflict"
+        again = refund(merchant, order_id, key="a", amount_minor=500, reason="scratched")
+        assert again.json()["refund_id"] == first.json()["refund_id"]
+        assert refund(merchant, order_id, key="a", amount_minor=600).status_code == 422
         assert refund(merchant, order_id, key="b", amount_minor=8501).json()["type"].endswith("/bad-amount")
         too_many = refund(merchant, order_id, key="b", amount_minor=1, quantity=3)
         assert (too_many.status_code, too_many.json()["type"][-13:]) == (409, "/bad-quantity")
+        no_amount = refund(merchant, order_id, key="b", quantity=1)
+        assert (no_amount.status_code, no_amount.json()["type"][-14:]) == (409, "/amount-needed")
         wait_until(lambda: money_of(merchant, order_id)["refunds"][0]["state"] == "refunded")
         one_back = refund(merchant, order_id, key="c", amount_minor=4000, quantity=1, keep_fee=True)
         assert one_back.status_code == 202
@@ -148,7 +152,7 @@ def test_a_statement_adds_up_and_is_the_same_as_csv(shop: Shop) -> None:
             merchant.get(f"/v1/merchant/statement.csv?month={month}"),
         ):
             assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-            rows = list(csv.DictReader(io.StringIO(answer.text)))
+            rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
             assert [row["net"] for row in rows if row["currency"] == "EUR"] == ["45.00"]
             assert [row["title"] for row in rows if row["currency"] == "EUR"] == ["'=1+1"]
             assert [(row["kind"], row["amount"], row["fee"]) for row in rows][-2:] == [
@@ -156,6 +160,11 @@ def test_a_statement_adds_up_and_is_the_same_as_csv(shop: Shop) -> None:
                 ("dispute", "-45.00", "0.00"),
             ]
 
+        tell(shop.log, example(commands.RecordDispute, **{**payment, "amount_minor": 2000}), kept)
+        wait_until(lambda: merchant.get("/v1/merchant/disputes").json()["disputes"][0]["amount_minor"] == 2000)
+        assert len(merchant.get("/v1/merchant/disputes").json()["disputes"]) == 1
+        assert merchant.get("/v1/merchant/statement").json()["totals"][1]["disputes_minor"] == 2000
+        assert money_of(merchant, kept)["refundable_minor"] == PRICE_MINOR - 2000
         tell(shop.log, example(commands.RecordDisputeOutcome, **payment), kept)
         wait_until(lambda: money_of(merchant, kept)["dispute"] == "won")
         [_, dollar] = merchant.get("/v1/merchant/statement").json()["totals"]
@@ -175,7 +184,7 @@ def test_a_period_that_is_none_is_refused(shop: Shop, asked: str) -> None:
     assert (answer.status_code, answer.json()["type"][-11:]) == (422, "/bad-period")
 
 
-def test_a_cancelled_edition_gives_all_the_money_back_and_tells_how_far_it_is(shop: Shop) -> None:
+def test_a_cancelled_edition_refunds_everything_and_shows_its_progress(shop: Shop) -> None:
     edition_id = shop.release(stock=10)
     with shop.buyer() as buyer, shop.buyer() as other, shop.merchant() as merchant:
         paid = bought(shop, buyer, edition_id)
@@ -195,7 +204,7 @@ def test_a_cancelled_edition_gives_all_the_money_back_and_tells_how_far_it_is(sh
         assert other.post("/v1/orders", json=order_of(edition_id)).json()["reason"] == "cancelled"
 
 
-def test_details_are_the_merchants_to_tell_and_terms_only_to_read(shop: Shop) -> None:
+def test_a_merchant_sets_its_details_and_only_reads_its_terms(shop: Shop) -> None:
     told = {"legal_name": "Night Sky e.V.", "address": "1 Hill", "tax_id": "DE1", "charity_id": "", "email": "a@b.c"}
     with shop.merchant() as merchant:
         assert merchant.get("/v1/merchant/details").json()["legal_name"] == ""
@@ -235,7 +244,7 @@ def test_a_charitys_receipt_numbers_have_their_givers_until_they_are_erased(shop
         assert (two["number"], two["amount_minor"]) == (f"{year}-2", 0)
         assert other.delete("/v1/me").status_code == 204
         table = merchant.get(f"/v1/merchant/receipts.csv?year={year}")
-        rows = list(csv.DictReader(io.StringIO(table.text)))
+        rows = list(csv.DictReader(io.StringIO(table.content.decode("utf-8-sig"))))
         assert [(row["number"], row["amount"], row["giver_name"]) for row in rows] == [
             (f"{year}-1", "40.00", DELIVERY["name"]),
             (f"{year}-2", "0.00", ""),
@@ -278,3 +287,15 @@ def test_a_receipt_is_for_its_buyer_and_its_merchant_and_shows_the_tax(shop: Sho
         assert httpx.get(f"{shop.url}/orders/{order_id}/receipt").status_code == 401
         assert merchant.put("/v1/merchant/details", json={**details, "legal_name": "Dawn Ltd"}).status_code == 200
         assert buyer.get(f"/v1/orders/{order_id}/receipt").json()["seller"]["legal_name"] == "Night Sky e.V."
+
+
+def test_a_merchants_time_zone_is_set_by_its_iana_name(shop: Shop) -> None:
+    with shop.merchant() as merchant:
+        assert merchant.get("/v1/merchant").json()["time_zone"] == "UTC"
+        unknown = merchant.put("/v1/merchant/time-zone", json={"time_zone": "Mars/Olympus"})
+        assert (unknown.status_code, unknown.json()["reason"]) == (422, "bad_time_zone")
+        for _ in range(2):
+            changed = merchant.put("/v1/merchant/time-zone", json={"time_zone": "America/New_York"})
+            assert (changed.status_code, changed.json()["time_zone"]) == (200, "America/New_York")
+        month = merchant.get("/v1/merchant/statement?month=2026-12").json()
+        assert (month["from_ms"], month["to_ms"]) == (1_796_101_200_000, 1_798_779_600_000)

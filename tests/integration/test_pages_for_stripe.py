@@ -17,11 +17,11 @@ STRIPE: dict[str, Any] = {"bank": None, "sandbox_cards": (), "provider_name": "s
 
 
 @pytest.fixture
-def stripe_shop(database_url: str, tmp_path: Path) -> Iterator[Shop]:
+def stripe_shop(shop_database_url: str, tmp_path: Path) -> Iterator[Shop]:
     """A shop with Stripe's key and Apple's file."""
     file = tmp_path / "association"
     file.write_text("7B227073704964")
-    with shop_at_work(database_url, apple_pay_association=file, **STRIPE) as running:
+    with shop_at_work(shop_database_url, apple_pay_association=file, **STRIPE) as running:
         yield running
 
 

@@ -1,15 +1,18 @@
 """Recurring gifts in the views, month after month: given times, on a real PostgreSQL."""
 
 from buystream import commands
-from buystream.aggregates.recurring import DECLINES_MAX, months_after
+from buystream.aggregates.recurring import months_after
+from buystream.aggregates.rules import FIRST_RULES, rules_of
 from buystream.ids import payment_id_of, recurring_order_id
 from buystream.log.postgres import PostgresLog
-from buystream.projections.order_views import order
+from buystream.projections.merchant_dashboard import dashboard
+from buystream.projections.order_views import order, taken_by_buyer
 from buystream.projections.recurring_gifts import GiftView, gift, running_gifts
 from tests.integration.test_projections import Author, reading, show
-from tests.support.examples import ANNA, BEN, EDITION, GIFT, T0, example
+from tests.support.examples import ANNA, BEN, EDITION, GIFT, MERCHANT, T0, example
 
 START = example(commands.StartRecurringGift, amount_minor=500, interval_months=1)
+UNPAID_MAX = rules_of(FIRST_RULES).gift_unpaid_max
 RELEASE = example(
     commands.ReleaseEdition, price_min_minor=100, price_max_minor=9_000, stock=None, closes_at_ms=None, opens_at_ms=None
 )
@@ -36,7 +39,7 @@ def shown(author: Author, dsn: str) -> GiftView:
     return view
 
 
-def test_each_month_makes_an_order_and_the_view_tells_the_next(postgres_log: PostgresLog, database_url: str) -> None:
+def test_each_month_makes_an_order_and_the_view_shows_the_next(postgres_log: PostgresLog, database_url: str) -> None:
     author = Author(postgres_log)
     author.write(example(commands.RegisterMerchant), RELEASE, START, *paid(1))
     view = shown(author, database_url)
@@ -49,6 +52,8 @@ def test_each_month_makes_an_order_and_the_view_tells_the_next(postgres_log: Pos
     author.write(commands.Tick(), *paid(2), at_ms=months_after(T0, 1))
     view = shown(author, database_url)
     assert (view.given, view.given_minor, view.next_at_ms) == (2, 1_000, months_after(T0, 2))
+    with reading(database_url) as cur:
+        assert taken_by_buyer(cur, ANNA, EDITION) == 1
     assert view.last is not None
     assert view.last.payment is not None
     assert (view.last.order_id, view.last.payment.off_session) == (nth(2), True)
@@ -84,14 +89,28 @@ def test_an_off_session_payment_that_needs_its_giver_says_so_and_how_long(
 def test_too_many_declines_end_a_gift(postgres_log: PostgresLog, database_url: str) -> None:
     author = Author(postgres_log)
     author.write(example(commands.RegisterMerchant), RELEASE, START)
-    for number in range(1, DECLINES_MAX + 1):
+    for number in range(1, UNPAID_MAX + 1):
         at_ms = T0 if number == 1 else months_after(T0, number - 1)
         author.write(commands.Tick(), at_ms=at_ms)
         author.write(example(commands.RecordDecline, payment_id=payment_id_of(nth(number), 1)), at_ms=at_ms)
     assert shown(author, database_url).state == "running"
-    author.write(commands.Tick(), at_ms=months_after(T0, DECLINES_MAX))
+    author.write(commands.Tick(), at_ms=months_after(T0, UNPAID_MAX))
     view = shown(author, database_url)
     assert (view.state, view.reason, view.next_at_ms, view.given) == ("ended", "declined", None, 0)
     with reading(database_url) as cur:
         assert running_gifts(cur, ANNA) == []
-        assert order(cur, nth(DECLINES_MAX + 1)) is None
+        assert order(cur, nth(UNPAID_MAX + 1)) is None
+
+
+def test_gifts_missed_in_an_outage_are_shown_to_their_giver_and_to_the_merchant(
+    postgres_log: PostgresLog, database_url: str
+) -> None:
+    author = Author(postgres_log)
+    author.write(example(commands.RegisterMerchant), RELEASE, START, *paid(1))
+    author.write(commands.Tick(), at_ms=months_after(T0, 4) + 3_600_000)
+    view = shown(author, database_url)
+    assert (view.skipped, view.given, view.next_at_ms) == (3, 1, months_after(T0, 5))
+    assert view.last is not None
+    assert view.last.order_id == nth(2)
+    with reading(database_url) as cur:
+        assert dashboard(cur, MERCHANT, now_ms=T0).totals.gifts_skipped == 3

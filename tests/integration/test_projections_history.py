@@ -18,6 +18,7 @@ from buystream.log import COMMANDS, EVENTS, Record
 from buystream.log.postgres import PostgresLog
 from buystream.projections.batches import BatchReader
 from buystream.projections.history import History, LogHistory, TableHistory, past, repository
+from tests.support.actors import actor_of
 from tests.support.examples import ANNA, BEN, EDITION, MERCHANT, ORDER, PAYMENT, T0, example, order_id
 
 STORY: tuple[commands.Command, ...] = (
@@ -31,7 +32,7 @@ STORY: tuple[commands.Command, ...] = (
     example(commands.SaveBuyerDetails),
     example(commands.RecordCapture),
     example(commands.ShipOrder),
-    example(commands.RotateApiKey),
+    example(commands.AddApiKey),
 )
 """Told one second each."""
 
@@ -43,9 +44,10 @@ def states(postgres_log: PostgresLog) -> dict[int, bytes]:
     then: dict[int, bytes] = {}
     for position, command in enumerate(STORY):
         at_ms = T0 + position * 1_000
-        record = Record(COMMANDS, 0, position, at_ms, codec.encode(command), "", {})
-        decided = partition.decide(command, command_position=position, at_ms=at_ms)
-        postgres_log.append(EVENTS, 0, messages_of(partition, decided, record))
+        record = Record(COMMANDS, 0, position, at_ms, codec.encode(command), "")
+        actor = actor_of(command)
+        decided = partition.decide(command, command_position=position, at_ms=at_ms, actor=actor)
+        postgres_log.append(EVENTS, 0, messages_of(partition, decided, record, "c", "", actor))
         then[at_ms] = partition.snapshot()
     return then
 
@@ -58,7 +60,7 @@ def past_of_the_shop(
         return repository(LogHistory(database_url))
     with closing(psycopg2.connect(database_url)) as conn, conn, conn.cursor() as cur:
         History().prepare(cur)
-        for part in BatchReader({}).read(postgres_log.read(EVENTS, 0, 0)):
+        for part in BatchReader(postgres_log, {}).read(postgres_log.read(EVENTS, 0, 0)):
             History().apply(cur, part.partition, part.events)
     return repository(TableHistory(database_url, table="history"))
 

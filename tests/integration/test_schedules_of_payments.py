@@ -20,7 +20,6 @@ def waves() -> list[Sequence[int]]:
     return [range(first, first + PER_WAVE) for first in range(1, SCHEDULES + 1, PER_WAVE)]
 
 
-@pytest.mark.timeout(300)  # lives end by themselves, later on a busy machine
 @pytest.mark.parametrize("seeds", waves(), ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
 def test_the_ledger_equals_the_providers_in_every_schedule(database_url: str, wall: Wall, seeds: Sequence[int]) -> None:
     with wave_at_work(database_url, wall, seeds) as wave:

@@ -15,13 +15,14 @@ from click.testing import CliRunner
 from prometheus_client import REGISTRY, generate_latest
 
 from buystream.cli import cli
-from buystream.log import COMMANDS, DEADLETTER, EVENTS
+from buystream.log import COMMANDS, DEADLETTER, EVENTS, read_all
 from buystream.providers import ProviderUnavailable
 from buystream.providers.rate import Lane
 from buystream.providers.stripe_api import StripeApi
 from buystream.replay.audit import audit
 from buystream.replay.reconcile import Reconciler, Report, lines_of
-from tests.support.shop import DELIVERY, order_of, wait_until
+from tests.support.patience import patient, wait_until
+from tests.support.shop import DELIVERY, order_of
 from tests.support.stripe.plan import Scripted
 from tests.support.stripe.wall import API_KEY, WEBHOOK_SECRET, Wall
 from tests.support.stripe.webhooks import signature
@@ -29,9 +30,9 @@ from tests.support.stripe_shop import OLD_WEBHOOK_SECRET, PUBLISHABLE_KEY, Strip
 
 
 @pytest.fixture
-def stripe_shop(database_url: str, wall: Wall) -> Iterator[StripeShop]:
+def stripe_shop(shop_database_url: str, wall: Wall) -> Iterator[StripeShop]:
     """A running shop."""
-    with stripe_shop_at_work(database_url, wall) as shop:
+    with stripe_shop_at_work(shop_database_url, wall) as shop:
         yield shop
 
 
@@ -62,7 +63,7 @@ def test_a_tap_ends_in_captured_money(stripe_shop: StripeShop) -> None:
     ]
 
 
-def test_the_browser_is_told_the_publishable_key_only(stripe_shop: StripeShop) -> None:
+def test_the_browser_gets_only_the_publishable_key(stripe_shop: StripeShop) -> None:
     config = httpx.get(f"{stripe_shop.url}/v1/config").json()
     assert (config["provider"], config["sandbox_cards"]) == ("stripe", [])
     assert config["publishable_key"].startswith("pk_test_")
@@ -101,21 +102,23 @@ def test_one_tap_charges_the_saved_card(stripe_shop: StripeShop) -> None:
     stripe_shop.pay(buyer, first, "pm_card_visa", save=True)
     wait_until(lambda: bool(buyer.get("/v1/me").json()["registered"]))
     assert buyer.get("/v1/me").json()["card_label"].endswith("4242")
+    topics = [(topic, partition) for topic in (COMMANDS, EVENTS) for partition in range(stripe_shop.log.partitions)]
+    assert not any(b"4242" in one.value for place in topics for one in read_all(stripe_shop.log, *place))
     second = stripe_shop.order(edition_id, buyer)
     assert buyer.post(f"/v1/orders/{second}/payment", json={"one_tap": True}).status_code == 202
     wait_until(lambda: stripe_shop.state(buyer, second) == "confirmed")
     assert stripe_shop.intent_of(second)["customer"] == stripe_shop.intent_of(first)["customer"]
 
 
-def test_a_hold_does_not_expire_because_our_queue_is_long(database_url: str, wall: Wall) -> None:
-    with stripe_shop_at_work(database_url, wall, stripe_calls_per_second=2) as shop:
+def test_a_hold_does_not_expire_because_our_queue_is_long(shop_database_url: str, wall: Wall) -> None:
+    with stripe_shop_at_work(shop_database_url, wall, stripe_calls_per_second=2) as shop:
         edition_id = shop.release(hold_seconds=1, limit_per_buyer=10)
         buyer = shop.buyer()
         orders = []
         for _ in range(4):
             orders.append(shop.order(edition_id, buyer))
             shop.pay(buyer, orders[-1], "pm_card_visa")
-        wait_until(lambda: all(shop.state(buyer, order_id) == "confirmed" for order_id in orders), 30)
+        wait_until(lambda: all(shop.state(buyer, order_id) == "confirmed" for order_id in orders), 60)
         waited = REGISTRY.get_sample_value("buystream_provider_wait_seconds_sum", {"lane": "buy"}) or 0.0
         assert waited > 2
 
@@ -155,7 +158,9 @@ def test_both_secrets_are_good_while_one_replaces_the_other(stripe_shop: StripeS
         assert post_event(stripe_shop, event, secret).status_code == 202
 
 
-@pytest.mark.parametrize("wrong", ["other secret", "too old", "changed", "no signature", "not json", "not an event"])
+@pytest.mark.parametrize(
+    "wrong", ["other secret", "too old", "changed", "no signature", "not ascii", "not json", "not an event"]
+)
 def test_what_stripe_did_not_sign_leaves_a_metric_and_no_command(stripe_shop: StripeShop, wrong: str) -> None:
     ends = [stripe_shop.log.end(COMMANDS, partition) for partition in range(2)]
     about = {"id": "pi_1", "status": "succeeded", "metadata": {"payment_id": "ed0-c0ncert000-00000000000000000001.1"}}
@@ -173,6 +178,9 @@ def test_what_stripe_did_not_sign_leaves_a_metric_and_no_command(stripe_shop: St
             answer = httpx.post(url, content=payload + b" ", headers={"Stripe-Signature": header})
         case "no signature":
             answer = httpx.post(f"{stripe_shop.url}/v1/webhooks/stripe", json=event)
+        case "not ascii":
+            url, header = f"{stripe_shop.url}/v1/webhooks/stripe", {"Stripe-Signature": b"t=1,v1=\xff"}
+            answer = httpx.post(url, json=event, headers=header)
         case "not json":
             answer = post_event(stripe_shop, None, WEBHOOK_SECRET, body=b"{")
         case _:
@@ -222,7 +230,7 @@ def test_lost_webhooks_are_made_up_for(stripe_shop: StripeShop) -> None:
     assert list(lines_of(report))[-1] == "The books are equal to the cent: 3 payments compared."
 
 
-def test_money_that_the_log_does_not_know_is_told(stripe_shop: StripeShop) -> None:
+def test_money_that_the_log_does_not_know_is_reported(stripe_shop: StripeShop) -> None:
     stripe_shop.wall.request(
         "POST", "/v1/payment_intents", amount="100", currency="usd", confirm="true", payment_method="pm_card_visa",
         return_url="http://elsewhere.example", metadata={"payment_id": "ed0-c0ncert000-00000000000000000009.1"},
@@ -232,7 +240,7 @@ def test_money_that_the_log_does_not_know_is_told(stripe_shop: StripeShop) -> No
     assert "the log has no such payment" in str(report.differences[0])
 
 
-def test_money_that_stripe_does_not_know_is_told(stripe_shop: StripeShop) -> None:
+def test_money_that_stripe_does_not_know_is_reported(stripe_shop: StripeShop) -> None:
     _, order_id = stripe_shop.bought(stripe_shop.release())
     stripe_shop.wall.start_empty()
     report = reconciled(stripe_shop)
@@ -257,9 +265,7 @@ def test_a_pending_refund_arrives_later_and_may_fail_after_that(stripe_shop: Str
 
 
 @pytest.mark.parametrize("strange", [False, True])
-def test_the_command_tells_by_its_exit_status_whether_the_books_are_equal(
-    stripe_shop: StripeShop, strange: bool
-) -> None:
+def test_the_exit_status_says_whether_the_books_are_equal(stripe_shop: StripeShop, strange: bool) -> None:
     stripe_shop.bought(stripe_shop.release())
     if strange:
         stripe_shop.wall.start_empty()
@@ -282,23 +288,23 @@ def test_the_command_tells_by_its_exit_status_whether_the_books_are_equal(
 # Keys.
 
 
-def test_keys_appear_nowhere(database_url: str, wall: Wall, caplog: pytest.LogCaptureFixture) -> None:
+def test_keys_appear_nowhere(shop_database_url: str, wall: Wall, caplog: pytest.LogCaptureFixture) -> None:
     said = StringIO()
     handler = logging.StreamHandler(said)
     logging.getLogger().addHandler(handler)
     caplog.set_level(logging.DEBUG)
     bodies: list[bytes] = []
     try:
-        with stripe_shop_at_work(database_url, wall) as shop:
+        with stripe_shop_at_work(shop_database_url, wall) as shop:
             edition_id = shop.release()
             shop.bought(edition_id)
             bodies.append(post_event(shop, {}, "whsec_wrong").content)
-            bodies += [httpx.get(f"{shop.url}{path}").content for path in ("/v1/config", "/metrics", "/readyz")]
+            bodies += [httpx.get(f"{shop.url}{path}").content for path in ("/v1/config", "/readyz")]
             bodies.append(said_of_a_wrong_key(shop))
             for topic in (COMMANDS, EVENTS, DEADLETTER):
                 for partition in range(2):
                     for record in shop.log.read(topic, partition, 0):
-                        bodies += [record.value, str(dict(record.headers)).encode()]
+                        bodies += [record.value, record.key.encode()]
             bodies += [repr(shop.parts.settings).encode(), repr(shop.parts.stripe_api).encode()]
             bodies.append(repr(vars(shop.parts.provider)).encode())
     finally:
@@ -340,5 +346,5 @@ def test_without_webhooks_the_periodic_comparison_brings_the_news(stripe_shop: S
         wait_until(lambda: stripe_shop.state(buyer, order_id) == "confirmed")
     finally:
         stop.set()
-        worker.join(20)
+        worker.join(patient(60))
     assert not worker.is_alive()

@@ -8,8 +8,8 @@ import pytest
 from buystream.broker import Broker
 from buystream.log import COMMANDS, EVENTS, LogUnavailable, Message
 from buystream.log.kafka import KafkaLog
-from buystream.log.topics import Difference, Refused, Topics, merchant_topic, plan
-from buystream.ports import free_port
+from buystream.log.topics import TopicChangeRefused, TopicDifference, Topics, merchant_topic, plan
+from tests.support.ports import reserved_port
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_partitions_are_added_and_never_taken_away(topics: Topics, kafka_prefix:
     topics.apply(plan(partitions=2, prefix=kafka_prefix))
     more = topics.apply(plan(partitions=4, prefix=kafka_prefix))
     assert [(one.what, one.found, one.wanted) for one in more] == [("partitions", "2", "4")] * 3
-    with pytest.raises(Refused, match="never taken away"):
+    with pytest.raises(TopicChangeRefused, match="never taken away"):
         topics.apply(plan(partitions=3, prefix=kafka_prefix))
     assert topics.check(plan(partitions=4, prefix=kafka_prefix)) == []
 
@@ -43,7 +43,7 @@ def test_a_setting_that_would_forget_history_is_refused(
     topics: Topics, kafka_prefix: str, setting: dict[str, str]
 ) -> None:
     topics.apply(plan(partitions=1, prefix=kafka_prefix))
-    with pytest.raises(Refused):
+    with pytest.raises(TopicChangeRefused):
         topics.apply(plan(partitions=2, prefix=kafka_prefix, settings=setting))
     assert topics.check(plan(partitions=1, prefix=kafka_prefix)) == []  # not even the partitions were added
 
@@ -57,7 +57,7 @@ def test_the_clock_can_be_changed_only_while_the_log_is_empty(
     with closing(KafkaLog(kafka_broker.bootstrap, prefix=kafka_prefix)) as log:
         log.append(COMMANDS, 0, [Message(b"a")])
     changed = topics.check(plan(partitions=1, prefix=kafka_prefix, settings=by_writers))
-    assert changed[0] == Difference(
+    assert changed[0] == TopicDifference(
         kafka_prefix + COMMANDS,
         "message.timestamp.type",
         "LogAppendTime",
@@ -83,10 +83,10 @@ def test_a_merchants_topic_comes_and_goes_and_the_shops_own_stay(topics: Topics,
     assert not topics.delete(topic.name)
     assert [one.what for one in topics.check([topic])] == ["topic"]
     topics.apply(plan(partitions=1, prefix=kafka_prefix))
-    with pytest.raises(Refused):
+    with pytest.raises(TopicChangeRefused):
         topics.delete(kafka_prefix + EVENTS)
 
 
 def test_a_cluster_that_is_not_there_is_unavailable() -> None:
     with pytest.raises(LogUnavailable):
-        Topics(f"127.0.0.1:{free_port()}", options={"bootstrap_timeout_ms": 1000})
+        Topics(f"127.0.0.1:{reserved_port()}", options={"bootstrap_timeout_ms": 1000})

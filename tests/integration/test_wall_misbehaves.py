@@ -14,7 +14,7 @@ import httpx
 import pytest
 import stripe
 
-from tests.support.shop import wait_until
+from tests.support.patience import patient, wait_until
 from tests.support.stripe.client import client_of
 from tests.support.stripe.plan import Fault, Scripted, Seeded
 from tests.support.stripe.wall import API_KEY, WEBHOOK_SECRET, Wall
@@ -32,14 +32,18 @@ CREATE = "create payment_intents"
 
 
 IMPATIENT_SECONDS = 0.3
-"""Less than the wall keeps silent."""
+"""Of a client that gives up; the wall keeps silent until then."""
+
+PATIENCE_SECONDS = 30
 
 
-def pay(wall: Wall, key: str = "payment-1", *, patience_seconds: float = 10, **more: str) -> httpx.Response:
+def pay(
+    wall: Wall, key: str = "payment-1", *, patience_seconds: float = PATIENCE_SECONDS, **more: str
+) -> httpx.Response:
     """A payment with an idempotency key, on a connection of its own."""
     headers = {"Authorization": f"Bearer {API_KEY}", "Idempotency-Key": key}
     return httpx.post(
-        f"{wall.url}/v1/payment_intents", headers=headers, data={**PAYMENT, **more}, timeout=patience_seconds
+        f"{wall.url}/v1/payment_intents", headers=headers, data={**PAYMENT, **more}, timeout=patient(patience_seconds)
     )
 
 
@@ -242,7 +246,7 @@ def test_a_plan_is_made_again_from_its_seed_in_any_order_of_the_calls() -> None:
     assert Counter(fault for faults in backwards.values() for fault in faults).keys() >= set(Fault)
 
 
-def test_a_seeded_wall_charges_once_whoever_repeats_with_the_same_key(wall: Wall) -> None:
+def test_a_seeded_wall_charges_once_for_repeats_with_the_same_key(wall: Wall) -> None:
     wall.plan = Seeded(seed=1, faults=0.8, weights={fault: float(fault not in SAVED_ERRORS) for fault in Fault})
 
     def until_paid(number: int) -> None:

@@ -1,4 +1,4 @@
-"""The wall keeps payments as Stripe's documentation tells, asked by Stripe's own library."""
+"""The wall keeps payments as Stripe's documentation describes, asked by Stripe's own library."""
 
 from typing import Any
 
@@ -200,7 +200,7 @@ def test_a_destination_charge_shares_the_money(wall: Wall, api: Any) -> None:
 @pytest.mark.parametrize(
     ("fee_back", "reverse", "account_minor"), [(True, True, 2700), (False, True, 2550), (False, False, 4050)]
 )
-def test_a_refund_takes_from_the_account_and_the_fee_what_it_is_told(
+def test_a_refund_takes_from_the_account_and_the_fee_what_was_requested(
     wall: Wall, api: Any, fee_back: bool, reverse: bool, account_minor: int
 ) -> None:
     shares = {"refund_application_fee": fee_back, "reverse_transfer": reverse}

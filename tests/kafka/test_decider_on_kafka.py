@@ -13,7 +13,7 @@ from itertools import count
 import pytest
 
 from buystream.broker import Broker
-from buystream.codec import command_headers, command_position_of, decode_event, encode
+from buystream.codec import encode_command, read_event, read_head
 from buystream.commands import Command
 from buystream.consumers.decider import Decider
 from buystream.events import OwnershipTaken
@@ -21,13 +21,15 @@ from buystream.ids import new_command_id, new_edition_id
 from buystream.log import COMMANDS, EVENTS, LogUnavailable, Message, Record
 from buystream.log.kafka import KafkaLog
 from buystream.replay.audit import audit
+from tests.support.actors import actor_of
 from tests.support.kafka import KafkaPlace
+from tests.support.patience import Deadline, patient
 from tests.support.steps import place, release
 
 SPAWN = multiprocessing.get_context("spawn")
 PATIENCE_SECONDS = 60
 TAKEOVER_SECONDS = 10
-"""After a kill -9 of its owner a partition answers again within this."""
+"""After a kill -9 of its owner a partition answers again within this, on a machine that isn't slow."""
 
 
 def decide(place: KafkaPlace, name: str) -> None:
@@ -81,7 +83,7 @@ class Buyers:
 
 
 def message_of(command: Command) -> Message:
-    return Message(encode(command), headers=command_headers(command, command_id=new_command_id()))
+    return Message(encode_command(command, actor=actor_of(command), command_id=new_command_id()))
 
 
 class Answers:
@@ -94,9 +96,9 @@ class Answers:
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Follow until that is so."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = Deadline(PATIENCE_SECONDS)
         while not holds():
-            assert time.monotonic() < deadline, f"owners {self.owners}, answered {self.answered}"
+            assert not deadline.passed, f"owners {self.owners}, answered {self.answered}"
             for record in self._tail.poll(0.1):
                 self._note(record)
 
@@ -104,13 +106,12 @@ class Answers:
         self._tail.close()
 
     def _note(self, record: Record) -> None:
-        self.answered[record.partition] = command_position_of(record.headers)
-        event = decode_event(record.value)
+        self.answered[record.partition] = read_head(record.value).commandposition
+        event = read_event(record.value)
         if isinstance(event, OwnershipTaken):
             self.owners[record.partition] = event.owner
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen and thawed"])
 def test_when_a_decider_is_lost_the_other_takes_over_and_every_order_is_decided_once(
     kafka_broker: Broker, kafka_prefix: str, kafka_log: KafkaLog, end: signal.Signals
@@ -132,10 +133,9 @@ def test_when_a_decider_is_lost_the_other_takes_over_and_every_order_is_decided_
         report = audit(kafka_log)
     assert report.violations == []
     assert report.commands >= buyers.ordered + 2
-    assert taken_over_seconds < TAKEOVER_SECONDS
+    assert taken_over_seconds < patient(TAKEOVER_SECONDS)
 
 
-@pytest.mark.timeout(240)
 def test_a_restarted_broker_loses_nothing(kafka_broker: Broker, kafka_prefix: str, kafka_log: KafkaLog) -> None:
     where = KafkaPlace(kafka_broker.bootstrap, kafka_prefix)
     with closing(Answers(kafka_log)) as answers, deciders(where, "one"):

@@ -2,24 +2,29 @@
 
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from time import monotonic, sleep
+from pathlib import Path
 
+import jsonschema
 import msgspec
 import pytest
 
-from buystream import codec, events
+from buystream import codec, events, schemas
+from buystream.consumers.delivery import Read
 from buystream.consumers.feeds import FED, FEEDS, Feeds, MerchantTopics, Relay, create_missing, memory_topic
 from buystream.events import Event
-from buystream.log import EVENTS, Damaged, Fenced, Log, Message, Record
+from buystream.log import EVENTS, Damaged, Fenced, Log
 from buystream.log.kafka import KafkaLog
-from buystream.log.kafka.clients import Clients
+from buystream.log.kafka.clients import KafkaClients
 from buystream.log.topics import Topics, merchant_topic
 from tests.support.examples import EXAMPLES
+from tests.support.feeds import Fed, feed_of
+from tests.support.patience import wait_until
+from tests.support.records import event_message
 
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 SPAWN = multiprocessing.get_context("spawn")
-WAIT_SECONDS = 60
 MERCHANTS = ("me0-aaaaaaaaaa", "me1-bbbbbbbbbb")
 SALE = (
     events.OrderPlaced,
@@ -38,8 +43,8 @@ class Place(msgspec.Struct, frozen=True):
     prefix: str
 
     @property
-    def clients(self) -> Clients:
-        return Clients(self.bootstrap, self.prefix, 10.0, {})
+    def clients(self) -> KafkaClients:
+        return KafkaClients(self.bootstrap, self.prefix, 10.0, {})
 
     @contextmanager
     def feeds(self) -> Iterator[Feeds]:
@@ -83,49 +88,37 @@ def example(kind: type[Event], edition_id: str, version: int, **fields: object) 
 
 def append(log: Log, partition: int, told: Sequence[Event], *, sequence: int = 0) -> None:
     """The events at the end of the partition, as its owner commits them."""
-    messages = []
-    for number, event in enumerate(told, sequence):
-        headers = codec.event_headers(
-            event,
-            partition=partition,
-            sequence=number,
-            command_position=number,
-            command_id="cause",
-            rules_version=1,
-            reply_to="gateway",
-        )
-        messages.append(Message(codec.encode(event), headers["ce_partitionkey"], headers))
+    messages = [
+        event_message(event, sequence=number, partition=partition, command_id="cause", reply_to="gateway")
+        for number, event in enumerate(told, sequence)
+    ]
     owner = log.own(partition)
     for start in range(0, len(messages), 1000):
         owner.commit({EVENTS: messages[start : start + 1000]})
     owner.close()
 
 
-def feed_of(log: Log, merchant_id: str, start: int = 0) -> list[Record]:
-    """What a read-committed reader finds."""
-    return list(log.read(merchant_topic(merchant_id).name, 0, start, limit=1_000_000))
-
-
-def last_fed(log: Log, merchant_id: str) -> int:
+def last_fed(log: KafkaLog, merchant_id: str) -> int:
     """The sequence of the last event in the feed, -1 when there is none."""
     end = log.end(merchant_topic(merchant_id).name, 0)
-    return int(log.read(merchant_topic(merchant_id).name, 0, end - 1)[-1].headers["ce_sequence"]) if end else -1
+    return int(feed_of(log, merchant_id, end - 1)[-1].headers["ce_sequence"]) if end else -1
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = monotonic() + WAIT_SECONDS
-    while not condition():
-        assert monotonic() < deadline, "waited too long"
-        sleep(0.02)
-
-
-def assert_dense(feed: Sequence[Record], *, editions: int, length: int) -> None:
+def assert_dense(feed: Sequence[Fed], *, editions: int, length: int) -> None:
     """Each edition's events once, in order, from its first version to its last."""
     versions: dict[str, list[int]] = {}
     for record in feed:
         versions.setdefault(record.headers["ce_partitionkey"], []).append(int(record.headers["ce_editionversion"]))
     assert len(versions) == editions
     assert all(found == list(range(1, length + 1)) for found in versions.values())
+
+
+def assert_published(record: Fed) -> None:
+    """It is what schemas/ promises to merchants: its body, and the headers of their channel."""
+    name = record.headers["ce_type"].removeprefix("buystream.")
+    document = msgspec.json.decode((SCHEMAS / schemas.ASYNCAPI).read_bytes())
+    jsonschema.validate(dict(record.headers), document["components"]["schemas"]["feed-headers"])
+    jsonschema.validate(msgspec.json.decode(record.value), schemas.published(SCHEMAS)[f"{schemas.FEED}/{name}.json"])
 
 
 @contextmanager
@@ -205,8 +198,11 @@ def merchant_topics(place: Place) -> Iterator[MerchantTopics]:
         yield MerchantTopics(topics, replication=1, prefix=place.prefix)
 
 
-def batch(log: Log, partition: int, start: int, end: int) -> list[tuple[Record, Event | None]]:
-    return [(record, codec.decode_event(record.value)) for record in log.read(EVENTS, partition, 0)[start:end]]
+def batch(log: Log, partition: int, start: int, end: int) -> list[Read]:
+    return [
+        Read(record, codec.read_head(record.value), codec.read_event(record.value))
+        for record in log.read(EVENTS, partition, 0)[start:end]
+    ]
 
 
 def test_a_relay_that_was_replaced_can_add_nothing(
@@ -280,6 +276,8 @@ def test_no_byte_of_a_feed_is_about_a_person(
 
     feed = feed_of(kafka_log, MERCHANTS[0])
     assert_dense(feed, editions=1, length=len(told))
+    for record in feed:
+        assert_published(record)
     written = b"\n".join(
         [record.key.encode() + record.value + repr(dict(record.headers)).encode() for record in feed]
         + [record.key.encode() + record.value for record in kafka_log.read(FEEDS, 0, 0)]

@@ -2,14 +2,13 @@
 
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from itertools import islice
 
 import msgspec
 import pytest
+from buystream_merchant import FeedError, FeedEvent, FeedGap, OrderFeed, print_feed
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from kafka.admin import KafkaAdminClient, MemberToRemove
@@ -18,11 +17,11 @@ from buystream import codec, events
 from buystream.broker import Broker
 from buystream.consumers.feeds import create_missing, feed_message, feed_producer
 from buystream.events import Event
-from buystream.log import EVENTS, Record
-from buystream.log.kafka.clients import Clients
+from buystream.log.kafka.clients import KafkaClients
 from buystream.log.topics import Topics, merchant_topic
-from buystream.merchant import FeedEvent, FeedGap, OrderFeed, print_feed
 from tests.support.examples import EXAMPLES, ORDER, PAYMENT
+from tests.support.patience import patient
+from tests.support.records import event_message
 
 MERCHANT = "me0-merchant00"
 ONE, OTHER = "ed0-0ne0000000", "ed0-0ther00000"
@@ -36,37 +35,40 @@ class Feed:
         self.bootstrap = bootstrap
         self.prefix = prefix
         self.topic = merchant_topic(MERCHANT, prefix=prefix)
-        self._producer = feed_producer(Clients(bootstrap, prefix, 10.0, {}), 0)
-        self._producer.init_transactions(10)
+        self._producer = feed_producer(KafkaClients(bootstrap, prefix, patient(10), {}), 0)
+        self._producer.init_transactions(patient(10))
 
     def write(self, *places: tuple[str, int], commit: bool = True) -> None:
         """One transaction with an event of each edition and version."""
         self._producer.begin_transaction()
         for edition_id, version in places:
             message = feed_message(*recorded(edition_id, version))
-            headers = list(message.headers.items())
-            self._producer.produce(self.topic.name, message.value, message.key, 0, headers=headers)  # type: ignore[arg-type]
+            self._producer.produce(self.topic.name, message.value, message.key, 0, headers=message.headers)
         if commit:
-            self._producer.commit_transaction(10)
+            self._producer.commit_transaction(patient(10))
         else:
-            self._producer.flush(10)
-            self._producer.abort_transaction(10)
+            self._producer.flush(patient(10))
+            self._producer.abort_transaction(patient(10))
+
+    def write_foreign(self, *values: bytes | None) -> None:
+        """What a stranger put there."""
+        self._producer.begin_transaction()
+        for value in values:
+            self._producer.produce(self.topic.name, value, partition=0)
+        self._producer.commit_transaction(patient(10))
 
     def open(self, **options: object) -> OrderFeed:
         """A reader that ends when it has read everything."""
-        given: dict[str, object] = {"prefix": self.prefix, "idle_seconds": IDLE_SECONDS} | options
+        given: dict[str, object] = {"prefix": self.prefix, "idle_seconds": patient(IDLE_SECONDS)} | options
         return OrderFeed(self.bootstrap, MERCHANT, **given)  # type: ignore[arg-type]
 
 
-def recorded(edition_id: str, version: int) -> tuple[Record, Event]:
+def recorded(edition_id: str, version: int) -> tuple[codec.EventHead, Event]:
     """The edition's event of this version: its release, then sales."""
     kind = events.EditionReleased if version == 1 else events.OrderConfirmed
     names = ("originator_id", "originator_version") if version == 1 else ("edition_id", "edition_version")
     event: Event = msgspec.structs.replace(EXAMPLES[kind], **dict(zip(names, (edition_id, version), strict=True)))  # type: ignore[assignment, type-var]
-    headers = codec.event_headers(
-        event, partition=0, sequence=version, command_position=version, command_id="cause", rules_version=1
-    )
-    return Record(EVENTS, 0, version, event.at_ms, codec.encode(event), edition_id, headers), event
+    return codec.read_head(event_message(event, sequence=version).value), event
 
 
 def places(read: Sequence[FeedEvent]) -> list[tuple[str, int]]:
@@ -99,7 +101,7 @@ def test_a_payments_event_leads_to_its_order_too() -> None:
     assert event.order_id == ORDER
 
 
-def test_the_next_run_goes_on_behind_what_is_done(feed: Feed) -> None:
+def test_the_next_run_continues_after_what_is_done(feed: Feed) -> None:
     feed.write(*((ONE, version) for version in range(1, 6)))
     with feed.open() as reader:
         assert places(list(islice(reader, 3))) == [(ONE, 1), (ONE, 2), (ONE, 3)]
@@ -144,7 +146,7 @@ def test_repeats_are_dropped_also_after_a_restart(feed: Feed) -> None:
         assert reader.repeats == 3
 
 
-def test_a_gap_is_raised_and_asking_again_goes_on(feed: Feed) -> None:
+def test_a_gap_is_raised_and_asking_again_continues(feed: Feed) -> None:
     feed.write((ONE, 1), (ONE, 4), (ONE, 5))
     with feed.open() as reader:
         assert next(reader).edition_version == 1
@@ -198,31 +200,43 @@ def test_a_reader_that_lost_its_turn_starts_again_behind_the_last_commit(feed: F
 def test_a_feed_is_printed_as_lines_of_json(feed: Feed, capsys: pytest.CaptureFixture[str]) -> None:
     feed.write((ONE, 1), (ONE, 3))
     lines = io.StringIO()
-    printed = print_feed(feed.bootstrap, MERCHANT, out=lines, idle_seconds=IDLE_SECONDS, prefix=feed.prefix)
+    printed = print_feed(feed.bootstrap, MERCHANT, out=lines, idle_seconds=patient(IDLE_SECONDS), prefix=feed.prefix)
     assert printed == 2
     assert [json.loads(line)["edition_version"] for line in lines.getvalue().splitlines()] == [1, 3]
     assert "gap: edition ed0-0ne0000000 goes from version 1 to 3" in capsys.readouterr().err
 
 
-LOADED_BESIDES_KAFKA = """
-import sys
-before = set(sys.modules)
-import buystream.merchant
-loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
-print(sorted(loaded - sys.stdlib_module_names))
-"""
+def test_a_topic_that_is_not_there_is_an_error_at_once(feed: Feed) -> None:
+    for unknown in (OrderFeed(feed.bootstrap, MERCHANT, prefix="typo."), OrderFeed(feed.bootstrap, "me0-n0b0dy0000")):
+        with pytest.raises(FeedError, match=r"there is no topic .*, or this user may not read it"), unknown as reader:
+            next(reader)
 
 
-def test_the_library_needs_kafka_python_only() -> None:
-    done = subprocess.run([sys.executable, "-c", LOADED_BESIDES_KAFKA], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['buystream', 'kafka']"
+def test_a_foreign_record_is_skipped_once_and_counted(feed: Feed) -> None:
+    feed.write((ONE, 1))
+    feed.write_foreign(b"not an event", None)
+    feed.write((ONE, 2))
+    with feed.open() as reader:
+        assert places(list(reader)) == [(ONE, 1), (ONE, 2)]
+        assert reader.foreign == 2
+    with feed.open() as reader:
+        assert list(reader) == []
+        assert reader.foreign == 0
+
+
+def test_a_new_group_on_a_trimmed_topic_begins_with_what_is_left(feed: Feed, caplog: pytest.LogCaptureFixture) -> None:
+    feed.write(*((ONE, version) for version in range(1, 6)))
+    delete_before(feed, offset=3)
+    with feed.open(group_id="new") as reader:
+        assert places(list(reader)) == [(ONE, 4), (ONE, 5)]
+    assert "begins at offset 3: older events are gone" in caplog.text
 
 
 def delete_before(feed: Feed, *, offset: int) -> None:
     """What retention does, at once."""
     admin = AdminClient({"bootstrap.servers": feed.bootstrap})
     for done in admin.delete_records([TopicPartition(feed.topic.name, 0, offset)]).values():
-        done.result(10)
+        done.result(patient(30))
 
 
 def throw_out_members(feed: Feed) -> None:

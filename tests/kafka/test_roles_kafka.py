@@ -1,9 +1,7 @@
 """Every role a process of its own on a real broker: they sell together, say what they own, and stop when asked."""
 
 import json
-import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,37 +11,12 @@ import pytest
 
 from buystream.broker import Broker
 from buystream.log.topics import Topics, merchant_topic, plan
-from buystream.ports import free_port
 from buystream.settings import read_settings
-from buystream.wiring import open_database, open_log
-from tests.support.roles import SeparateShop
+from buystream.wiring.opening import open_database, open_log
+from tests.support.patience import patient
+from tests.support.ports import reserved_port
+from tests.support.roles import PARTITIONS, SeparateShop
 from tests.support.shop_process import buystream
-
-pytestmark = pytest.mark.timeout(240)
-
-PARTITIONS = 2
-
-
-@pytest.fixture
-def on_kafka(kafka_broker: Broker, kafka_prefix: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The environment of a shop on Kafka; its prefix. There are no topics yet."""
-    monkeypatch.setenv("BUYSTREAM_KAFKA_BOOTSTRAP", kafka_broker.bootstrap)
-    monkeypatch.setenv("BUYSTREAM_KAFKA_PREFIX", kafka_prefix)
-    monkeypatch.setenv("BUYSTREAM_PARTITIONS", str(PARTITIONS))
-    return kafka_prefix
-
-
-@pytest.fixture
-def shop(on_kafka: str) -> Iterator[SeparateShop]:
-    """Nothing runs yet, the topics are there."""
-    applied = buystream("topics", "apply")
-    assert applied.returncode == 0, applied.stderr
-    with tempfile.TemporaryDirectory(prefix="buystream-test-") as folder:
-        shop = SeparateShop(Path(folder, "data"))
-        try:
-            yield shop
-        finally:
-            shop.close()
 
 
 def rush(url: str, edition_id: str, buyers: int) -> dict[str, int]:
@@ -68,7 +41,7 @@ def test_separate_processes_sell_as_one_shop(shop: SeparateShop, kafka_broker: B
     edition_id = shop.release(merchant["api_key"], stock=60)
     assert rush(shop.url, edition_id, 20) == {"confirmed": 16, "abandoned": 2, "declined": 2}
 
-    # A second gateway answers for the same orders, a second decider takes its share, and its own end gives it back.
+    # A second gateway answers for the same orders, a second decider takes its share, and releases it when it ends.
     (second,) = shop.run("gateway")
     (other,) = shop.run("decider")
     other.wait_until_it_said("owns partition")
@@ -76,7 +49,7 @@ def test_separate_processes_sell_as_one_shop(shop: SeparateShop, kafka_broker: B
     assert rush(second.url, edition_id, 20)["confirmed"] == 16
     assert other.stop() == 0
     decider.wait_until_it_said("works on partitions [0, 1]", after=heard)
-    board = httpx.get(f"{second.url}/v1/editions/{edition_id}", timeout=15).json()
+    board = httpx.get(f"{second.url}/v1/editions/{edition_id}").json()
     assert board["sold"] == 32
 
     assert decider.metric("buystream_partitions_assigned") == PARTITIONS
@@ -123,9 +96,8 @@ def test_the_editions_of_a_killed_decider_answer_again_within_ten_seconds(shop: 
                 f"{gateway.url}/v1/merchant/editions/{edition_id}/stock",
                 headers={"Authorization": f"Bearer {merchant['api_key']}"},
                 json={"add": 1},
-                timeout=15,
             ).status_code
-        assert time.monotonic() - killed_at < 10
+        assert time.monotonic() - killed_at < patient(10)
     other.wait_until_it_said("works on partitions [0, 1]")
     for role in (other, gateway, _payments, projector):
         assert role.stop() == 0
@@ -164,7 +136,7 @@ def test_topics_are_planned_applied_and_checked(on_kafka: str) -> None:
     assert applied.returncode == 0, applied.stderr
     assert applied.stdout == planned.stdout
     checked = buystream("topics", "check")
-    assert (checked.returncode, checked.stdout) == (0, "The topics are as planned.\n")
+    assert (checked.returncode, checked.stdout.startswith("The topics are as planned on Kafka at ")) == (0, True)
     fewer = buystream("topics", "apply", BUYSTREAM_PARTITIONS="1")
     assert (fewer.returncode, fewer.stderr.count("\n")) == (1, 1)
     assert "partitions are never taken away" in fewer.stderr
@@ -173,19 +145,19 @@ def test_topics_are_planned_applied_and_checked(on_kafka: str) -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("feed --merchant me0-nobody0000", "there is no feed of me0-nobody0000"),
+        ("feed --merchant me0-nobody0000", "buystream.merchant.me0-nobody0000 at "),
         ("feed --merchant no/id", "'no/id' is no merchant's id"),
         ("topics forget me0-nobody0000 --yes", "there is no feed of me0-nobody0000"),
     ],
 )
-def test_an_unknown_merchant_is_told_in_one_line(on_kafka: str, command: str, said: str) -> None:
-    done = buystream(*command.split(), timeout=60)
+def test_an_unknown_merchant_is_reported_in_one_line(on_kafka: str, command: str, said: str) -> None:
+    done = buystream(*command.split())
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
     assert said in done.stderr
 
 
 @pytest.mark.parametrize("command", ["topics check", "feed --merchant me0-nobody0000"])
-def test_a_cluster_that_is_away_is_told_in_one_line(command: str) -> None:
-    done = buystream(*command.split(), timeout=60, BUYSTREAM_KAFKA_BOOTSTRAP=f"127.0.0.1:{free_port()}")
+def test_an_unreachable_cluster_is_reported_in_one_line(command: str) -> None:
+    done = buystream(*command.split(), BUYSTREAM_KAFKA_BOOTSTRAP=f"127.0.0.1:{reserved_port()}")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
-    assert "Unable to bootstrap" in done.stderr
+    assert "can't be reached" in done.stderr

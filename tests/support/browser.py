@@ -1,8 +1,8 @@
 """Chromium on a phone or a desk, and the demo shop it looks at.
 
 Fixtures of the acceptance suite: `demo_shop` (a `DemoShop`, one process per session), `chromium` (one per module),
-`phone` and `desktop` (a fresh context each), `screenshot` (keeps a picture; all of them stay when
-BUYSTREAM_SCREENSHOTS names a folder)."""
+`phone` and `desktop` (a fresh context each), `screenshot` (takes a picture, into the folder that BUYSTREAM_SCREENSHOTS
+names)."""
 
 import json
 import os
@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from buystream.demo.samples import KEPT_IN
+from tests.support.patience import patient
 from tests.support.shop_process import ShopProcess
 
 PHONE = {"width": 390, "height": 844}
@@ -31,7 +32,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-WAIT_MS = 15_000
+WAIT_SECONDS = 60
 HOST = "app.example"
 HOST_SECRET = "a secret shared with the host application"
 
@@ -52,7 +53,7 @@ class DemoShop(ShopProcess):
     def merchant(self, slug: str) -> httpx.Client:
         """A client with that merchant's key."""
         key = self.sample(slug)["api_key"]
-        return httpx.Client(base_url=self.url, timeout=15, headers={"Authorization": f"Bearer {key}"})
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {key}"})
 
     def on_sale(self, slug: str = "band", **terms: Any) -> str:
         """Release a fresh edition of that merchant; its id."""
@@ -60,7 +61,7 @@ class DemoShop(ShopProcess):
 
     def board(self, edition_id: str) -> dict[str, Any]:
         """The edition's board."""
-        board: dict[str, Any] = httpx.get(f"{self.url}/v1/editions/{edition_id}", timeout=15).json()
+        board: dict[str, Any] = httpx.get(f"{self.url}/v1/editions/{edition_id}").json()
         return board
 
 
@@ -72,6 +73,13 @@ class Buying:
         self.element = page.locator(f"buy-button[edition='{edition_id}']")
         self.button = self.element.locator("button.buy")
         self.sheet = self.element.get_by_role("dialog")
+
+    @classmethod
+    def elsewhere(cls, page: Page, edition_id: str) -> "Buying":
+        """On a page that isn't the shop's, where the sheet is in a frame of the shop's."""
+        buying = cls(page, edition_id)
+        buying.sheet = page.frame_locator("iframe[title='Checkout']").get_by_role("dialog")
+        return buying
 
     def comes(self) -> None:
         """In front of the button, until it can be pressed. A button that nobody sees doesn't ask for its edition."""
@@ -88,13 +96,18 @@ class Buying:
 
     def enter(self, card: str, *, save: bool = False, address: str = "") -> None:
         """Fill the form with a test card, by its label, and invented details."""
-        self.sheet.get_by_role("button", name=card, exact=True).tap()
+        self.choose(card)
         self.sheet.get_by_label("Name").fill("Anna Example")
         self.sheet.get_by_label("E-mail").fill("anna@example.org")
         if address:
             self.sheet.get_by_label("Address").fill(address)
         if save:
             self.sheet.get_by_label("Save for one-tap").check()
+
+    def choose(self, card: str) -> None:
+        """One of the sandbox's test cards."""
+        self.sheet.get_by_text("Choose a test card").click()
+        self.sheet.get_by_role("button", name=card, exact=True).click()
 
     def pay(self) -> None:
         self.sheet.get_by_role("button", name="Pay").tap()
@@ -129,17 +142,26 @@ def chromium(demo_shop: DemoShop) -> Iterator[Browser]:
     running in this thread, and other tests want their own. For the same reason the shop is started before."""
     executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        expect.set_options(timeout=WAIT_MS)
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=ARGUMENTS, timeout=patient(WAIT_SECONDS) * 1000
+        )
         yield browser
         browser.close()
+
+
+def patient_context(browser: Browser, **options: Any) -> BrowserContext:
+    """A browser without any past, whose language and time are not this machine's; whatever is expected of its pages may
+    take as long as this machine needs."""
+    context = browser.new_context(**{"locale": "en-US", "timezone_id": "UTC"} | options)
+    context.set_default_timeout(patient(WAIT_SECONDS) * 1000)
+    expect.set_options(timeout=patient(WAIT_SECONDS) * 1000)
+    return context
 
 
 @pytest.fixture
 def phone(chromium: Browser) -> Iterator[BrowserContext]:
     """A phone of its own, without any past."""
-    context = chromium.new_context(viewport=PHONE, has_touch=True, is_mobile=True)  # type: ignore[arg-type]
-    context.set_default_timeout(WAIT_MS)
+    context = patient_context(chromium, viewport=PHONE, has_touch=True, is_mobile=True)
     yield context
     context.close()
 
@@ -147,23 +169,21 @@ def phone(chromium: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def desktop(chromium: Browser) -> Iterator[BrowserContext]:
     """A desktop browser without any past."""
-    context = chromium.new_context(viewport=DESKTOP)  # type: ignore[arg-type]
-    context.set_default_timeout(WAIT_MS)
+    context = patient_context(chromium, viewport=DESKTOP)
     yield context
     context.close()
 
 
 @pytest.fixture(scope="session")
-def screenshot() -> Iterator[Screenshot]:
-    """Takes a picture of what the page shows, when its entrance is over."""
-    with tempfile.TemporaryDirectory(prefix="buystream-screenshots-") as temporary:
-        folder = Path(os.environ.get("BUYSTREAM_SCREENSHOTS") or temporary)
-        folder.mkdir(parents=True, exist_ok=True)
+def screenshot() -> Screenshot:
+    """Takes a picture of what the page shows, when its entrance is over; nothing if nobody wants them."""
+    folder = os.environ.get("BUYSTREAM_SCREENSHOTS")
 
-        def take(page: Page, name: str) -> None:
-            page.screenshot(path=folder / f"{name}.png", animations="disabled")
+    def take(page: Page, name: str) -> None:
+        if folder:
+            page.screenshot(path=Path(folder, f"{name}.png"), animations="disabled")
 
-        yield take
+    return take
 
 
 def expect_to_fit(page: Page) -> None:

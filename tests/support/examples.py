@@ -62,6 +62,7 @@ _RULES_OF_SALE: dict[str, Any] = {
     "all_or_nothing": True,
     "if_missed": "choose",
     "receipts": True,
+    "vouched_only": True,
 }
 
 _PART: dict[str, Any] = {
@@ -82,6 +83,11 @@ _PLACED: dict[str, Any] = {
 
 _PAID: dict[str, Any] = {"amount_minor": PRICE_MINOR, "currency": "USD"}
 
+_ZONE: dict[str, Any] = {
+    "time_zone": "America/New_York",
+    "first_year": 2026,
+    "year_starts_ms": (1_767_243_600_000, 1_798_779_600_000, 1_830_315_600_000),
+}
 _DETAILS: dict[str, Any] = {
     "legal_name": "Night Sky Association",
     "address": "1 Observatory Hill, Greenwich",
@@ -93,10 +99,16 @@ _DETAILS: dict[str, Any] = {
 COMMANDS: tuple[commands.Command, ...] = (
     commands.OwnerStarted(owner="shop-1", grace_seconds=60),
     commands.Tick(),
+    commands.AcceptTime(position=7, stamped_ms=T0),
+    commands.PassOverTime(position=7, stamped_ms=T0),
     commands.AdoptRules(rules_version=1),
     commands.RegisterMerchant(merchant_id=MERCHANT, name="Night Sky", currency="USD", api_key_hash=API_KEY_HASH),
-    commands.RotateApiKey(merchant_id=MERCHANT, api_key_hash="b8" * 32),
+    commands.AddApiKey(
+        merchant_id=MERCHANT, key_id="scanner", name="Scanner", api_key_hash="b8" * 32, by_key_id="first"
+    ),
+    commands.RevokeApiKey(merchant_id=MERCHANT, key_id="first", by_key_id="scanner"),
     commands.DescribeMerchant(merchant_id=MERCHANT, **_DETAILS),
+    commands.SetTimeZone(merchant_id=MERCHANT, **_ZONE),
     commands.ConnectAccount(merchant_id=MERCHANT, account="acct_1"),
     commands.SetFeeTerms(
         merchant_id=MERCHANT, terms_id="terms-1", currency="USD", share_bps=500, fixed_minor=30, from_ms=T0
@@ -104,6 +116,9 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.RequestTerms(merchant_id=MERCHANT, edition_id=EDITION, currency="USD"),
     commands.IssueReceipt(merchant_id=MERCHANT, order_id=ORDER, **_PAID, paid_at_ms=T0),
     commands.CorrectReceipt(merchant_id=MERCHANT, order_id=ORDER, refund_id="refund-1", amount_minor=500),
+    commands.OpenShop(shop_id="sh-0123456789abcdef"),
+    commands.FixHostedPartitions(partitions=4),
+    commands.NameEdition(merchant_id=MERCHANT, request="request-1", edition_id=EDITION),
     commands.ReleaseEdition(edition_id=EDITION, **_TERMS),
     commands.ApplyTerms(
         edition_id=EDITION, terms_id="terms-1", account="acct_1", fee_share_bps=500, fee_fixed_minor=30
@@ -117,6 +132,7 @@ COMMANDS: tuple[commands.Command, ...] = (
         interval_months=1,
         payment_method="pm_1",
         delivery=DELIVERY,
+        vouched=True,
     ),
     commands.EndRecurringGift(gift_id=GIFT, buyer_id=ANNA),
     commands.PauseSale(edition_id=EDITION),
@@ -133,7 +149,7 @@ COMMANDS: tuple[commands.Command, ...] = (
         window_seconds=10,
         pause_seconds=60,
     ),
-    commands.PlaceOrder(order_id=ORDER, edition_id=EDITION, **_PLACED),
+    commands.PlaceOrder(order_id=ORDER, edition_id=EDITION, vouched=True, **_PLACED),
     commands.CancelOrder(order_id=ORDER, buyer_id=ANNA),
     commands.RequestPayment(
         order_id=ORDER, buyer_id=ANNA, payment_method="sandbox_accepted", delivery=DELIVERY, save=True, attempt=1
@@ -143,12 +159,12 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.RefundOrder(order_id=ORDER, merchant_id=MERCHANT, restock=True),
     commands.ReturnOrder(order_id=ORDER, buyer_id=ANNA, refund_id="return-1"),
     commands.RecordAuthorisation(
-        payment_id=PAYMENT, reference="pi_1", card_label="Visa •••• 4242", reusable_method="pm_1"
+        payment_id=PAYMENT, reference="pi_1", card_label="Visa •••• 4242", reusable_method="pm_1", buyer_id=ANNA
     ),
     commands.RecordAuthenticationRequired(payment_id=PAYMENT, url="/bank/1"),
     commands.RecordDecline(payment_id=PAYMENT, reason="card_declined"),
     commands.RecordMethodSaved(
-        payment_id=PAYMENT, reference="seti_1", reusable_method="pm_1", card_label="Visa •••• 4242"
+        payment_id=PAYMENT, reference="seti_1", reusable_method="pm_1", card_label="Visa •••• 4242", buyer_id=ANNA
     ),
     commands.RecordCapture(payment_id=PAYMENT, amount_minor=PRICE_MINOR),
     commands.RecordCaptureFailure(payment_id=PAYMENT, reason="authorisation_expired"),
@@ -164,6 +180,7 @@ COMMANDS: tuple[commands.Command, ...] = (
         payment_id=PAYMENT, dispute_id="dp_1", amount_minor=PRICE_MINOR, outcome="won", reason="fraudulent"
     ),
     commands.SaveBuyerDetails(buyer_id=ANNA, payment_method="pm_1", card_label="Visa •••• 4242", delivery=DELIVERY),
+    commands.LinkToBuyer(buyer_id=ANNA, link_kind="pledge", link_id=ORDER),
     commands.EraseBuyer(buyer_id=ANNA),
 )
 
@@ -181,9 +198,13 @@ def _of_payment(version: int) -> dict[str, Any]:
 
 
 EVENTS: tuple[events.Event, ...] = (
-    events.OwnershipTaken(**_of("pt0", 1), owner="shop-1"),
+    events.OwnershipTaken(**_of("pt0", 1), owner="shop-1", grace_until_ms=T0 + 60_000),
     events.Ticked(**_of("pt0", 2)),
     events.RulesAdopted(**_of("pt0", 3), rules_version=1),
+    events.TimeAccepted(**_of("pt0", 7), position=7, stamped_ms=T0),
+    events.TimePassedOver(**_of("pt0", 8), position=7, stamped_ms=T0 + 86_400_000),
+    events.HostedPartitionsFixed(**_of("pt0", 9), partitions=4),
+    events.ShopOpened(**_of("pt0", 10), shop_id="sh-0123456789abcdef"),
     events.CommandRepeated(**_of("pt0", 4), command="PauseSale", subject=EDITION),
     events.CommandRefused(**_of("pt0", 5), command="ShipOrder", subject=ORDER, reason="order_held"),
     events.OrderRepeated(
@@ -207,7 +228,9 @@ EVENTS: tuple[events.Event, ...] = (
     events.StockWithdrawn(**_of(EDITION, 5), change_id="change-2", quantity=5),
     events.EditionSoldOut(**_of(EDITION, 6)),
     events.StockReleased(**_of(EDITION, 7), available=1),
-    events.DemandRecorded(**_of(EDITION, 8), demand_id="demand-1", clicks=7, quantity=9),
+    events.DemandRecorded(
+        **_of(EDITION, 8), demand_id="demand-1", clicks=7, quantity=9, forget_before_ms=T0 - 86_400_000
+    ),
     events.BuyerPaused(
         **_of(EDITION, 9),
         flag_id="flag-1",
@@ -216,11 +239,13 @@ EVENTS: tuple[events.Event, ...] = (
         measure="buyer",
         attempts=21,
         window_seconds=10,
+        forget_before_ms=T0 - 86_400_000,
     ),
     events.TermsApplied(
         **_of(EDITION, 10), terms_id="terms-1", account="acct_1", fee_share_bps=500, fee_fixed_minor=30
     ),
     events.EditionCancelled(**_of(EDITION, 11), restock=False, reason="storm"),
+    events.CancellationContinued(**_of(EDITION, 12), looked_at=7),
     events.CancellationCompleted(**_of(EDITION, 12), failed=1),
     events.CampaignReached(**_of(EDITION, 13), raised_minor=100_000),
     events.CampaignEnded(**_of(EDITION, 14), outcome="reached", raised_minor=120_000, givers=12),
@@ -233,6 +258,9 @@ EVENTS: tuple[events.Event, ...] = (
         payment_method="pm_1",
         delivery=DELIVERY,
         next_due_ms=T0,
+    ),
+    events.RecurringGiftSkipped(
+        **_of(EDITION, 16), gift_id=GIFT, buyer_id=ANNA, skipped=2, first_due_ms=T0, next_due_ms=T0 + 5_184_000_000
     ),
     events.RecurringGiftEnded(**_of(EDITION, 16), gift_id=GIFT, buyer_id=ANNA, reason="giver"),
     events.OrderPlaced(
@@ -248,7 +276,7 @@ EVENTS: tuple[events.Event, ...] = (
     events.HoldExtended(**_of_order(2), hold_expires_at_ms=T0 + 60_000),
     events.OrderReclaimed(**_of_order(3), quantity=1),
     events.OrderAuthorised(**_of_order(2), **_PAID, payment_id=PAYMENT, reference="pi_1"),
-    events.OrderPledged(**_of_order(2), **_PAID, payment_id=PAYMENT),
+    events.OrderPledged(**_of_order(2), **_PAID, payment_id=PAYMENT, buyer_id=ANNA),
     events.OrderConfirmed(**_of_order(3), **_PAID, payment_id=PAYMENT, buyer_id=ANNA, quantity=1),
     events.OrderExpired(**_of_order(2), quantity=1),
     events.OrderCancelled(**_of_order(2), quantity=1, reason="buyer"),
@@ -293,12 +321,15 @@ EVENTS: tuple[events.Event, ...] = (
     events.PaymentDisputed(**_of_payment(4), **_PAID, dispute_id="dp_1", reason="fraudulent", respond_by_ms=T0 + 1000),
     events.DisputeClosed(**_of_payment(5), **_PAID, dispute_id="dp_1", outcome="won"),
     events.MerchantRegistered(**_of(MERCHANT, 1), name="Night Sky", currency="USD", api_key_hash=API_KEY_HASH),
-    events.ApiKeyRotated(**_of(MERCHANT, 2), api_key_hash="b8" * 32),
+    events.ApiKeyAdded(**_of(MERCHANT, 2), key_id="scanner", name="Scanner", api_key_hash="b8" * 32),
+    events.ApiKeyRevoked(**_of(MERCHANT, 3), key_id="first", api_key_hash=API_KEY_HASH),
     events.MerchantDescribed(**_of(MERCHANT, 3), **_DETAILS),
+    events.TimeZoneSet(**_of(MERCHANT, 4), **_ZONE),
     events.AccountConnected(**_of(MERCHANT, 4), account="acct_1"),
     events.FeeTermsSet(
         **_of(MERCHANT, 5), terms_id="terms-1", currency="USD", share_bps=500, fixed_minor=30, from_ms=T0
     ),
+    events.EditionNamed(**_of(MERCHANT, 9), request="request-1", edition_id=EDITION, forget_before_ms=T0 - 86_400_000),
     events.TermsGranted(
         **_of(MERCHANT, 6),
         edition_id=EDITION,
@@ -318,14 +349,28 @@ EVENTS: tuple[events.Event, ...] = (
         currency="USD",
     ),
     events.BuyerDetailsSaved(**_of(ANNA, 1), payment_method="pm_1", card_label="Visa •••• 4242", delivery=DELIVERY),
-    events.BuyerErased(**_of(ANNA, 2)),
+    events.LinkedToBuyer(**_of(ANNA, 2), link_kind="pledge", link_id=ORDER),
+    events.BuyerErased(**_of(ANNA, 3)),
+    events.ErasureRequested(**_of(ANNA, 4), link_kind="pledge", link_id=ORDER, links_left=3),
 )
 
 VARIANTS: tuple[commands.Command | events.Event, ...] = (
+    commands.Tick(asked_at_ms=T0, without=(EDITION,)),
     commands.ReleaseEdition(edition_id=EDITION, **_TERMS, **_RULES_OF_SALE),
     commands.RefundOrder(order_id=ORDER, merchant_id=MERCHANT, restock=True, **_PART),
     commands.RecordRefund(payment_id=PAYMENT, amount_minor=500, refund_id="refund-1"),
-    events.EditionReleased(**_of(EDITION, 1), **_TERMS, **_RULES_OF_SALE),
+    commands.StartRecurringGift(
+        gift_id=GIFT,
+        edition_id=EDITION,
+        buyer_id=ANNA,
+        amount_minor=PRICE_MINOR,
+        interval_months=1,
+        payment_method="pm_1",
+        delivery=DELIVERY,
+        save=True,
+    ),
+    events.EditionReleased(**_of(EDITION, 1), **_TERMS, **_RULES_OF_SALE, saves_methods=True),
+    events.DemandRecorded(**_of(EDITION, 8), demand_id="", clicks=1, quantity=2, reason="paused"),
     events.OrderPlaced(
         **_of_order(1),
         **_PLACED,
@@ -370,6 +415,8 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
         keep_fee=True,
         destination="acct_1",
         reason="returned",
+        asked_by="merchant",
+        instead_of="refund-0",
     ),
     events.PaymentRefunded(
         **_of_payment(5), amount_minor=500, currency="USD", refund_id="refund-1", fee_returned_minor=28
@@ -382,6 +429,39 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
         reason="lost_or_stolen_card",
         was_refunded=True,
         fee_returned_minor=28,
+        quantity=1,
+        from_stock=True,
+        missing=1,
+        was_whole=True,
+        merchant_id=MERCHANT,
+    ),
+    events.DisputeClosed(
+        **_of_payment(6),
+        **_PAID,
+        dispute_id="dp_1",
+        outcome="won",
+        before="lost",
+        held_minor=PRICE_MINOR,
+        merchant_id=MERCHANT,
+    ),
+    events.OrderRefunded(
+        **_of_order(6), quantity=1, amount_minor=0, currency="USD", restock=False, reason="edition_cancelled"
+    ),
+    events.PaymentAuthorised(**_of_payment(2), buyer_id=ANNA, reference="pi_1", off_session=True),
+    events.PaymentDisputed(**_of_payment(5), **_PAID, dispute_id="dp_1", reason="fraudulent", held_minor=500),
+    commands.CorrectReceipt(
+        merchant_id=MERCHANT, order_id=ORDER, refund_id="refund-1", amount_minor=-500, change_id=f"{ORDER}:6"
+    ),
+    events.ReceiptCorrected(
+        **_of(MERCHANT, 9),
+        year=2027,
+        number=1,
+        order_id=ORDER,
+        refund_id="refund-1",
+        amount_minor=4500,
+        currency="USD",
+        change_id=f"{ORDER}:6",
+        change_minor=-500,
     ),
 )
 """Other examples, for fields that mean something else altogether when they are set."""

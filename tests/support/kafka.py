@@ -18,12 +18,15 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from buystream.broker import Broker
-from buystream.log import COMMANDS, Log, LogUnavailable
+from buystream.log import COMMANDS, Log, LogUnavailable, Message
 from buystream.log.kafka import KafkaLog
 from buystream.log.topics import Topics, plan
+from tests.support.patience import patient
+from tests.support.ports import reserved_port
+from tests.support.server_logs import show_on_failure
 
 ANSWER_SECONDS = 3.0
-"""Long enough for a busy machine, and short enough to wait for again and again."""
+"""Short enough to wait for again and again; a slow machine gets longer."""
 
 _numbers = count(1)
 
@@ -31,8 +34,11 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def kafka_broker() -> Iterator[Broker]:
     """A running broker in a folder of its own; stopped when the session ends."""
-    with tempfile.TemporaryDirectory(prefix="buystream-test-") as folder, Broker(Path(folder)) as broker:
-        yield broker
+    with tempfile.TemporaryDirectory(prefix="buystream-test-") as folder:
+        show_on_failure("the broker", Path(folder, "broker.log"))
+        ports = {"port": reserved_port(), "controller_port": reserved_port()}
+        with Broker(Path(folder), **ports, start_seconds=patient(120)) as broker:
+            yield broker
 
 
 @pytest.fixture
@@ -45,7 +51,7 @@ def kafka_prefix() -> str:
 def kafka_log(kafka_broker: Broker, kafka_prefix: str) -> Iterator[KafkaLog]:
     """An empty log of two partitions."""
     create_topics(kafka_broker.bootstrap, kafka_prefix, partitions=2)
-    with closing(KafkaLog(kafka_broker.bootstrap, prefix=kafka_prefix)) as log:
+    with closing(KafkaLog(kafka_broker.bootstrap, prefix=kafka_prefix, answer_seconds=patient(10))) as log:
         yield log
 
 
@@ -65,12 +71,12 @@ class KafkaPlace(msgspec.Struct, frozen=True):
         """A log under these names, with at least so many partitions."""
         if self._partitions() < partitions:
             create_topics(self.bootstrap, self.prefix, partitions=partitions)
-        return KafkaLog(self.bootstrap, prefix=self.prefix, answer_seconds=ANSWER_SECONDS)
+        return KafkaLog(self.bootstrap, prefix=self.prefix, answer_seconds=patient(ANSWER_SECONDS))
 
     def _partitions(self) -> int:
         client = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         try:
-            topics = client.list_topics(timeout=ANSWER_SECONDS).topics
+            topics = client.list_topics(timeout=patient(ANSWER_SECONDS)).topics
         except KafkaException as error:
             raise LogUnavailable(f"no broker: {error}") from error
         found = topics.get(self.prefix + COMMANDS)
@@ -82,6 +88,7 @@ class KafkaBackend:
 
     appends_whole = False
     heals = True
+    unacceptable = Message(b"x" * 5_000_000)
 
     def __init__(self, broker: Broker, prefix: str) -> None:
         self._broker = broker

@@ -1,20 +1,22 @@
 """A Kafka cluster of three nodes on this machine, each a broker and a controller: it keeps everything three times."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic, sleep
+from types import MappingProxyType
 
 from confluent_kafka.admin import AdminClient, TopicMetadata
 
 from buystream.broker import Broker, new_cluster_id
-from buystream.ports import free_ports
+from tests.support.patience import patient, wait_until
+from tests.support.ports import reserved_port
 
 NODES = 3
 HOST = "127.0.0.1"
 REPLICATED_SECONDS = 60
+BY_RACK = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
 
 SETTINGS = {
     # Kafka's own, which a cluster has unless somebody changes it: how long a broker is silent before it is missed.
@@ -29,23 +31,25 @@ SETTINGS = {
 class Cluster:
     """Its nodes, by the number that Kafka knows them by."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, racks: Mapping[int, str]) -> None:
         numbers = range(1, NODES + 1)
-        ports = dict(zip(numbers, free_ports(NODES), strict=True))
-        controllers = dict(zip(numbers, free_ports(NODES), strict=True))
+        ports = {number: reserved_port() for number in numbers}
+        controllers = {number: reserved_port() for number in numbers}
         voters = ",".join(f"{number}@{HOST}:{controllers[number]}" for number in numbers)
         cluster_id = new_cluster_id()
         self.nodes = {
             number: Broker(
                 folder / str(number),
                 port=ports[number],
+                start_seconds=patient(120),
                 cluster_id=cluster_id,
                 settings=SETTINGS
                 | {
                     "node.id": str(number),
                     "listeners": f"PLAINTEXT://{HOST}:{ports[number]},CONTROLLER://{HOST}:{controllers[number]}",
                     "controller.quorum.voters": voters,
-                },
+                }
+                | ({"broker.rack": racks[number], "replica.selector.class": BY_RACK} if racks else {}),
             )
             for number in numbers
         }
@@ -76,10 +80,11 @@ class Cluster:
 
     def wait_until_replicated(self) -> None:
         """Until every node has every partition of every topic, Kafka's own included."""
-        deadline = monotonic() + REPLICATED_SECONDS
-        while missing := self._missing():
-            assert monotonic() < deadline, f"not on {NODES} nodes: {missing}"
-            sleep(0.1)
+        wait_until(
+            lambda: not self._missing(),
+            REPLICATED_SECONDS,
+            otherwise=lambda: f"not on {NODES} nodes: {self._missing()}",
+        )
 
     def _missing(self) -> list[str]:
         return [
@@ -91,15 +96,15 @@ class Cluster:
 
     def _topics(self) -> dict[str, TopicMetadata]:
         client = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
-        topics: dict[str, TopicMetadata] = client.list_topics(timeout=30).topics
+        topics: dict[str, TopicMetadata] = client.list_topics(timeout=patient(30)).topics
         return topics
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """In a folder of its own, gone afterwards."""
+def running_cluster(racks: Mapping[int, str] = MappingProxyType({})) -> Iterator[Cluster]:
+    """In a folder of its own, gone afterwards; `racks` says where each node is, and lets clients read there."""
     with tempfile.TemporaryDirectory(prefix="buystream-cluster-") as folder:
-        cluster = Cluster(Path(folder))
+        cluster = Cluster(Path(folder), racks)
         try:
             cluster.start()
             yield cluster

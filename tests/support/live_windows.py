@@ -4,16 +4,14 @@ from collections import Counter
 from typing import Any
 
 from buystream import events
-from buystream.codec import decode_event
+from buystream.codec import read_event
 from buystream.consumers.windows import SPANS, starts_ms
 from buystream.log import EVENTS, Log
+from tests.support.patience import wait_until
 from tests.support.postgres import run_sql
-from tests.support.shop import wait_until
 
 Counts = dict[tuple[str, int, int], tuple[int, int, int, int]]
 """By edition, span and beginning: clicks, holds, sales, refusals."""
-
-SECONDS_MAX = 60.0
 
 
 def recount(log: Log) -> Counts:
@@ -23,7 +21,7 @@ def recount(log: Log) -> Counts:
         start = 0
         while records := log.read(EVENTS, partition, start):
             start = records[-1].position + 1
-            for event in (decode_event(record.value) for record in records):
+            for event in (read_event(record.value) for record in records):
                 happened: dict[str, int] = {}
                 match event:
                     case events.OrderPlaced():
@@ -56,7 +54,7 @@ def wait_for_recount(log: Log, dsn: str) -> None:
     expected = recount(log)
     assert expected
     try:
-        wait_until(lambda: shown(dsn) == expected, SECONDS_MAX)
+        wait_until(lambda: shown(dsn) == expected, 60)
     except AssertionError:
         assert shown(dsn) == expected
         raise

@@ -1,4 +1,4 @@
-"""The logs that the contract suite runs on. A backend can be told to misbehave; it travels to other processes."""
+"""The logs that the contract suite runs on. A backend can be made to misbehave; it travels to other processes."""
 
 import multiprocessing
 from collections.abc import Iterator
@@ -9,8 +9,9 @@ from typing import Protocol
 import msgspec
 
 from buystream.embedded import EmbeddedPostgres
-from buystream.log import Log, Record
+from buystream.log import Log, Message, Record
 from buystream.log.postgres import PostgresLog
+from tests.support.patience import patient
 from tests.support.postgres import run_sql
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -31,7 +32,10 @@ class Backend(Place, Protocol):
     """Whether the messages of one append stand together, and are seen all at once."""
 
     heals: bool
-    """Whether the log mends a broken connection before anybody notices."""
+    """Whether the log mends a broken connection before anyone notices."""
+
+    unacceptable: Message
+    """The log never takes it."""
 
     @property
     def place(self) -> Place:
@@ -70,6 +74,7 @@ class PostgresBackend:
 
     appends_whole = True
     heals = False
+    unacceptable = Message(b"", "text with a \0")
 
     def __init__(self, server: EmbeddedPostgres, dsn: str) -> None:
         self._server = server
@@ -109,7 +114,7 @@ class PostgresBackend:
         ((value,),) = run_sql(
             self._dsn,
             f"SELECT {aggregate} FROM pg_stat_activity"
-            " WHERE datname = current_database() AND application_name = 'buystream'",
+            " WHERE datname = current_database() AND application_name = 'buystream log'",
         )
         return value
 
@@ -120,7 +125,7 @@ def read_elsewhere(place: Place, topic: str, partition: int) -> list[Record]:
     process = SPAWN.Process(target=_read, args=(theirs, place, topic, partition))
     process.start()
     try:
-        assert ours.poll(60)
+        assert ours.poll(patient(60))
         return list(ours.recv())
     finally:
         process.join()
@@ -138,7 +143,7 @@ def assigned_elsewhere(place: Place, role: str) -> Iterator[frozenset[int]]:
     process = SPAWN.Process(target=_hold, args=(theirs, place, role))
     process.start()
     try:
-        assert ours.poll(60)
+        assert ours.poll(patient(60))
         yield ours.recv()
     finally:
         process.kill()
@@ -147,5 +152,5 @@ def assigned_elsewhere(place: Place, role: str) -> Iterator[frozenset[int]]:
 
 def _hold(answer: Connection, place: Place, role: str) -> None:
     with closing(place.open(1)) as log, closing(log.assignment(role)) as assignment:
-        answer.send(assignment.poll(30))
+        answer.send(assignment.poll(patient(30)))
         answer.recv()  # until we are killed

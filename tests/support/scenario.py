@@ -14,6 +14,7 @@ from buystream.aggregates.edition import Edition
 from buystream.aggregates.order import Order
 from buystream.aggregates.partition import Partition
 from buystream.ids import edition_of
+from tests.support.actors import actor_of
 from tests.support.examples import EDITION, ORDER, T0
 
 Step = commands.Command | events.Event | int
@@ -92,7 +93,7 @@ class Scenario:
     def _decide(self, command: commands.Command) -> list[events.Event]:
         self.position += 1
         command = codec.decode_command(codec.encode(command))
-        return self.partition.decide(command, command_position=self.position, at_ms=self.at_ms)
+        return self.partition.decide(command, command_position=self.position, at_ms=self.at_ms, actor=actor_of(command))
 
 
 def given(*steps: Step) -> Scenario:

@@ -1,6 +1,6 @@
 """A whole shop in this process, for tests of the gateway: log, decider, projector, sandbox, and a real HTTP server.
 
-Fixture: `shop` (a `Shop` with one merchant). `Client` wraps httpx with a buyer's session."""
+Fixtures: `shop` (a `Shop` with one merchant), `lasting_shop` (one for a whole module)."""
 
 import asyncio
 import secrets
@@ -14,7 +14,8 @@ import httpx
 import pytest
 import uvloop
 
-from buystream.codec import command_headers, encode
+from buystream import codec
+from buystream.api_keys import api_key_hash
 from buystream.commands import Command, RegisterMerchant
 from buystream.consumers.decider import Decider
 from buystream.consumers.flows import Flows
@@ -22,19 +23,24 @@ from buystream.consumers.payments import Payments, append_fact
 from buystream.gateway.runtime import GatewayParts
 from buystream.gateway.serve import serve
 from buystream.ids import new_command_id, new_order_id, partition_of
-from buystream.keys import api_key_hash
-from buystream.log import COMMANDS, Log, Message
+from buystream.log import COMMANDS, Log
 from buystream.log.postgres import PostgresLog
 from buystream.projections.runner import Projector
 from buystream.providers.sandbox import CARDS, SandboxProvider
 from buystream.vault import Vault
-from buystream.wiring import VIEWS, free_port
+from buystream.wiring.views import VIEWS
 from buystream.workers import Workers
 from tests.support.examples import MERCHANT
+from tests.support.patience import patient, wait_until
+from tests.support.ports import reserved_port
+from tests.support.records import command_message
 
 SECRET = b"a secret of the tests, 32 bytes!"
 API_KEY = "the merchant's key"
 HOST_SECRETS = {"app.example": "the host application's secret, 32b!"}
+PATIENT = {"decision_seconds": 60.0, "views_seconds": 60.0}
+"""A slow machine makes answers late, and no others."""
+
 DELIVERY = {"name": "Anna Example", "email": "anna@example.org", "address": "1 Sample Street"}
 
 
@@ -46,15 +52,16 @@ class Shop:
     log: Log
     dsn: str
     vault: Vault
+    parts: GatewayParts
 
     def buyer(self) -> httpx.Client:
         """A client with a fresh buyer's session, as a browser elsewhere has it (Bearer)."""
         token = httpx.post(f"{self.url}/v1/session", json={}).json()["token"]
-        return httpx.Client(base_url=self.url, timeout=10, headers={"Authorization": f"Bearer {token}"})
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"})
 
     def merchant(self) -> httpx.Client:
         """A client with the merchant's key."""
-        return httpx.Client(base_url=self.url, timeout=10, headers={"Authorization": f"Bearer {API_KEY}"})
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {API_KEY}"})
 
     def release(self, **terms: Any) -> str:
         """Put something on sale; returns the edition's id."""
@@ -69,13 +76,13 @@ class Shop:
         append_fact(self.log, fact)
 
     def commands(self, name: str) -> list[bytes]:
-        """The bodies of all commands of that name on the log."""
-        kind = f"buystream.{name}.v1"
+        """All commands of that name on the log, each as JSON."""
+        kind = f'"type":"buystream.{name}.v1"'.encode()
         return [
-            record.value
+            codec.encode(codec.read_command(record.value).data)
             for partition in range(self.log.partitions)
             for record in self.log.read(COMMANDS, partition, 0, 100_000)
-            if record.headers["ce_type"] == kind
+            if kind in record.value
         ]
 
 
@@ -88,7 +95,7 @@ def order_of(edition_id: str, **fields: Any) -> dict[str, Any]:
 @contextmanager
 def gateway_at_work(parts: GatewayParts, port: int = 0) -> Iterator[str]:
     """A server in a thread of its own; its URL."""
-    port = port or free_port()
+    port = port or reserved_port()
     stopping: list[Callable[[], object]] = []
     failed: list[BaseException] = []
     listening = threading.Event()
@@ -109,14 +116,14 @@ def gateway_at_work(parts: GatewayParts, port: int = 0) -> Iterator[str]:
 
     thread = threading.Thread(target=run, name="gateway", daemon=True)
     thread.start()
-    assert listening.wait(20), "the gateway doesn't listen"
+    assert listening.wait(patient(60)), "the gateway doesn't listen"
     if failed:
         raise failed[0]
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
         stopping[0]()
-        thread.join(30)
+        thread.join(patient(60))
         assert not thread.is_alive(), "the gateway doesn't stop"
         assert not failed, failed
 
@@ -128,47 +135,64 @@ def shop_at_work(
     deciding: bool = True,
     flowing: bool = True,
     provider: type[SandboxProvider] = SandboxProvider,
+    open_log: Callable[[], Log] | None = None,
     **gateway: Any,
 ) -> Iterator[Shop]:
     """Everything but the gateway in workers, the gateway in a thread; `gateway` are other parts than usual for it."""
     workers = Workers()
-    with closing(PostgresLog(dsn, partitions=2)) as log, closing(Vault(dsn, SECRET)) as vault:
+    with (
+        closing(open_log() if open_log else PostgresLog(dsn, partitions=2)) as log,
+        closing(Vault(dsn, SECRET)) as vault,
+    ):
         projector = Projector(log, dsn, [view() for view in VIEWS])
         projector.prepare()
-        sandbox = provider(dsn, on_fact=lambda fact: append_fact(log, fact), slow_seconds=0.1)
+        sandbox = provider(dsn, on_fact=lambda fact: append_fact(log, fact, vault.seal), slow_seconds=0.1)
         workers.start("views", projector.run)
         if flowing:
             workers.start("flows", Flows(log, dsn=dsn, vault=vault).run)
-        workers.start("payments", Payments(log, dsn=dsn, provider=sandbox).run)
+        workers.start("payments", Payments(log, dsn=dsn, provider=sandbox, seal=vault.seal).run)
         if deciding:
             workers.start("decider", Decider(log, owner=f"test-{secrets.token_hex(4)}").run)
-        usual = {"bank": sandbox, "sandbox_cards": CARDS, "host_secrets": HOST_SECRETS}
+        usual = {
+            "public_url": "http://127.0.0.1",
+            "bank": sandbox,
+            "sandbox_cards": CARDS,
+            "host_secrets": HOST_SECRETS,
+            **PATIENT,
+        }
         parts = GatewayParts(
             log=log,
             dsn=dsn,
             secret=SECRET,
-            public_url="http://127.0.0.1",
             projected=projector.position,
             vault=vault,
             **usual | gateway,
         )
         try:
             with gateway_at_work(parts) as url:
-                yield Shop(url, log, dsn, vault)
+                wait_until(lambda: httpx.get(f"{url}/readyz").status_code == 200)
+                yield Shop(url, log, dsn, vault, parts)
         finally:
             workers.stop()
 
 
 def tell(log: Log, command: Command, about: str) -> None:
     """Put a command onto the log."""
-    headers = command_headers(command, command_id=new_command_id())
-    log.append(COMMANDS, partition_of(about), [Message(encode(command), about, headers)])
+    log.append(COMMANDS, partition_of(about), [command_message(command, command_id=new_command_id(), key=about)])
 
 
 @pytest.fixture
-def shop(database_url: str) -> Iterator[Shop]:
+def shop(shop_database_url: str) -> Iterator[Shop]:
     """A running shop with one merchant."""
-    with shop_at_work(database_url) as running:
+    with shop_at_work(shop_database_url) as running:
+        register_merchant(running)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def lasting_shop(module_shop_database_url: str) -> Iterator[Shop]:
+    """The same for all tests of a module, which don't disturb each other."""
+    with shop_at_work(module_shop_database_url) as running:
         register_merchant(running)
         yield running
 
@@ -181,13 +205,3 @@ def register_merchant(shop: Shop) -> None:
     tell(shop.log, command, MERCHANT)
     with shop.merchant() as merchant:
         wait_until(lambda: merchant.get("/v1/merchant").status_code == 200)
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Return when `holds`; fails after a while."""
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.02)):
-        if holds():
-            return
-        pause.wait(0.02)
-    raise AssertionError(f"it didn't come true in {seconds} s")

@@ -59,7 +59,7 @@ def capture_failed(number: int = FIRST, attempt: int = 1) -> commands.RecordCapt
 
 
 def voided(number: int = FIRST, attempt: int = 1) -> commands.RecordVoid:
-    """The reservation was given back."""
+    """The reservation was released."""
     return example(commands.RecordVoid, payment_id=payment(number, attempt))
 
 
@@ -69,7 +69,7 @@ def refunded(number: int = FIRST, attempt: int = 1, amount_minor: int = PRICE_MI
 
 
 def ship(number: int = FIRST, **fields: Any) -> commands.ShipOrder:
-    """The parcel left."""
+    """Mark an order as shipped."""
     return example(commands.ShipOrder, order_id=order_id(number), **fields)
 
 

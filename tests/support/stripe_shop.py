@@ -11,8 +11,11 @@ import psycopg2
 from buystream.log.postgres import PostgresLog
 from buystream.projections import order_views
 from buystream.settings import Settings
-from buystream.wiring import Database, Parts, start_workers
-from tests.support.shop import DELIVERY, Shop, gateway_at_work, order_of, register_merchant, wait_until
+from buystream.wiring.opening import Database
+from buystream.wiring.parts import Parts
+from buystream.workers import Workers
+from tests.support.patience import wait_until
+from tests.support.shop import DELIVERY, PATIENT, Shop, gateway_at_work, order_of, register_merchant
 from tests.support.stripe.wall import API_KEY, WEBHOOK_SECRET, Wall
 
 PUBLISHABLE_KEY = "pk_test_51ofTheTestsAndOfNobodyElse"
@@ -70,15 +73,18 @@ def stripe_shop_at_work(dsn: str, wall: Wall, **settings: Any) -> Iterator[Strip
         stripe_publishable_key=PUBLISHABLE_KEY,
         stripe_webhook_secrets=(OLD_WEBHOOK_SECRET, WEBHOOK_SECRET),
         stripe_api_base=wall.url,
-        **{"stripe_calls_per_second": 500, **settings},
+        **{"stripe_calls_per_second": 500, **PATIENT, **settings},
     )
     with ExitStack() as stack:
         log = PostgresLog(dsn, partitions=2)
         stack.callback(log.close)
-        database = Database(dsn)
-        parts = Parts(chosen, database, log, stack)
+        parts = Parts(chosen, Database(dsn), log, stack)
         runs = {"views": parts.projector.run, "decider": parts.decider.run, "flows": parts.flows.run}
-        start_workers({**runs, "payments": parts.payments.run}, database, stack)
+        runs["payments"] = parts.payments.run
+        workers = Workers()
+        stack.callback(workers.stop)  # before what they work with is closed
+        for name, run in runs.items():
+            workers.start(name, run)
         with gateway_at_work(parts.gateway(parts.projector.position, lambda: None)) as url:
             wall.send_webhooks_to(f"{url}/v1/webhooks/stripe")
             shop = StripeShop(url, log, dsn, parts.vault, parts, wall)

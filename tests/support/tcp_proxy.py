@@ -1,5 +1,5 @@
 """A TCP proxy between Kafka clients and their broker, which can hold everything up, or lose the answer to one kind of
-request: the broker has done what was asked, and who asked never hears of it."""
+request: the broker has done what was asked, and the client never learns of it."""
 
 import asyncio
 import threading
@@ -9,6 +9,8 @@ from enum import Enum
 from struct import unpack
 from types import TracebackType
 from typing import Self
+
+from tests.support.patience import patient
 
 END_TXN = 26
 """The API key of EndTxn (https://kafka.apache.org/protocol#protocol_api_keys): the request that commits."""
@@ -40,7 +42,7 @@ class TcpProxy:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._listening.wait(START_SECONDS), "the proxy doesn't listen"
+        assert self._listening.wait(patient(START_SECONDS)), "the proxy doesn't listen"
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""What a role tells those who look after it."""
+"""What a role reports to its operators."""
 
 import httpx
 import pytest
@@ -21,7 +21,7 @@ def test_a_role_is_healthy_and_says_why_it_is_not_ready() -> None:
         httpx.get(f"{url}/healthz")
 
 
-def test_a_taken_port_is_told_in_one_line() -> None:
+def test_a_port_in_use_is_reported_in_one_line() -> None:
     with (
         serve_health("127.0.0.1", 0, lambda: None) as port,
         pytest.raises(CannotListen, match="choose another BUYSTREAM_METRICS_PORT") as told,
@@ -29,3 +29,12 @@ def test_a_taken_port_is_told_in_one_line() -> None:
     ):
         pass
     assert "\n" not in str(told.value)
+
+
+def test_a_shop_beside_another_takes_a_free_port_instead_of_the_default() -> None:
+    with (
+        serve_health("127.0.0.1", 0, lambda: None) as first,
+        serve_health("127.0.0.1", first, lambda: None, or_free=True) as second,
+    ):
+        assert second != first
+        assert httpx.get(f"http://127.0.0.1:{second}/healthz").status_code == 200

@@ -8,7 +8,7 @@ from tests.support.examples import ANNA, EDITION, MERCHANT, ORDER, PAYMENT
 
 
 @pytest.mark.parametrize("partition", [0, 7, 42, 99_999])
-def test_a_minted_id_carries_its_partition(partition: int) -> None:
+def test_a_generated_id_carries_its_partition(partition: int) -> None:
     edition_id = ids.new_edition_id(partition)
     order_id = ids.new_order_id(edition_id)
     payment_id = ids.payment_id_of(order_id, 2)

@@ -3,8 +3,8 @@
 import pytest
 from confluent_kafka import KafkaError
 
-from buystream.log import Fenced, LogError, LogUnavailable
-from buystream.log.kafka.clients import told
+from buystream.log import Fenced, LogError, LogUnavailable, Rejected
+from buystream.log.kafka.clients import log_error_of
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,9 @@ from buystream.log.kafka.clients import told
         (KafkaError.UNKNOWN_TOPIC_OR_PART, LogUnavailable),
         (KafkaError.TOPIC_AUTHORIZATION_FAILED, LogError),
         (KafkaError.PRODUCER_FENCED, Fenced),
+        (KafkaError.MSG_SIZE_TOO_LARGE, Rejected),
+        (KafkaError.INVALID_RECORD, Rejected),
     ],
 )
 def test_only_what_waiting_does_not_help_is_more_than_unavailable(code: int, kind: type[LogError]) -> None:
-    assert type(told(KafkaError(code), "asking")) is kind
+    assert type(log_error_of(KafkaError(code), "asking")) is kind

@@ -2,7 +2,19 @@
 
 import pytest
 
-from buystream.money import BadAmount, UnknownCurrency, decimal_of, format_money, minor_digits, minor_of, tax_minor
+from buystream.money import (
+    CURRENCIES,
+    BadAmount,
+    UnknownCurrency,
+    chargeable_words,
+    currency_of,
+    decimal_of,
+    format_money,
+    minor_digits,
+    minor_of,
+    tax_minor,
+    why_not_charge,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +58,44 @@ def test_an_amount_is_read_exactly(text: str, currency: str, minor: int) -> None
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(BadAmount):
         minor_of(text, "USD")
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount_minor", "reason"),
+    [
+        ("USD", 0, ""),
+        ("USD", 49, "amount_too_small"),
+        ("USD", 50, ""),
+        ("USD", 99_999_999, ""),
+        ("USD", 100_000_000, "amount_too_large"),
+        ("JPY", 50, ""),
+        ("ISK", 999_999, ""),
+        ("ISK", 1_000_000, "amount_too_large"),
+        ("KWD", 1_005, "amount_off_step"),
+        ("KWD", 1_010, ""),
+        ("INR", 999_999_999, ""),
+    ],
+)
+def test_an_amount_is_charged_in_whole_steps_between_the_least_and_the_most(
+    currency: str, amount_minor: int, reason: str
+) -> None:
+    assert why_not_charge(amount_minor, currency_of(currency)) == reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "currency", "words"),
+    [
+        ("amount_off_step", "KWD", "Amounts in KWD are multiples of 0.010 KWD."),
+        ("amount_too_small", "USD", "The smallest amount that can be charged is 0.50 USD."),
+        ("amount_too_large", "JPY", "The largest amount that can be charged is 99999999 JPY."),
+    ],
+)
+def test_a_refused_amount_is_answered_with_what_can_be_charged(reason: str, currency: str, words: str) -> None:
+    assert chargeable_words(reason, currency) == words
+
+
+@pytest.mark.parametrize("code", CURRENCIES)
+def test_the_least_and_the_most_of_a_currency_can_be_charged(code: str) -> None:
+    currency = CURRENCIES[code]
+    assert why_not_charge(currency.least_minor, currency) == why_not_charge(currency.most_minor, currency) == ""
+    assert currency.digits in (0, 2, 3)

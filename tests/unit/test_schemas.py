@@ -3,14 +3,18 @@
 import copy
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 import jsonschema
 import msgspec
 import pytest
 
-from buystream import codec, schemas
+from buystream import codec, fields, schemas
+from buystream.consumers.delivery import dead_letter
+from buystream.fields import meanings
+from buystream.log import EVENTS, Record
 from tests.support.examples import EXAMPLES, VARIANTS
+from tests.support.records import command_message, event_message
 
 DIRECTORY = Path(__file__).parents[2] / "schemas"
 SHIPPED = "events/OrderShipped.v1.json"
@@ -47,19 +51,36 @@ def test_every_message_is_valid_by_its_schema(message: Any) -> None:
         assert not validator.is_valid({field: value for field, value in body.items() if field != name})
 
 
-def test_every_field_says_what_it_means_and_no_meaning_is_left_over() -> None:
-    fields = {name for schema in schemas.current().values() for name in schema["properties"]}
-    assert fields == set(schemas.FIELDS)
+@pytest.mark.parametrize("kind", [*codec.COMMANDS, *codec.EVENTS], ids=lambda kind: kind.__name__)
+def test_every_field_of_every_message_says_what_it_means(kind: type[msgspec.Struct]) -> None:
+    assert [name for name, meaning in meanings(kind).items() if not meaning.description.endswith((".", "%."))] == []
 
 
-@pytest.mark.parametrize("event", [one for one in EXAMPLES.values() if type(one) in codec.EVENTS], ids=codec.name_of)
-def test_the_headers_of_an_event_are_those_in_the_asyncapi_document(event: Any, document: dict[str, Any]) -> None:
-    headers = codec.event_headers(
-        event, partition=0, sequence=0, command_position=0, command_id="c", rules_version=1, reply_to="gateway-1"
-    )
-    expected = document["components"]["schemas"]["events-headers"]
-    jsonschema.validate(headers, expected)
-    assert headers.keys() <= expected["properties"].keys()
+def test_every_shared_field_is_used_by_a_message() -> None:
+    used = {field.type for kind in (*codec.COMMANDS, *codec.EVENTS) for field in msgspec.structs.fields(kind)}
+    words = {str(part) for hint in used for part in (hint, *get_args(hint))} | {str(hint) for hint in used}
+    shared = {name: hint for name, hint in vars(fields).items() if get_origin(hint) is Annotated}
+    assert len(shared) > 80
+    assert [name for name, hint in shared.items() if str(hint) not in words] == []
+
+
+@pytest.mark.parametrize("message", EXAMPLES.values(), ids=codec.name_of)
+def test_the_attributes_of_a_record_are_those_in_the_asyncapi_document(message: Any, document: dict[str, Any]) -> None:
+    is_event = type(message) in codec.EVENTS
+    record = event_message(message, sequence=0, reply_to="g") if is_event else command_message(message, reply_to="g")
+    said = msgspec.json.decode(record.value)
+    expected = document["components"]["schemas"]["events-attributes" if is_event else "commands-attributes"]
+    jsonschema.validate(said, expected)
+    assert said.keys() - {"data"} <= expected["properties"].keys()
+
+
+def test_a_dead_letter_is_valid_by_the_asyncapi_document(document: dict[str, Any]) -> None:
+    letter = dead_letter(Record(EVENTS, 1, 7, 0, b"\xff", "key"), "it isn't JSON", "views")
+    said = msgspec.json.decode(letter.value)
+    schemas_there = document["components"]["schemas"]
+    jsonschema.validate(said, schemas_there["deadletter-attributes"])
+    jsonschema.validate(said["data"], schemas_there["DeadLetter"])
+    assert said["data"].keys() <= schemas_there["DeadLetter"]["properties"].keys()
 
 
 def test_every_reference_of_the_asyncapi_document_leads_somewhere(document: dict[str, Any]) -> None:
@@ -77,7 +98,9 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere(document: dict
 def _references(node: Any) -> Any:
     if isinstance(node, dict):
         yield from [node["$ref"]] if "$ref" in node else []
-        for child in node.values():
+        node = [*node.values()]
+    if isinstance(node, list):
+        for child in node:
             yield from _references(child)
 
 
@@ -176,7 +199,7 @@ def test_a_version_of_old_stays_for_ever(folder: Path, monkeypatch: pytest.Monke
     assert schemas.write(folder) != []
 
 
-def test_a_file_that_was_forgotten_or_edited_is_told(folder: Path) -> None:
+def test_a_file_that_was_forgotten_or_edited_is_reported(folder: Path) -> None:
     (folder / "commands/Tick.v1.json").unlink()
     file = folder / schemas.ASYNCAPI
     file.write_bytes(file.read_bytes() + b"\n")

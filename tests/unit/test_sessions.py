@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from buystream.gateway.problems import HttpProblem
-from buystream.gateway.sessions import COOKIE, Sessions
+from buystream.gateway.sessions import COOKIE, SECURE_COOKIE, Sessions
 
 HOST = "app.example"
 HOST_SECRET = "the host application's secret, 32b!"
@@ -56,8 +56,21 @@ def test_bearer_goes_before_the_cookie() -> None:
     assert sessions().buyer_of_request(b"Bearer forged", cookie) is None
 
 
+@pytest.mark.parametrize("other", ['prefs={"a":1}', "a b=c", "=x", "lonely", "ü=ä", 'q="un;closed', "a=1=2"])
+def test_an_odd_cookie_of_another_application_does_not_hide_the_session(other: str) -> None:
+    ours = f"{COOKIE}={sessions().token(BUYER)}"
+    for cookies in (f"{other}; {ours}", f"{ours}; {other}", f"{other};{ours};{other}"):
+        assert sessions().buyer_of_request(b"", cookies.encode()) == BUYER
+
+
+def test_two_session_cookies_are_refused() -> None:
+    with pytest.raises(HttpProblem, match="two session cookies"):
+        sessions().buyer_of_request(b"", f"{COOKIE}=a; {COOKIE}=b".encode())
+
+
 def test_the_cookie_is_secure_on_https_only() -> None:
     assert sessions(secure=True).set_cookie("t").endswith("HttpOnly; SameSite=Lax; Secure")
+    assert sessions(secure=True).set_cookie("t").startswith(f"{SECURE_COOKIE}=t; Path=/;")
     assert sessions().set_cookie("t").endswith("HttpOnly; SameSite=Lax")
 
 
@@ -65,8 +78,9 @@ def test_a_host_vouches_for_the_same_buyer_every_time() -> None:
     first = sessions().host_user(host_token())
     again = sessions().host_user(host_token(jti="twice"))
     other = sessions().host_user(host_token(sub="user-8"))
-    assert sessions().buyer_of_host(first) == sessions().buyer_of_host(again) != sessions().buyer_of_host(other)
-    assert "user-7" not in sessions().buyer_of_host(first)
+    buyers = [sessions().buyer_of_host(user, partitions=4) for user in (first, again, other)]
+    assert buyers[0] == buyers[1] != buyers[2]
+    assert "user-7" not in buyers[0]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +92,15 @@ def test_a_host_vouches_for_the_same_buyer_every_time() -> None:
         host_token(aud="another-shop"),
         host_token(exp=int(time.time()) - 1),
         host_token(exp=int(time.time()) + 3600),
+        host_token(exp=str(int(time.time()) + 60)),
+        host_token(exp=True),
+        host_token(exp=1e400),
+        host_token(nbf=1e400),
+        host_token(iat={}),
+        host_token(sub="\ud800"),
+        host_token(jti="\udfff"),
+        host_token(aud=[["a"]]),
+        "e30.gIA.x",
         host_token(jti=None),
         host_token(sub=None),
         host_token(sub=""),

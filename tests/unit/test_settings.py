@@ -1,11 +1,16 @@
 """The environment is read in one place, refused in one line, and documented in one table."""
 
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from buystream.settings import VARIABLES, BadSetting, Settings, read_settings, secret_of
+from buystream.environment import VARIABLES
+from buystream.limits import Limits
+from buystream.secret_file import secret_of
+from buystream.settings import Settings, read_settings
+from buystream.variables import BadSetting
 
 SECRET = "0123456789abcdef0123456789abcdef"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -20,7 +25,8 @@ def test_every_variable_is_documented_as_it_is_in_the_code() -> None:
 
 
 def test_every_field_has_one_variable_with_the_same_default() -> None:
-    assert sorted(variable.field for variable in VARIABLES.values()) == sorted(Settings.__struct_fields__)
+    fields = {*Settings.__struct_fields__, *Limits.__struct_fields__} - {"limits"}
+    assert sorted(variable.field for variable in VARIABLES.values()) == sorted(fields)
     written = {name: variable.default for name, variable in VARIABLES.items()}
     del written["BUYSTREAM_SECRET_KEY"]
     assert read_settings(written) == read_settings({}) == Settings()
@@ -45,6 +51,8 @@ def test_only_settings_reads_the_environment() -> None:
         ("BUYSTREAM_HOST_SECRETS", "forum.example"),
         ("BUYSTREAM_HOST_SECRETS", f"={SECRET}"),
         ("BUYSTREAM_LOG_LEVEL", "LOUD"),
+        ("BUYSTREAM_LOG_FORMAT", "xml"),
+        ("BUYSTREAM_KAFKA_CLIENT_RACK", "a rack"),
     ],
 )
 def test_a_bad_value_is_refused_by_the_name_of_its_variable(name: str, text: str) -> None:
@@ -81,7 +89,7 @@ def test_the_embedded_secret_is_made_once_and_private(tmp_path: Path) -> None:
     assert (settings.data_dir / "secret.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_an_unusable_data_folder_is_told_in_one_line(tmp_path: Path) -> None:
+def test_an_unusable_data_folder_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     with pytest.raises(BadSetting, match=r"can't use the data folder .*data") as told:
         secret_of(Settings(data_dir=tmp_path / "data"))
@@ -124,14 +132,14 @@ def test_stripes_keys_are_never_shown() -> None:
     [
         ({**STRIPE, "BUYSTREAM_STRIPE_PUBLISHABLE_KEY": ""}, "BUYSTREAM_STRIPE_PUBLISHABLE_KEY is required"),
         ({**STRIPE, "BUYSTREAM_STRIPE_SECRET_KEY": ""}, "BUYSTREAM_STRIPE_SECRET_KEY is required"),
-        ({"BUYSTREAM_STRIPE_WEBHOOK_SECRETS": "whsec_0123456789"}, "is of no use without"),
+        ({"BUYSTREAM_STRIPE_WEBHOOK_SECRETS": "whsec_0123456789"}, "has no effect without"),
         ({**STRIPE, "BUYSTREAM_STRIPE_SECRET_KEY": "sk_live_0123456789"}, "different modes"),
         ({**LIVE, "BUYSTREAM_PUBLIC_URL": "http://shop.example"}, "https://"),
-        ({**LIVE, "BUYSTREAM_STRIPE_API_BASE": "http://127.0.0.1:1"}, "only sent to Stripe itself"),
-        ({**LIVE, "BUYSTREAM_STRIPE_RECONCILE_SECONDS": "0"}, "nothing tells what happens at Stripe"),
+        ({**LIVE, "BUYSTREAM_STRIPE_API_BASE": "http://127.0.0.1:1"}, "sent to Stripe only"),
+        ({**LIVE, "BUYSTREAM_STRIPE_RECONCILE_SECONDS": "0"}, "never learns what happens at Stripe"),
         ({**STRIPE, "BUYSTREAM_STRIPE_SECRET_KEY": "pk_test_0123456789"}, "BUYSTREAM_STRIPE_SECRET_KEY must be"),
         ({**STRIPE, "BUYSTREAM_STRIPE_WEBHOOK_SECRETS": "whsec_0123456789,"}, "SECRETS must be one secret"),
-        ({"BUYSTREAM_APPLE_PAY_ASSOCIATION": "/nowhere"}, "must be the path of a file"),
+        ({"BUYSTREAM_APPLE_PAY_ASSOCIATION": "/nowhere"}, "must be the path of an existing file"),
     ],
 )
 def test_half_of_stripe_is_refused_in_one_line(changed: dict[str, str], told: str) -> None:
@@ -139,3 +147,60 @@ def test_half_of_stripe_is_refused_in_one_line(changed: dict[str, str], told: st
         read_settings(changed)
     assert "\n" not in str(refused.value)
     assert "0123456789" not in str(refused.value)
+
+
+SECRETS = {
+    "BUYSTREAM_DATABASE_URL": "postgresql://shop:secret@db/shop",
+    "BUYSTREAM_DATABASE_PASSWORDS": "gateway=one,decider=two",
+    "BUYSTREAM_SECRET_KEY": SECRET,
+    "BUYSTREAM_NEW_SECRET_KEY": SECRET,
+    "BUYSTREAM_KAFKA_OPTIONS": "security.protocol=SASL_SSL\nsasl.password=a,b=c ",
+    "BUYSTREAM_HOST_SECRETS": f"forum.example={SECRET}\nblog.example={SECRET}",
+    **{name: text for name, text in STRIPE.items() if "PUBLISHABLE" not in name},
+}
+
+
+def test_every_variable_that_holds_a_secret_may_be_a_file() -> None:
+    assert {name for name, variable in VARIABLES.items() if variable.is_secret} == set(SECRETS)
+    told = re.findall(r"`(BUYSTREAM_\w+)`", DOCUMENT.read_text().partition("## Secrets from files")[2])
+    assert set(told) - {"BUYSTREAM_SECRET_KEY_FILE"} == set(SECRETS)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_secret_is_read_from_the_file_that_is_named_without_its_last_newline(tmp_path: Path, end: str) -> None:
+    plain = {name: text.strip() for name, text in STRIPE.items() if "PUBLISHABLE" in name}
+    files = {}
+    for name, text in SECRETS.items():
+        (tmp_path / name).write_bytes((text + end).encode())
+        files[f"{name}_FILE"] = str(tmp_path / name)
+    settings = read_settings(plain | files)
+    assert settings.secret_key == settings.new_secret_key == SECRET
+    assert settings.database_url == "postgresql://shop:secret@db/shop"
+    assert settings.database_passwords == {"gateway": "one", "decider": "two"}
+    assert settings.kafka_options == {"security.protocol": "SASL_SSL", "sasl.password": "a,b=c"}
+    assert settings.host_secrets == {"forum.example": SECRET, "blog.example": SECRET}
+    assert settings.stripe_secret_key == "sk_test_0123456789"
+    assert settings.stripe_webhook_secrets == ("whsec_0123456789", "whsec_9876543210")
+
+
+def test_a_secret_in_both_places_or_in_no_readable_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    name = "BUYSTREAM_SECRET_KEY"
+    empty, short = tmp_path / "empty", tmp_path / "short"
+    empty.write_text("\n")
+    short.write_text("hunter2\n")
+    for environment, said in (
+        ({name: SECRET, f"{name}_FILE": str(file)}, f"{name} and {name}_FILE are both set"),
+        ({f"{name}_FILE": str(tmp_path / "none")}, f"{name}_FILE: can't read {tmp_path / 'none'}: No such file"),
+        ({f"{name}_FILE": str(tmp_path)}, f"{name}_FILE: can't read {tmp_path}: Is a directory"),
+        ({f"{name}_FILE": str(empty)}, f"{name}_FILE: {empty} is empty"),
+        ({f"{name}_FILE": str(short)}, f"{name} must have at least 32 characters"),
+        ({"BUYSTREAM_PORT_FILE": str(file)}, "BUYSTREAM_PORT_FILE: only secrets are read from files"),
+    ):
+        with pytest.raises(BadSetting) as refused:
+            read_settings(environment)
+        assert said in str(refused.value)
+        assert "\n" not in str(refused.value)
+        assert SECRET not in str(refused.value)
+        assert "hunter2" not in str(refused.value)

@@ -44,3 +44,27 @@ def test_the_loader_is_a_classic_script() -> None:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_text_never_becomes_markup(script: Path) -> None:
     assert not re.search(r"\.innerHTML|\.outerHTML|insertAdjacentHTML|document\.write|\beval\(", script.read_text())
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_no_line_of_a_script_is_longer_than_120_characters(script: Path) -> None:
+    lines = script.read_text(encoding="utf-8").splitlines()
+    assert {number: line for number, line in enumerate(lines, 1) if len(line) > 120} == {}
+
+
+OWN_CLOCK = re.compile(r"\bDate\.now\(|\bnew Date\(\s*\)|(?<!\.)\bDate\(\s*\)")
+READS_ITS_OWN_CLOCK = {"clock.js": ["Date.now("]}
+"""The one place: until the first answer of the shop has come, there is no better time."""
+
+
+def test_the_clocks_expression_finds_every_way_to_read_it() -> None:
+    ways = ["Date.now()", "new Date()", "new Date( )", "x = Date()"]
+    assert [way for way in ways if not OWN_CLOCK.search(way)] == []
+    assert not OWN_CLOCK.search("new Date(order.placed_at_ms); Date.parse(text); at.toDate()")
+
+
+def test_no_script_but_the_clock_reads_the_browsers_time() -> None:
+    """A phone's clock may be minutes off. Moments come from the shop, and intervals from performance.now(), which
+    nobody can set."""
+    read = {script.name: OWN_CLOCK.findall(script.read_text(encoding="utf-8")) for script in SCRIPTS}
+    assert {name: found for name, found in read.items() if found} == READS_ITS_OWN_CLOCK

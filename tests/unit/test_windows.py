@@ -94,7 +94,7 @@ def test_editions_have_windows_of_their_own() -> None:
     assert seen[Window(OTHER_EDITION, 60, T0)].clicks == 1
 
 
-def test_windows_that_began_before_counting_did_are_not_told() -> None:
+def test_windows_that_began_before_counting_did_are_not_reported() -> None:
     windows = Windows()
     windows.begin(T0, is_first=False)
     assert counted(windows, placed(T0)) == {}

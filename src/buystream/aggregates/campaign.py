@@ -1,20 +1,17 @@
 """A campaign: a target and a date, beside the edition whose orders are the gifts. All or nothing: gifts are pledges,
 and money moves only once the target is reached."""
 
-from typing import Final, Literal, Self
+from typing import Literal, Self
 
 import msgspec
 
 from buystream import events
+from buystream.aggregates.applying import applies
 from buystream.aggregates.order import Order
-
-AUTHORISATION_MS: Final = 6 * 24 * 3_600_000
-"""How long a campaign may rely on reserved money: a card's authorisation lasts 7 days
-(https://docs.stripe.com/payments/place-a-hold-on-a-payment-method), and taking it needs time too."""
 
 
 class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Follows the `eventsourcing` library's MutableAggregateProtocol; its edition decides for it."""
+    """A part of its edition."""
 
     target_minor: int
     ends_at_ms: int | None
@@ -36,14 +33,12 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
     @classmethod
     def begin(cls, event: events.EditionReleased) -> Self:
         """From the release of its edition."""
-        begins_ms = event.at_ms if event.opens_at_ms is None else max(event.at_ms, event.opens_at_ms)
-        too_long = event.closes_at_ms is not None and event.closes_at_ms - begins_ms > AUTHORISATION_MS
         return cls(
             target_minor=event.target_minor or 0,
             ends_at_ms=event.closes_at_ms,
             all_or_nothing=event.all_or_nothing,
             if_missed=event.if_missed,
-            saves_methods=event.all_or_nothing and too_long,
+            saves_methods=event.saves_methods,
         )
 
     @property
@@ -60,10 +55,15 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     @property
     def may_settle(self) -> bool:
-        """Whether pledges are to be turned into money, or given back."""
+        """Whether pledges are to be charged, or released."""
         if self.outcome:
             return bool(self.pledges)
         return bool(self.pledges) and self.reached and not self.saves_methods
+
+    @property
+    def is_charging(self) -> bool:
+        """Whether the pledges that are left will be charged: none of them may be withdrawn any more."""
+        return self.may_settle and not self.missed
 
     def outcome_now(self) -> Literal["reached", "missed"]:
         """What it comes to, should it end now. Money that moved when the target was reached stays where it is, whatever
@@ -71,44 +71,77 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
         money_moved = self.all_or_nothing and self.reached and not self.saves_methods
         return "reached" if money_moved or self.raised_minor >= self.target_minor else "missed"
 
-    def apply(self, event: events.CampaignReached | events.CampaignEnded) -> None:
-        """Change state; never refuses."""
-        if isinstance(event, events.CampaignReached):
-            self.reached = True
+    @applies(events.CampaignReached)
+    def reach(self, _: events.CampaignReached) -> None:
+        """What was given or pledged has reached the target."""
+        self.reached = True
+
+    @applies(events.CampaignEnded)
+    def end(self, event: events.CampaignEnded) -> None:
+        """It came to this."""
+        self.outcome = "reached" if event.outcome == "reached" else "missed"
+
+    @applies(events.OrderPledged)
+    def pledge(self, event: events.OrderPledged, order: Order) -> None:
+        """It counts, and waits for the target."""
+        self.pledges[order.id] = event.amount_minor
+        self._raise(event.amount_minor, givers=1)
+
+    @applies(events.OrderAuthorised)
+    def claim(self, event: events.OrderAuthorised, order: Order) -> None:
+        """A pledge's money is being taken."""
+        if order.id in self.pledges:
+            self.settling[order.id] = self.pledges.pop(order.id)
+            self.answering.add(event.payment_id)
+
+    @applies(events.OrderConfirmed)
+    def receive(self, event: events.OrderConfirmed, order: Order) -> None:
+        """It is given; a pledge was counted before."""
+        counted_minor = self.settling.pop(order.id, None)
+        self._raise(event.amount_minor - (counted_minor or 0), givers=1 if counted_minor is None else 0)
+
+    @applies(events.OrderCancelled, events.OrderExpired)
+    def lose(self, _: events.OrderEvent, order: Order) -> None:
+        """A pledge counts no more."""
+        pledged_minor = self.pledges.pop(order.id, None)
+        counted_minor = self.settling.pop(order.id, pledged_minor)
+        if counted_minor is not None:
+            self._raise(-counted_minor, givers=-1)
+
+    @applies(events.OrderRefunded)
+    def give_back(self, event: events.OrderRefunded, _: Order) -> None:
+        """Money went back."""
+        self._raise(-event.amount_minor, givers=-1 if event.whole else 0)
+
+    @applies(events.RefundFailed)
+    def keep(self, event: events.RefundFailed, _: Order) -> None:
+        """Money that had gone back is given after all."""
+        if event.was_refunded:
+            self._raise(event.amount_minor, givers=1 if event.was_whole else 0)
         else:
-            self.outcome = "reached" if event.outcome == "reached" else "missed"
+            self.answering.discard(event.payment_id)
 
-    def note_order(self, event: events.OrderEvent, order: Order) -> None:
-        """Count what was given or pledged; never refuses."""
-        match event:
-            case events.OrderPledged():
-                self.pledges[order.id] = event.amount_minor
-                self._raise(event.amount_minor, givers=1)
-            case events.OrderAuthorised() if order.id in self.pledges:
-                self.settling[order.id] = self.pledges.pop(order.id)
-                self.answering.add(event.payment_id)
-            case events.OrderConfirmed():
-                if self.settling.pop(order.id, None) is None:
-                    self._raise(event.amount_minor, givers=1)
-            case events.OrderCancelled() | events.OrderExpired():
-                pledged_minor = self.pledges.pop(order.id, None)
-                counted_minor = self.settling.pop(order.id, pledged_minor)
-                if counted_minor is not None:
-                    self._raise(-counted_minor, givers=-1)
-            case events.OrderRefunded():
-                self._raise(-event.amount_minor, givers=-1 if event.whole and event.quantity else 0)
+    @applies(events.DisputeClosed)
+    def count_loss(self, event: events.DisputeClosed, _: Order) -> None:
+        """A bank took money, or returned it."""
+        self._raise(-event.lost_minor, givers=0)
 
-    def note_payment(self, event: events.PaymentEvent) -> None:
-        """Remember which answers are missing; never refuses."""
-        match event:
-            case events.PaymentRequested():
-                self.answering.add(event.payment_id)
-                if event.order_id in self.pledges:
-                    self.settling[event.order_id] = self.pledges.pop(event.order_id)
-            case events.VoidRequested():
-                self.answering.add(event.payment_id)
-            case _:
-                self.answering.discard(event.payment_id)
+    @applies(events.PaymentRequested)
+    def ask_for_payment(self, event: events.PaymentRequested, _: Order) -> None:
+        """The provider owes an answer."""
+        self.answering.add(event.payment_id)
+        if event.order_id in self.pledges:
+            self.settling[event.order_id] = self.pledges.pop(event.order_id)
+
+    @applies(events.VoidRequested)
+    def ask_for_void(self, event: events.VoidRequested, _: Order) -> None:
+        """The provider owes an answer."""
+        self.answering.add(event.payment_id)
+
+    @applies(events.PaymentEvent)
+    def note_answer(self, event: events.PaymentEvent, _: Order) -> None:
+        """Whatever else happens to a payment is an answer."""
+        self.answering.discard(event.payment_id)
 
     def _raise(self, amount_minor: int, *, givers: int) -> None:
         self.raised_minor += amount_minor

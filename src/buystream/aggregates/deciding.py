@@ -1,88 +1,73 @@
 """Which command is decided by what: the one table from the vocabulary in to the aggregates."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from operator import attrgetter
+from typing import Any, Final
 
 from buystream import commands, events
-from buystream.aggregates import agenda, paying, refunding
+from buystream.actors import merchant_of
+from buystream.aggregates import (
+    cancelling,
+    disputing,
+    giving,
+    housekeeping,
+    ordering,
+    paying,
+    refunding,
+    releasing,
+    selling,
+    serving,
+    stocking,
+)
 from buystream.aggregates.buyer import Buyer
-from buystream.aggregates.edition import HOLD_SECONDS_MAX, QUANTITY_MAX, UNKNOWN_ORDER, Edition, Outcome
+from buystream.aggregates.content import content_of
+from buystream.aggregates.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
+from buystream.aggregates.housekeeping import BAD_ID
 from buystream.aggregates.merchant import Merchant
+from buystream.aggregates.moment import Moment
 from buystream.aggregates.order import Order
 from buystream.aggregates.paying import UNKNOWN_PAYMENT
 from buystream.aggregates.payment import Payment
-from buystream.aggregates.rules import RULES, Rules
-from buystream.ids import MalformedId, edition_of, is_of_edition, order_of
-from buystream.money import AMOUNT_MINOR_MAX, MINOR_DIGITS
+from buystream.aggregates.recorder import Recorder
+from buystream.fields import meanings
+from buystream.ids import (
+    DERIVED,
+    MalformedId,
+    edition_of,
+    is_buyer_id,
+    is_edition_id,
+    is_merchant_id,
+    is_mintable,
+    order_of,
+)
 
-if TYPE_CHECKING:
-    from buystream.aggregates.partition import Partition
-
-Decide = Callable[["Partition", Any, int], list[events.Event]]
-
-AGENDA_PER_TICK_MAX: Final = 100
-"""Editions and recurring gifts that one Tick carries on at most."""
+Decide = Callable[[Recorder, Any, Moment], None]
 
 ORDER_ID_CONFLICT = "order_id_conflict"
+NOT_PERMITTED = "not_permitted"
 UNKNOWN_EDITION = "unknown_edition"
 UNKNOWN_MERCHANT = "unknown_merchant"
 
 
-def _own(partition: Partition, command: commands.OwnerStarted, at_ms: int) -> list[events.Event]:
-    """A new owner: while nobody decided, nobody could pay, so every running hold keeps some time."""
-    answer = partition.answer(events.OwnershipTaken, owner=command.owner)
-    kept_ms = at_ms + command.grace_seconds * 1000
-    touched: dict[str, Edition] = {}
-    for edition, order in partition.running_holds():
-        if order.hold_expires_at_ms is not None and order.hold_expires_at_ms < kept_ms:
-            edition.extend_hold(order, kept_ms, at_ms)
-            touched[edition.id] = edition
-    return [answer, *partition.collect(*touched.values())]
-
-
-def _tick(partition: Partition, command: commands.Tick, at_ms: int) -> list[events.Event]:
-    """Only a Tick lets holds expire: while no owner is there to append one, an outage of ours expires nobody."""
-    decided = [partition.answer(events.Ticked)]
-    for edition, order in partition.due_holds(at_ms, partition.rules.expiries_per_tick_max):
-        edition.expire(order, at_ms)
-        decided += partition.collect(edition)
-    for edition, gift_id in partition.due_agenda(at_ms, AGENDA_PER_TICK_MAX):
-        if gift_id:
-            agenda.give_again(edition, gift_id, at_ms)
-        else:
-            agenda.carry_on(edition, at_ms, partition.rules)
-        decided += partition.collect(edition)
-    return decided
-
-
-def _adopt_rules(partition: Partition, command: commands.AdoptRules, at_ms: int) -> list[events.Event]:
-    if command.rules_version == partition.state.rules_version:
-        return partition.unchanged("repeated", command, str(command.rules_version))
-    if command.rules_version not in RULES or command.rules_version < partition.state.rules_version:
-        return partition.unchanged("unknown_rules", command, str(command.rules_version))
-    return [partition.answer(events.RulesAdopted, rules_version=command.rules_version)]
-
-
-def _place_order(partition: Partition, command: commands.PlaceOrder, at_ms: int) -> list[events.Event]:
-    edition = partition.state.editions.get(command.edition_id)
+def _place_order(recorder: Recorder, command: commands.PlaceOrder, moment: Moment) -> None:
+    edition = recorder.state.editions.get(command.edition_id)
     if edition is None:
-        return partition.unchanged(UNKNOWN_EDITION, command, command.order_id)
+        return recorder.unchanged(UNKNOWN_EDITION, command, command.order_id, moment)
     order = edition.orders.get(command.order_id)
     if order is not None:
         if not order.asks_the_same(command):
-            return partition.unchanged(ORDER_ID_CONFLICT, command, command.order_id)
-        return [_what_it_is_now(partition, edition, order)]
-    if not is_of_edition(command.order_id, edition.id):  # another edition's would be two orders under one name
-        return partition.unchanged(ORDER_ID_CONFLICT, command, command.order_id)
-    edition.place_order(command, at_ms)
-    return partition.collect(edition)
+            return recorder.unchanged(ORDER_ID_CONFLICT, command, command.order_id, moment)
+        return _say_what_it_is_now(recorder, edition, order, moment)
+    if not is_mintable(command.order_id, edition.id):  # another edition's would be two orders under one name
+        return recorder.unchanged(ORDER_ID_CONFLICT, command, command.order_id, moment)
+    refusal = ordering.place_order(edition, command, moment)
+    return None if refusal is None else recorder.unchanged(refusal, command, command.order_id, moment)
 
 
-def _what_it_is_now(partition: Partition, edition: Edition, order: Order) -> events.Event:
-    payment = order.last_payment
-    return partition.answer(
+def _say_what_it_is_now(recorder: Recorder, edition: Edition, order: Order, moment: Moment) -> None:
+    payment = order.current_payment
+    recorder.answer(
+        moment,
         events.OrderRepeated,
         order_id=order.id,
         edition_id=edition.id,
@@ -99,206 +84,214 @@ def _what_it_is_now(partition: Partition, edition: Edition, order: Order) -> eve
     )
 
 
-def _release_edition(partition: Partition, command: commands.ReleaseEdition, at_ms: int) -> list[events.Event]:
-    if command.edition_id in partition.state.editions:
-        return partition.unchanged("repeated", command, command.edition_id)
-    wrong = _wrong_terms(command)
-    if wrong:
-        return partition.unchanged(wrong, command, command.edition_id)
-    released = events.EditionReleased(
-        originator_id=command.edition_id,
-        originator_version=1,
-        at_ms=at_ms,
-        **{field: getattr(command, field) for field in command.__struct_fields__ if field != "edition_id"},
-    )
-    partition.apply(released)
-    return [released]
-
-
-def _wrong_terms(terms: commands.ReleaseEdition) -> str:
-    if terms.currency not in MINOR_DIGITS:
-        return "unknown_currency"
-    if not 0 <= terms.price_min_minor <= terms.price_max_minor <= AMOUNT_MINOR_MAX // QUANTITY_MAX:
-        return "bad_price"
-    if terms.stock is not None and terms.stock < 1:
-        return "bad_stock"
-    if terms.limit_per_buyer < 1:
-        return "bad_limit"
-    if not 1 <= terms.hold_seconds <= HOLD_SECONDS_MAX:
-        return "bad_hold"
-    if terms.opens_at_ms is not None and terms.closes_at_ms is not None and terms.closes_at_ms <= terms.opens_at_ms:
-        return "bad_window"
-    if not 0 <= terms.tax_bps <= 10_000:
-        return "bad_tax"
-    if terms.refund_by not in ("merchant", "buyer") or not 0 <= terms.refund_share_bps <= 10_000:
-        return "bad_refund_rule"
-    if terms.target_minor is not None and terms.target_minor < 1:
-        return "bad_target"
-    if terms.all_or_nothing and (terms.target_minor is None or terms.closes_at_ms is None):
-        return "bad_target"  # all or nothing is decided at a date, by a target
-    if terms.if_missed not in ("void", "choose"):
-        return "bad_target"
-    return ""
+def _release_edition(recorder: Recorder, command: commands.ReleaseEdition, moment: Moment) -> None:
+    if not is_edition_id(command.edition_id, recorder.state.number) or not is_merchant_id(command.merchant_id):
+        return recorder.unchanged(BAD_ID, command, command.edition_id, moment)
+    released = releasing.released(command, moment)
+    known = recorder.state.editions.get(command.edition_id)
+    if known is not None:
+        outcome = REPEATED if known.content == content_of(released) else "edition_id_conflict"
+        return recorder.unchanged(outcome, command, command.edition_id, moment)
+    if wrong := releasing.why_not(command, moment):
+        return recorder.unchanged(wrong, command, command.edition_id, moment)
+    return moment.record(released)
 
 
 def _by(
-    decide: Callable[[Any, Any, int], Outcome],
+    decide: Callable[[Any, Any, Moment], Outcome],
     *,
     named: str,
     unknown: str,
-    find: Callable[[Partition, str], Edition | Merchant | None],
+    find: Callable[[Recorder, str], Edition | Merchant | None],
 ) -> Decide:
     """For commands whose field `named` says which aggregate decides them."""
+    subject_of = attrgetter(named)
 
-    def decided(partition: Partition, command: Any, at_ms: int) -> list[events.Event]:
-        subject = getattr(command, named)
-        aggregate = find(partition, subject)
-        outcome = unknown if aggregate is None else decide(aggregate, command, at_ms)
-        if aggregate is None or outcome is not None:
-            return partition.unchanged(outcome or unknown, command, subject)
-        return partition.collect(aggregate)
+    def decided(recorder: Recorder, command: Any, moment: Moment) -> None:
+        subject = subject_of(command)
+        aggregate = find(recorder, subject)
+        outcome = unknown if aggregate is None else decide(aggregate, command, moment)
+        if outcome is not None:
+            recorder.unchanged(outcome, command, subject, moment)
 
     return decided
 
 
-def _by_edition(decide: Callable[[Edition, Any, int], Outcome]) -> Decide:
+def _by_edition(decide: Callable[[Edition, Any, Moment], Outcome]) -> Decide:
     """For commands that name an edition."""
     return _by(decide, named="edition_id", unknown=UNKNOWN_EDITION, find=lambda it, name: it.state.editions.get(name))
 
 
-def _by_gift(decide: Callable[[Edition, Any, int], Outcome]) -> Decide:
+def _by_own_edition(decide: Callable[[Edition, Any, Moment], Outcome]) -> Decide:
+    """For commands that name an edition and not its merchant, which is who asks: another merchant's edition is
+    unknown to it."""
+
+    def decided(edition: Edition, command: Any, moment: Moment) -> Outcome:
+        is_own = moment.actor is None or edition.terms.merchant_id == merchant_of(moment.actor)
+        return decide(edition, command, moment) if is_own else UNKNOWN_EDITION
+
+    return _by_edition(decided)
+
+
+def _by_gift(decide: Callable[[Edition, Any, Moment], Outcome]) -> Decide:
     """For commands that name a recurring gift."""
     return _by(decide, named="gift_id", unknown="unknown_gift", find=_edition_holding)
 
 
-def _by_merchant(decide: Callable[[Merchant, Any, int], Outcome]) -> Decide:
+def _by_order(decide: Callable[[Edition, Any, Moment], Outcome]) -> Decide:
+    """For commands that name an order."""
+    return _by(decide, named="order_id", unknown=UNKNOWN_ORDER, find=_edition_holding)
+
+
+def _by_merchant(decide: Callable[[Merchant, Any, Moment], Outcome]) -> Decide:
     """For commands that name a merchant and are decided by it."""
     return _by(
         decide, named="merchant_id", unknown=UNKNOWN_MERCHANT, find=lambda it, name: it.state.merchants.get(name)
     )
 
 
-def _edition_holding(partition: Partition, order_or_gift_id: str) -> Edition | None:
+def _edition_holding(recorder: Recorder, order_or_gift_id: str) -> Edition | None:
     """The edition that its id starts with; None for what is no id."""
     try:
-        return partition.state.editions.get(edition_of(order_or_gift_id))
+        return recorder.state.editions.get(edition_of(order_or_gift_id))
     except MalformedId:
         return None
 
 
-def _by_order(decide: Callable[[Edition, Any, int, Rules], Outcome]) -> Decide:
-    """For commands that name an order."""
-
-    def decided(partition: Partition, command: Any, at_ms: int) -> list[events.Event]:
-        edition = _edition_holding(partition, command.order_id)
-        if edition is None:
-            return partition.unchanged(UNKNOWN_ORDER, command, command.order_id)
-        outcome = decide(edition, command, at_ms, partition.rules)
-        if outcome is not None:
-            return partition.unchanged(outcome, command, command.order_id)
-        return partition.collect(edition)
-
-    return decided
-
-
-def _by_payment(decide: Callable[[Edition, Payment, Order, Any, int, Rules], Outcome]) -> Decide:
+def _by_payment(decide: Callable[[Edition, Payment, Order, Any, Moment], Outcome]) -> Decide:
     """For facts about a payment."""
 
-    def decided(partition: Partition, command: Any, at_ms: int) -> list[events.Event]:
+    def decided(recorder: Recorder, command: Any, moment: Moment) -> None:
+        payment_id = command.payment_id
         try:
-            order_id = order_of(command.payment_id)
+            order_id = order_of(payment_id)
         except MalformedId:
-            return partition.unchanged(UNKNOWN_PAYMENT, command, command.payment_id)
-        edition = partition.state.editions.get(edition_of(order_id))
+            return recorder.unchanged(UNKNOWN_PAYMENT, command, payment_id, moment)
+        edition = recorder.state.editions.get(edition_of(order_id))
         order = edition.orders.get(order_id) if edition else None
-        payment = order.payment(command.payment_id) if order else None
+        payment = order.payment(payment_id) if order else None
         if edition is None or order is None or payment is None:
-            return partition.unchanged(UNKNOWN_PAYMENT, command, command.payment_id)
-        outcome = decide(edition, payment, order, command, at_ms, partition.rules)
+            return recorder.unchanged(UNKNOWN_PAYMENT, command, payment_id, moment)
+        outcome = decide(edition, payment, order, command, moment)
         if outcome is not None:
-            return partition.unchanged(outcome, command, command.payment_id)
-        return partition.collect(edition)
+            recorder.unchanged(outcome, command, payment_id, moment)
+        return None
 
     return decided
 
 
-def _register_merchant(partition: Partition, command: commands.RegisterMerchant, at_ms: int) -> list[events.Event]:
-    if command.merchant_id in partition.state.merchants:
-        return partition.unchanged("repeated", command, command.merchant_id)
-    if command.currency not in MINOR_DIGITS:
-        return partition.unchanged("unknown_currency", command, command.merchant_id)
+def _register_merchant(recorder: Recorder, command: commands.RegisterMerchant, moment: Moment) -> None:
+    if not is_merchant_id(command.merchant_id, recorder.state.number):
+        return recorder.unchanged(BAD_ID, command, command.merchant_id, moment)
     registered = events.MerchantRegistered(
         originator_id=command.merchant_id,
         originator_version=1,
-        at_ms=at_ms,
+        at_ms=moment.at_ms,
         name=command.name,
         currency=command.currency,
         api_key_hash=command.api_key_hash,
     )
-    partition.apply(registered)
-    return [registered]
+    known = recorder.state.merchants.get(command.merchant_id)
+    if known is not None:
+        outcome = REPEATED if known.content == content_of(registered) else "merchant_id_conflict"
+        return recorder.unchanged(outcome, command, command.merchant_id, moment)
+    if command.currency not in moment.rules.currencies:
+        return recorder.unchanged("unknown_currency", command, command.merchant_id, moment)
+    return moment.record(registered)
 
 
-def _rotate_api_key(merchant: Merchant, command: commands.RotateApiKey, at_ms: int) -> Outcome:
-    if merchant.api_key_hash == command.api_key_hash:
-        return "repeated"
-    merchant.rotate_api_key(command.api_key_hash, at_ms)
-    return None
+def _name_edition(recorder: Recorder, command: commands.NameEdition, moment: Moment) -> None:
+    """The answer to a repeat has the id that the first one named, as its subject."""
+    merchant = recorder.state.merchants.get(command.merchant_id)
+    if merchant is None:
+        return recorder.unchanged(UNKNOWN_MERCHANT, command, command.merchant_id, moment)
+    if (named := merchant.named.get(command.request)) is not None:
+        return recorder.unchanged(REPEATED, command, named, moment)
+    if not is_edition_id(command.edition_id):
+        return recorder.unchanged(BAD_ID, command, command.edition_id, moment)
+    return merchant.name_edition(command, moment)
 
 
-def _set_fee_terms(merchant: Merchant, command: commands.SetFeeTerms, at_ms: int) -> Outcome:
-    if command.currency not in MINOR_DIGITS:
-        return "unknown_currency"
-    return merchant.set_fee_terms(command, at_ms)
+def _by_buyer(decide: Callable[[Buyer, Any, Moment], Outcome]) -> Decide:
+    """For commands that name a buyer, who begins with the first event. What a refusal brings about follows it."""
+
+    def decided(recorder: Recorder, command: Any, moment: Moment) -> None:
+        if not is_buyer_id(command.buyer_id, recorder.state.number):
+            return recorder.unchanged(BAD_ID, command, command.buyer_id, moment)
+        buyers = recorder.state.buyers
+        buyer = buyers.setdefault(command.buyer_id, Buyer(id=command.buyer_id))
+        outcome = decide(buyer, command, moment)
+        if outcome is not None:
+            recorder.unchanged(outcome, command, command.buyer_id, moment)
+        if not buyer.version:
+            del buyers[command.buyer_id]  # without an event, nothing is known about them
+        return None
+
+    return decided
 
 
-def _save_buyer_details(partition: Partition, command: commands.SaveBuyerDetails, at_ms: int) -> list[events.Event]:
-    buyer = partition.state.buyers.get(command.buyer_id) or Buyer(id=command.buyer_id)
-    if buyer.remembers(command):
-        return partition.unchanged("repeated", command, command.buyer_id)
-    partition.state.buyers[buyer.id] = buyer
-    buyer.save_details(command, at_ms)
-    return partition.collect(buyer)
+def client_ids(kind: type[commands.Command]) -> tuple[str, ...]:
+    """The fields of that command in which a client names what it asks for."""
+    return tuple(name for name, meaning in meanings(kind).items() if meaning.by_client)
 
 
-def _erase_buyer(partition: Partition, command: commands.EraseBuyer, at_ms: int) -> list[events.Event]:
-    buyer = partition.state.buyers.setdefault(command.buyer_id, Buyer(id=command.buyer_id))
-    if buyer.erased:
-        return partition.unchanged("repeated", command, command.buyer_id)
-    buyer.erase(at_ms)
-    return partition.collect(buyer)
+def _refusing_derived_ids(decide: Decide, fields: tuple[str, ...]) -> Decide:
+    """What the system derives can't be named by a client; the refusal is that of any name that is taken."""
+
+    for field in reversed(fields):
+        decide = _refusing_a_derived_id(decide, field)
+    return decide
 
 
-DECIDE: Final[dict[type[commands.Command], Decide]] = {
-    commands.OwnerStarted: _own,
-    commands.Tick: _tick,
-    commands.AdoptRules: _adopt_rules,
+def _refusing_a_derived_id(decide: Decide, field: str) -> Decide:
+    read = attrgetter(field)
+
+    def decided(recorder: Recorder, command: Any, moment: Moment) -> None:
+        name = read(command)
+        if DERIVED in name:
+            return recorder.unchanged(f"{field}_conflict", command, name, moment)
+        return decide(recorder, command, moment)
+
+    return decided
+
+
+_DECIDE: Final[dict[type[commands.Command], Decide]] = {
+    commands.OwnerStarted: housekeeping.take_over,
+    commands.Tick: housekeeping.tick,
+    commands.AcceptTime: housekeeping.accept_time,
+    commands.PassOverTime: housekeeping.pass_over_time,
+    commands.AdoptRules: housekeeping.adopt_rules,
+    commands.OpenShop: housekeeping.open_shop,
+    commands.FixHostedPartitions: housekeeping.fix_hosted_partitions,
     commands.RegisterMerchant: _register_merchant,
-    commands.RotateApiKey: _by_merchant(_rotate_api_key),
+    commands.AddApiKey: _by_merchant(Merchant.add_api_key),
+    commands.RevokeApiKey: _by_merchant(Merchant.revoke_api_key),
     commands.DescribeMerchant: _by_merchant(Merchant.describe),
+    commands.SetTimeZone: _by_merchant(Merchant.set_time_zone),
     commands.ConnectAccount: _by_merchant(Merchant.connect_account),
-    commands.SetFeeTerms: _by_merchant(_set_fee_terms),
+    commands.SetFeeTerms: _by_merchant(Merchant.set_fee_terms),
     commands.RequestTerms: _by_merchant(Merchant.grant_terms),
     commands.IssueReceipt: _by_merchant(Merchant.issue_receipt),
     commands.CorrectReceipt: _by_merchant(Merchant.correct_receipt),
+    commands.NameEdition: _name_edition,
     commands.ReleaseEdition: _release_edition,
-    commands.ApplyTerms: _by_edition(Edition.apply_terms),
-    commands.CancelEdition: _by_edition(agenda.cancel_edition),
-    commands.PauseSale: _by_edition(lambda edition, _, at_ms: edition.pause(at_ms)),
-    commands.ResumeSale: _by_edition(lambda edition, _, at_ms: edition.resume(at_ms)),
-    commands.AddStock: _by_edition(Edition.add_stock),
-    commands.WithdrawStock: _by_edition(Edition.withdraw_stock),
-    commands.RecordDemand: _by_edition(Edition.record_demand),
-    commands.FlagVelocity: _by_edition(Edition.flag_velocity),
+    commands.ApplyTerms: _by_edition(selling.apply_terms),
+    commands.CancelEdition: _by_edition(cancelling.cancel_edition),
+    commands.PauseSale: _by_own_edition(selling.pause),
+    commands.ResumeSale: _by_own_edition(selling.resume),
+    commands.AddStock: _by_own_edition(stocking.add_stock),
+    commands.WithdrawStock: _by_own_edition(stocking.withdraw_stock),
+    commands.RecordDemand: _by_edition(selling.record_demand),
+    commands.FlagVelocity: _by_edition(selling.flag_velocity),
     commands.PlaceOrder: _place_order,
-    commands.CancelOrder: _by_order(lambda edition, command, at_ms, _: edition.cancel_order(command, at_ms)),
+    commands.CancelOrder: _by_order(ordering.cancel_order),
     commands.RequestPayment: _by_order(paying.request_payment),
-    commands.ShipOrder: _by_order(lambda edition, command, at_ms, _: edition.ship_order(command, at_ms)),
-    commands.RecordDelivery: _by_order(lambda edition, command, at_ms, _: edition.record_delivery(command, at_ms)),
+    commands.ShipOrder: _by_order(serving.ship_order),
+    commands.RecordDelivery: _by_order(serving.record_delivery),
     commands.RefundOrder: _by_order(refunding.refund_order),
     commands.ReturnOrder: _by_order(refunding.return_order),
-    commands.StartRecurringGift: _by_edition(agenda.start_recurring_gift),
-    commands.EndRecurringGift: _by_gift(agenda.end_recurring_gift),
+    commands.StartRecurringGift: _by_edition(giving.start_recurring_gift),
+    commands.EndRecurringGift: _by_gift(giving.end_recurring_gift),
     commands.RecordAuthorisation: _by_payment(paying.record_authorisation),
     commands.RecordAuthenticationRequired: _by_payment(paying.record_authentication_required),
     commands.RecordDecline: _by_payment(paying.record_decline),
@@ -308,8 +301,14 @@ DECIDE: Final[dict[type[commands.Command], Decide]] = {
     commands.RecordMethodSaved: _by_payment(paying.record_method_saved),
     commands.RecordRefund: _by_payment(refunding.record_refund),
     commands.RecordRefundFailure: _by_payment(refunding.record_refund_failure),
-    commands.RecordDispute: _by_payment(refunding.record_dispute),
-    commands.RecordDisputeOutcome: _by_payment(refunding.record_dispute_outcome),
-    commands.SaveBuyerDetails: _save_buyer_details,
-    commands.EraseBuyer: _erase_buyer,
+    commands.RecordDispute: _by_payment(disputing.record_dispute),
+    commands.RecordDisputeOutcome: _by_payment(disputing.record_dispute_outcome),
+    commands.SaveBuyerDetails: _by_buyer(Buyer.save_details),
+    commands.LinkToBuyer: _by_buyer(Buyer.link),
+    commands.EraseBuyer: _by_buyer(Buyer.erase),
+}
+
+DECIDE: Final[dict[type[commands.Command], Decide]] = {
+    kind: _refusing_derived_ids(decide, fields) if (fields := client_ids(kind)) else decide
+    for kind, decide in _DECIDE.items()
 }

@@ -1,14 +1,19 @@
 """A merchant: a band, club, charity or shop that releases editions. Its fee terms and its receipt numbers are decided
 here, because every edition of the merchant depends on them."""
 
-from datetime import UTC, datetime
-from typing import Any, Self, TypeVar
+from bisect import bisect_right, insort_right
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from typing import Any, Final, Self
 
 import msgspec
 
 from buystream import commands, events
-
-M = TypeVar("M", bound=events.MerchantEvent)
+from buystream.aggregates.applying import appliers_of, applies
+from buystream.aggregates.content import content_of
+from buystream.aggregates.moment import Moment
+from buystream.aggregates.recent import remember
+from buystream.aggregates.rules import Rules
+from buystream.api_keys import FIRST_KEY_ID
 
 
 class FeeTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -20,36 +25,89 @@ class FeeTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fixed_minor: int
     from_ms: int
 
+    @classmethod
+    def asked(cls, asked: commands.SetFeeTerms | events.FeeTermsSet) -> Self:
+        """As they are requested, or were set."""
+        return cls(
+            terms_id=asked.terms_id,
+            currency=asked.currency,
+            share_bps=asked.share_bps,
+            fixed_minor=asked.fixed_minor,
+            from_ms=asked.from_ms,
+        )
+
 
 class Receipt(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
-    """A paid gift's number, and what it is for now."""
+    """A paid gift's number, what was paid, and what went back since or was lost to a bank (which may be more)."""
 
     year: int
     number: int
-    amount_minor: int
+    paid_minor: int
     currency: str
-    refund_ids: list[str] = []
+    back_minor: int = 0
+    changes: dict[str, int] = {}
+    """The newest event of each order and payment that was counted already, by its version: they come in order."""
+    change_ids: set[str] = set()
+    """What was counted already, of commands that name no event."""
+
+    def counts(self, change_id: str) -> bool:
+        """Whether the change was counted already."""
+        origin, version = _event_named(change_id)
+        return change_id in self.change_ids if version is None else version <= self.changes.get(origin, 0)
+
+    def note(self, change_id: str, change_minor: int) -> None:
+        """Count the change; never refuses."""
+        self.back_minor += change_minor
+        origin, version = _event_named(change_id)
+        if version is None:
+            self.change_ids.add(change_id)
+        else:
+            self.changes[origin] = version
+
+    def amount_after(self, change_minor: int) -> int:
+        """The receipt's amount after a further refund."""
+        return min(max(self.paid_minor - self.back_minor - change_minor, 0), self.paid_minor)
+
+    @property
+    def amount_minor(self) -> int:
+        """What it is for now."""
+        return self.amount_after(0)
 
 
 class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Follows the `eventsourcing` library's MutableAggregateProtocol and CollectEventsProtocol."""
+    """Follows the `eventsourcing` library's MutableAggregateProtocol."""
 
     id: str
     version: int
     name: str
     currency: str
-    api_key_hash: str
+    api_keys: dict[str, str]
+    """Key id → hash, of the keys that work."""
+    content: bytes = b""
+    """What it was registered with: see `buystream.aggregates.content`."""
     account: str = ""
+    time_zone: str = ""
+    first_year: int = 0
+    year_starts_ms: tuple[int, ...] = ()
+    """When `first_year` begins in the merchant's time zone, and each year after it."""
     details: tuple[str, ...] = ()
     """Legal name, address, tax id, charity id, e-mail."""
-    fee_terms: list[FeeTerms] = []
+    fee_terms: dict[str, FeeTerms] = {}
+    """By their id."""
+    fee_schedule: dict[str, list[FeeTerms]] = {}
+    """By currency, in the order in which they come into force."""
     granted: set[str] = set()
     """Editions that have their terms."""
+    named: dict[str, str] = {}
+    """Editions by the request that released them, for as long as a repeat of it is known for one."""
+    named_at_ms: dict[str, int] = {}
+    """When each of these requests was made."""
+    revoked_keys: dict[str, str] = {}
+    """Key id → hash, of the keys that worked once."""
     receipts: dict[str, Receipt] = {}
     """By order id."""
     last_numbers: dict[int, int] = {}
     """By year."""
-    pending: list[events.Event] = []
 
     @classmethod
     def begin(cls, event: events.MerchantRegistered) -> Self:
@@ -59,21 +117,50 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
             version=event.originator_version,
             name=event.name,
             currency=event.currency,
-            api_key_hash=event.api_key_hash,
+            api_keys={FIRST_KEY_ID: event.api_key_hash},
+            content=content_of(event),
         )
 
-    def rotate_api_key(self, api_key_hash: str, at_ms: int) -> None:
-        """Only the new key works from here on."""
-        self.record(events.ApiKeyRotated, at_ms, api_key_hash=api_key_hash)
+    def add_api_key(self, command: commands.AddApiKey, moment: Moment) -> str | None:
+        """The key works beside the others."""
+        known = self.api_keys.get(command.key_id, self.revoked_keys.get(command.key_id))
+        if known is not None:
+            return "repeated" if known == command.api_key_hash else "key_id_conflict"
+        if self._is_revoked(command.by_key_id):
+            return "key_revoked"
+        ever = len(self.api_keys) + len(self.revoked_keys)
+        if len(self.api_keys) >= moment.rules.api_keys_max or ever >= moment.rules.api_keys_ever_max:
+            return "too_many_keys"
+        self._record(
+            events.ApiKeyAdded, moment, key_id=command.key_id, name=command.name, api_key_hash=command.api_key_hash
+        )
+        return None
 
-    def describe(self, command: commands.DescribeMerchant, at_ms: int) -> str | None:
+    def revoke_api_key(self, command: commands.RevokeApiKey, moment: Moment) -> str | None:
+        """The key stops working; nobody locks themselves out with their last one."""
+        if command.key_id in self.revoked_keys:
+            return "repeated"
+        if command.key_id not in self.api_keys:
+            return "unknown_key"
+        if self._is_revoked(command.by_key_id):
+            return "key_revoked"
+        if command.by_key_id and len(self.api_keys) == 1:
+            return "last_key"
+        self._record(events.ApiKeyRevoked, moment, key_id=command.key_id, api_key_hash=self.api_keys[command.key_id])
+        return None
+
+    def _is_revoked(self, by_key_id: str) -> bool:
+        """Whether the key that asks was revoked while its request was under way."""
+        return bool(by_key_id) and by_key_id not in self.api_keys
+
+    def describe(self, command: commands.DescribeMerchant, moment: Moment) -> str | None:
         """The legal details change."""
         details = (command.legal_name, command.address, command.tax_id, command.charity_id, command.email)
         if details == self.details:
             return "repeated"
-        self.record(
+        self._record(
             events.MerchantDescribed,
-            at_ms,
+            moment,
             legal_name=command.legal_name,
             address=command.address,
             tax_id=command.tax_id,
@@ -82,22 +169,51 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         )
         return None
 
-    def connect_account(self, command: commands.ConnectAccount, at_ms: int) -> str | None:
+    def set_time_zone(self, command: commands.SetTimeZone, moment: Moment) -> str | None:
+        """The years of the books follow another zone."""
+        if not command.time_zone or not _are_years(command.first_year, command.year_starts_ms, moment.rules):
+            return "bad_time_zone"
+        table = (command.time_zone, command.first_year, command.year_starts_ms)
+        if table == (self.time_zone, self.first_year, self.year_starts_ms):
+            return "repeated"
+        self._record(
+            events.TimeZoneSet,
+            moment,
+            time_zone=command.time_zone,
+            first_year=command.first_year,
+            year_starts_ms=command.year_starts_ms,
+        )
+        return None
+
+    def year_of(self, at_ms: int) -> int:
+        """The year of the merchant's books in which that moment lies."""
+        years_begun = bisect_right(self.year_starts_ms, at_ms)
+        if 0 < years_begun < len(self.year_starts_ms):
+            return self.first_year + years_begun - 1
+        return datetime.fromtimestamp(at_ms // 1000, UTC).year
+
+    def connect_account(self, command: commands.ConnectAccount, moment: Moment) -> str | None:
         """The money of later releases goes elsewhere."""
         if command.account == self.account:
             return "repeated"
-        self.record(events.AccountConnected, at_ms, account=command.account)
+        self._record(events.AccountConnected, moment, account=command.account)
         return None
 
-    def set_fee_terms(self, command: commands.SetFeeTerms, at_ms: int) -> str | None:
+    def set_fee_terms(self, command: commands.SetFeeTerms, moment: Moment) -> str | None:
         """What the platform keeps, from a date on."""
-        if any(terms.terms_id == command.terms_id for terms in self.fee_terms):
-            return "repeated"
-        if not 0 <= command.share_bps <= 10_000 or command.fixed_minor < 0:
+        known = self.fee_terms.get(command.terms_id)
+        if known is not None:
+            return "repeated" if known == FeeTerms.asked(command) else "terms_id_conflict"
+        currency = moment.rules.currencies.get(command.currency)
+        if currency is None:
+            return "unknown_currency"
+        if not 0 <= command.share_bps <= 10_000 or not 0 <= command.fixed_minor <= currency.most_minor:
             return "bad_terms"
-        self.record(
+        if command.from_ms and not moment.rules.earliest_time_ms <= command.from_ms <= moment.rules.latest_time_ms:
+            return "not_milliseconds"
+        self._record(
             events.FeeTermsSet,
-            at_ms,
+            moment,
             terms_id=command.terms_id,
             currency=command.currency,
             share_bps=command.share_bps,
@@ -106,15 +222,24 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         )
         return None
 
-    def grant_terms(self, command: commands.RequestTerms, at_ms: int) -> str | None:
+    def name_edition(self, command: commands.NameEdition, moment: Moment) -> None:
+        """Once for each request."""
+        self._record(
+            events.EditionNamed,
+            moment,
+            request=command.request,
+            edition_id=command.edition_id,
+            forget_before_ms=moment.at_ms - moment.rules.requests_known_seconds * 1000,
+        )
+
+    def grant_terms(self, command: commands.RequestTerms, moment: Moment) -> str | None:
         """The terms in force now, for one edition: the newest that have begun, of its currency."""
         if command.edition_id in self.granted:
             return "repeated"
-        begun = [terms for terms in self.fee_terms if terms.currency == command.currency and terms.from_ms <= at_ms]
-        terms = max(reversed(begun), key=lambda one: one.from_ms, default=None)
-        self.record(
+        terms = self._terms_in_force(command.currency, moment.at_ms)
+        self._record(
             events.TermsGranted,
-            at_ms,
+            moment,
             edition_id=command.edition_id,
             terms_id=terms.terms_id if terms else "",
             account=self.account,
@@ -123,14 +248,24 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         )
         return None
 
-    def issue_receipt(self, command: commands.IssueReceipt, at_ms: int) -> str | None:
+    def _terms_in_force(self, currency: str, at_ms: int) -> FeeTerms | None:
+        """Of terms that begin at one time, the ones that were set last."""
+        scheduled = self.fee_schedule.get(currency, [])
+        begun = bisect_right(scheduled, at_ms, key=lambda terms: terms.from_ms)
+        return scheduled[begun - 1] if begun else None
+
+    def issue_receipt(self, command: commands.IssueReceipt, moment: Moment) -> str | None:
         """The next number of the year in which it was paid."""
         if command.order_id in self.receipts:
             return "repeated"
-        year = datetime.fromtimestamp(command.paid_at_ms // 1000, UTC).year
-        self.record(
+        if not 0 <= command.amount_minor <= moment.rules.amount_minor_max:
+            return "bad_amount"
+        if not 0 <= command.paid_at_ms <= moment.rules.latest_time_ms:
+            return "not_milliseconds"
+        year = self.year_of(command.paid_at_ms)
+        self._record(
             events.ReceiptIssued,
-            at_ms,
+            moment,
             year=year,
             number=self.last_numbers.get(year, 0) + 1,
             order_id=command.order_id,
@@ -140,65 +275,102 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         )
         return None
 
-    def correct_receipt(self, command: commands.CorrectReceipt, at_ms: int) -> str | None:
-        """Part of the gift went back."""
+    def correct_receipt(self, command: commands.CorrectReceipt, moment: Moment) -> str | None:
+        """Part of the gift went back, or came again."""
         receipt = self.receipts.get(command.order_id)
         if receipt is None:
             return "unknown_receipt"
-        if command.refund_id in receipt.refund_ids:
+        change_id = command.change_id or command.refund_id
+        if receipt.counts(change_id):
             return "repeated"
-        self.record(
+        if abs(command.amount_minor) > moment.rules.amount_minor_max:
+            return "bad_amount"
+        self._record(
             events.ReceiptCorrected,
-            at_ms,
+            moment,
             year=receipt.year,
             number=receipt.number,
             order_id=command.order_id,
             refund_id=command.refund_id,
-            amount_minor=max(receipt.amount_minor - command.amount_minor, 0),
+            amount_minor=receipt.amount_after(command.amount_minor),
             currency=receipt.currency,
+            change_id=change_id,
+            change_minor=command.amount_minor,
         )
         return None
 
-    def record(self, kind: type[M], at_ms: int, **fields: Any) -> M:
-        """What was decided happens at once."""
-        event = kind(originator_id=self.id, originator_version=self.version + 1, at_ms=at_ms, **fields)
-        self.apply(event)
-        self.pending.append(event)
-        return event
+    def _record(self, kind: type[events.MerchantEvent], moment: Moment, **fields: Any) -> None:
+        moment.record(kind(originator_id=self.id, originator_version=self.version + 1, at_ms=moment.at_ms, **fields))
 
     def apply(self, event: events.MerchantEvent) -> None:
         """Change state; never refuses."""
         self.version = event.originator_version
-        match event:
-            case events.ApiKeyRotated():
-                self.api_key_hash = event.api_key_hash
-            case events.MerchantDescribed():
-                self.details = (event.legal_name, event.address, event.tax_id, event.charity_id, event.email)
-            case events.AccountConnected():
-                self.account = event.account
-            case events.FeeTermsSet():
-                self.fee_terms.append(
-                    FeeTerms(
-                        terms_id=event.terms_id,
-                        currency=event.currency,
-                        share_bps=event.share_bps,
-                        fixed_minor=event.fixed_minor,
-                        from_ms=event.from_ms,
-                    )
-                )
-            case events.TermsGranted():
-                self.granted.add(event.edition_id)
-            case events.ReceiptIssued():
-                self.last_numbers[event.year] = event.number
-                self.receipts[event.order_id] = Receipt(
-                    year=event.year, number=event.number, amount_minor=event.amount_minor, currency=event.currency
-                )
-            case events.ReceiptCorrected():
-                receipt = self.receipts[event.order_id]
-                receipt.amount_minor = event.amount_minor
-                receipt.refund_ids = [*receipt.refund_ids, event.refund_id]
+        _CHANGES[type(event)](self, event)
 
-    def collect_events(self) -> list[events.Event]:
-        """What was decided since the last call."""
-        collected, self.pending = self.pending, []
-        return collected
+    @applies(events.ApiKeyAdded)
+    def _add_key(self, event: events.ApiKeyAdded) -> None:
+        self.api_keys[event.key_id] = event.api_key_hash
+
+    @applies(events.ApiKeyRevoked)
+    def _revoke_key(self, event: events.ApiKeyRevoked) -> None:
+        self.revoked_keys[event.key_id] = self.api_keys.pop(event.key_id)
+
+    @applies(events.MerchantDescribed)
+    def _describe(self, event: events.MerchantDescribed) -> None:
+        self.details = (event.legal_name, event.address, event.tax_id, event.charity_id, event.email)
+
+    @applies(events.TimeZoneSet)
+    def _set_zone(self, event: events.TimeZoneSet) -> None:
+        self.time_zone, self.first_year = event.time_zone, event.first_year
+        self.year_starts_ms = event.year_starts_ms
+
+    @applies(events.AccountConnected)
+    def _connect(self, event: events.AccountConnected) -> None:
+        self.account = event.account
+
+    @applies(events.FeeTermsSet)
+    def _set_fee(self, event: events.FeeTermsSet) -> None:
+        self.fee_terms[event.terms_id] = terms = FeeTerms.asked(event)
+        insort_right(self.fee_schedule.setdefault(event.currency, []), terms, key=lambda it: it.from_ms)
+
+    @applies(events.EditionNamed)
+    def _name(self, event: events.EditionNamed) -> None:
+        self.named[event.request] = event.edition_id
+        for request in remember(self.named_at_ms, event.request, event.at_ms, event.forget_before_ms):
+            del self.named[request]
+
+    @applies(events.TermsGranted)
+    def _grant(self, event: events.TermsGranted) -> None:
+        self.granted.add(event.edition_id)
+
+    @applies(events.ReceiptIssued)
+    def _issue(self, event: events.ReceiptIssued) -> None:
+        self.last_numbers[event.year] = event.number
+        self.receipts[event.order_id] = Receipt(
+            year=event.year, number=event.number, paid_minor=event.amount_minor, currency=event.currency
+        )
+
+    @applies(events.ReceiptCorrected)
+    def _correct(self, event: events.ReceiptCorrected) -> None:
+        self.receipts[event.order_id].note(event.change_id, event.change_minor)
+
+
+_CHANGES: Final = appliers_of(Merchant)
+
+
+def _event_named(change_id: str) -> tuple[str, int | None]:
+    """The order's or payment's id and the event's version, where flows named the change by its event
+    (`buystream.consumers.flows`)."""
+    origin, _, version = change_id.rpartition(":")
+    return (origin, int(version)) if origin and version.isdecimal() else (change_id, None)
+
+
+def _are_years(first_year: int, starts_ms: tuple[int, ...], rules: Rules) -> bool:
+    """Whether these can be the beginnings of consecutive years in some time zone."""
+    if not (MINYEAR <= first_year <= MAXYEAR - len(starts_ms) and 1 < len(starts_ms) <= rules.zone_years_max):
+        return False
+    in_utc_ms = (int(datetime(first_year + n, 1, 1, tzinfo=UTC).timestamp()) * 1000 for n in range(len(starts_ms)))
+    return all(
+        abs(start_ms - utc_ms) <= rules.zone_offset_ms_max
+        for start_ms, utc_ms in zip(starts_ms, in_utc_ms, strict=True)
+    )

@@ -1,28 +1,14 @@
 """An order: one buyer's claim on a quantity of one edition."""
 
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 import msgspec
 
 from buystream import commands, events
-from buystream.aggregates.payment import TAKEN, Payment
-
-OrderState = Literal[
-    "held",
-    "pledged",
-    "authorised",
-    "confirmed",
-    "shipped",
-    "delivered",
-    "refused",
-    "expired",
-    "cancelled",
-    "refunded",
-    "disputed",
-]
-
-SOLD: frozenset[str] = frozenset({"confirmed", "shipped", "delivered"})
-"""The buyer has paid and keeps it."""
+from buystream.aggregates.applying import appliers_of, applies
+from buystream.aggregates.payment import Payment
+from buystream.ids import recurring_order_id
+from buystream.order_states import OrderState, Served
 
 
 class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
@@ -38,18 +24,42 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     state: OrderState = "held"
     reason: str = ""
     hold_expires_at_ms: int | None = None
-    payments: list[Payment] = []
+    payments: tuple[Payment, ...] = ()
+    current: str = ""
+    """The payment that the order stands by: what pledged, claimed or paid it; until then, the newest that was requested
+    or authorised."""
+    pledged_by: str = ""
+    """The payment whose authorisation or saved method waits for the target."""
+    claimed_by: str = ""
+    """The payment that has the stock, and whose money moves."""
+    paid_by: str = ""
+    """The payment whose money moved."""
+    served: Served = ""
+    """How far the merchant is with what was sold; `state` says so too, unless the order is refunded or disputed."""
+    given_back: bool = False
+    all_owed: bool = False
+    """It was refunded because its edition was cancelled."""
     returned: int = 0
-    """Pieces that came back with a refund."""
+    """Units that came back with a refund."""
     gift_id: str = ""
     """The recurring gift that it belongs to."""
-    before_dispute: str = ""
-    """The state that it goes back to when the merchant wins."""
 
     @classmethod
     def begin(cls, event: events.OrderPlaced | events.OrderRefused) -> Self:
         """From its first event."""
-        order = cls(
+        if isinstance(event, events.OrderRefused):
+            return cls(
+                id=event.originator_id,
+                version=event.originator_version,
+                buyer_id=event.buyer_id,
+                quantity=event.quantity,
+                price_minor=event.price_minor,
+                currency=event.currency,
+                placed_at_ms=event.at_ms,
+                state="refused",
+                reason=event.reason,
+            )
+        return cls(
             id=event.originator_id,
             version=event.originator_version,
             buyer_id=event.buyer_id,
@@ -57,12 +67,9 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             price_minor=event.price_minor,
             currency=event.currency,
             placed_at_ms=event.at_ms,
+            hold_expires_at_ms=event.hold_expires_at_ms,
+            gift_id=event.gift_id,
         )
-        if isinstance(event, events.OrderPlaced):
-            order.hold_expires_at_ms, order.gift_id = event.hold_expires_at_ms, event.gift_id
-        else:
-            order.state, order.reason = "refused", event.reason
-        return order
 
     @property
     def total_minor(self) -> int:
@@ -70,23 +77,46 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         return self.quantity * self.price_minor
 
     @property
+    def is_limited(self) -> bool:
+        """Whether it counts against its buyer's limit. Of a recurring gift only the first order does: however long it
+        is given, it is one gift."""
+        return not self.gift_id or self.id == recurring_order_id(self.gift_id, 1)
+
+    @property
     def kept(self) -> int:
-        """Pieces that the buyer has not given back."""
+        """Units that the buyer has not returned."""
         return self.quantity - self.returned
+
+    @property
+    def free(self) -> int:
+        """Units that the buyer keeps and that no refund under way takes back."""
+        paid = self.paid_payment
+        return self.kept - (paid.refunding_units if paid is not None else 0)
+
+    @property
+    def stage(self) -> OrderState:
+        """What it is for the merchant who serves it: a dispute that leaves part of the money changes nothing."""
+        paid = self.paid_payment
+        if self.state != "disputed" or paid is None or paid.is_held:
+            return self.state
+        return self.served or self.state
 
     @property
     def paid_payment(self) -> Payment | None:
         """The attempt whose money was taken."""
-        return next((payment for payment in self.payments if payment.state in TAKEN), None)
+        return self.payment(self.paid_by) if self.paid_by else None
 
     @property
-    def last_payment(self) -> Payment | None:
-        """The newest attempt to pay."""
-        return self.payments[-1] if self.payments else None
+    def current_payment(self) -> Payment | None:
+        """The attempt that the order stands by."""
+        return self.payment(self.current)
 
     def payment(self, payment_id: str) -> Payment | None:
         """The attempt with that id."""
-        return next((payment for payment in self.payments if payment.id == payment_id), None)
+        for payment in self.payments:
+            if payment.id == payment_id:
+                return payment
+        return None
 
     def asks_the_same(self, command: commands.PlaceOrder) -> bool:
         """Whether the command is a repeat of the one that this order came from."""
@@ -99,46 +129,108 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     def apply(self, event: events.OrderEvent) -> None:
         """Change state by an event of the order's own; never refuses."""
         self.version = event.originator_version
-        match event:
-            case events.HoldExtended():
-                self.hold_expires_at_ms = event.hold_expires_at_ms
-            case events.OrderReclaimed():
-                self.state = "held"
-            case events.OrderPledged():
-                self.state, self.hold_expires_at_ms = "pledged", None
-            case events.OrderAuthorised():
-                self.state, self.hold_expires_at_ms = "authorised", None
-            case events.OrderConfirmed():
-                self.state = "confirmed"
-            case events.OrderExpired():
-                self.state, self.hold_expires_at_ms = "expired", None
-            case events.OrderCancelled():
-                self.state, self.reason, self.hold_expires_at_ms = "cancelled", event.reason, None
-            case events.OrderShipped():
-                self.state = "shipped"
-            case events.OrderDelivered():
-                self.state = "delivered"
-            case events.OrderRefunded():
-                self.returned += event.quantity
-                if event.whole:
-                    self.state = "refunded"
+        if (change := _CHANGES.get(type(event))) is not None:
+            change(self, event)
+        if served := self.served:
+            self._restate(served)
 
     def apply_payment(self, event: events.PaymentEvent) -> None:
         """Change state by an event of one of its payments: the hold's clock stands still while the provider works."""
-        if isinstance(event, events.PaymentRequested):
-            self.payments = [*self.payments, Payment.begin(event)]
-            self.hold_expires_at_ms = None
-            if self.state == "pledged":
-                self.state = "held"
-            return
         payment = self.payment(event.originator_id)
         if payment is not None:
             payment.apply(event)
-        match event:
-            case events.AuthenticationRequired() | events.PaymentDeclined():
-                self.hold_expires_at_ms = event.hold_expires_at_ms
-            case events.PaymentDisputed() if self.state in SOLD:
-                self.before_dispute, self.state = self.state, "disputed"
-            case events.DisputeClosed(outcome="won") if self.state == "disputed":
-                if payment is None or not payment.disputed:
-                    self.state = self.before_dispute  # type: ignore[assignment]
+        if (change := _CHANGES.get(type(event))) is not None:
+            change(self, event)
+        if served := self.served:
+            self._restate(served)
+
+    # By events of its own.
+
+    @applies(events.HoldExtended)
+    def _extend(self, event: events.HoldExtended) -> None:
+        self.hold_expires_at_ms = event.hold_expires_at_ms
+
+    @applies(events.OrderReclaimed)
+    def _reclaim(self, _: events.OrderReclaimed) -> None:
+        self.state = "held"
+
+    @applies(events.OrderPledged)
+    def _pledge(self, event: events.OrderPledged) -> None:
+        self.state, self.hold_expires_at_ms = "pledged", None
+        self.pledged_by = self.current = event.payment_id
+
+    @applies(events.OrderAuthorised)
+    def _claim(self, event: events.OrderAuthorised) -> None:
+        self.state, self.hold_expires_at_ms = "authorised", None
+        self.pledged_by, self.claimed_by, self.current = "", event.payment_id, event.payment_id
+
+    @applies(events.OrderConfirmed)
+    def _confirm(self, event: events.OrderConfirmed) -> None:
+        self.served, self.paid_by, self.current = "confirmed", event.payment_id, event.payment_id
+
+    @applies(events.OrderExpired)
+    def _expire(self, _: events.OrderExpired) -> None:
+        self.state, self.hold_expires_at_ms = "expired", None
+
+    @applies(events.OrderCancelled)
+    def _cancel(self, event: events.OrderCancelled) -> None:
+        self.state, self.reason, self.hold_expires_at_ms = "cancelled", event.reason, None
+
+    @applies(events.OrderShipped)
+    def _ship(self, _: events.OrderShipped) -> None:
+        self.served = "shipped"
+
+    @applies(events.OrderDelivered)
+    def _deliver(self, _: events.OrderDelivered) -> None:
+        self.served = "delivered"
+
+    @applies(events.OrderRefunded)
+    def _give_back(self, event: events.OrderRefunded) -> None:
+        self.returned += event.quantity
+        self.given_back = self.given_back or event.whole
+        self.reason = event.reason or self.reason
+        paid = self.paid_payment
+        refund = paid.refunds.get(event.refund_id) if paid is not None else None
+        if refund is not None:
+            refund.quantity, refund.restock = event.quantity, event.restock
+        if event.whole and paid is not None and not paid.captured_minor:
+            paid.state = "refunded"  # of nothing, there is no money to tell it by
+
+    # By events of its payments, which have changed already.
+
+    @applies(events.PaymentRequested)
+    def _request(self, event: events.PaymentRequested) -> None:
+        self.payments = (*self.payments, Payment.begin(event))
+        self.hold_expires_at_ms = None
+        self.current, self.pledged_by = event.payment_id, ""
+        if self.state == "pledged":
+            self.state = "held"
+
+    @applies(events.AuthenticationRequired, events.PaymentDeclined)
+    def _run_clock(self, event: events.AuthenticationRequired | events.PaymentDeclined) -> None:
+        self.hold_expires_at_ms = event.hold_expires_at_ms
+
+    @applies(events.PaymentAuthorised, events.MethodSaved)
+    def _stand_by(self, event: events.PaymentAuthorised | events.MethodSaved) -> None:
+        if not (self.pledged_by or self.claimed_by):
+            self.current = event.payment_id
+
+    @applies(events.RefundFailed)
+    def _keep(self, event: events.RefundFailed) -> None:
+        if event.was_refunded:
+            self.returned -= event.quantity
+            self.given_back = False
+
+    def _restate(self, served: Literal["confirmed", "shipped", "delivered"]) -> None:
+        """What was sold is refunded, disputed, or as far as the merchant is with it. Without its payments, as the
+        `eventsourcing` library folds an order from its own events, nobody disputes it."""
+        paid = self.paid_payment
+        if self.given_back:
+            self.state = "refunded"
+        elif paid is not None and (paid.disputed or paid.is_lost):
+            self.state = "disputed"
+        else:
+            self.state = served
+
+
+_CHANGES: Final = appliers_of(Order)

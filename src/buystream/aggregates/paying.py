@@ -2,62 +2,83 @@
 Facts of the provider are idempotent by what they say; they come in any order, any number of times."""
 
 from buystream import commands, events
+from buystream.aggregates import admission
 from buystream.aggregates.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
-from buystream.aggregates.order import SOLD, Order
-from buystream.aggregates.payment import TAKEN, Payment
-from buystream.aggregates.rules import Rules
+from buystream.aggregates.moment import Moment
+from buystream.aggregates.order import Order
+from buystream.aggregates.ordering import cancel
+from buystream.aggregates.payment import Payment
+from buystream.aggregates.stocking import note_sell_out
 from buystream.ids import payment_id_of
+from buystream.money import whole_steps
+from buystream.order_states import PAYABLE, PROMISED, SOLD, TAKEN
 
 UNKNOWN_PAYMENT = "unknown_payment"
 
+NEEDS_METHOD = "needs_payment_method"
+"""Only what costs nothing is ordered without one."""
 
-def request_payment(edition: Edition, command: commands.RequestPayment, at_ms: int, rules: Rules) -> Outcome:
+
+def request_payment(edition: Edition, command: commands.RequestPayment, moment: Moment) -> Outcome:
     """The buyer pays for a held order; the hold's clock stands still while the provider works."""
     order = edition.orders.get(command.order_id)
     if order is None or order.buyer_id != command.buyer_id:
         return UNKNOWN_ORDER
-    if order.state in ("authorised", "pledged") or order.state in SOLD or 0 < command.attempt <= len(order.payments):
+    asked_before = command.attempt > 0 and order.payment(payment_id_of(order.id, command.attempt)) is not None
+    if order.state in PROMISED or order.state in SOLD or asked_before:
         return REPEATED
-    if order.state != "held":
+    if order.state not in PAYABLE:
         return f"order_{order.state}"
-    last = order.last_payment
-    if last is not None and last.state == "requested":
+    if reason := admission.why_over(edition):
+        return reason
+    if any(payment.state == "requested" for payment in order.payments):
         return REPEATED
-    if _attempts(order) >= rules.payment_attempts_max:
+    if _attempts(order) >= moment.rules.payment_attempts_max:
         return "too_many_attempts"
-    ask(edition, order, at_ms, payment_method=command.payment_method, delivery=command.delivery, save=command.save)
+    if order.total_minor and not command.payment_method:
+        return NEEDS_METHOD
+    ask(
+        edition,
+        order,
+        moment,
+        payment_method=command.payment_method,
+        delivery=command.delivery,
+        save=command.save,
+    )
     return None
 
 
 def ask(
     edition: Edition,
     order: Order,
-    at_ms: int,
+    moment: Moment,
     *,
     payment_method: str,
     delivery: str,
     save: bool = False,
     off_session: bool = False,
 ) -> None:
-    """The next attempt to pay. A pledge that is charged later only saves the method now."""
+    """The next attempt to pay. A pledge that is charged later only saves the method now; an order that is free needs
+    none."""
     campaign = edition.campaign
-    setup = campaign is not None and campaign.waits and campaign.saves_methods
-    edition.record(
+    is_free = not order.total_minor
+    setup = not is_free and campaign is not None and campaign.waits and campaign.saves_methods
+    moment.record(
         events.PaymentRequested(
             originator_id=payment_id_of(order.id, len(order.payments) + 1),
             originator_version=1,
-            at_ms=at_ms,
+            at_ms=moment.at_ms,
             edition_id=edition.id,
             edition_version=edition.version + 1,
             order_id=order.id,
             buyer_id=order.buyer_id,
             amount_minor=order.total_minor,
             currency=order.currency,
-            payment_method=payment_method,
+            payment_method="" if is_free else payment_method,
             delivery=delivery,
-            save=save,
-            fee_minor=edition.fee_minor(order.total_minor),
-            destination=edition.account,
+            save=save and not is_free,
+            fee_minor=edition.terms.fee_minor(order.total_minor, moment.rules),
+            destination=edition.terms.account,
             mode="setup" if setup else "",
             off_session=off_session,
         )
@@ -74,8 +95,7 @@ def record_authentication_required(
     payment: Payment,
     order: Order,
     command: commands.RecordAuthenticationRequired,
-    at_ms: int,
-    rules: Rules,
+    moment: Moment,
 ) -> Outcome:
     """The bank wants to see the buyer: the clock runs again, because now the buyer is the one to act."""
     if payment.state != "requested":
@@ -84,9 +104,9 @@ def record_authentication_required(
         events.AuthenticationRequired,
         payment,
         order,
-        at_ms,
+        moment,
         url=command.url,
-        hold_expires_at_ms=_clock(edition, order, payment, at_ms, rules),
+        hold_expires_at_ms=_clock(edition, order, payment, moment),
     )
     return None
 
@@ -96,8 +116,7 @@ def record_decline(
     payment: Payment,
     order: Order,
     command: commands.RecordDecline,
-    at_ms: int,
-    rules: Rules,
+    moment: Moment,
 ) -> Outcome:
     """No money from this card. The buyer may try another, a few times."""
     if not payment.open:
@@ -106,13 +125,13 @@ def record_decline(
         events.PaymentDeclined,
         payment,
         order,
-        at_ms,
+        moment,
         reason=command.reason,
-        hold_expires_at_ms=_clock(edition, order, payment, at_ms, rules),
+        hold_expires_at_ms=_clock(edition, order, payment, moment),
     )
-    spent = _attempts(order) >= rules.payment_attempts_max
+    spent = _attempts(order) >= moment.rules.payment_attempts_max
     if spent and order.state == "held" and not any(other.open for other in order.payments):
-        edition.cancel(order, "payment_declined", at_ms)
+        cancel(edition, order, "payment_declined", moment)
     return None
 
 
@@ -121,56 +140,78 @@ def record_authorisation(
     payment: Payment,
     order: Order,
     command: commands.RecordAuthorisation,
-    at_ms: int,
-    rules: Rules,
+    moment: Moment,
 ) -> Outcome:
     """The money is reserved: claim the stock for it, or give the money back."""
     if not payment.open and payment.state != "declined":
         return REPEATED
-    _authorise(edition, payment, order, at_ms, command)
+    _authorise(edition, payment, order, moment, command)
     return None
 
 
 def _authorise(
-    edition: Edition, payment: Payment, order: Order, at_ms: int, fact: commands.RecordAuthorisation
+    edition: Edition,
+    payment: Payment,
+    order: Order,
+    moment: Moment,
+    fact: commands.RecordAuthorisation,
 ) -> None:
     edition.record_payment(
         events.PaymentAuthorised,
         payment,
         order,
-        at_ms,
+        moment,
         buyer_id=payment.buyer_id,
         reference=fact.reference,
         card_label=fact.card_label,
         reusable_method=fact.reusable_method,
         delivery=payment.delivery,
+        off_session=payment.off_session,
     )
-    if order.state == "expired" and _can_reclaim(edition, order):
-        edition.record_order(events.OrderReclaimed, order, at_ms, quantity=order.quantity)
-        edition.note_sell_out(at_ms)
-    if order.state == "held" and edition.campaign is not None and edition.campaign.missed:
-        edition.cancel(order, "campaign_missed", at_ms)
-    if order.state != "held":
-        edition.record_payment(
-            events.VoidRequested,
-            payment,
-            order,
-            at_ms,
-            reference=payment.reference,
-            reason=f"order_{order.state}",
-        )
+    if not _holds(edition, order, moment):
+        _void(edition, payment, order, moment)
     elif edition.campaign is not None and edition.campaign.waits:
-        pledge(edition, payment, order, at_ms)
+        pledge(edition, payment, order, moment)
     else:
-        claim(edition, payment, order, at_ms)
+        claim(edition, payment, order, moment)
 
 
-def claim(edition: Edition, payment: Payment, order: Order, at_ms: int) -> None:
+def _void(edition: Edition, payment: Payment, order: Order, moment: Moment) -> None:
+    """The order is no longer available: the reservation is released."""
+    edition.record_payment(
+        events.VoidRequested,
+        payment,
+        order,
+        moment,
+        reference=payment.reference,
+        reason=f"order_{order.state}",
+    )
+
+
+def _holds(edition: Edition, order: Order, moment: Moment) -> bool:
+    """Whether the order has stock for money that has just come. One whose hold ran out gets it again if a new order
+    would; one that may not be paid any more is ended."""
+    if order.state == "expired" and not admission.why_not(
+        edition,
+        moment,
+        buyer_id=order.buyer_id,
+        quantity=order.quantity,
+        price_minor=order.price_minor,
+        limited=order.is_limited,
+    ):
+        edition.record_order(events.OrderReclaimed, order, moment, quantity=order.quantity)
+        note_sell_out(edition, moment)
+    if order.state == "held" and (reason := admission.why_over(edition)):
+        cancel(edition, order, reason, moment)
+    return order.state == "held"
+
+
+def claim(edition: Edition, payment: Payment, order: Order, moment: Moment) -> None:
     """The stock is this payment's, and its money may move."""
     edition.record_order(
         events.OrderAuthorised,
         order,
-        at_ms,
+        moment,
         payment_id=payment.id,
         reference=payment.reference,
         amount_minor=payment.amount_minor,
@@ -178,24 +219,25 @@ def claim(edition: Edition, payment: Payment, order: Order, at_ms: int) -> None:
     )
 
 
-def pledge(edition: Edition, payment: Payment, order: Order, at_ms: int) -> None:
+def pledge(edition: Edition, payment: Payment, order: Order, moment: Moment) -> None:
     """The gift counts, and waits for the target."""
     edition.record_order(
         events.OrderPledged,
         order,
-        at_ms,
+        moment,
         payment_id=payment.id,
         amount_minor=payment.amount_minor,
         currency=payment.currency,
+        buyer_id=order.buyer_id,
     )
-    note_target(edition, at_ms)
+    note_target(edition, moment)
 
 
-def note_target(edition: Edition, at_ms: int) -> None:
+def note_target(edition: Edition, moment: Moment) -> None:
     """Say once that the target is reached."""
     campaign = edition.campaign
     if campaign is not None and not campaign.reached and campaign.raised_minor >= campaign.target_minor:
-        edition.record_own(events.CampaignReached, at_ms, raised_minor=campaign.raised_minor)
+        edition.record_own(events.CampaignReached, moment, raised_minor=campaign.raised_minor)
 
 
 def record_method_saved(
@@ -203,8 +245,7 @@ def record_method_saved(
     payment: Payment,
     order: Order,
     command: commands.RecordMethodSaved,
-    at_ms: int,
-    rules: Rules,
+    moment: Moment,
 ) -> Outcome:
     """A pledge whose method is charged when the target is reached."""
     if not payment.setup or not (payment.open or payment.state == "declined"):
@@ -213,29 +254,22 @@ def record_method_saved(
         events.MethodSaved,
         payment,
         order,
-        at_ms,
+        moment,
         buyer_id=payment.buyer_id,
         reference=command.reference,
         reusable_method=command.reusable_method,
         card_label=command.card_label,
         delivery=payment.delivery,
     )
-    if order.state != "held" or edition.campaign is None:
-        return None  # given up meanwhile: no money was reserved, so there is nothing to give back
-    if edition.campaign.missed:
-        edition.cancel(order, "campaign_missed", at_ms)
-    elif edition.campaign.waits:
-        pledge(edition, payment, order, at_ms)
+    if not _holds(edition, order, moment):
+        return None  # no money was reserved, so there is nothing to release
+    if edition.campaign is not None and edition.campaign.waits:
+        pledge(edition, payment, order, moment)
     else:
         ask(
-            edition, order, at_ms, payment_method=payment.method, delivery="", off_session=True
+            edition, order, moment, payment_method=payment.method, delivery="", off_session=True
         )  # the campaign ended meanwhile, and reached its target
     return None
-
-
-def _can_reclaim(edition: Edition, order: Order) -> bool:
-    """Late money gets its stock if there still is some, within the buyer's limit."""
-    return edition.in_stock(order.quantity) and edition.within_limit(order.buyer_id, order.quantity)
 
 
 def record_capture(
@@ -243,24 +277,28 @@ def record_capture(
     payment: Payment,
     order: Order,
     command: commands.RecordCapture,
-    at_ms: int,
-    rules: Rules,
+    moment: Moment,
 ) -> Outcome:
-    """The money moved: sold."""
+    """The money moved: sold. Money that moved after its order was given up goes back, as a reservation would."""
     if payment.state in TAKEN:
         return REPEATED
-    if payment.state != "authorised" or order.state != "authorised":
+    if payment.state in ("failed", "voided") and payment.reference:
+        _void(edition, payment, order, moment)
+        return None
+    if payment.state != "authorised" or order.claimed_by != payment.id:
         return f"payment_{payment.state}"
     taken_minor = command.amount_minor
     whole = taken_minor == payment.amount_minor
-    if not whole and not (rules.partial_captures and 0 < taken_minor < payment.amount_minor):
+    if not whole and not (moment.rules.partial_captures and 0 < taken_minor < payment.amount_minor):
         return "wrong_amount"
-    fee_minor = payment.fee_minor if whole else payment.fee_minor * taken_minor // payment.amount_minor
+    fee_minor = payment.fee_minor
+    if not whole:
+        fee_minor = whole_steps(fee_minor * taken_minor // payment.amount_minor, edition.terms.charges_in(moment.rules))
     edition.record_payment(
         events.PaymentCaptured,
         payment,
         order,
-        at_ms,
+        moment,
         amount_minor=taken_minor,
         currency=payment.currency,
         fee_minor=fee_minor,
@@ -268,15 +306,15 @@ def record_capture(
     edition.record_order(
         events.OrderConfirmed,
         order,
-        at_ms,
+        moment,
         payment_id=payment.id,
         buyer_id=order.buyer_id,
         quantity=order.quantity,
         amount_minor=taken_minor,
         currency=payment.currency,
-        merchant_id=edition.merchant_id if edition.receipts and taken_minor else "",
+        merchant_id=edition.terms.merchant_of_receipts if taken_minor else "",
     )
-    note_target(edition, at_ms)
+    note_target(edition, moment)
     return None
 
 
@@ -285,15 +323,14 @@ def record_capture_failure(
     payment: Payment,
     order: Order,
     command: commands.RecordCaptureFailure,
-    at_ms: int,
-    rules: Rules,
+    moment: Moment,
 ) -> Outcome:
     """The reserved money can't be had any more: nothing is sold, nobody is charged."""
     if payment.state != "authorised":
         return REPEATED
-    edition.record_payment(events.PaymentFailed, payment, order, at_ms, reason=command.reason)
-    if order.state in ("authorised", "pledged"):
-        edition.cancel(order, "payment_failed", at_ms)
+    edition.record_payment(events.PaymentFailed, payment, order, moment, reason=command.reason)
+    if order.state in PROMISED:
+        cancel(edition, order, "payment_failed", moment)
     return None
 
 
@@ -302,31 +339,30 @@ def record_void(
     payment: Payment,
     order: Order,
     command: commands.RecordVoid,
-    at_ms: int,
-    rules: Rules,
+    moment: Moment,
 ) -> Outcome:
     """The reservation is gone, by our wish or by the provider's (it lets reservations lapse). One that the provider
     gives up before it was made is a decline: the buyer may try another card."""
     if payment.open:
         declined = commands.RecordDecline(payment_id=payment.id, reason="voided_by_provider")
-        return record_decline(edition, payment, order, declined, at_ms, rules)
+        return record_decline(edition, payment, order, declined, moment)
     if payment.state not in ("voiding", "authorised"):
         return REPEATED
     lapsed = payment.state == "authorised"
-    edition.record_payment(events.PaymentVoided, payment, order, at_ms)
-    if lapsed and order.state in ("authorised", "pledged"):
-        edition.cancel(order, "payment_failed", at_ms)
+    edition.record_payment(events.PaymentVoided, payment, order, moment)
+    if lapsed and order.state in PROMISED:
+        cancel(edition, order, "payment_failed", moment)
     return None
 
 
-def _clock(edition: Edition, order: Order, payment: Payment, at_ms: int, rules: Rules) -> int | None:
+def _clock(edition: Edition, order: Order, payment: Payment, moment: Moment) -> int | None:
     """When the hold runs out, once this payment waits for the buyer again; None while it doesn't run."""
     busy = any(other.state == "requested" for other in order.payments if other is not payment)
     if order.state != "held" or busy:
         return None
-    hold_ms = edition.hold_seconds * 1000
+    hold_ms = edition.terms.hold_seconds * 1000
     if payment.off_session:
-        return at_ms + rules.away_hold_seconds * 1000
-    ceiling_ms = order.placed_at_ms + max(hold_ms, rules.hold_ceiling_seconds * 1000)
-    rest_ms = min(hold_ms, rules.hold_rest_seconds * 1000)
-    return max(min(at_ms + hold_ms, ceiling_ms), at_ms + rest_ms)
+        return moment.at_ms + moment.rules.away_hold_seconds * 1000
+    ceiling_ms = order.placed_at_ms + max(hold_ms, moment.rules.hold_ceiling_seconds * 1000)
+    rest_ms = min(hold_ms, moment.rules.hold_rest_seconds * 1000)
+    return max(min(moment.at_ms + hold_ms, ceiling_ms), moment.at_ms + rest_ms)

@@ -8,26 +8,28 @@ import click
 import msgspec
 
 from buystream.cli import options
-from buystream.cli.upkeep import of_a_shop
 from buystream.errors import BuystreamError
-from buystream.replay.reconcile import Reconciler, lines_of
-from buystream.wiring import deciding, open_database, open_log, refuse_moved, stripe_api
+from buystream.wiring.deciding import deciding
+from buystream.wiring.opening import open_database, open_log, refuse_moved
 
 
 @click.command()
-@click.option("--since", type=click.DateTime(), help="Only what was made at Stripe since then (UTC) [everything].")
+@click.option("--since", type=click.DateTime(), help="Only payments created at Stripe since then (UTC) [all].")
 @options.data_dir
 @options.as_json
 def reconcile(since: datetime | None, as_json: bool, **chosen: Any) -> None:
     """Compare the log with what Stripe knows, payment by payment, and record what the log lacks.
 
-    May run beside a running shop. The exit status is 0 when both are equal to the cent, and 1 when something still
-    differs, with one line for each.
+    Safe to run while the shop is running. The exit status is 0 when both agree to the cent, and 1 when differences
+    remain, one line each.
     """
-    settings = of_a_shop(chosen)
+    from buystream.replay.reconcile import Reconciler, lines_of  # with Stripe's library, which takes long to import
+    from buystream.wiring.stripe import stripe_api
+
+    settings = options.of_a_shop(chosen)
     if not settings.takes_real_money:
         raise BuystreamError(
-            "there is nothing to compare: without BUYSTREAM_STRIPE_SECRET_KEY payments are the sandbox's"
+            "there is nothing to compare: without BUYSTREAM_STRIPE_SECRET_KEY, payments go to the sandbox"
         )
     since_ms = None if since is None else int(since.replace(tzinfo=UTC).timestamp() * 1000)
     with open_database(settings) as database, open_log(database, settings) as log:

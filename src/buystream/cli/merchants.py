@@ -6,37 +6,53 @@ from typing import Any
 
 import click
 import msgspec
+from rich.table import Table
 
+from buystream.api_keys import api_key_hash, new_api_key
 from buystream.cli import options
-from buystream.cli.upkeep import QUIET, of_a_shop
-from buystream.commands import Command, ConnectAccount, DescribeMerchant, RegisterMerchant, SetFeeTerms
-from buystream.demo.samples import new_api_key
+from buystream.cli.views import views_of
+from buystream.commands import (
+    AddApiKey,
+    Command,
+    ConnectAccount,
+    DescribeMerchant,
+    RegisterMerchant,
+    RevokeApiKey,
+    SetFeeTerms,
+)
 from buystream.errors import BuystreamError
 from buystream.events import CommandRefused, CommandRepeated, MerchantRegistered
+from buystream.gateway import key_uses
 from buystream.ids import new_command_id, new_merchant_id, partition_of
-from buystream.keys import api_key_hash
 from buystream.money import minor_digits, minor_of
-from buystream.wiring import decided, deciding, open_database, open_log, refuse_moved
+from buystream.projections import people
+from buystream.reasons import REASONS
+from buystream.time_zones import set_time_zone
+from buystream.wiring.deciding import decided, deciding
+from buystream.wiring.opening import open_database, open_log, refuse_moved
+
+NAME_CHARS_MAX = 80
+"""Of an API key's name."""
 
 
 @click.group()
 def merchant() -> None:
-    """Open accounts for merchants."""
+    """Manage merchants: their keys, fees, accounts and legal details."""
 
 
 @merchant.command()
-@click.option("--name", required=True, help="As buyers will read it.")
+@click.option("--name", required=True, help="The name that buyers see.")
 @click.option("--currency", required=True, help="ISO 4217, such as USD.")
 @options.data_dir
 @options.as_json
 def add(name: str, currency: str, as_json: bool, **chosen: Any) -> None:
-    """Register a merchant; prints its id and, this once, its API key.
+    """Register a merchant; prints its id and, only once, its API key.
 
     Works beside a running shop and without one.
     """
     currency = currency.upper()
     minor_digits(currency)
-    settings = options.settings_and_logging(level=QUIET, **chosen)
+    settings = options.settings_and_logging(level=options.QUIET, **chosen)
     api_key = new_api_key()
     with open_database(settings) as database, open_log(database, settings) as log:
         merchant_id = new_merchant_id(hash(api_key) % log.partitions)
@@ -45,7 +61,7 @@ def add(name: str, currency: str, as_json: bool, **chosen: Any) -> None:
         )
         refuse_moved(database, settings)
         with deciding(log, settings, database.dsn):
-            answer = decided(log, command, key=merchant_id)
+            answer = decided(log, command)
     if not isinstance(answer, MerchantRegistered):
         raise BuystreamError(f"the merchant was not registered: {getattr(answer, 'reason', type(answer).__name__)}")
     if as_json:
@@ -56,13 +72,18 @@ def add(name: str, currency: str, as_json: bool, **chosen: Any) -> None:
 
 @merchant.command()
 @click.argument("merchant_id")
-@click.option("--currency", required=True, help="ISO 4217, such as USD: the terms hold for editions in it.")
+@click.option("--currency", required=True, help="ISO 4217 code, such as USD: the terms apply to editions sold in it.")
 @click.option("--percent", required=True, help="Share of each sale, such as 5 or 2.75.")
-@click.option("--fixed", default="0", show_default=True, help="Part of each order, in the currency: 0.30.")
-@click.option("--from", "begins", required=True, help="For editions released from this day (UTC) on: 2026-12-01.")
+@click.option("--fixed", default="0", show_default=True, help="Fixed fee per order, in the currency, such as 0.30.")
+@click.option(
+    "--from",
+    "begins",
+    required=True,
+    help="Applies to editions released on or after this date (UTC), such as 2026-12-01.",
+)
 @options.data_dir
 def fees(merchant_id: str, currency: str, percent: str, fixed: str, begins: str, **chosen: Any) -> None:
-    """Set what the platform keeps of MERCHANT_ID's sales.
+    """Set the platform's fee on the sales of MERCHANT_ID.
 
     Editions that were released before keep their terms.
     """
@@ -75,7 +96,7 @@ def fees(merchant_id: str, currency: str, percent: str, fixed: str, begins: str,
         fixed_minor=minor_of(fixed, currency),
         from_ms=_midnight_ms(begins),
     )
-    _tell(command, merchant_id, chosen)
+    _submit(command, merchant_id, chosen)
     click.echo(f"{merchant_id}: {percent} % and {fixed} {currency} per order, for editions released from {begins} on")
 
 
@@ -90,22 +111,22 @@ def account(merchant_id: str, account: str, **chosen: Any) -> None:
     """
     if account and not (account.startswith("acct_") and account[5:].isalnum() and account.isascii()):
         raise BuystreamError(f"{account!r} is not an account at the provider: it begins with acct_")
-    _tell(ConnectAccount(merchant_id=merchant_id, account=account), merchant_id, chosen)
+    _submit(ConnectAccount(merchant_id=merchant_id, account=account), merchant_id, chosen)
     click.echo(f"{merchant_id}: money of later editions goes to {account or 'the platform'}")
 
 
 @merchant.command()
 @click.argument("merchant_id")
-@click.option("--legal-name", required=True)
-@click.option("--address", required=True, help="Lines are separated by line ends.")
-@click.option("--tax-id", default="")
-@click.option("--charity-id", default="")
-@click.option("--email", default="")
+@click.option("--legal-name", required=True, help="As it is registered.")
+@click.option("--address", required=True, help="Postal address, one line per row.")
+@click.option("--tax-id", default="", help="Tax or VAT number, as receipts show it.")
+@click.option("--charity-id", default="", help="Registration number of a charity.")
+@click.option("--email", default="", help="Where buyers reach the merchant.")
 @options.data_dir
 def details(
     merchant_id: str, legal_name: str, address: str, tax_id: str, charity_id: str, email: str, **chosen: Any
 ) -> None:
-    """Say who MERCHANT_ID is, as it stands on receipts of what is paid from now on."""
+    """Set the legal details of MERCHANT_ID, shown on receipts for payments made from now on."""
     if not legal_name.strip() or not address.strip():
         raise BuystreamError("a receipt needs a legal name and an address")
     command = DescribeMerchant(
@@ -116,25 +137,122 @@ def details(
         charity_id=charity_id,
         email=email,
     )
-    _tell(command, merchant_id, chosen)
+    _submit(command, merchant_id, chosen)
     click.echo(f"{merchant_id}: receipts are from {legal_name}")
 
 
-def _tell(command: Command, merchant_id: str, chosen: dict[str, Any]) -> None:
-    """Have it decided; raises BuystreamError with the reason of a refusal."""
+@merchant.command("time-zone")
+@click.argument("merchant_id")
+@click.argument("time_zone")
+@options.data_dir
+def set_zone(merchant_id: str, time_zone: str, **chosen: Any) -> None:
+    """Set the time zone of MERCHANT_ID's books: an IANA name such as America/New_York [UTC].
+
+    Its years number the receipts of what is paid from now on; statements and dates follow it at once.
+    """
+    _submit(set_time_zone(merchant_id, time_zone), merchant_id, chosen)
+    click.echo(f"{merchant_id}: time zone {time_zone}")
+
+
+@merchant.command("list")
+@options.data_dir
+@options.as_json
+def list_merchants(as_json: bool, **chosen: Any) -> None:
+    """List all merchants."""
+    with views_of(chosen) as cur:
+        found = people.merchants(cur)
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+        return
+    table = Table("merchant", "name", "currency", "time zone", box=None)
+    for one in found:
+        table.add_row(one.merchant_id, one.name, one.currency, one.time_zone)
+    options.print_table(table)
+
+
+@merchant.group()
+def keys() -> None:
+    """Create, list and revoke the API keys of a merchant."""
+
+
+@keys.command("list")
+@click.argument("merchant_id")
+@options.data_dir
+@options.as_json
+def list_keys(merchant_id: str, as_json: bool, **chosen: Any) -> None:
+    """List the API keys of MERCHANT_ID that work, with their last use (to the minute)."""
+    with views_of(chosen) as cur:
+        if people.merchant(cur, merchant_id) is None:
+            raise BuystreamError(f"there is no merchant {merchant_id}")
+        key_uses.TABLES.ensure(cur)
+        used = key_uses.last_used_ms(cur, merchant_id)
+        working = [key for key in people.api_keys(cur, merchant_id) if key.revoked_at_ms is None]
+    if as_json:
+        found = [
+            {
+                "key_id": key.key_id,
+                "name": key.name,
+                "added_at_ms": key.added_at_ms,
+                "last_used_at_ms": used.get(key.key_id),
+            }
+            for key in working
+        ]
+        click.echo(msgspec.json.encode(found).decode())
+        return
+    table = Table("key", "name", "made (UTC)", "last used (UTC)", box=None)
+    for key in working:
+        last_ms = used.get(key.key_id)
+        table.add_row(key.key_id, key.name, _minute(key.added_at_ms), "never" if last_ms is None else _minute(last_ms))
+    options.print_table(table)
+
+
+@keys.command("add")
+@click.argument("merchant_id")
+@click.option("--name", required=True, help="What the key is for, such as the ticket scanner.")
+@options.data_dir
+@options.as_json
+def add_key(merchant_id: str, name: str, as_json: bool, **chosen: Any) -> None:
+    """Create an API key for MERCHANT_ID and print it, only once."""
+    if not 1 <= len(name.strip()) <= NAME_CHARS_MAX:
+        raise BuystreamError(f"the name of a key has 1 to {NAME_CHARS_MAX} characters")
+    api_key, key_id = new_api_key(), new_command_id()[-10:]
+    command = AddApiKey(merchant_id=merchant_id, key_id=key_id, name=name.strip(), api_key_hash=api_key_hash(api_key))
+    _submit(command, merchant_id, chosen)
+    if as_json:
+        click.echo(msgspec.json.encode({"key_id": key_id, "api_key": api_key}).decode())
+    else:
+        click.echo(f"key       {key_id}\nAPI key   {api_key}\nThe key is not stored and won't be shown again.")
+
+
+@keys.command("revoke")
+@click.argument("merchant_id")
+@click.argument("key_id")
+@options.data_dir
+def revoke_key(merchant_id: str, key_id: str, **chosen: Any) -> None:
+    """Revoke the API key KEY_ID of MERCHANT_ID. It stops working at once, even if it is the last one."""
+    _submit(RevokeApiKey(merchant_id=merchant_id, key_id=key_id), merchant_id, chosen)
+    click.echo(f"{merchant_id}: the key {key_id} is revoked")
+
+
+def _minute(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M}"
+
+
+def _submit(command: Command, merchant_id: str, chosen: dict[str, Any]) -> None:
+    """Submit the command and wait for its decision; raises BuystreamError with the advice of a refusal."""
     partition_of(merchant_id)
-    settings = of_a_shop(chosen)
+    settings = options.of_a_shop(chosen)
     with open_database(settings) as database, open_log(database, settings) as log:
         refuse_moved(database, settings)
         if partition_of(merchant_id) >= log.partitions:
             raise BuystreamError(f"there is no merchant {merchant_id}")
         with deciding(log, settings, database.dsn):
-            answer = decided(log, command, key=merchant_id)
+            answer = decided(log, command)
     if isinstance(answer, CommandRefused):
         unknown = answer.reason == "unknown_merchant"
-        raise BuystreamError(f"there is no merchant {merchant_id}" if unknown else f"refused: {answer.reason}")
+        raise BuystreamError(f"there is no merchant {merchant_id}" if unknown else REASONS[answer.reason].advice)
     if isinstance(answer, CommandRepeated):
-        click.echo("that is how it was already")
+        click.echo("already set; nothing changed")
 
 
 def _basis_points(percent: str) -> int:

@@ -1,23 +1,33 @@
 """What several commands share: options, and how they talk."""
 
 import logging
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from buystream.settings import Settings, read_settings
+from buystream import log_lines
+from buystream.errors import BuystreamError
+from buystream.settings import Settings, read_log_format, read_settings
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.table import Table
+
+QUIET = "WARNING"
+"""The log level of commands whose result is on stdout."""
+
+WIDE = 10_000
+"""Characters; no table of ours is wider."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 data_dir = click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the shop's data [BUYSTREAM_DATA_DIR, ./data].",
+    help="The shop's data folder [BUYSTREAM_DATA_DIR, ./data].",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -25,7 +35,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 def serving(command: F) -> F:
     """--data-dir, --host and --port."""
     port = click.option(
-        "--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one [BUYSTREAM_PORT, 8000]."
+        "--port", type=click.IntRange(0, 65535), help="Port; 0 picks a free one [BUYSTREAM_PORT, 8000]."
     )
     host = click.option("--host", help="Address to listen on [BUYSTREAM_HOST, 127.0.0.1].")
     return data_dir(host(port(command)))
@@ -33,20 +43,34 @@ def serving(command: F) -> F:
 
 def settings_and_logging(*, level: str | None = None, **chosen: Any) -> Settings:
     """Read the settings; from here on, log lines go to stderr."""
+    context = click.get_current_context(silent=True)
+    role = context.command_path.partition(" ")[2] if context else ""
+    log_lines.configure(form=read_log_format(), role=role, level=level or "INFO")
     settings = read_settings(**chosen)
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=level or settings.log_level,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    logging.getLogger().setLevel(level or settings.log_level)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it can't do, it raises, and we say so in one line
     return settings
 
 
-def progress_bar() -> Progress:
+def of_a_shop(chosen: dict[str, Any], *, level: str = QUIET) -> Settings:
+    """The settings; raises BuystreamError where there is no shop yet, instead of making one in a misspelt folder."""
+    settings = settings_and_logging(level=level, **chosen)
+    if settings.is_embedded and not (settings.data_dir / "postgres").exists():
+        raise BuystreamError(f"there is no shop in {settings.data_dir.absolute()}; choose another with --data-dir")
+    return settings
+
+
+def print_table(table: "Table") -> None:
+    """On stdout, and whole: what is wider than the terminal is wrapped by it, never cut."""
+    Console(width=WIDE, soft_wrap=True).print(table)
+
+
+def progress_bar() -> "Progress":
     """On stderr, so that stdout stays for results."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -5,23 +5,23 @@ from typing import Any
 import click
 
 from buystream.cli import options
-from buystream.roles import run_gateway, run_role
 
 metrics_port = click.option(
     "--metrics-port",
     type=click.IntRange(0, 65535),
-    help="Of /healthz, /readyz and /metrics; 0 takes a free one [BUYSTREAM_METRICS_PORT, 9464].",
+    help="Port of /healthz, /readyz and /metrics; 0 picks a free one [BUYSTREAM_METRICS_PORT, 9464].",
 )
 
 
 @click.command()
 @options.serving
+@metrics_port
 def gateway(**chosen: Any) -> None:
-    """Serve the pages and the API. Run as many as you like behind a load balancer.
+    """Serve the pages and the API. Run as many as you like behind a load balancer."""
+    settings = options.settings_and_logging(**chosen)
+    from buystream.roles import run_gateway  # takes long to import: settings are checked first
 
-    /healthz, /readyz and /metrics are at the same port.
-    """
-    run_gateway(options.settings_and_logging(**chosen))
+    run_gateway(settings)
 
 
 def _command(name: str, about: str) -> click.Command:
@@ -29,16 +29,22 @@ def _command(name: str, about: str) -> click.Command:
     @options.data_dir
     @metrics_port
     def command(**chosen: Any) -> None:
-        run_role(name, options.settings_and_logging(**chosen))
+        settings = options.settings_and_logging(**chosen)
+        from buystream.roles import run_role
+
+        run_role(name, settings)
 
     return command
 
 
-COMMANDS = (
-    gateway,
-    _command("decider", "Decide: own partitions, turn their commands into events. Several share the partitions."),
-    _command("payments", "Call the payment provider, and carry facts from partition to partition. Several share."),
-    _command("projector", "Keep the views and take snapshots. A second one stands by, and takes over at once."),
-    _command("feeds", "Relay each merchant's events to its own topic. Needs Kafka. Several share the partitions."),
-    _command("live", "Measure rates and the velocity of buyers. Needs Kafka. Several share the partitions."),
+decider = _command(
+    "decider", "Own partitions and turn their commands into events. Several deciders share the partitions."
 )
+payments = _command(
+    "payments", "Call the payment provider and pass facts between partitions. Several share the partitions."
+)
+projector = _command(
+    "projector", "Maintain the views and take snapshots. A second one stands by and takes over at once."
+)
+feeds = _command("feeds", "Relay each merchant's events to its own topic. Needs Kafka. Several share the partitions.")
+live = _command("live", "Measure rates and buyer velocity. Needs Kafka. Several share the partitions.")

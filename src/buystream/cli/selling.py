@@ -18,12 +18,9 @@ from rich.table import Table
 
 from buystream import rush as crowd
 from buystream.cli import options
-from buystream.demo import headless
-from buystream.demo.samples import open_samples
 from buystream.errors import BuystreamError
-from buystream.rush.prices import price_of
+from buystream.rush.prices import newest_on_sale, price_of
 from buystream.settings import Settings, has_display, names_data_dir
-from buystream.wiring import open_shop
 
 logger = logging.getLogger(__name__)
 
@@ -36,18 +33,32 @@ def up(**chosen: Any) -> None:
     Without BUYSTREAM_DATABASE_URL it brings its own PostgreSQL, kept in the data folder.
     """
     settings = options.settings_and_logging(**chosen)
+    from buystream.wiring.shop import open_shop  # takes long to import: settings are checked first
+
     with open_shop(settings) as shop:
         shop.serve(lambda _stop: logger.info("the shop is open: %s", shop.settings.url))
 
 
 @click.command()
 @options.serving
-@click.option("--no-browser", is_flag=True, help="Don't open the page.")
-@click.option("--headless", "is_headless", is_flag=True, help="No page: a crowd buys, the books are checked, done.")
-@click.option("--buyers", type=click.IntRange(1), default=1500, show_default=True, help="With --headless: how many.")
-@click.option("--stock", type=click.IntRange(1), default=300, show_default=True, help="With --headless: how much.")
-@click.option("--hold-seconds", type=click.IntRange(1, 600), default=5, show_default=True, help="With --headless.")
-@click.option("--concurrency", type=click.IntRange(1, 4096), default=128, show_default=True, help="With --headless.")
+@click.option("--no-browser", is_flag=True, help="Don't open a browser.")
+@click.option("--headless", "is_headless", is_flag=True, help="No browser: a crowd buys, then the books are audited.")
+@click.option(
+    "--buyers", type=click.IntRange(1), default=1500, show_default=True, help="Number of buyers, with --headless."
+)
+@click.option(
+    "--stock", type=click.IntRange(1), default=300, show_default=True, help="Units in stock, with --headless."
+)
+@click.option(
+    "--hold-seconds", type=click.IntRange(1, 600), default=5, show_default=True, help="Hold time, with --headless."
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 4096),
+    default=128,
+    show_default=True,
+    help="Orders at once, with --headless.",
+)
 @options.as_json
 def demo(
     is_headless: bool,
@@ -61,14 +72,16 @@ def demo(
 ) -> None:
     """Run a shop with four sample merchants, and open its timeline.
 
-    The merchants are made once; a second start finds them. With --headless a crowd of real HTTP buyers rushes one
-    limited edition in a shop of its own (in a temporary folder unless one is chosen; on Kafka its topics get
-    names of their own, and stay): a fifth tap twice, a tenth walk away, a tenth are declined, the others pay. The
-    exit status is 0 only if nothing was oversold or doubled and the audit holds.
+    The merchants are created on the first start and reused afterwards. With --headless a crowd of real HTTP buyers
+    rushes one limited edition in a shop of its own (in a temporary folder unless --data-dir is given; on Kafka its
+    topics get unique names and are kept): a fifth tap twice, a tenth walk away, a tenth are declined, the rest pay.
+    The exit status is 0 only if nothing was oversold or placed twice and the audit passes.
     """  # fmt: skip
     if not is_headless:
         _demo_with_pages(options.settings_and_logging(**chosen), opens_browser=not no_browser and has_display())
         return
+    from buystream.demo import headless
+
     with _own_folder(chosen) as is_own:
         settings = options.settings_and_logging(level="WARNING", **chosen)
         if is_own and settings.is_on_kafka:
@@ -87,15 +100,18 @@ def demo(
     if as_json:
         click.echo(msgspec.json.encode(result).decode())
     else:
-        _print_facts("What the crowd did", {field: getattr(result, field) for field in result.__struct_fields__})
+        _print_facts("Result", {field: getattr(result, field) for field in result.__struct_fields__})
     sys.exit(1 if wrong else 0)
 
 
 def _demo_with_pages(settings: Settings, *, opens_browser: bool) -> None:
+    from buystream.demo.samples import open_samples
+    from buystream.wiring.shop import open_shop
+
     with open_shop(settings) as shop:
         samples = open_samples(shop)
 
-        def tell(_stop: Callable[[], object]) -> None:
+        def announce(_stop: Callable[[], object]) -> None:
             url = shop.settings.url
             table = Table(title="Desk keys of the sample merchants", title_justify="left")
             table.add_column("merchant")
@@ -110,7 +126,7 @@ def _demo_with_pages(settings: Settings, *, opens_browser: bool) -> None:
             if opens_browser:
                 webbrowser.open(f"{url}/")
 
-        shop.serve(tell)
+        shop.serve(announce)
 
 
 @contextmanager
@@ -125,21 +141,27 @@ def _own_folder(chosen: dict[str, Any]) -> Iterator[bool]:
 
 
 @click.command()
-@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="The shop.")
-@click.option("--edition", required=True, help="What to rush: an edition's id.")
-@click.option("--buyers", type=click.IntRange(1), default=1000, show_default=True)
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="The shop's address.")
+@click.option("--edition", help="The id of the edition to buy [the newest limited one].")
+@click.option("--buyers", type=click.IntRange(1), default=1000, show_default=True, help="Number of buyers.")
 @click.option("--concurrency", type=click.IntRange(1, 4096), default=128, show_default=True, help="Orders at once.")
-@click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Of the crowd.")
-@click.option("--quantity", type=click.IntRange(1, 100), default=1, show_default=True, help="Per order.")
+@click.option(
+    "--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that simulate the crowd."
+)
+@click.option("--quantity", type=click.IntRange(1, 100), default=1, show_default=True, help="Units per order.")
 @click.option("--price", "price_minor", type=click.IntRange(0), help="Unit price in minor units [the edition's].")
-@click.option("--duplicates", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Share that tap twice.")
-@click.option("--abandon", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share that never pay.")
-@click.option("--decline", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share that are declined.")
-@click.option("--no-ceiling", is_flag=True, help="Don't measure what the crowd reaches against an empty server.")
+@click.option(
+    "--duplicates", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Share that taps twice."
+)
+@click.option("--abandon", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share that never pays.")
+@click.option(
+    "--decline", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share whose card is declined."
+)
+@click.option("--no-ceiling", is_flag=True, help="Skip measuring the crowd's own maximum rate.")
 @options.as_json
 def rush(
     url: str,
-    edition: str,
+    edition: str | None,
     price_minor: int | None,
     concurrency: int,
     processes: int,
@@ -147,13 +169,14 @@ def rush(
     as_json: bool,
     **others: Any,
 ) -> None:
-    """Let a crowd of real HTTP buyers loose on a running shop.
+    """Send a crowd of real HTTP buyers to a running shop.
 
-    First the crowd measures its own ceiling against a server that does nothing, so that you see that the crowd isn't
-    the bottleneck. Then each buyer gets a session, and the clock starts. Who is not of the shares --abandon and
-    --decline pays, with the sandbox's cards.
+    First the crowd measures its own maximum rate against a server that does nothing, to show that the crowd isn't
+    the bottleneck. Then each buyer gets a session, and the clock starts. All buyers but the shares --abandon and
+    --decline pay, with the sandbox's cards.
     """  # fmt: skip
     url = url.rstrip("/")
+    edition = edition or newest_on_sale(url)
     price = price_of(url, edition) if price_minor is None else price_minor
     plan = crowd.Plan(url=url, edition_id=edition, price_minor=price, concurrency=concurrency, **others)
     if plan.duplicates + plan.abandon + plan.decline > 1:
@@ -174,21 +197,21 @@ def rush(
         click.echo(msgspec.json.encode(facts | {"outcomes": outcome.outcomes, "endings": outcome.endings}).decode())
         return
     _print_facts("The rush", facts)
-    _print_facts("What the orders came to", outcome.outcomes)
-    _print_facts("What became of the held ones", outcome.endings)
+    _print_facts("Orders by outcome", outcome.outcomes)
+    _print_facts("Holds by outcome", outcome.endings)
     if outcome.contradictions:
-        raise BuystreamError(f"{outcome.contradictions} orders that were sent twice were placed twice")
+        raise BuystreamError(f"{outcome.contradictions} repeated orders were placed twice")
 
 
 @contextmanager
-def crowd_progress(buyers: int) -> Iterator[Callable[[crowd.Progress], None]]:
+def crowd_progress(buyers: int) -> Iterator[Callable[[crowd.CrowdProgress], None]]:
     """Bars on stderr."""
     with options.progress_bar() as bar:
         sessions = bar.add_task("sessions", total=buyers)
         orders = bar.add_task("orders answered", total=buyers)
         done = bar.add_task("buyers through", total=buyers)
 
-        def show(progress: crowd.Progress) -> None:
+        def show(progress: crowd.CrowdProgress) -> None:
             bar.update(sessions, completed=progress.sessions)
             bar.update(orders, completed=progress.answered)
             bar.update(done, completed=progress.done)
@@ -199,5 +222,11 @@ def crowd_progress(buyers: int) -> Iterator[Callable[[crowd.Progress], None]]:
 def _print_facts(title: str, facts: dict[str, Any]) -> None:
     table = Table(title=title, title_justify="left", show_header=False)
     for name, value in facts.items():
-        table.add_row(name.replace("_", " "), "not measured" if value is None else str(value))
-    Console().print(table)
+        table.add_row(name.replace("_", " "), _shown(value))
+    options.print_table(table)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "passed" if value else "failed"
+    return "not measured" if value is None else str(value)

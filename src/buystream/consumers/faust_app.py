@@ -29,7 +29,7 @@ Bundle = Sequence[Any]
 """aiokafka's `ConsumerRecord`s of one partition, in order, never empty."""
 
 Assigned = Callable[[Mapping[int, int]], Awaitable[Mapping[int, int]]]
-"""Told which partitions are ours now and where each ends; says from which time on (ms) each is to be read."""
+"""Called with the partitions that are ours now and where each ends; returns from which time on (ms) to read each."""
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -37,6 +37,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         """Faust reads committed records only under its `exactly_once`, which has defects of its own; aiokafka can."""
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
+        consumer._client_rack = cast(App, transport.app).rack or None
         return consumer
 
     async def _fetch_records(self, *args: Any, **options: Any) -> Any:
@@ -58,7 +59,7 @@ class _Consumer(driver.Consumer):
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
-        """Faust begins at the committed offsets; we begin where we are told, and commit anew from there."""
+        """Faust begins at the committed offsets; we begin at the given offsets, and commit from there."""
         await super().perform_seek()
         ours = self.assignment()
         firsts, ends = await self.earliest_offsets(*ours), await self.highwaters(*ours)
@@ -84,6 +85,7 @@ class App(faust.App):
     """One consumer group's Faust application."""
 
     assigned: Assigned
+    rack: str = ""
 
     def _new_transport(self) -> Any:
         return _Transport(self.conf.broker_consumer, self)
@@ -128,8 +130,8 @@ def credentials(security: Mapping[str, Any]) -> Credentials | None:
     return SSLCredentials(context) if context else None
 
 
-def faust_app(name: str, bootstrap: str, security: Mapping[str, Any], *, assigned: Assigned) -> App:
-    """An application for the running event loop; `name` is its consumer group."""
+def faust_app(name: str, bootstrap: str, security: Mapping[str, Any], *, assigned: Assigned, rack: str = "") -> App:
+    """An application for the running event loop; `name` is its consumer group. It reads from a replica in `rack`."""
     for library in ("faust", "mode", "aiokafka"):
         logging.getLogger(library).setLevel(logging.WARNING)
     for repetitive in ("aiokafka", "aiokafka.consumer.fetcher", "aiokafka.consumer.group_coordinator"):
@@ -152,5 +154,5 @@ def faust_app(name: str, bootstrap: str, security: Mapping[str, Any], *, assigne
         stream_wait_empty=False,
         loop=asyncio.get_running_loop(),
     )
-    app.assigned = assigned
+    app.assigned, app.rack = assigned, rack
     return app

@@ -1,12 +1,12 @@
 """Feeds: every event that counts in an edition's version goes to its merchant's topic, without personal data, exactly
-once for whoever reads committed. One transaction holds a batch of events and how far the relay has come; what the relay
-has to know after a restart stands in a compacted topic of its own, written in the same transactions."""
+once for readers of committed records. One transaction holds a batch of events and the relay's progress; what the
+relay needs after a restart is in its own compacted topic, written in the same transactions."""
 
 import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -14,56 +14,54 @@ from confluent_kafka import Message as Sent
 from prometheus_client import Counter
 
 from buystream import codec
-from buystream.consumers.delivery import EventReader, Place, work_while_assigned
+from buystream.actors import merchant_of
+from buystream.consumers.dead_letters import DeadLetters, Unfit
+from buystream.consumers.delivery import EventReader, Place, Read, work_while_assigned
 from buystream.events import EditionEvent, EditionReleased, Event, MerchantRegistered, OrderEvent, PaymentEvent
-from buystream.log import Damaged, Log, LogError, LogUnavailable, Message, Record
-from buystream.log.kafka.clients import Clients, telling, told
+from buystream.fields import meanings
+from buystream.ids import is_edition_id, is_merchant_id
+from buystream.log import Damaged, Log, LogError, LogUnavailable, Record, read_all
+from buystream.log.kafka.clients import KafkaClients, as_log_errors, log_error_of
 from buystream.log.topics import Topic, Topics, merchant_topic
+from buystream.metrics import RECORDS_SET_ASIDE
 
 FEEDS: Final = "buystream.feeds"
 """The relay's memory, compacted, with the partitions of the event log: `<edition id>` → merchant id, and `progress`."""
 
 PROGRESS: Final = "progress"
+
+FEED_CONTENT_TYPE: Final = "application/json"
+"""Of a record on a merchant's topic; its attributes are headers."""
+
 PARTITION: Final = 0
 """A merchant's topic has one partition."""
 
 FED: Final = tuple(kind for kind in codec.EVENTS if issubclass(kind, (EditionEvent, OrderEvent, PaymentEvent)))
 
-PUBLIC_HEADERS: Final = frozenset(
-    {
-        *("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_partitionkey"),
-        *("ce_sequence", "ce_aggregateversion", "ce_editionversion", "content-type"),
-    }
-)
 
-PUBLIC_FIELDS: Final = frozenset(
-    {
-        *("originator_id", "originator_version", "at_ms"),
-        *("edition_id", "edition_version", "order_id", "payment_id", "merchant_id", "change_id"),
-        *("title", "description", "kind", "image", "stock", "limit_per_buyer", "hold_seconds", "needs_address"),
-        *("currency", "price_minor", "price_min_minor", "price_max_minor", "suggested_minor", "amount_minor"),
-        *("opens_at_ms", "closes_at_ms", "hold_expires_at_ms"),
-        *("quantity", "available", "clicks", "reason", "carrier", "restock", "whole", "fee_minor"),
-        *("tax_bps", "tax_label", "refund_by", "refund_until_ms", "refund_share_bps", "refund_restock"),
-        *("refund_id", "keep_fee", "fee_returned_minor", "was_refunded", "dispute_id", "respond_by_ms", "outcome"),
-        *("target_minor", "all_or_nothing", "if_missed", "raised_minor", "givers", "receipts", "failed"),
-        *("awaits_terms", "terms_id", "fee_share_bps", "fee_fixed_minor", "mode", "off_session"),
-        *("interval_months", "next_due_ms"),
-        *("until_ms", "measure", "attempts", "window_seconds"),
-    }
-)
-"""What merchants may read, wherever it stands; any other field is left out, a new one too until it is named here."""
+def public_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """The fields of that kind of event that merchants read: those that are marked for it, none by default."""
+    return frozenset(name for name, meaning in meanings(kind).items() if meaning.in_feed)
+
 
 RELAYED = Counter("buystream_feed_events", "Events relayed to merchants' topics.", ["partition"])
 
 logger = logging.getLogger(__name__)
 
 
+class FeedMessage(NamedTuple):
+    """A record as the relay writes it."""
+
+    key: str
+    value: bytes
+    headers: dict[str, str | bytes | None] | None = None
+
+
 class Feeds:
     """Relays all partitions that are assigned to this process. `clients` reach the cluster that `log` is on; `topics`
     makes what is missing there, with so many replicas."""
 
-    def __init__(self, log: Log, *, clients: Clients, topics: Topics, replication: int = 1) -> None:
+    def __init__(self, log: Log, *, clients: KafkaClients, topics: Topics, replication: int = 1) -> None:
         self._log = log
         self._clients = clients
         self._topics = topics
@@ -72,6 +70,8 @@ class Feeds:
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`; raises Damaged and Poisoned when the events aren't what they must be."""
+        for partition in range(self._log.partitions):
+            RELAYED.labels(partition)  # from the start: a counter that is born at 1 has not grown
         work_while_assigned(self._log, "feeds", stop, self._work)
 
     def _work(self, partitions: frozenset[int], ended: Callable[[], bool]) -> None:
@@ -102,9 +102,9 @@ class Feeds:
         reader = EventReader(self._log, "feeds", starts, wanted=(*FED, MerchantRegistered))
         try:
             while not ended():
-                batches: defaultdict[int, list[tuple[Record, Event | None]]] = defaultdict(list)
-                for record, event in reader.poll(timeout_seconds=0.5):
-                    batches[record.partition].append((record, event))
+                batches: defaultdict[int, list[Read]] = defaultdict(list)
+                for read in reader.poll(timeout_seconds=0.5):
+                    batches[read.record.partition].append(read)
                 for partition, batch in batches.items():
                     relays[partition].relay(batch)
         finally:
@@ -115,35 +115,38 @@ class Relay:
     """Relays one partition. It fences any earlier relay before it reads how far that came: nothing can be added after.
     After any error it is worth nothing any more; a new one finds out what was committed."""
 
-    def __init__(self, log: Log, partition: int, *, clients: Clients, topics: "MerchantTopics") -> None:
+    def __init__(self, log: Log, partition: int, *, clients: KafkaClients, topics: "MerchantTopics") -> None:
         self._partition = partition
         self._clients = clients
         self._topics = topics
         self._refusal: KafkaError | None = None
         self._producer = feed_producer(clients, partition)
-        with telling(f"becoming the relay of partition {partition}"):
+        with as_log_errors(f"becoming the relay of partition {partition}"):
             self._producer.init_transactions(clients.answer_seconds)
-        self.place, self._merchants = remembered(log, partition)
+        memory = remembered(log, partition)
+        RECORDS_SET_ASIDE.labels(FEEDS).inc(DeadLetters(log, "feeds").add(partition, memory.foreign))
+        self.place, self._merchants = memory.place, memory.merchants
 
-    def relay(self, batch: Sequence[tuple[Record, Event | None]]) -> None:
+    def relay(self, batch: Sequence[Read]) -> None:
         """All of these events to their merchants, and the place behind them, or nothing; raises LogUnavailable."""
         learnt: dict[str, str] = {}
-        feed: list[tuple[str, Message]] = []
+        feed: list[tuple[str, FeedMessage]] = []
         needed: set[str] = set()
-        for record, event in batch:
+        for record, head, event in batch:
             if isinstance(event, MerchantRegistered):  # a topic comes with its merchant, who may read it from then on
                 needed.add(self._topics.name_of(event.merchant_id))
-            elif event is not None or "ce_editionversion" in record.headers:
-                edition_id = record.headers["ce_partitionkey"]
+            elif event is not None or head.editionversion:
+                edition_id = head.partitionkey
                 if isinstance(event, EditionReleased):
                     learnt[edition_id] = self._merchants[edition_id] = event.merchant_id
-                feed.append((self._topic_of(edition_id, record), feed_message(record, event)))
-        last = batch[-1][0]
-        place = Place(last.position + 1, int(last.headers["ce_sequence"]) + 1)
+                merchant_id = self._merchant_of(edition_id, record)
+                feed.append((self._topics.name_of(merchant_id), feed_message(head, event, merchant_id)))
+        last = batch[-1]
+        place = Place(last.record.position + 1, int(last.head.sequence) + 1)
         self._topics.require(needed | {topic for topic, _ in feed})
-        notes = [Message(merchant_id.encode(), edition_id) for edition_id, merchant_id in learnt.items()]
-        notes.append(Message(msgspec.json.encode(place), PROGRESS))
-        with telling(f"relaying partition {self._partition}"):
+        notes = [FeedMessage(edition_id, merchant_id.encode()) for edition_id, merchant_id in learnt.items()]
+        notes.append(FeedMessage(PROGRESS, msgspec.json.encode(place)))
+        with as_log_errors(f"relaying partition {self._partition}"):
             self._commit(feed, notes)
         RELAYED.labels(self._partition).inc(len(feed))
 
@@ -151,7 +154,7 @@ class Relay:
         """Drop what isn't committed: the successor ends it, or its time-out."""
         self._producer.purge()
 
-    def _commit(self, feed: Sequence[tuple[str, Message]], notes: Sequence[Message]) -> None:
+    def _commit(self, feed: Sequence[tuple[str, FeedMessage]], notes: Sequence[FeedMessage]) -> None:
         self._producer.begin_transaction()
         for topic, message in feed:
             self._produce(topic, PARTITION, message)
@@ -160,27 +163,27 @@ class Relay:
         try:
             self._producer.commit_transaction(self._clients.answer_seconds)
         except KafkaException as error:  # of a message that was refused, it only says that there was one
-            raise error if self._refusal is None else told(self._refusal, "relaying") from error
+            raise error if self._refusal is None else log_error_of(self._refusal, "relaying") from error
 
-    def _topic_of(self, edition_id: str, record: Record) -> str:
+    def _merchant_of(self, edition_id: str, record: Record) -> str:
         merchant_id = self._merchants.get(edition_id)
         if merchant_id is None:
             raise Damaged(
                 f"the event at position {record.position} of partition {record.partition} belongs to edition"
                 f" {edition_id}, of which no release was relayed"
             )
-        return self._topics.name_of(merchant_id)
+        return merchant_id
 
-    def _produce(self, topic: str, partition: int, message: Message) -> None:
-        headers: Any = list(message.headers.items())
-        self._producer.produce(topic, message.value, message.key, partition, headers=headers, on_delivery=self._note)
+    def _produce(self, topic: str, partition: int, message: FeedMessage) -> None:
+        key, value, headers = message
+        self._producer.produce(topic, value, key, partition, headers=headers, on_delivery=self._note)
 
     def _note(self, error: KafkaError | None, sent: Sent) -> None:
         if error is not None and self._refusal is None:
             self._refusal = error
 
 
-def feed_producer(clients: Clients, partition: int) -> Producer:
+def feed_producer(clients: KafkaClients, partition: int) -> Producer:
     """The partition's relay, as Kafka knows it."""
     return clients.producer(
         transactional_id=f"{clients.prefix}buystream-feeds-{partition}",
@@ -220,7 +223,7 @@ class MerchantTopics:
 
 
 def create_missing(topics: Topics, planned: Sequence[Topic]) -> None:
-    """Create those that aren't there; leave the others as somebody may have set them. Raises LogError."""
+    """Create those that aren't there; leave the others as an operator may have set them. Raises LogError."""
     missing = {difference.topic for difference in topics.check(planned) if difference.what == "topic"}
     topics.apply([topic for topic in planned if topic.name in missing])
 
@@ -238,33 +241,73 @@ def memory_topic(partitions: int, *, replication: int = 1, prefix: str = "") -> 
     return Topic(prefix + FEEDS, partitions, replication, settings)
 
 
-def remembered(log: Log, partition: int) -> tuple[Place, dict[str, str]]:
-    """How far the relay of this partition has come, and the merchant of each edition that it has met."""
-    place, merchants, start = Place(), {}, 0
-    while records := log.read(FEEDS, partition, start):
-        for record in records:
-            if record.key == PROGRESS:
-                place = msgspec.json.decode(record.value, type=Place)
-            else:
-                merchants[record.key] = record.value.decode()
-        start = records[-1].position + 1
-    return place, merchants
+class Memory(NamedTuple):
+    """How far the relay of a partition has come, the merchant of each edition that it has met, and what no relay
+    wrote."""
+
+    place: Place
+    merchants: dict[str, str]
+    foreign: list[Unfit]
 
 
-def feed_message(record: Record, event: Event | None) -> Message:
+def remembered(log: Log, partition: int) -> Memory:
+    """What the relay of this partition knows. Raises Damaged when its progress is lost: compaction keeps one record of
+    each key, and the last one may be foreign."""
+    place, merchants, foreign = Place(), dict[str, str](), list[Unfit]()
+    for record in read_all(log, FEEDS, partition):
+        text = record.value.decode(errors="replace")
+        if record.key == PROGRESS and (reached := progress_of(record)) and reached.position > place.position:
+            place = reached
+        elif is_edition_id(record.key, partition) and is_merchant_id(text):
+            merchants[record.key] = text
+        else:
+            foreign.append(Unfit(record, "no relay wrote it"))
+    if not place.position and any(one.record.key == PROGRESS for one in foreign):
+        raise Damaged(
+            f"{FEEDS} no longer says how far partition {partition} was relayed: a foreign record took its place"
+        )
+    return Memory(place, merchants, foreign)
+
+
+def progress_of(record: Record) -> Place | None:
+    """How far a relay says that it has come; None when no relay wrote this."""
+    try:
+        place = msgspec.json.decode(record.value, type=Place)
+    except msgspec.DecodeError:
+        return None
+    return place if msgspec.json.encode(place) == record.value else None
+
+
+def feed_message(head: codec.EventHead, event: Event | None, merchant_id: str = "") -> FeedMessage:
     """The event as merchants read it: with its own id and place, in its newest version, and nothing that isn't public.
-    One that can't be read (None) keeps its place in the edition, with an empty body."""
-    headers = {name: text for name, text in record.headers.items() if name in PUBLIC_HEADERS}
+    Its actor is left out unless it is one of the keys of `merchant_id`, whose feed it is. One that can't be read (None)
+    keeps its place in the edition, with an empty body. In the binary mode of CloudEvents:
+    https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md"""
+    headers: dict[str, str | bytes | None] = {
+        "ce_specversion": "1.0",
+        "ce_id": head.id,
+        "ce_source": head.source,
+        "ce_type": head.type if event is None else codec.type_of(event),
+        "ce_time": head.time,
+        "ce_subject": head.subject,
+        "ce_partitionkey": head.partitionkey,
+        "ce_sequence": head.sequence,
+        "ce_aggregateversion": str(head.aggregateversion),
+        "ce_editionversion": str(head.editionversion),
+        "content-type": FEED_CONTENT_TYPE,
+    }
+    if merchant_id and merchant_of(head.actor) == merchant_id:
+        headers["ce_actor"] = head.actor
     if event is None:
-        return Message(b"{}", record.key, headers)
-    headers["ce_type"] = codec.type_of(event)
+        return FeedMessage(head.partitionkey, b"{}", headers)
     public = msgspec.convert(event, _PUBLIC_KINDS[type(event)], from_attributes=True)
-    return Message(_encode(public), record.key, headers)
+    return FeedMessage(head.partitionkey, _encode(public), headers)
 
 
 def _public_kind(kind: type[Event]) -> type[msgspec.Struct]:
     """The same message with its public fields only."""
-    fields = [field for field in msgspec.structs.fields(kind) if field.name in PUBLIC_FIELDS]
+    public = public_fields(kind)
+    fields = [field for field in msgspec.structs.fields(kind) if field.name in public]
     return msgspec.defstruct(
         kind.__name__,
         [(one.name, one.type) if one.required else (one.name, one.type, one.default) for one in fields],

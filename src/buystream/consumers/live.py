@@ -13,27 +13,33 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-import psycopg2
 from faust.types import TP
-from psycopg2.extensions import connection, cursor
+from psycopg2.extensions import cursor
 
-from buystream.codec import command_headers, encode
+from buystream import actors
+from buystream.codec import encode_command
 from buystream.commands import FlagVelocity
-from buystream.consumers.delivery import POISON_IN_A_ROW_MAX, Backoff, Poisoned, dead_letter
+from buystream.consumers.delivery import POISON_IN_A_ROW_MAX, Backoff, Poisoned, tell_assigned
 from buystream.consumers.faust_app import App, Bundle, faust_app
+from buystream.consumers.sequence import sequence_of
 from buystream.consumers.velocity import Velocity, VelocityLimits
 from buystream.consumers.windows import LONGEST_SECONDS, SECOND_MS, Tally, Window, Windows
+from buystream.database import DatabaseUnavailable, KeptConnection
 from buystream.events import OrderPlaced, OrderRefused
-from buystream.log import COMMANDS, DEADLETTER, EVENTS, Log, LogUnavailable, Message, Record
+from buystream.log import COMMANDS, EVENTS, Log, LogUnavailable, Message, Record
+from buystream.log.kafka import KafkaLog
+from buystream.log.kafka.clients import text
+from buystream.metrics import PARTITIONS_ASSIGNED
 from buystream.projections import live_rates
 from buystream.projections.batches import BatchReader, Slice
-from buystream.projections.live_rates import Progress
+from buystream.projections.live_rates import LiveProgress
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-GROUP: Final = "buystream-live"
+ROLE: Final = "live"
+GROUP: Final = f"buystream-{ROLE}"
 BATCH_BUNDLES_MAX: Final = 32
 BATCH_SECONDS: Final = 0.1
 TELL_SECONDS: Final = 1.0
@@ -54,11 +60,14 @@ class Live:
         limits: VelocityLimits | None = None,
         prefix: str = "",
         security: Mapping[str, Any] | None = None,
+        rack: str = "",
     ) -> None:
-        """`prefix` is the one of the log's topics; `security` as `faust_app.credentials` reads it."""
+        """`prefix` is the one of the log's topics; `security` as `faust_app.credentials` reads it; `rack` is whose
+        replicas to read."""
         self._bootstrap = bootstrap
         self._prefix = prefix
         self._security = security or {}
+        self._rack = rack
         self._log = log
         self._limits = limits or VelocityLimits()
         self._database = _Database(dsn)
@@ -70,7 +79,7 @@ class Live:
             while not stop.is_set():
                 try:
                     following = _Following(self._log, self._database, self._limits, stop)
-                    asyncio.run(following.run(self._bootstrap, self._prefix, self._security))
+                    asyncio.run(following.run(self._bootstrap, self._prefix, self._security, self._rack))
                 except _Crashed as error:
                     backoff.wait(stop, error)
         finally:
@@ -78,27 +87,26 @@ class Live:
 
 
 class _Crashed(Exception):
-    """Faust gave up; it is started anew."""
+    """Faust gave up; it is restarted."""
 
 
 class _Stopped(Exception):
-    """We were told to stop before the work was done."""
+    """Stopped before the work was done."""
 
 
 class _Partition:
     """What is open in one partition since it was assigned to us; what new records ask for waits until it is written."""
 
-    def __init__(self, number: int, *, done: Progress, end: int, limits: VelocityLimits) -> None:
+    def __init__(self, log: Log, number: int, *, done: LiveProgress, end: int, limits: VelocityLimits) -> None:
         self.number = number
         self.end = end
         self.windows = Windows()
         self.touched: set[Window] = set()
         self.flags: list[FlagVelocity] = []
-        self.letters: list[Message] = []
         self._done = done
         self._position, self._at_ms = 0, done.at_ms
         self._written = (self._position, self._at_ms)
-        self._reader = BatchReader({})
+        self._reader = BatchReader(log, {})
         self._velocity = Velocity(limits)
         self._poison_in_a_row = 0
 
@@ -108,19 +116,19 @@ class _Partition:
         return self._written[0] >= self._done.position
 
     @property
-    def written(self) -> Progress:
+    def written(self) -> LiveProgress:
         """How far all is done."""
         return self._progress(*self._written)
 
     @property
-    def read_up_to(self) -> Progress:
+    def read_up_to(self) -> LiveProgress:
         """How far all is counted."""
         return self._progress(self._position, self._at_ms)
 
     def read(self, records: Sequence[Record]) -> None:
         """Count records, in order. Raises Damaged and Poisoned."""
         for part in self._reader.read(records):
-            self._set_aside(part)
+            self._pass_over(part)
             if part.events:
                 self._count(part)
             self._position = part.place.position
@@ -131,14 +139,14 @@ class _Partition:
         self.touched.clear()
         self.windows.forget_final()
 
-    def _progress(self, position: int, at_ms: int) -> Progress:
+    def _progress(self, position: int, at_ms: int) -> LiveProgress:
         """The last records of a log may be transactions' markers, which nobody gets: never quite 0 behind."""
-        return Progress(position, at_ms, max(0, self.end - position))
+        return LiveProgress(position, at_ms, max(0, self.end - position))
 
     def _count(self, part: Slice) -> None:
         if not self._position:
             _, first, record = part.events[0]
-            self.windows.begin(first.at_ms, is_first=record.headers["ce_sequence"] == "0")
+            self.windows.begin(first.at_ms, is_first=sequence_of(record) == 0)
         new = bisect_left(part.events, self._done.position, key=lambda entry: entry[0])
         happened = [event for _, event, _ in part.events]
         self.windows.count(happened[:new])
@@ -150,15 +158,11 @@ class _Partition:
                     self.flags.append(flag)
         self._at_ms = happened[-1].at_ms
 
-    def _set_aside(self, part: Slice) -> None:
+    def _pass_over(self, part: Slice) -> None:
+        """The projector sets aside what isn't ours or can't be read."""
         self._poison_in_a_row = 0 if part.events else self._poison_in_a_row + len(part.poison)
         if self._poison_in_a_row > POISON_IN_A_ROW_MAX:
             raise Poisoned(f"live: {self._poison_in_a_row} unreadable events in a row: {part.poison[-1].reason}")
-        self.letters += [
-            dead_letter(poison.record, poison.reason, "live")
-            for poison in part.poison
-            if poison.record.position >= self._done.position
-        ]
 
 
 class _Following:
@@ -175,35 +179,47 @@ class _Following:
         self._failure: BaseException | None = None
         self._app: App
 
-    async def run(self, bootstrap: str, prefix: str, security: Mapping[str, Any]) -> None:
+    async def run(self, bootstrap: str, prefix: str, security: Mapping[str, Any], rack: str) -> None:
         """Until the stop event; raises _Crashed, Damaged and Poisoned."""
-        self._app = app = faust_app(prefix + GROUP, bootstrap, security, assigned=self._assigned)
+        self._app = app = faust_app(prefix + GROUP, bootstrap, security, assigned=self._assigned, rack=rack)
         self._topic = prefix + EVENTS
         app.agent(app.topic(self._topic, value_serializer="raw"))(self._watch)
         try:
             await app.start()
-            await self._tell_until_the_end()
+            await self._publish_until_the_end()
         except _Stopped:
             pass
         finally:
             await app.stop()
+            PARTITIONS_ASSIGNED.labels(ROLE).set(0)
         if self._failure is not None:
             raise self._failure
 
     async def _assigned(self, ends: Mapping[int, int]) -> Mapping[int, int]:
-        """Begin anew with these partitions: from where their windows end, or from now if that is earlier, less the
+        """Restart with these partitions: from where their windows end, or from now if that is earlier, less the
         longest window; but not from before what is kept."""
+        unknown = {partition for partition in ends if partition >= self._log.partitions}
+        if unknown and isinstance(self._log, KafkaLog):
+            self._log.note_unknown(unknown)
         done = await self._in_thread(self._database.progress)
         for partition, end in ends.items():
             if partition in done and done[partition].position > end:
-                logger.warning("live was ahead of partition %d, which ends at %d: DISCARDED", partition, end)
+                logger.warning(
+                    "live was ahead of partition %d, which ends at %d: DISCARDED",
+                    *(partition, end),
+                    extra={"partition": partition, "position": end},
+                )
                 del done[partition]
         if self._generation != self._app.consumer_generation_id:
             self._generation = self._app.consumer_generation_id
             self._partitions = {
-                partition: _Partition(partition, done=done.get(partition, _NOTHING), end=end, limits=self._limits)
+                partition: _Partition(
+                    self._log, partition, done=done.get(partition, _NOTHING), end=end, limits=self._limits
+                )
                 for partition, end in ends.items()
+                if partition not in unknown
             }
+            tell_assigned(ROLE, frozenset(self._partitions))
         now_ms = time.time_ns() // 1_000_000
         warm_up_ms = (max(LONGEST_SECONDS, self._limits.window_seconds) + WARM_UP_SECONDS_MORE) * SECOND_MS
         return {
@@ -216,7 +232,7 @@ class _Following:
         try:
             async for batch in stream.noack_take(BATCH_BUNDLES_MAX, within=BATCH_SECONDS):
                 bundles = [event for event in batch if event.message.generation_id == self._generation]
-                await self._work([bundle.value for bundle in bundles])
+                await self._work([bundle.value for bundle in bundles if bundle.value[0].partition in self._partitions])
                 for bundle in bundles:
                     await stream.ack(bundle)
         except _Stopped:
@@ -228,7 +244,7 @@ class _Following:
         moved = {self._partitions[bundle[0].partition] for bundle in bundles}
         for bundle in bundles:
             self._partitions[bundle[0].partition].read([_record(fetched) for fetched in bundle])
-        if any(partition.touched or partition.flags or partition.letters for partition in moved):
+        if any(partition.touched or partition.flags for partition in moved):
             await self._in_thread(lambda: self._write(moved))
         for partition in moved:
             partition.settle()
@@ -238,14 +254,11 @@ class _Following:
             if partition.flags:
                 self._log.append(COMMANDS, partition.number, [_message(flag) for flag in partition.flags])
                 partition.flags.clear()
-            if partition.letters:
-                self._log.append(DEADLETTER, partition.number, partition.letters)
-                partition.letters.clear()
         windows = [entry for partition in moved for entry in partition.windows.whole(partition.touched)]
         self._database.write({partition.number: partition.read_up_to for partition in moved}, windows)
 
-    async def _tell_until_the_end(self) -> None:
-        """Tell readers of the rates that somebody is here, also when nothing happens."""
+    async def _publish_until_the_end(self) -> None:
+        """Show readers of the rates that this process is alive, also when nothing happens."""
         told_at, forgot_at = 0.0, time.monotonic()
         while not self._stop.is_set() and self._failure is None:
             if self._app.should_stop:
@@ -253,13 +266,13 @@ class _Following:
             now = time.monotonic()
             if now - told_at >= TELL_SECONDS:
                 told_at = now
-                await self._tell()
+                await self._publish()
             if now - forgot_at >= FORGET_SECONDS:
                 forgot_at = now
                 await self._in_thread(self._database.forget)
             await asyncio.sleep(0.1)
 
-    async def _tell(self) -> None:
+    async def _publish(self) -> None:
         ends = self._app.monitor.tp_end_offsets
         for partition in self._partitions.values():
             partition.end = max(partition.end, ends.get(TP(self._topic, partition.number)) or 0)
@@ -288,20 +301,19 @@ class _Database:
     """Where the windows go. Used by one thread at a time."""
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._connection: connection | None = None
+        self._connection = KeptConnection(dsn, "live")
 
-    def progress(self) -> dict[int, Progress]:
+    def progress(self) -> dict[int, LiveProgress]:
         """How far live was; raises LogUnavailable, as all here."""
         with self._transaction() as cur:
-            live_rates.prepare(cur)
+            live_rates.TABLES.ensure(cur)
             return live_rates.progress(cur)
 
-    def write(self, reached: Mapping[int, Progress], windows: Sequence[tuple[Window, Tally]] = ()) -> None:
+    def write(self, reached: Mapping[int, LiveProgress], windows: Sequence[tuple[Window, Tally]] = ()) -> None:
         """Windows and the positions after them, in one transaction."""
         with self._transaction() as cur:
             live_rates.write(cur, windows)
-            live_rates.tell(cur, reached)
+            live_rates.publish(cur, reached)
 
     def forget(self) -> None:
         """What is too old to be shown."""
@@ -310,23 +322,18 @@ class _Database:
 
     def close(self) -> None:
         """Release the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connection.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[cursor]:
         try:
-            if self._connection is None:
-                self._connection = psycopg2.connect(self._dsn, connect_timeout=5, application_name="buystream live")
-            with self._connection as conn, conn.cursor() as cur:
+            with self._connection.transaction() as cur:
                 yield cur
-        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-            self.close()
-            raise LogUnavailable(f"PostgreSQL can't be reached: {str(error).strip()}") from error
+        except DatabaseUnavailable as error:
+            raise LogUnavailable(str(error)) from error
 
 
-_NOTHING: Final = Progress(position=0, at_ms=0, records_behind=0)
+_NOTHING: Final = LiveProgress(position=0, at_ms=0, records_behind=0)
 
 
 def _record(fetched: Any) -> Record:
@@ -336,10 +343,9 @@ def _record(fetched: Any) -> Record:
         position=fetched.offset,
         at_ms=fetched.timestamp,
         value=fetched.value or b"",
-        key=(fetched.key or b"").decode(),
-        headers={name: value.decode() for name, value in fetched.headers},
+        key=text(fetched.key or b""),
     )
 
 
 def _message(flag: FlagVelocity) -> Message:
-    return Message(encode(flag), flag.edition_id, command_headers(flag, command_id=flag.flag_id))
+    return Message(encode_command(flag, command_id=flag.flag_id, actor=actors.system("live")), flag.edition_id)

@@ -1,5 +1,5 @@
 """Buying velocity in one partition: attempts per buyer, per device and per network at one edition, in a window that
-slides second by second. Whoever is above a limit is flagged, once per edition, buyer and window: never dropped in
+slides second by second. A buyer above a limit is flagged, once per edition, buyer and window: never dropped in
 silence. Pure arithmetic on the events' own time."""
 
 from typing import Final
@@ -50,7 +50,7 @@ class Velocity:
         """Count the attempt; the flag that it raises, if it does. The flag's id says edition, buyer and the beginning
         of the window, so that reading the log again raises the same flags under the same ids."""
         if isinstance(attempt, OrderRefused) and attempt.reason == TOO_FAST:
-            return None  # the pause is its answer; counted again, it would never end by itself
+            return None  # the pause is its answer; counted again, it would never end
         self._move_to(attempt.at_ms)
         raised = None
         for measure, field, limit in self._measures:
@@ -87,7 +87,7 @@ class Velocity:
         return sum(seconds.values())
 
     def _move_to(self, at_ms: int) -> None:
-        """At the beginning of each window: new flags may be raised, and whoever has been quiet is forgotten."""
+        """At the beginning of each window: new flags may be raised, and quiet buyers are forgotten."""
         start_ms = at_ms // self._window_ms * self._window_ms
         if start_ms != self._window_start_ms:
             self._window_start_ms = start_ms

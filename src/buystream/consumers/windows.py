@@ -90,7 +90,7 @@ class Windows:
                 yield window, self._tallies[window]
 
     def forget_final(self) -> None:
-        """Let go of the windows that time has passed."""
+        """Drop the windows that time has passed."""
         final = [window for window in self._tallies if window.start_ms + window.span_seconds * SECOND_MS <= self._at_ms]
         for window in final:
             del self._tallies[window]

@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import closing
 from threading import Thread
 from time import monotonic, sleep
 
@@ -14,24 +13,27 @@ import msgspec
 import psycopg2
 
 from buystream import rush
-from buystream.codec import decode_event
+from buystream.codec import read_event
+from buystream.database import connected
 from buystream.demo.samples import Identity, Sample, new_identity, open_sample
 from buystream.errors import BuystreamError
 from buystream.events import OrderCancelled, OrderConfirmed, OrderExpired, OrderPlaced, OrderReclaimed, PaymentDeclined
 from buystream.ids import partition_of
-from buystream.log import EVENTS, Log
-from buystream.replay.audit import audit, read_all
+from buystream.log import EVENTS, Log, read_all
+from buystream.order_states import HOLDING, UNSETTLED
+from buystream.replay.audit import audit
 from buystream.rush.client import Client, NoAnswer
 from buystream.settings import Settings
-from buystream.wiring import open_database, open_log, open_shop
+from buystream.wiring.opening import open_database, open_log
+from buystream.wiring.shop import open_shop
 
 SETTLE_SECONDS = 60.0
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 LOOK_SECONDS = 0.2
 
 logger = logging.getLogger(__name__)
 
-OnProgress = Callable[[rush.Progress], None]
+OnProgress = Callable[[rush.CrowdProgress], None]
 
 
 class NotSettled(BuystreamError):
@@ -41,7 +43,7 @@ class NotSettled(BuystreamError):
 class Result(msgspec.Struct, kw_only=True):
     """What came of the rush. `answered` counts buyers whose order was answered, `held` every order that ever held
     stock:
-    `held = confirmed + declined + expired` and `confirmed + available = stock`. Orders are of one piece each."""
+    `held = confirmed + declined + expired` and `confirmed + available = stock`. Orders are of one unit each."""
 
     answered: int
     held: int
@@ -59,7 +61,7 @@ class Result(msgspec.Struct, kw_only=True):
     audit: bool
 
 
-class Ledger(msgspec.Struct, kw_only=True):
+class EditionBooks(msgspec.Struct, kw_only=True):
     """An edition's books, counted from the views or from the log; both must say the same."""
 
     held: int
@@ -84,13 +86,14 @@ def run(
             buyers=buyers,
             concurrency=concurrency,
         )
-        outcome: Future[tuple[rush.Outcome, Ledger]] = Future()
+        outcome: Future[tuple[rush.Outcome, EditionBooks]] = Future()
 
         def crowd_and_settle(stop: Callable[[], object]) -> None:
             try:
                 wait_until_ready(plan.url)
                 seen = rush.run(plan, on_progress=on_progress)
-                outcome.set_result((seen, settle(shop.dsn, identity.edition_id)))
+                books = settle(shop.dsn, identity.edition_id, patience_seconds=SETTLE_SECONDS + hold_seconds)
+                outcome.set_result((seen, books))
             except BaseException as error:
                 outcome.set_exception(error)
             finally:
@@ -117,7 +120,6 @@ def rush_sample(stock: int, hold_seconds: int) -> Sample:
         stock=stock,
         limit_per_buyer=4,
         hold_seconds=hold_seconds,
-        needs_address=False,
     )
 
 
@@ -141,24 +143,22 @@ async def _readiness(url: str) -> str | None:
     return None if answer.status == 200 else answer.body.decode(errors="replace").strip()
 
 
-def settle(dsn: str, edition_id: str) -> Ledger:
-    """Wait until no order and no payment of the edition is under way, then count from the views."""
-    deadline = monotonic() + SETTLE_SECONDS
-    with closing(psycopg2.connect(dsn)) as conn:
-        conn.autocommit = True
+def settle(dsn: str, edition_id: str, *, patience_seconds: float = SETTLE_SECONDS) -> EditionBooks:
+    """Wait until no order and no payment of the edition is under way, then count from the views. Raises NotSettled."""
+    deadline = monotonic() + patience_seconds
+    with connected(dsn, "demo", autocommit=True) as conn:
         while monotonic() < deadline:
             with conn.cursor() as cur:
-                cur.execute(_UNDER_WAY, (edition_id,))
+                cur.execute(_UNDER_WAY, (edition_id, list(HOLDING), list(UNSETTLED)))
                 if cur.fetchone() == (0,):
                     return _count_views(cur, edition_id)
             sleep(LOOK_SECONDS)
-    raise NotSettled(f"some orders were still under way after {SETTLE_SECONDS:.0f} s")
+    raise NotSettled(f"some orders were still under way after {patience_seconds:.0f} s")
 
 
 _UNDER_WAY = """
     SELECT count(*) FROM views.orders
-    WHERE edition_id = %s AND (state IN ('held', 'authorised')
-        OR payment_state IN ('requested', 'authentication_required', 'authorised', 'capturing', 'voiding'))"""
+    WHERE edition_id = %s AND (state = ANY(%s) OR payment_state = ANY(%s))"""
 _COUNT = """
     SELECT count(*) FILTER (WHERE state <> 'refused'),
            count(*) FILTER (WHERE state = 'confirmed'),
@@ -167,18 +167,18 @@ _COUNT = """
     FROM views.orders WHERE edition_id = %s"""
 
 
-def _count_views(cur: "psycopg2.extensions.cursor", edition_id: str) -> Ledger:
+def _count_views(cur: "psycopg2.extensions.cursor", edition_id: str) -> EditionBooks:
     cur.execute("SELECT available FROM views.editions WHERE edition_id = %s", (edition_id,))
     (available,) = cur.fetchone() or (0,)
     cur.execute(_COUNT, (edition_id,))
     held, confirmed, declined, expired = cur.fetchone() or (0, 0, 0, 0)
-    return Ledger(held=held, confirmed=confirmed, declined=declined, expired=expired, available=available)
+    return EditionBooks(held=held, confirmed=confirmed, declined=declined, expired=expired, available=available)
 
 
 class LogCount(msgspec.Struct):
     """What the events of one edition add up to. `most_out` is the most that ever was held or sold at once."""
 
-    ledger: Ledger
+    ledger: EditionBooks
     most_out: int
     duplicate_orders: int
 
@@ -191,7 +191,7 @@ def count_log(log: Log, edition_id: str, stock: int) -> LogCount:
     declined: set[str] = set()
     out = most_out = 0
     for record in read_all(log, EVENTS, partition_of(edition_id)):
-        event = decode_event(record.value)
+        event = read_event(record.value)
         if getattr(event, "edition_id", "") != edition_id:
             continue
         match event:
@@ -215,7 +215,7 @@ def count_log(log: Log, edition_id: str, stock: int) -> LogCount:
         "declined" if state == "cancelled" or (state == "expired" and order_id in declined) else state
         for order_id, state in states.items()
     )
-    ledger = Ledger(
+    ledger = EditionBooks(
         held=len(states),
         confirmed=ended["confirmed"],
         declined=ended["declined"],
@@ -227,9 +227,9 @@ def count_log(log: Log, edition_id: str, stock: int) -> LogCount:
 
 
 def _examine(
-    settings: Settings, identity: Identity, stock: int, seen: rush.Outcome, by_views: Ledger
+    settings: Settings, identity: Identity, stock: int, seen: rush.Outcome, by_views: EditionBooks
 ) -> tuple[Result, list[str]]:
-    """With the shop stopped: the log is read again, and refolded."""
+    """With the shop stopped: read the log again and audit it."""
     with open_database(settings) as database, open_log(database, settings) as log:
         logger.info("auditing")
         counted = count_log(log, identity.edition_id, stock)
@@ -255,11 +255,11 @@ def _examine(
     wrong = [f"audit: {violation.invariant}: {violation.detail}" for violation in report.violations]
     promises = {
         "nothing is oversold": result.oversold == 0,
-        "nothing is doubled": result.duplicate_orders == 0,
+        "nothing is placed twice": result.duplicate_orders == 0,
         "held = confirmed + declined + expired": books.held == books.confirmed + books.declined + books.expired,
         "confirmed + available = stock": books.confirmed + books.available == stock,
-        "the views say what the log says": by_views == books,
+        "the views match the log": by_views == books,
         "every buyer was answered": unanswered == 0,
-        "what was answered is what stands on the log": seen.outcomes.get("held", 0) == books.held,
+        "the answers match the log": seen.outcomes.get("held", 0) == books.held,
     }
     return result, wrong + [f"not kept: {promise}" for promise, kept in promises.items() if not kept]

@@ -2,19 +2,20 @@
 every month, and a campaign that is all or nothing."""
 
 import os
-import secrets
 import time
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from buystream.api_keys import api_key_hash, new_api_key
 from buystream.commands import Command, DescribeMerchant, RegisterMerchant, ReleaseEdition, SetFeeTerms
 from buystream.errors import BuystreamError
 from buystream.events import CommandRefused
 from buystream.ids import new_edition_id, new_merchant_id
-from buystream.keys import api_key_hash
-from buystream.wiring import Shop
+from buystream.kinds import KINDS
+from buystream.reasons import REASONS
+from buystream.wiring.shop import Shop
 
 KEPT_IN: Final = "demo.json"
 
@@ -35,7 +36,7 @@ class Charity(msgspec.Struct, frozen=True, kw_only=True):
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """A merchant and what it sells; the fields of ReleaseEdition. A fixed price has equal bounds. `of` is the slug of
-    the sample that it shares its merchant with. A campaign has a target and `runs_days`; buyers may give back what has
+    the sample that it shares its merchant with. A campaign has a target and `runs_days`; buyers may return what has
     `returns_days`, both from the release on."""
 
     slug: str
@@ -50,7 +51,6 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     limit_per_buyer: int
     hold_seconds: int
     suggested_minor: tuple[int, ...] = ()
-    needs_address: bool = True
     of: str = ""
     charity: Charity | None = None
     tax_bps: int = 0
@@ -84,7 +84,7 @@ SAMPLES: Final = (
         merchant="Kiln & Co",
         currency="USD",
         title="Stoneware mug, tide blue",
-        description="Thrown by hand, glazed twice, safe in the dishwasher. Holds 35 cl of whatever gets you going.",
+        description="Hand-thrown, glazed twice, dishwasher-safe. Holds 35 cl of whatever gets you going.",
         kind="item",
         price_min_minor=2800,
         price_max_minor=2800,
@@ -97,7 +97,7 @@ SAMPLES: Final = (
         merchant="A Thousand Saplings",
         currency="EUR",
         title="Plant a hedgerow this winter",
-        description="Every 5 euros put one sapling into the ground. Give once or every month; you'll get a receipt.",
+        description="Every 5 euros plants one sapling. Give once or every month, and get a receipt.",
         kind="gift",
         price_min_minor=100,
         price_max_minor=500_000,
@@ -105,7 +105,6 @@ SAMPLES: Final = (
         limit_per_buyer=50,
         hold_seconds=600,
         suggested_minor=(500, 1500, 5000),
-        needs_address=False,
         charity=SAPLINGS,
     ),
     Sample(
@@ -123,7 +122,6 @@ SAMPLES: Final = (
         limit_per_buyer=50,
         hold_seconds=600,
         suggested_minor=(1000, 2500, 10_000),
-        needs_address=False,
         charity=SAPLINGS,
         target_minor=30_000,
         runs_days=5,
@@ -133,7 +131,7 @@ SAMPLES: Final = (
         merchant="Low Tide Records",
         currency="GBP",
         title="Harbour Lights, teal vinyl",
-        description="One pressing of 300, numbered, with a print of the cover. When they are gone they are gone.",
+        description="One pressing of 300, numbered, with a print of the cover. When they’re gone, they’re gone.",
         kind="record",
         price_min_minor=2400,
         price_max_minor=2400,
@@ -148,14 +146,13 @@ SAMPLES: Final = (
         merchant="The Paper Lanterns",
         currency="USD",
         title="The Paper Lanterns, live at the Boathouse",
-        description="One night, standing room, doors at eight. Tickets come by e-mail.",
+        description="One night only, standing room, doors at eight. Your tickets come by e-mail.",
         kind="ticket",
         price_min_minor=3500,
         price_max_minor=3500,
         stock=500,
         limit_per_buyer=4,
         hold_seconds=300,
-        needs_address=False,
         returns_days=14,
         refund_share_bps=9_000,
     ),
@@ -174,20 +171,21 @@ def open_samples(shop: Shop) -> list[tuple[Sample, Identity]]:
 
 def open_sample(shop: Shop, sample: Sample, identity: Identity) -> None:
     """The merchant and its edition, on the log and in the views; raises BuystreamError when one is refused."""
-    for command, key in (*_merchant_commands(sample, identity), (_release(sample, identity), identity.edition_id)):
-        answer = shop.decided(command, key=key)
-        if isinstance(answer, CommandRefused):
-            raise BuystreamError(f"the sample {sample.title!r} was refused: {answer.reason}")
+    for command in (*_merchant_commands(sample, identity), _release(sample, identity)):
+        answer = shop.decided(command)
+        # Of a sample that is there, the dates of its first release stay.
+        if isinstance(answer, CommandRefused) and answer.reason != "edition_id_conflict":
+            raise BuystreamError(f"the sample {sample.title!r} was refused: {REASONS[answer.reason].advice}")
 
 
-def _merchant_commands(sample: Sample, identity: Identity) -> list[tuple[Command, str]]:
+def _merchant_commands(sample: Sample, identity: Identity) -> list[Command]:
     register = RegisterMerchant(
         merchant_id=identity.merchant_id,
         name=sample.merchant,
         currency=sample.currency,
         api_key_hash=api_key_hash(identity.api_key),
     )
-    asked: list[Command] = [register]
+    requested: list[Command] = [register]
     if (charity := sample.charity) is not None:
         describe = DescribeMerchant(
             merchant_id=identity.merchant_id,
@@ -204,8 +202,8 @@ def _merchant_commands(sample: Sample, identity: Identity) -> list[tuple[Command
             fixed_minor=charity.fee_fixed_minor,
             from_ms=0,
         )
-        asked += [describe, terms]
-    return [(command, identity.merchant_id) for command in asked]
+        requested += [describe, terms]
+    return requested
 
 
 def _release(sample: Sample, identity: Identity) -> ReleaseEdition:
@@ -224,7 +222,7 @@ def _release(sample: Sample, identity: Identity) -> ReleaseEdition:
         stock=sample.stock,
         limit_per_buyer=sample.limit_per_buyer,
         hold_seconds=sample.hold_seconds,
-        needs_address=sample.needs_address,
+        needs_address=KINDS[sample.kind].needs_address,
         awaits_terms=sample.charity is not None,
         tax_bps=sample.tax_bps,
         tax_label=sample.tax_label,
@@ -235,18 +233,13 @@ def _release(sample: Sample, identity: Identity) -> ReleaseEdition:
         target_minor=sample.target_minor,
         all_or_nothing=sample.target_minor is not None,
         if_missed="void" if sample.target_minor is None else "choose",
-        receipts=sample.kind == "gift",
+        receipts=KINDS[sample.kind].receipts,
     )
 
 
 def new_identity(partition: int) -> Identity:
     """Fresh ids and a fresh key."""
     return Identity(new_merchant_id(partition), new_edition_id(partition), new_api_key())
-
-
-def new_api_key() -> str:
-    """256 random bits; what a merchant keeps secret."""
-    return f"bsk_{secrets.token_urlsafe(32)}"
 
 
 def _identities(data_dir: Path, partitions: int) -> dict[str, Identity]:

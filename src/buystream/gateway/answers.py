@@ -1,5 +1,5 @@
 """The decisions' way back: one thread tails the events of all partitions, hands each answer to the request that waits
-for it, keeps the catalogue and tells watchers what changed. Headers decide what is decoded."""
+for it, keeps the catalogue and tells watchers what changed. Attributes decide what is decoded."""
 
 import asyncio
 import logging
@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from buystream.codec import decode_event
+from buystream.codec import EventHead, Unreadable, read_event
+from buystream.consumers.sequence import EventSequence
 from buystream.events import Event
 from buystream.gateway.catalogue import DECIDES_ORDER, Catalogue
-from buystream.log import EVENTS, Damaged, Log, LogUnavailable, Record
+from buystream.log import EVENTS, Log, LogUnavailable, Record
+from buystream.log_lines import about
 
 POLL_SECONDS = 1.0
 BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -27,16 +29,18 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     position: int
 
 
-class Batch(msgspec.Struct, frozen=True):
-    """What one poll found: answers by command id, and what changed (order or edition id → newest record's place)."""
+class Polled(msgspec.Struct, frozen=True):
+    """What one poll found: answers by command id, and what changed (order or edition id → newest record's place),
+    and the events of followed orders (type, order id)."""
 
     answers: list[tuple[str, Answer]]
     changed: dict[str, tuple[int, int]]
+    followed: list[tuple[str, str]]
 
 
 class AnswerTail:
     """`deliver` is called on the event loop, once per poll that found something. `watched` holds the order and edition
-    ids that somebody watches; it is only asked."""
+    ids that are being watched, `followed` the orders that count towards a limit; both are only read here."""
 
     def __init__(
         self,
@@ -45,20 +49,24 @@ class AnswerTail:
         *,
         instance_id: str,
         watched: Mapping[str, object],
-        deliver: Callable[[Batch], None],
+        deliver: Callable[[Polled], None],
+        followed: Mapping[str, object] = {},
     ) -> None:
         self._log = log
         self._catalogue = catalogue
         self._instance_id = instance_id
         self._watched = watched
         self._deliver = deliver
-        self._sequences: dict[int, int] = {}
+        self._followed = followed
+        self._sequence = EventSequence(log, "gateway", {})
         self._next: dict[int, int] = {}
         self._ends: dict[int, int] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self.problem: str | None = "still reading the log"
         """Why no answers can come now; None when all is well."""
+        self.failure: str | None = None
+        """Why none will come again: this gateway has to end."""
 
     def start(self, starts: Mapping[int, int], loop: asyncio.AbstractEventLoop) -> None:
         """Follow the events from `starts` on. The problem clears when today's end of the log is reached."""
@@ -87,7 +95,8 @@ class AnswerTail:
         failures = 0
         while not self._stopping.is_set():
             try:
-                self._note_caught_up()
+                if not failures:
+                    self._note_caught_up()
                 self._take(self._tail.poll(POLL_SECONDS))
                 if failures:
                     _log.warning("the log is back")
@@ -99,8 +108,8 @@ class AnswerTail:
                 self._stopping.wait(BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)])
                 failures += 1
             except Exception as error:
-                _log.critical("no more answers, this gateway must be restarted", exc_info=True)
-                self.problem = f"stopped: {error}"
+                _log.critical("no more answers, this gateway ends", exc_info=True)
+                self.problem = self.failure = f"stopped: {error}"
                 return
 
     def _note_caught_up(self) -> None:
@@ -110,32 +119,31 @@ class AnswerTail:
     def _take(self, records: Sequence[Record]) -> None:
         answers: list[tuple[str, Answer]] = []
         changed: dict[str, tuple[int, int]] = {}
+        followed: list[tuple[str, str]] = []
         for record in records:
-            headers = record.headers
             self._next[record.partition] = record.position + 1
-            if not self._is_next(record.partition, int(headers["ce_sequence"])):
+            head = self._sequence.takes(record)
+            if head is None:
                 continue
-            kind = headers["ce_type"]
-            is_ours = headers.get("ce_replyto") == self._instance_id
-            if is_ours:
-                answer = Answer(decode_event(record.value), record.partition, record.position)
-                answers.append((headers["ce_causationid"], answer))
-            if not (is_ours and kind in DECIDES_ORDER):  # those of ours the catalogue has known since they were sent
-                self._catalogue.apply(kind, record)
+            try:
+                self._read(record, head, answers)
+            except Unreadable as error:
+                _log.error(
+                    "position %d of partition %d: %s", record.position, record.partition, error, extra=about(record)
+                )
+            if self._followed and (order_id := head.subject.partition(".")[0]) in self._followed:
+                followed.append((head.type, order_id))
             if self._watched:
-                order_id, edition_id = headers["ce_subject"].partition(".")[0], headers["ce_partitionkey"]
-                for subject in (order_id, edition_id):
+                for subject in (head.subject.partition(".")[0], head.partitionkey):
                     if subject in self._watched:
                         changed[subject] = (record.partition, record.position)
-        if answers or changed:
-            self._loop.call_soon_threadsafe(self._deliver, Batch(answers, changed))
+        if answers or changed or followed:
+            self._loop.call_soon_threadsafe(self._deliver, Polled(answers, changed, followed))
 
-    def _is_next(self, partition: int, sequence: int) -> bool:
-        """False for a duplicate; raises Damaged at a gap. Counting starts at a partition's first record."""
-        last = self._sequences.get(partition, sequence - 1)
-        if sequence <= last:
-            return False
-        if sequence != last + 1:
-            raise Damaged(f"partition {partition}: event {sequence} follows {last}; some are missing in between")
-        self._sequences[partition] = sequence
-        return True
+    def _read(self, record: Record, head: EventHead, answers: list[tuple[str, Answer]]) -> None:
+        """Add it to the answers if it is one of ours, and take it into the catalogue; raises Unreadable."""
+        is_ours = head.replyto == self._instance_id
+        if is_ours:
+            answers.append((head.causationid, Answer(read_event(record.value), record.partition, record.position)))
+        if not (is_ours and head.type in DECIDES_ORDER):  # those of ours the catalogue has known since they were sent
+            self._catalogue.apply(head.type, head.subject, record)

@@ -1,60 +1,73 @@
 """The gateway's ASGI application: the hot path first, the framework behind it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
-from litestar import Litestar, MediaType, Response, get
+from litestar import Litestar, MediaType, Request, Response, get
 from litestar.config.cors import CORSConfig
-from litestar.datastructures import MutableScopeHeaders
+from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import (
     ClientException,
     HTTPException,
+    InternalServerException,
     MethodNotAllowedException,
     NotFoundException,
     SerializationException,
     ValidationException,
 )
 from litestar.types import Message, Receive, Scope, Send
-from prometheus_client import REGISTRY, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from buystream.gateway import (
+    admission,
+    api_keys,
     assets,
     checkout,
+    editions,
     gifts,
+    idempotency,
+    key_holders,
+    live,
     merchants,
+    moments,
     money,
     openapi,
+    own_data,
+    query_names,
     receipts,
     refunds,
+    session_routes,
     site,
     webhooks,
 )
 from buystream.gateway.buy import BODY_BYTES_MAX, PATH, BuyRoute
+from buystream.gateway.json_bodies import refuse_double_members
 from buystream.gateway.problems import MEDIA_TYPE, HttpProblem, problem_of
 from buystream.gateway.runtime import Gateway, GatewayParts
 from buystream.gateway.security import page_headers
+from buystream.gateway.sessions import Session
+from buystream.gateway.valid_values import body_type, valid_values
 
 
 @get("/healthz", media_type=MediaType.TEXT, include_in_schema=False)
 async def healthz() -> str:
-    """The process answers."""
+    """The process responds."""
     return "ok\n"
 
 
 @get("/readyz", media_type=MediaType.TEXT, include_in_schema=False)
 async def readyz(gateway: NamedDependency[Gateway]) -> Response[str]:
-    """Whether requests can be served now."""
-    problem = gateway.problem
-    return Response(f"{problem or 'ready'}\n", status_code=503 if problem else 200)
+    """Whether requests can be served now. The metrics port gives the reason."""
+    return Response("not ready\n", status_code=503) if gateway.problem else Response("ready\n")
 
 
-@get("/metrics", include_in_schema=False)
-async def metrics(gateway: NamedDependency[Gateway]) -> Response[bytes]:
-    """For Prometheus: this process, and this gateway."""
-    page = generate_latest(REGISTRY) + generate_latest(gateway.registry)
-    return Response(page, media_type=CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8"))  # Litestar adds it
+PERSONAL_PATHS = ("/v1/", "/orders")
+"""What is below them is personal, and stays in no cache."""
+
+
+API = "/v1/"
+WEBHOOKS = "/v1/webhooks/"
+"""Their senders sign what they send, and mean what they sign."""
 
 
 class GatewayApp:
@@ -69,8 +82,27 @@ class GatewayApp:
         """One request."""
         if scope.get("path") == PATH and scope.get("method") == "POST":
             await self.buy(scope, receive, send)
+        elif scope.get("method") == "HEAD":
+            await self._head(scope, receive, send)
         else:
             await self._framework(scope, receive, send)
+
+    async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What GET would say, without its body (RFC 9110, 9.3.2). A stream ends with its head."""
+        started = False
+
+        async def receive_until_started() -> Any:
+            return {"type": "http.disconnect"} if started else await receive()
+
+        async def send_head(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                await send(message)
+
+        get = cast("Scope", {**scope, "method": "GET"})
+        await self._framework(get, receive_until_started, send_head)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def create_app(parts: GatewayParts) -> GatewayApp:
@@ -78,37 +110,57 @@ def create_app(parts: GatewayParts) -> GatewayApp:
     return GatewayApp(Gateway(parts))
 
 
-def _framework(gateway: Gateway) -> Litestar:
+def _framework(gateway: Gateway, *, documented: bool = False) -> Litestar:
     static = assets.Assets()
     drawing = receipts.Drawing()
+    reference = openapi.Reference(lambda: _framework(gateway, documented=True).openapi_schema.to_schema())
     return Litestar(
         route_handlers=[
-            healthz, readyz, metrics, *checkout.ROUTES, *gifts.ROUTES, *merchants.ROUTES, *refunds.ROUTES,
-            *money.ROUTES, *receipts.ROUTES, *site.ROUTES, *assets.ROUTES, *webhooks.ROUTES
+            healthz, readyz, *session_routes.ROUTES, *editions.ROUTES, *checkout.ROUTES, *own_data.ROUTES, *live.ROUTES,
+            *gifts.ROUTES, *merchants.ROUTES, *api_keys.ROUTES, *refunds.ROUTES, *moments.ROUTES, *money.ROUTES,
+            *receipts.ROUTES, *site.ROUTES, *assets.ROUTES, *webhooks.ROUTES,
+            *(() if documented else openapi.ROUTES),
         ],
         dependencies={
             "gateway": Provide(lambda: gateway, sync_to_thread=False),
             "assets": Provide(lambda: static, sync_to_thread=False),
+            "reference": Provide(lambda: reference, sync_to_thread=False),
             "drawing": Provide(lambda: drawing, sync_to_thread=False),
             "buyer_id": Provide(checkout.buyer_id),
-            "merchant": Provide(merchants.merchant),
+            "session": Provide(checkout.bearer_session),
+            "holder": Provide(key_holders.key_holder),
+            "merchant": Provide(key_holders.merchant),
+            "actor": Provide(key_holders.actor),
         },
-        signature_types=[Gateway, assets.Assets, receipts.Drawing],
+        guards=[admission.guard],
+        state=State({"gateway": gateway}, deep_copy=False),
+        signature_types=[Gateway, key_holders.KeyHolder, Session, assets.Assets, receipts.Drawing, openapi.Reference],
         exception_handlers={Exception: problem_answer},
         # Bearer tokens only from other origins: cookies are never sent along.
         cors_config=CORSConfig(
             allow_origins=["*"],
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
-            expose_headers=["Retry-After"],
+            expose_headers=["Retry-After", "Date"],
             max_age=86_400,
         ),
         request_max_body_size=BODY_BYTES_MAX,
+        before_request=_refuse_ambiguous,
         # Not response_headers: route handlers, which are one for all applications of a process, keep the first one's.
-        before_send=[_headers(page_headers(stripe=gateway.publishable_key is not None))],
-        openapi_config=openapi.config(),
+        before_send=[_headers(page_headers(stripe=gateway.publishable_key is not None)), idempotency.remember],
+        openapi_config=openapi.config() if documented else None,
         logging_config=None,
     )  # fmt: skip
+
+
+async def _refuse_ambiguous(request: Request[Any, Any, State]) -> None:
+    path = request.url.path
+    if path.startswith(WEBHOOKS):
+        return  # what these send is the provider's affair
+    if path.startswith(API):
+        query_names.refuse_unknown(request)
+    if request.method in ("POST", "PUT"):
+        refuse_double_members(await request.body())
 
 
 def _headers(headers: Mapping[str, str]) -> Callable[[Message, Scope], Awaitable[None]]:
@@ -117,29 +169,39 @@ def _headers(headers: Mapping[str, str]) -> Callable[[Message, Scope], Awaitable
             said = MutableScopeHeaders.from_message(message)
             for name, value in headers.items():
                 said.setdefault(name, value)
+            if scope["path"].startswith(PERSONAL_PATHS):
+                said.setdefault("Cache-Control", "no-store")
 
     return add
 
 
-def problem_answer(request: Any, error: Exception) -> Response[bytes]:
-    """Every error as application/problem+json."""
-    problem = problem_of(_framework_problem(error) or error, f"{request.method} {request.url.path}")
+def problem_answer(request: Any, error: Exception) -> Response[Any]:
+    """Every error as application/problem+json, and as a page where a person opened one."""
+    problem = problem_of(_framework_problem(error, request) or error, f"{request.method} {request.url.path}")
+    if not request.url.path.startswith("/v1/") and "text/html" in request.headers.get("accept", ""):
+        return site.mistake(problem)
     return Response(
         problem.body(),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
-        headers={"Cache-Control": "no-store", **problem.headers},
+        headers={
+            "Cache-Control": "no-store",
+            **({"Connection": "close"} if problem.slug == "ambiguous" else {}),
+            **problem.headers,
+        },
     )
 
 
-def _framework_problem(error: Exception) -> HttpProblem | None:
+def _framework_problem(error: Exception, request: Any) -> HttpProblem | None:
     match error:
         case NotFoundException():
             return HttpProblem("not-found")
         case MethodNotAllowedException():
-            return HttpProblem("method-not-allowed", headers=error.headers or {})
+            return HttpProblem("method-not-allowed", headers=_allowed(error.headers or {}))
         case ValidationException():
-            return HttpProblem("invalid", _said(error))
+            return HttpProblem("invalid", _faults(error, body_type(request.route_handler)))
+        case InternalServerException(detail="client disconnected prematurely"):
+            return HttpProblem("bad-request", "The request ended before its body did.")
         case HTTPException(status_code=413):
             return HttpProblem("too-large")
         case ClientException(__cause__=SerializationException()):
@@ -147,15 +209,26 @@ def _framework_problem(error: Exception) -> HttpProblem | None:
         case RecursionError():
             return HttpProblem("malformed-json", "The body is nested too deeply.")
         case ClientException():
-            return HttpProblem("bad-request", _said(error))
+            return HttpProblem("bad-request", _faults(error, None))
         case _:
             return None
 
 
-def _said(error: HTTPException) -> str:
-    """What is wrong with which field."""
+def _allowed(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The framework doesn't know that HEAD is taken wherever GET is."""
+    return {
+        name: f"{value}, HEAD" if name.lower() == "allow" and "GET" in value.split(", ") else value
+        for name, value in headers.items()
+    }
+
+
+def _faults(error: HTTPException, body: Any) -> str:
+    """What is wrong with which field, and what would be right where that is one of a few; `body` is the body's type."""
     faults = error.extra if isinstance(error.extra, list) else []
-    said = "; ".join(
-        f"{fault.get('key', '')}: {fault.get('message', '')}".strip(": ") for fault in faults if isinstance(fault, dict)
-    )
-    return said or error.detail
+    described = "; ".join(_fault(fault, body) for fault in faults if isinstance(fault, dict))
+    return described or error.detail
+
+
+def _fault(fault: dict[str, str], body: Any) -> str:
+    key, message = fault.get("key", ""), fault.get("message", "")
+    return f"{key}: {message}{valid_values(body, key, message)}".strip(": ")

@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import mimetypes
+import re
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -16,9 +18,10 @@ from buystream.gateway.problems import HttpProblem
 GZIP_BYTES_MIN = 1_024
 OWN_CACHE = "public, max-age=60, stale-while-revalidate=86400"
 LONG_CACHE = "public, max-age=31536000, immutable"
-"""For what is asked for by its version (`plotly.min.js?v=7.1.0`)."""
+"""For files requested by version (`plotly.min.js?v=7.1.0`)."""
 
 PLOTLY = "plotly.min.js"
+_OWN_STYLE = re.compile(rb'document\.getElementById\("([0-9a-f]{64})"\)')
 
 
 class Asset:
@@ -26,8 +29,6 @@ class Asset:
 
     def __init__(self, name: str, content: bytes) -> None:
         self.media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        if self.media_type.startswith("text/"):
-            self.media_type += "; charset=utf-8"
         self.plain = content
         zipped = gzip.compress(content, 6, mtime=0) if len(content) >= GZIP_BYTES_MIN else content
         self.zipped = zipped if len(zipped) < len(content) else None
@@ -35,8 +36,8 @@ class Asset:
 
 
 class Assets:
-    """Only files that exist at the start can be asked for, so no path leads out of the folder. Plotly's bundle (5 MB)
-    is read when first asked for."""
+    """Only files that exist at the start can be requested, so no path leads out of the folder. Plotly's bundle (5 MB)
+    is read on its first request."""
 
     def __init__(self) -> None:
         self._files = dict(_walk(files("buystream.gateway") / "static"))
@@ -71,6 +72,15 @@ class Assets:
         return Response(asset.plain, media_type=asset.media_type, headers=headers)
 
 
+@cache
+def plotly_styles() -> list[str]:
+    """Ids of the style elements that plotly's bundle adds to a page that lacks them, for its maps. The desk has no
+    maps, and its policy blocks inline styles: elements with these ids keep the bundle from trying. Blocks the first
+    time."""
+    bundle = (files("plotly") / "package_data" / PLOTLY).read_bytes()
+    return sorted({found.decode() for found in _OWN_STYLE.findall(bundle)})
+
+
 @get("/static/{path:path}", sync_to_thread=True, include_in_schema=False)
 def static_file(
     request: Request[None, None, State], assets: NamedDependency[Assets], path: FromPath[str]
@@ -81,11 +91,17 @@ def static_file(
 
 @get("/button.js", sync_to_thread=True, include_in_schema=False)
 def button(request: Request[None, None, State], assets: NamedDependency[Assets]) -> Response[bytes]:
-    """The one line that a page embeds."""
+    """The script that a page embeds."""
     return assets.answer("button.js", request)
 
 
-ROUTES = [static_file, button]
+@get("/favicon.ico", sync_to_thread=True, include_in_schema=False)
+def favicon(request: Request[None, None, State], assets: NamedDependency[Assets]) -> Response[bytes]:
+    """What browsers request when a document names no icon: for the API's JSON, and for receipts as PDF."""
+    return assets.answer("icon.svg", request)
+
+
+ROUTES = [static_file, button, favicon]
 
 
 def _walk(folder: Traversable, prefix: str = "") -> list[tuple[str, Traversable]]:

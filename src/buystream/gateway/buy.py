@@ -2,53 +2,46 @@
 without a task of its own; `gateway.connection` brings it here straight from the wire, and ASGI does too."""
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from buystream import events
+from buystream import actors, events
 from buystream.commands import PlaceOrder
+from buystream.gateway.admission import JSON, Caller, admit
 from buystream.gateway.answers import Answer
-from buystream.gateway.bodies import NewOrder, encode, order_body, placed_order_body, repeated_order_body
+from buystream.gateway.bodies.fields import encode
+from buystream.gateway.bodies.orders import NewOrder, placed_order_body, repeated_order_body
 from buystream.gateway.catalogue import Offer
-from buystream.gateway.problems import MEDIA_TYPE, HttpProblem, problem_of, refused
-from buystream.gateway.reads import now_ms
+from buystream.gateway.checkout import body_of
+from buystream.gateway.decisions import OnAnswer
+from buystream.gateway.heads import Head, read_head
+from buystream.gateway.json_bodies import refuse_double_members
+from buystream.gateway.problems import HttpProblem, limits_of, refused
+from buystream.gateway.replies import COMMON_HEADERS, Reply, reply_of
 from buystream.gateway.runtime import Gateway
-from buystream.ids import MalformedId, edition_of
-from buystream.money import AMOUNT_MINOR_MAX
+from buystream.ids import ALPHABET, ORDER_RANDOM_CHARS, ORDER_RANDOM_CHARS_MAX, MalformedId, edition_of, is_derived
+from buystream.money import TOO_LARGE, chargeable_words, currency_of
 from buystream.projections import order_views
 
 if TYPE_CHECKING:
     from litestar.types import Receive, Scope, Send
 
 PATH = "/v1/orders"
+PLAIN_TYPE = JSON.encode()
 BODY_BYTES_MAX = 16 * 1024
-COMMON_HEADERS = (
-    (b"cache-control", b"no-store"),
-    (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"retry-after"),
-    (b"x-content-type-options", b"nosniff"),
+ORDER_QUOTES = 12
+"""Quotation marks of four names and two texts. With fewer or more, something is escaped or there twice."""
+
+_ORDER_ID = (
+    f"order_id must be edition_id, '-' and {ORDER_RANDOM_CHARS} to {ORDER_RANDOM_CHARS_MAX} random characters of"
+    f" {ALPHABET}."
 )
-HASHES_KEPT = 4_096
-"""A crowd has few kinds of browsers, and a network many buyers."""
 
 _decode = msgspec.json.Decoder(NewOrder).decode
 
-
-class Reply(msgspec.Struct, frozen=True):
-    """What a click is answered with."""
-
-    status: int
-    body: bytes
-    content_type: bytes = b"application/json"
-    extra: tuple[tuple[bytes, bytes], ...] = ()
-
-
-Headers = Iterable[tuple[bytes, bytes]]
-"""Of a request, their names in lower case."""
 
 Answered = Callable[[Reply], None]
 
@@ -58,75 +51,106 @@ class BuyRoute:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._keyed_hash = lru_cache(HASHES_KEPT)(partial(_keyed_hash, gateway.origin_key))
-        self._buyer_of_request = gateway.sessions.buyer_of_request
+        self._fingerprint = gateway.fingerprints.hashed
         self._looking: set[asyncio.Task[Reply]] = set()
         self._answered = {
             status: gateway.orders_answered.labels(str(status))
-            for status in (200, 201, 400, 401, 404, 409, 413, 422, 500, 503)
+            for status in (200, 201, 400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503)
         }
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """One request, as ASGI has it."""
         reply: Reply
         try:
-            body = await _body(receive, _header(scope["headers"], b"content-length"))
+            head = read_head(scope["headers"])
+            body = await _body(receive, head.get(b"content-length", b""))
         except HttpProblem as problem:
             reply = self._count(_reply_of(problem))
         else:
             answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
             client = scope.get("client")
-            self.take(scope["headers"], body, client[0] if client else "", answer.set_result)
-            reply = await asyncio.shield(answer)  # who went away leaves an answer that nobody hears
+            self.take(head, body, client[0] if client else "", answer.set_result)
+            reply = await asyncio.shield(answer)  # a client that left leaves an answer that nobody receives
         content = (b"content-type", reply.content_type), (b"content-length", b"%d" % len(reply.body))
         headers = [*content, *COMMON_HEADERS, *reply.extra]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
-    def take(self, headers: Headers, body: bytes, client: str, answered: Answered) -> None:
+    def take(self, head: Head, body: bytes, client: str, answered: Answered) -> None:
         """One click; `answered` is called once, now or later, on the event loop."""
+        counted = ""
         try:
-            command, offer = self._command(headers, body, client)
-            heard = partial(self._hear, offer, answered)
-            self._gateway.decisions.submit(command, key=offer.edition_id, partition=offer.partition, heard=heard)
+            command, offer = self._command(head, body, client)
+            on_answer: OnAnswer = partial(self._on_answer, offer, answered)
+            if not command.vouched and self._gateway.rates.hold(offer, command.order_id, command.quantity, client):
+                counted = command.order_id
+                on_answer = partial(self._on_counted_answer, counted, on_answer)
+            self._gateway.decisions.submit(
+                command,
+                actor=actors.buyer(command.buyer_id),
+                address=(offer.partition, offer.edition_id),
+                on_answer=on_answer,
+            )
         except Exception as error:
+            self._gateway.rates.release(counted)
             answered(self._count(_reply_of(error)))
 
     def refuse(self, problem: HttpProblem) -> Reply:
         """The answer to a click that can't be read."""
         return self._count(_reply_of(problem))
 
-    def _command(self, headers: Headers, body: bytes, client: str) -> tuple[PlaceOrder, Offer]:
+    def _command(self, head: Head, body: bytes, client: str) -> tuple[PlaceOrder, Offer]:
         gateway = self._gateway
-        authorization = cookies = device = b""
-        for name, value in headers:
-            if name == b"authorization":
-                authorization = value
-            elif name == b"cookie":
-                cookies = value
-            elif name == b"user-agent":
-                device = value
-        order = _order(body)
-        buyer_id = self._buyer_of_request(authorization, cookies)
-        if buyer_id is None:
+        authorization = head.get(b"authorization", b"")
+        if b"origin" in head or head.get(b"content-type") != PLAIN_TYPE:  # of any other, there is nothing to refuse
+            admit(gateway.origins, self._caller(head), changes=True, has_body=bool(body))
+        session = gateway.sessions.bearer(authorization)
+        if session is None:
             raise HttpProblem("no-session")
+        gateway.rates.order(session.buyer_id)
+        order = _order(body)
         offer = gateway.offer(order.edition_id)
+        _refuse_too_large(order.quantity * order.price_minor, offer.currency)
         if offer.sold_out and not gateway.catalogue.was_sent(order.order_id):
             raise gateway.latch.refuse(offer, order.quantity)
+        reason = offer.why_never(order.price_minor, order.quantity, vouched=session.hosted)
+        if reason and not gateway.catalogue.was_sent(order.order_id):
+            raise refused(reason)
         if offer.limited:
             gateway.catalogue.remember_sent(order.order_id)
         command = PlaceOrder(
             order_id=order.order_id,
             edition_id=order.edition_id,
-            buyer_id=buyer_id,
+            buyer_id=session.buyer_id,
             quantity=order.quantity,
             price_minor=order.price_minor,
-            device=self._keyed_hash(device),
-            network=self._keyed_hash(client.encode()) if client else "",
+            device=self._fingerprint(head.get(b"user-agent", b"")),
+            network=self._fingerprint(client.encode()) if client else "",
+            vouched=session.hosted,
         )
         return command, offer
 
-    def _hear(self, offer: Offer, answered: Answered, answer: Answer | HttpProblem) -> None:
+    def _caller(self, head: Head) -> Caller:
+        cookies, origin = head.get(b"cookie", b""), head.get(b"origin", b"")
+        return Caller(
+            origin.decode("latin-1"),
+            head.get(b"host", b"").decode("latin-1"),
+            head.get(b"content-type", b"").decode("latin-1"),
+            bool(origin and cookies) and self._gateway.sessions.has_cookie(cookies),
+            bool(head.get(b"authorization")),
+        )
+
+    def _on_counted_answer(self, order_id: str, on_answer: OnAnswer, answer: Answer | HttpProblem) -> None:
+        """The network holds nothing by an order that wasn't placed."""
+        event = None if isinstance(answer, HttpProblem) else answer.event
+        is_held = isinstance(event, events.OrderPlaced) or (
+            isinstance(event, events.OrderRepeated) and event.state == "held"
+        )
+        if not is_held:
+            self._gateway.rates.release(order_id)
+        on_answer(answer)
+
+    def _on_answer(self, offer: Offer, answered: Answered, answer: Answer | HttpProblem) -> None:
         try:
             if isinstance(answer, HttpProblem):
                 raise answer
@@ -138,10 +162,13 @@ class BuyRoute:
                     self._look(event, answer, offer, answered)
                     return
                 reply = Reply(200, encode(repeated_order_body(event, offer)))
+            elif isinstance(event, events.OrderRefused) and event.reason == "sold_out" and event.available:
+                detail = f"There are only {event.available} left. Order no more than that, with a new order id."
+                raise HttpProblem("sold-out", detail, reason="sold_out", available=event.available)
             elif isinstance(event, events.OrderRefused | events.OrderRepeated | events.CommandRefused):
-                raise refused(event.reason)
+                raise refused(event.reason, currency=offer.currency)
             else:
-                raise HttpProblem("internal", f"The log answered with {type(event).__name__}.")
+                raise TypeError(f"the log answered with {type(event).__name__}")
         except Exception as error:
             reply = _reply_of(error)
         answered(self._count(reply))
@@ -160,7 +187,7 @@ class BuyRoute:
             if await reads.passed(answer.partition, answer.position):
                 view = await reads.query(lambda cur: order_views.order(cur, event.order_id))
                 if view is not None:
-                    return Reply(200, encode(order_body(view, at_ms=now_ms())))
+                    return Reply(200, encode(await body_of(self._gateway, view)))
         except HttpProblem:
             pass  # the owner's word is as good, it only says less
         except Exception as error:
@@ -173,17 +200,7 @@ class BuyRoute:
 
 
 def _reply_of(error: Exception) -> Reply:
-    problem = problem_of(error, f"POST {PATH}")
-    extra = tuple((name.lower().encode(), value.encode()) for name, value in problem.headers.items())
-    return Reply(problem.status, problem.body(), MEDIA_TYPE.encode(), extra)
-
-
-def _header(headers: Headers, wanted: bytes) -> bytes:
-    return next((value for name, value in headers if name == wanted), b"")
-
-
-def _keyed_hash(key: bytes, value: bytes) -> str:
-    return hashlib.blake2b(value, key=key, digest_size=8).hexdigest()
+    return reply_of(error, f"POST {PATH}")
 
 
 async def _body(receive: "Receive", length: bytes) -> bytes:
@@ -205,14 +222,21 @@ async def _body(receive: "Receive", length: bytes) -> bytes:
 def _order(body: bytes) -> NewOrder:
     try:
         order = _decode(body)
-        if edition_of(order.order_id) != order.edition_id:
-            raise HttpProblem("invalid", "order_id must start with edition_id.")
+        if body.count(b'"') != ORDER_QUOTES:
+            refuse_double_members(body)
+        if edition_of(order.order_id) != order.edition_id or is_derived(order.order_id):
+            raise HttpProblem("invalid", _ORDER_ID)
     except msgspec.ValidationError as error:
         raise HttpProblem("invalid", f"{error}.") from None
-    except MalformedId as error:
-        raise HttpProblem("invalid", f"{error}.") from None
+    except MalformedId:
+        raise HttpProblem("invalid", _ORDER_ID) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise HttpProblem("malformed-json", f"The body is not JSON: {error}.") from None
-    if order.quantity * order.price_minor > AMOUNT_MINOR_MAX:
-        raise HttpProblem("invalid", f"The order's total is above {AMOUNT_MINOR_MAX} minor units.")
     return order
+
+
+def _refuse_too_large(total_minor: int, currency: str) -> None:
+    """No edition has such a price, so it needn't reach the log. Other amounts that can't be charged are refused by the
+    edition, which knows first whether the price is one of its own."""
+    if total_minor > currency_of(currency).most_minor:
+        raise HttpProblem("invalid", chargeable_words(TOO_LARGE, currency), reason=TOO_LARGE, **limits_of(currency))

@@ -1,50 +1,67 @@
-"""Recurring gifts: given by a saved payment method, again every so many months, until their giver ends them."""
+"""Recurring gifts: charged to a saved payment method at a fixed interval until their giver ends them."""
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from buystream import events
+from buystream import actors, events
 from buystream.commands import EndRecurringGift, StartRecurringGift
-from buystream.gateway.bodies import GiftBody, GiftsBody, NewGift, gift_body
+from buystream.gateway.admission import own_pages_only
+from buystream.gateway.bodies.gifts import GiftBody, GiftsBody, NewGift, gift_body
+from buystream.gateway.catalogue import Offer
+from buystream.gateway.checkout import DETAILS_NEEDED, Http, client_of, payment_details
 from buystream.gateway.problems import HttpProblem, refused
 from buystream.gateway.reads import now_ms
 from buystream.gateway.runtime import Gateway
-from buystream.ids import MalformedId, edition_of, is_of_edition
-from buystream.projections import people, recurring_gifts
+from buystream.gateway.sessions import Session
+from buystream.ids import MalformedId, edition_of, is_mintable, recurring_order_id
+from buystream.projections import recurring_gifts
 
 FIRST_GIFT_EVENTS = 2
 """At least so many stand behind the one that answers a start: the first order, and its payment."""
 
 
-@post("/v1/gifts", status_code=201, summary="Give every so many months")
+@post("/v1/gifts", status_code=201, guards=[own_pages_only], summary="Start a recurring gift")
 async def start(
-    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], data: JSONBody[NewGift]
+    request: Http,
+    gateway: NamedDependency[Gateway],
+    buyer_id: NamedDependency[str],
+    session: NamedDependency[Session],
+    data: JSONBody[NewGift],
 ) -> Response[GiftBody]:
-    """The first gift is paid now, by what the buyer has saved; the next ones when they are due. A repeat with the same
-    `gift_id` starts nothing more and is answered with 200."""
+    """The first gift is paid now, later ones when they are due, with what the buyer has saved or saves with the first.
+    A repeat with the same `gift_id` starts nothing more and is answered with 200. Limited like orders and payments:
+    429 too-many-requests or too-many-holds."""
     offer = gateway.offer(data.edition_id)
-    if not data.one_tap:
-        raise HttpProblem("invalid", "A recurring gift is paid by what was saved: send one_tap true, or leave it out.")
-    if not is_of_edition(data.gift_id, data.edition_id):
+    if not is_mintable(data.gift_id, data.edition_id):
         raise HttpProblem("invalid", "gift_id must start with edition_id, then '-' and 20 random characters or more.")
     if offer.kind != "gift":
         raise HttpProblem("not-recurring", reason="not_recurring")
-    saved = await gateway.reads.query(lambda cur: people.saved_details(cur, buyer_id))
-    if saved is None:
-        raise HttpProblem("not-registered", reason="not_registered")
+    method, delivery = await payment_details(gateway, buyer_id, offer, data)
+    if not method:
+        raise HttpProblem("invalid", DETAILS_NEEDED)
+    known = await gateway.reads.query(lambda cur: recurring_gifts.gift(cur, data.gift_id, buyer_id=buyer_id))
+    reason = offer.why_never(data.amount_minor, 1, vouched=session.hosted)
+    if known is None and reason:
+        raise refused(reason)
     command = StartRecurringGift(
         gift_id=data.gift_id,
         edition_id=data.edition_id,
         buyer_id=buyer_id,
         amount_minor=data.amount_minor,
         interval_months=data.interval_months,
-        payment_method=saved.payment_method,
-        delivery=saved.delivery,
+        payment_method=method,
+        delivery=delivery,
+        save=not data.one_tap,
+        vouched=session.hosted,
     )
-    answer = await gateway.ask(command, offer)
+    if known is None:
+        _limit(gateway, offer, data.gift_id, session, client_of(request))
+    with gateway.rates.counting_what_is_decided(buyer_id):
+        answer = await gateway.decisions.ask(command, actor=actors.buyer(buyer_id))
     if isinstance(answer.event, events.CommandRefused):
-        raise refused(answer.event.reason)
+        gateway.rates.release(recurring_order_id(data.gift_id, 1))
+        raise refused(answer.event.reason, currency=offer.currency)
     started = isinstance(answer.event, events.RecurringGiftStarted)
     position = answer.position + (FIRST_GIFT_EVENTS if started else 0)
     body = await _gift(gateway, data.gift_id, buyer_id, in_time=await gateway.reads.passed(answer.partition, position))
@@ -53,21 +70,25 @@ async def start(
 
 @get("/v1/gifts", summary="The buyer's recurring gifts")
 async def gifts(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str]) -> GiftsBody:
-    """Newest first, the ended ones too."""
+    """Newest first, including those that have ended."""
     await gateway.views_show_the_seen(*range(gateway.partitions))
     views = await gateway.reads.query(lambda cur: recurring_gifts.gifts_of_buyer(cur, buyer_id))
     at_ms = now_ms()
     return GiftsBody([gift_body(view, at_ms=at_ms) for view in views])
 
 
-@post("/v1/gifts/{gift_id:str}/end", status_code=200, summary="Give no more")
+@post("/v1/gifts/{gift_id:str}/end", status_code=200, summary="End a recurring gift")
 async def end(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], gift_id: FromPath[str]) -> GiftBody:
-    """A gift that is being paid goes on; there is no next one."""
+    """A gift that is being paid still goes through; there is no next one."""
     try:
         offer = gateway.offer(edition_of(gift_id))
     except MalformedId as error:
         raise HttpProblem("unknown-gift") from error
-    answer = await gateway.ask(EndRecurringGift(gift_id=gift_id, buyer_id=buyer_id), offer)
+    if await gateway.views_show_the_log(offer.partition):
+        await _gift(gateway, gift_id, buyer_id, in_time=True)
+    answer = await gateway.decisions.ask(
+        EndRecurringGift(gift_id=gift_id, buyer_id=buyer_id), actor=actors.buyer(buyer_id)
+    )
     if isinstance(answer.event, events.CommandRefused):
         raise refused(answer.event.reason)
     in_time = await gateway.reads.passed(answer.partition, answer.position)
@@ -75,6 +96,15 @@ async def end(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str],
 
 
 ROUTES = [start, gifts, end]
+
+
+def _limit(gateway: Gateway, offer: Offer, gift_id: str, session: Session, client: str) -> None:
+    """A gift that starts is an order and its payment; raises HttpProblem (429)."""
+    first = recurring_order_id(gift_id, 1)
+    gateway.rates.order(session.buyer_id)
+    gateway.rates.pay(first, session.buyer_id, client)
+    if not session.hosted:
+        gateway.rates.hold(offer, first, 1, client)
 
 
 async def _gift(gateway: Gateway, gift_id: str, buyer_id: str, *, in_time: bool) -> GiftBody:

@@ -1,5 +1,5 @@
-"""What the provider tells unasked, on its way to the log: read and recorded in threads of its own, because the provider
-may have to be asked for more."""
+"""Unsolicited news from the provider, on its way to the log: read and recorded on threads of its own, because reading
+it may need further calls to the provider."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
 from buystream.commands import Command
-from buystream.consumers.payments import append_fact
+from buystream.consumers.payments import Seal, append_fact
 from buystream.gateway.problems import HttpProblem
 from buystream.log import Log
 
@@ -27,8 +27,9 @@ class Notifications(Protocol):
 class Inbox:
     """Lives on one event loop."""
 
-    def __init__(self, log: Log, notifications: Notifications) -> None:
+    def __init__(self, log: Log, notifications: Notifications, seal: Seal) -> None:
         self._log = log
+        self._seal = seal
         self._notifications = notifications
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="inbox")
         self._in_use = 0
@@ -45,11 +46,11 @@ class Inbox:
             self._in_use -= 1
 
     def close(self) -> None:
-        """What waits is not taken; the provider sends it again."""
+        """What is waiting is not recorded; the provider sends it again."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _take(self, payload: bytes, signature: str) -> str:
         facts = self._notifications.facts(payload, signature)
         for fact in facts or ():
-            append_fact(self._log, fact)
+            append_fact(self._log, fact, self._seal)
         return "recorded" if facts else "ignored"

@@ -1,4 +1,4 @@
-"""The sold-out latch: clicks on a sold-out edition are refused from memory, counted, and told to the log in batches."""
+"""The sold-out latch: clicks on a sold-out edition are refused from memory, counted, and logged in batches."""
 
 import asyncio
 import logging
@@ -15,49 +15,44 @@ FLUSH_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
-Ask = Callable[[RecordDemand, int], Awaitable[object]]
+Ask = Callable[[RecordDemand], Awaitable[object]]
 
 
 class Latch:
-    """Counts per edition. A batch that could not be told is kept, with its id, until it is: the log drops repeats."""
+    """Counts per edition. A batch that could not be reported is kept, with its id, and retried."""
 
     def __init__(self, ask: Ask, registry: CollectorRegistry) -> None:
         self._ask = ask
-        self._counts: dict[str, tuple[Offer, int, int]] = {}
-        self._untold: list[tuple[RecordDemand, int]] = []
+        self._counts: dict[str, tuple[int, int]] = {}
+        self._untold: list[RecordDemand] = []
         self._refused = Counter(
             "buystream_latch_refusals", "Orders refused from memory, being sold out.", registry=registry
         )
 
     def refuse(self, offer: Offer, quantity: int) -> HttpProblem:
         """Count the click; returns its answer."""
-        _, clicks, wanted = self._counts.get(offer.edition_id, (offer, 0, 0))
-        self._counts[offer.edition_id] = (offer, clicks + 1, wanted + quantity)
+        clicks, wanted = self._counts.get(offer.edition_id, (0, 0))
+        self._counts[offer.edition_id] = (clicks + 1, wanted + quantity)
         self._refused.inc()
         return HttpProblem("sold-out", reason="sold_out")
 
     async def run(self) -> None:
-        """Tell the log about once a second, until cancelled."""
+        """Report to the log about once a second, until cancelled."""
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             await self.flush()
 
     async def flush(self) -> None:
-        """Tell the log what was counted since the last time, and what it could not be told before."""
+        """Report to the log what was counted since the last time, and earlier reports that failed."""
         if not self._untold:
             self._untold = [
-                (
-                    RecordDemand(
-                        edition_id=edition_id, demand_id=secrets.token_hex(10), clicks=clicks, quantity=quantity
-                    ),
-                    offer.partition,
-                )
-                for edition_id, (offer, clicks, quantity) in self._counts.items()
+                RecordDemand(edition_id=edition_id, demand_id=secrets.token_hex(10), clicks=clicks, quantity=quantity)
+                for edition_id, (clicks, quantity) in self._counts.items()
             ]
             self._counts.clear()
         while self._untold:
             try:
-                await self._ask(*self._untold[-1])
+                await self._ask(self._untold[-1])
             except HttpProblem as problem:
                 _log.info("demand is kept for later: %s", problem)
                 return

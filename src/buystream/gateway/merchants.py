@@ -1,6 +1,7 @@
 """The merchant's side of the API: editions, stock, orders, shipping, and the live dashboard."""
 
 import asyncio
+import secrets
 
 from litestar import get, post
 from litestar.di import NamedDependency
@@ -10,133 +11,153 @@ from litestar.response import Stream
 from buystream import events
 from buystream.commands import (
     AddStock,
-    Command,
+    NameEdition,
     PauseSale,
+    RecordDelivery,
     ReleaseEdition,
     ResumeSale,
     ShipOrder,
     WithdrawStock,
 )
-from buystream.gateway.bodies import (
-    MerchantOrderBody,
-    MerchantOrdersBody,
-    NewEdition,
-    NewRefundRule,
-    Shipment,
-    StockChange,
-    encode,
-    merchant_order_body,
-)
+from buystream.gateway.bodies.editions import NewEdition, NewRefundRule, StockChange
+from buystream.gateway.bodies.fields import encode
+from buystream.gateway.bodies.merchants import MerchantOrderBody, MerchantOrdersBody, Shipment, merchant_order_body
 from buystream.gateway.catalogue import Offer
-from buystream.gateway.checkout import Http, board_of, decrypted, order_after
-from buystream.gateway.naming import name_of
-from buystream.gateway.problems import HttpProblem, refused
+from buystream.gateway.checkout import (
+    Http,
+    client_of,
+    decrypted,
+    decrypted_tracking,
+    order_after,
+    order_view,
+    refuse_unknown_order,
+)
+from buystream.gateway.idempotency import IDEMPOTENCY_KEY, idempotent_name
+from buystream.gateway.key_holders import KeyHolder
+from buystream.gateway.problems import HttpProblem, limits_of, refused
 from buystream.gateway.reads import now_ms
 from buystream.gateway.runtime import Gateway
-from buystream.gateway.streams import Place, Watch, follow
-from buystream.keys import api_key_hash
-from buystream.money import MINOR_DIGITS
-from buystream.projections import merchant_dashboard, order_views, people
-from buystream.projections.edition_board import Board
+from buystream.gateway.streams import Place, Subject, Viewer, Watch, follow
+from buystream.ids import new_edition_id
+from buystream.kinds import KINDS
+from buystream.money import CURRENCIES, chargeable_words, currency_of, format_money, why_not_charge
+from buystream.projections import merchant_dashboard, order_views
+from buystream.projections.boards import MerchantBoard
+from buystream.projections.edition_board import merchant_board
 from buystream.projections.merchant_dashboard import Dashboard
 from buystream.projections.order_views import OrderView
-from buystream.projections.people import Merchant
+from buystream.projections.people import MerchantView
+from buystream.vault import BuyerIsErased
 
 ORDERS_PAGE_MAX = 100
 DASHBOARD_SECONDS = 1.0
 TERMS_SECONDS = 5.0
-"""So long a release waits for the merchant's terms; an edition that got none yet opens by itself when they come."""
+"""How long a release waits for the merchant's terms; an edition without them opens automatically when they arrive."""
 
 
-async def merchant(request: Http, gateway: NamedDependency[Gateway]) -> Merchant:
-    """The merchant whose API key came with the request; raises HttpProblem (401)."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
-        raise HttpProblem("wrong-key")
-    key_hash = api_key_hash(key.strip())
-    found = await gateway.reads.query(lambda cur: people.merchant_by_key_hash(cur, key_hash))
-    if found is None:
-        raise HttpProblem("wrong-key")
-    return found
-
-
-@get("/v1/merchant", summary="Whose key this is")
-async def who(merchant: NamedDependency[Merchant]) -> Merchant:
+@get("/v1/merchant", summary="The merchant of this API key")
+async def who(merchant: NamedDependency[MerchantView]) -> MerchantView:
     """The merchant."""
     return merchant
 
 
-@post("/v1/merchant/editions", status_code=201, summary="Put something on sale")
+@post("/v1/merchant/editions", status_code=201, summary="Release an edition")
 async def release(
-    request: Http, gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], data: JSONBody[NewEdition]
-) -> Board:
+    request: Http,
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
+    data: JSONBody[NewEdition],
+) -> MerchantBoard:
     """With an `Idempotency-Key` header, a repeat of the request releases nothing more. Editions are spread over the
     partitions, so that a merchant's hot editions don't share an owner. The answer waits for the merchant's terms, so
-    that orders can be taken at once; a board that says `awaits_terms` opens by itself when they come."""
-    name = name_of(request, gateway, merchant.merchant_id)
-    partition = int.from_bytes(name[10:].encode(), "big") % gateway.partitions
-    edition_id = f"ed{partition}-{name[:10]}"
+    that orders can be placed at once; a board with `awaits_terms` opens automatically when they arrive."""
+    edition_id = await _edition_id_for(request, gateway, merchant, actor)
     command = _release_command(data, merchant, edition_id)
     with gateway.watchers.watch(edition_id) as watch:
-        answer = await gateway.decisions.ask(command, key=edition_id, partition=partition)
+        answer = await gateway.decisions.ask(command, actor=actor)
         if isinstance(answer.event, events.CommandRefused):
             raise refused(answer.event.reason)
-        await _until_terms_applied(gateway, edition_id, watch)
-        return await board_of(gateway, edition_id, watch.place or (answer.partition, answer.position))
+        applied = await _until_terms_applied(gateway, edition_id, watch)
+        return await merchants_board(gateway, edition_id, applied or (answer.partition, answer.position))
 
 
-async def _until_terms_applied(gateway: Gateway, edition_id: str, watch: Watch) -> None:
+async def _edition_id_for(request: Http, gateway: Gateway, merchant: MerchantView, actor: str) -> str:
+    """A new id; for a request that came before, the one that it was given then. That is the merchant's owner to say: a
+    gateway knows neither how many partitions there were then nor what another one answers at this moment."""
+    name = idempotent_name(request, gateway, merchant.merchant_id)
+    edition_id = new_edition_id(secrets.randbelow(gateway.partitions))
+    if not request.headers.get(IDEMPOTENCY_KEY):
+        return edition_id
+    command = NameEdition(merchant_id=merchant.merchant_id, request=name, edition_id=edition_id)
+    event = (await gateway.decisions.ask(command, actor=actor)).event
+    if isinstance(event, events.CommandRefused):
+        raise refused(event.reason)
+    return event.subject if isinstance(event, events.CommandRepeated) else edition_id
+
+
+async def _until_terms_applied(gateway: Gateway, edition_id: str, watch: Watch) -> Place | None:
+    """Where the newest event about the edition is, if any came."""
     loop = asyncio.get_running_loop()
     until = loop.time() + TERMS_SECONDS
+    newest: Place | None = None
     while gateway.offer(edition_id).awaits_terms and (left := until - loop.time()) > 0:
         if gateway.watchers.closing:
-            return
-        await watch.changed(left)
+            break
+        newest = (await watch.changed(left)).get(edition_id) or newest
+    return newest
 
 
-@post("/v1/merchant/editions/{edition_id:str}/pause", status_code=200, summary="Take no orders for a while")
+@post("/v1/merchant/editions/{edition_id:str}/pause", status_code=200, summary="Pause an edition")
 async def pause(
-    gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], edition_id: FromPath[str]
-) -> Board:
-    """Holds go on; new orders are refused as `paused`."""
-    return await _change(gateway, merchant, PauseSale(edition_id=edition_id), edition_id)
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
+    edition_id: FromPath[str],
+) -> MerchantBoard:
+    """Existing holds continue; new orders are refused as `paused`."""
+    return await _change(gateway, merchant, PauseSale(edition_id=edition_id), actor)
 
 
-@post("/v1/merchant/editions/{edition_id:str}/resume", status_code=200, summary="Take orders again")
+@post("/v1/merchant/editions/{edition_id:str}/resume", status_code=200, summary="Resume an edition")
 async def resume(
-    gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], edition_id: FromPath[str]
-) -> Board:
-    """The end of a pause."""
-    return await _change(gateway, merchant, ResumeSale(edition_id=edition_id), edition_id)
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
+    edition_id: FromPath[str],
+) -> MerchantBoard:
+    """Ends a pause."""
+    return await _change(gateway, merchant, ResumeSale(edition_id=edition_id), actor)
 
 
-@post("/v1/merchant/editions/{edition_id:str}/stock", status_code=200, summary="Issue more, or withdraw")
+@post("/v1/merchant/editions/{edition_id:str}/stock", status_code=200, summary="Add or withdraw stock")
 async def change_stock(
     request: Http,
     gateway: NamedDependency[Gateway],
-    merchant: NamedDependency[Merchant],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
     edition_id: FromPath[str],
     data: JSONBody[StockChange],
-) -> Board:
+) -> MerchantBoard:
     """With an `Idempotency-Key` header, a repeat of the request changes nothing more."""
-    change_id = name_of(request, gateway, merchant.merchant_id)
+    change_id = idempotent_name(request, gateway, merchant.merchant_id)
     if data.add is not None and data.withdraw is None:
-        command: Command = AddStock(edition_id=edition_id, change_id=change_id, quantity=data.add)
+        command: AddStock | WithdrawStock = AddStock(edition_id=edition_id, change_id=change_id, quantity=data.add)
     elif data.withdraw is not None and data.add is None:
         command = WithdrawStock(edition_id=edition_id, change_id=change_id, quantity=data.withdraw)
     else:
         raise HttpProblem("invalid", "Send either add or withdraw.")
-    return await _change(gateway, merchant, command, edition_id)
+    return await _change(gateway, merchant, command, actor)
 
 
 @get("/v1/merchant/orders", summary="The merchant's orders, page by page")
 async def merchant_orders(
     gateway: NamedDependency[Gateway],
-    merchant: NamedDependency[Merchant],
+    merchant: NamedDependency[MerchantView],
     after: FromQuery[str | None] = None,
     limit: FromQuery[int] = ORDERS_PAGE_MAX,
 ) -> MerchantOrdersBody:
-    """Newest first, with the buyers' delivery details. `next` of one page is `after` for the next."""
+    """Newest first, with the buyers' delivery details. Pass one page's `next` as `after` to get the next."""
     if not 1 <= limit <= ORDERS_PAGE_MAX:
         raise HttpProblem("invalid", f"limit must be 1 to {ORDERS_PAGE_MAX}.")
     if after is not None:
@@ -148,40 +169,61 @@ async def merchant_orders(
     return MerchantOrdersBody(bodies, views[-1].order_id if len(views) == limit else None)
 
 
-@post("/v1/merchant/orders/{order_id:str}/ship", status_code=200, summary="The parcel left")
+@post("/v1/merchant/orders/{order_id:str}/ship", status_code=200, summary="Mark as shipped")
 async def ship(
     gateway: NamedDependency[Gateway],
-    merchant: NamedDependency[Merchant],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
     order_id: FromPath[str],
     data: JSONBody[Shipment],
 ) -> MerchantOrderBody:
-    """The buyer sees carrier and number at once."""
-    command = ShipOrder(
-        order_id=order_id, merchant_id=merchant.merchant_id, carrier=data.carrier, tracking=data.tracking
-    )
-    return await change_order(gateway, merchant, command, order_id)
+    """The buyer sees the carrier and the number at once. The number can lead to an address, so it is encrypted like
+    one, and not kept for an erased buyer."""
+    view = await merchants_order(gateway, merchant, order_id)
+    tracking = await gateway.reads.run(lambda: _encrypted_tracking(gateway, view.buyer_id, data.tracking))
+    command = ShipOrder(order_id=order_id, merchant_id=merchant.merchant_id, carrier=data.carrier, tracking=tracking)
+    return await change_order(gateway, merchant, command, actor)
+
+
+@post("/v1/merchant/orders/{order_id:str}/deliver", status_code=200, summary="Mark as delivered or used")
+async def deliver(
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
+    order_id: FromPath[str],
+) -> MerchantOrderBody:
+    """Also marks a ticket as used, which never shipped. The buyer can no longer return a delivered order."""
+    command = RecordDelivery(order_id=order_id, merchant_id=merchant.merchant_id)
+    return await change_order(gateway, merchant, command, actor)
 
 
 @get("/v1/merchant/dashboard", summary="The merchant's figures")
-async def dashboard(gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant]) -> Dashboard:
+async def dashboard(gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView]) -> Dashboard:
     """Stock, clicks, sales, revenue, refusals."""
     return await _dashboard(gateway, merchant)
 
 
 @get("/v1/merchant/dashboard/stream", summary="The merchant's figures, live", media_type="text/event-stream")
-async def dashboard_stream(gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant]) -> Stream:
-    """Server-sent events `dashboard`, about one a second."""
+async def dashboard_stream(
+    request: Http, gateway: NamedDependency[Gateway], holder: NamedDependency[KeyHolder]
+) -> Stream:
+    """Server-sent events `dashboard`, about one a second, until the key is revoked."""
+    merchant = holder.merchant
+
+    def is_revoked() -> bool:
+        return gateway.catalogue.is_revoked(holder.key_hash)
 
     async def read(place: Place | None) -> bytes:
+        if is_revoked():
+            raise HttpProblem("wrong-key")
         return encode(await _dashboard(gateway, merchant))
 
+    figures = Subject(topic=merchant.merchant_id, event="dashboard", read=read, is_final=is_revoked, always=True)
     return await follow(
         gateway.watchers,
-        merchant.merchant_id,
-        event="dashboard",
-        read=read,
+        figures,
+        viewer=Viewer(client_of(request), merchant.merchant_id),
         every_seconds=DASHBOARD_SECONDS,
-        always=True,
     )
 
 
@@ -193,34 +235,51 @@ ROUTES = [
     change_stock,
     merchant_orders,
     ship,
+    deliver,
     dashboard,
     dashboard_stream,
 ]
 
 
-def own_offer(gateway: Gateway, merchant: Merchant, offer: Offer, slug: str) -> Offer:
+def own_offer(gateway: Gateway, merchant: MerchantView, offer: Offer, slug: str) -> Offer:
     """The offer, if it is the merchant's; raises HttpProblem (404)."""
     if offer.merchant_id != merchant.merchant_id:
         raise HttpProblem(slug)
     return offer
 
 
-async def _change(gateway: Gateway, merchant: Merchant, command: Command, edition_id: str) -> Board:
-    offer = own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
-    answer = await gateway.ask(command, offer)
+async def _change(
+    gateway: Gateway, merchant: MerchantView, command: PauseSale | ResumeSale | AddStock | WithdrawStock, actor: str
+) -> MerchantBoard:
+    edition_id = command.edition_id
+    own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    answer = await gateway.decisions.ask(command, actor=actor)
     if isinstance(answer.event, events.CommandRefused):
         raise refused(answer.event.reason)
-    return await board_of(gateway, edition_id, (answer.partition, answer.position))
+    return await merchants_board(gateway, edition_id, (answer.partition, answer.position))
 
 
-async def change_order(gateway: Gateway, merchant: Merchant, command: Command, order_id: str) -> MerchantOrderBody:
+async def merchants_board(gateway: Gateway, edition_id: str, place: Place) -> MerchantBoard:
+    """The merchant's own edition, showing at least the event at `place` unless the views are far behind."""
+    await gateway.reads.passed(*place)
+    board = await gateway.reads.query(lambda cur: merchant_board(cur, edition_id, now_ms=now_ms()))
+    if board is None:
+        raise HttpProblem("unavailable", "The edition is so new that its board isn't written yet.")
+    return board
+
+
+async def change_order(
+    gateway: Gateway, merchant: MerchantView, command: ShipOrder | RecordDelivery, actor: str
+) -> MerchantOrderBody:
     """The merchant's order after the command; raises HttpProblem for a refusal."""
-    offer = own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
-    view = await order_after(gateway, await gateway.ask(command, offer), order_id)
+    order_id = command.order_id
+    own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    await refuse_unknown_order(gateway, order_id)
+    view = await order_after(gateway, await gateway.decisions.ask(command, actor=actor), order_id)
     return await gateway.reads.run(lambda: seen_by_merchant(gateway, view))
 
 
-async def _dashboard(gateway: Gateway, merchant: Merchant) -> Dashboard:
+async def _dashboard(gateway: Gateway, merchant: MerchantView) -> Dashboard:
     async def read() -> Dashboard:
         return await gateway.reads.query(
             lambda cur: merchant_dashboard.dashboard(cur, merchant.merchant_id, now_ms=now_ms())
@@ -229,12 +288,35 @@ async def _dashboard(gateway: Gateway, merchant: Merchant) -> Dashboard:
     return await gateway.reads.shared(f"dashboard {merchant.merchant_id}", DASHBOARD_SECONDS / 2, read)
 
 
+async def merchants_order(gateway: Gateway, merchant: MerchantView, order_id: str) -> OrderView:
+    """The merchant's own order; raises HttpProblem (404)."""
+    offer = own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    await gateway.views_show_the_seen(offer.partition)
+    return await order_view(gateway, order_id)
+
+
+def _encrypted_tracking(gateway: Gateway, buyer_id: str, tracking: str) -> str:
+    if not tracking:
+        return ""
+    try:
+        return gateway.vault.encrypt(buyer_id, {"tracking": tracking})
+    except BuyerIsErased:
+        return ""
+
+
 def seen_by_merchant(gateway: Gateway, view: OrderView) -> MerchantOrderBody:
     """The order with its buyer's details in clear. Blocks."""
-    return merchant_order_body(view, decrypted(gateway, view.buyer_id, view.delivery))
+    buyer = decrypted(gateway, view.buyer_id, view.delivery)
+    is_erased = gateway.catalogue.is_erased(view.buyer_id)
+    return merchant_order_body(
+        view,
+        buyer=buyer,
+        tracking=decrypted_tracking(gateway, view),
+        is_erased=is_erased,
+    )
 
 
-def _release_command(data: NewEdition, merchant: Merchant, edition_id: str) -> ReleaseEdition:
+def _release_command(data: NewEdition, merchant: MerchantView, edition_id: str) -> ReleaseEdition:
     low = data.price_minor if data.price_minor is not None else data.price_min_minor
     high = data.price_minor if data.price_minor is not None else data.price_max_minor
     if low is None or high is None or low > high:
@@ -246,9 +328,15 @@ def _release_command(data: NewEdition, merchant: Merchant, edition_id: str) -> R
     if data.opens_at_ms is not None and data.closes_at_ms is not None and data.opens_at_ms >= data.closes_at_ms:
         raise HttpProblem("invalid", "closes_at_ms must be after opens_at_ms.")
     _check_terms(data)
+    usual = KINDS[data.kind]
     currency = data.currency or merchant.currency
-    if currency not in MINOR_DIGITS:
-        raise HttpProblem("invalid", f"currency must be one of {', '.join(sorted(MINOR_DIGITS))}.")
+    if currency not in CURRENCIES:
+        raise HttpProblem("invalid", f"currency must be one of {', '.join(sorted(CURRENCIES))}.")
+    for amount_minor in (low, high, *data.suggested_minor):
+        _check_amount(amount_minor, currency, format_money(amount_minor, currency))
+    dearest_minor = high * data.limit_per_buyer
+    what = f"{data.limit_per_buyer} for {format_money(dearest_minor, currency)}, which one buyer could order,"
+    _check_amount(dearest_minor, currency, what)
     return ReleaseEdition(
         edition_id=edition_id,
         merchant_id=merchant.merchant_id,
@@ -265,7 +353,7 @@ def _release_command(data: NewEdition, merchant: Merchant, edition_id: str) -> R
         suggested_minor=data.suggested_minor,
         opens_at_ms=data.opens_at_ms,
         closes_at_ms=data.closes_at_ms,
-        needs_address=data.needs_address,
+        needs_address=usual.needs_address if data.needs_address is None else data.needs_address,
         awaits_terms=True,
         tax_bps=data.tax_bps,
         tax_label=data.tax_label,
@@ -276,8 +364,16 @@ def _release_command(data: NewEdition, merchant: Merchant, edition_id: str) -> R
         target_minor=data.target_minor,
         all_or_nothing=data.all_or_nothing,
         if_missed=data.if_missed,
-        receipts=data.kind == "gift" if data.receipts is None else data.receipts,
+        receipts=usual.receipts if data.receipts is None else data.receipts,
+        vouched_only=data.vouched_only,
     )
+
+
+def _check_amount(amount_minor: int, currency: str, what: str) -> None:
+    """The owner would refuse a price that can't be charged, and couldn't say what can; raises HttpProblem (422)."""
+    if reason := why_not_charge(amount_minor, currency_of(currency)):
+        detail = f"{what} can't be charged. {chargeable_words(reason, currency)}"
+        raise HttpProblem("invalid", detail, reason=reason, **limits_of(currency))
 
 
 def _check_terms(data: NewEdition) -> None:

@@ -1,56 +1,116 @@
-"""The OpenAPI document of the API, and a page that shows it without loading anything from elsewhere."""
+"""The OpenAPI document of the API, and a page that shows it without loading anything from elsewhere. Both are built
+once, off the event loop, on the first request: that takes half a second."""
 
-import html
-from typing import Any
+import asyncio
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Final
 
 import msgspec
-from litestar import Request
-from litestar.datastructures import State
+from litestar import MediaType, Response, get
+from litestar.di import NamedDependency
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 
 from buystream import __version__
-from buystream.gateway.bodies import NewOrder, OrderBody
+from buystream.gateway.admission import JSON
+from buystream.gateway.bodies.orders import NewOrder, OrderBody
 from buystream.gateway.buy import PATH
+from buystream.gateway.idempotency import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_CHARS_MAX
+from buystream.gateway.openapi_page import METHODS, reference_of
+from buystream.gateway.problems import MEDIA_TYPE, PROBLEMS
+from buystream.ids import PATTERNS
 
-METHODS = ("get", "post", "put", "patch", "delete")
-PROBLEM = "Problem"
+PROBLEM: Final = "Problem"
+OPENAPI_JSON: Final = "application/vnd.oai.openapi+json"
+
+SECURITY_SCHEMES: Final = {
+    "session": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A buyer's session token, from POST /v1/session.",
+    },
+    "sessionCookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "buystream_session",
+        "description": "The same as a cookie, for reading only. On https its name begins with __Host-.",
+    },
+    "merchantKey": {"type": "http", "scheme": "bearer", "description": "A merchant's API key."},
+}
+
+FOR_EVERYBODY: Final = frozenset(
+    {
+        *("/v1/config", "/v1/editions", "/v1/editions/{edition_id}", "/v1/editions/{edition_id}/stream"),
+        *("/v1/session", "/v1/host/logout", "/v1/webhooks/stripe", "/v1/orders/{order_id}/authentication"),
+    }
+)
+"""Paths that need no session: what they change is named by a signed token, or by an id that nobody can guess."""
+
+SESSION_OPTIONAL: Final = frozenset({"/v1/live", "/v1/live/stream"})
+
+ALSO_CSV: Final = frozenset({"/v1/merchant/statement"})
+"""By the Accept header."""
+
+ALWAYS: Final = (400, 403, 404, 408, 414, 417, 429, 431, 503)
+"""What any request may be answered with, by the connection or by the state of the shop."""
+
+WITH_BODY: Final = (413, 415, 422)
+CHANGING: Final = (409, 422)
+
+Json = dict[str, Any]
 
 
-class Page(OpenAPIRenderPlugin):
-    """Every operation on one page; plain HTML, no script."""
+class Reference:
+    """The document, and its page. `describe` gives the framework's part of it."""
 
-    def render(self, request: Request[Any, Any, State], openapi_schema: dict[str, Any]) -> bytes:
-        """The page."""
-        add_hot_path(openapi_schema)
-        operations = [
-            _operation(path, method, item[method])
-            for path, item in sorted(openapi_schema["paths"].items())
-            for method in METHODS
-            if method in item
-        ]
-        schemas = "".join(
-            f"<details><summary><code>{html.escape(name)}</code></summary>{_json(schema)}</details>"
-            for name, schema in sorted(openapi_schema["components"]["schemas"].items())
-        )
-        return (
-            '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>buystream API</title>'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            '<link rel="stylesheet" href="/static/pages.css"></head><body class="reference"><main id="main">'
-            f"<h1>buystream API {__version__}</h1>"
-            '<p>The same as <a href="/schema/openapi.json">OpenAPI, in JSON</a>.'
-            " Errors are <code>application/problem+json</code>.</p>"
-            f"{''.join(operations)}<h2>Shapes</h2>{schemas}</main></body></html>"
-        ).encode()
+    def __init__(self, describe: Callable[[], Json]) -> None:
+        self._describe = describe
+        self._turn = asyncio.Lock()
+
+    async def made(self) -> "Reference":
+        """Itself, once both are there."""
+        async with self._turn:
+            await asyncio.to_thread(lambda: self.page)
+        return self
+
+    @cached_property
+    def document(self) -> Json:
+        """The document. Blocks the first time."""
+        document = self._describe()
+        _add_hot_path(document)
+        components = document["components"]
+        components["securitySchemes"] = SECURITY_SCHEMES
+        components["responses"] = {_response_name(status): _problem_response(status) for status in _statuses()}
+        for path, item in document["paths"].items():
+            for method in METHODS:
+                if method in item:
+                    _complete(item[method], path, method)
+        return document
+
+    @cached_property
+    def json(self) -> bytes:
+        """The document as it is sent."""
+        return msgspec.json.encode(self.document)
+
+    @cached_property
+    def page(self) -> str:
+        """Every operation on one page; plain HTML, no script."""
+        return reference_of(msgspec.json.decode(self.json))
 
 
-class Json(JsonRenderPlugin):
-    """The document itself."""
+@get("/schema", media_type=MediaType.HTML, include_in_schema=False)
+async def reference_page(reference: NamedDependency[Reference]) -> str:
+    """The API reference for people."""
+    return (await reference.made()).page
 
-    def render(self, request: Request[Any, Any, State], openapi_schema: dict[str, Any]) -> bytes:
-        """JSON."""
-        add_hot_path(openapi_schema)
-        return super().render(request, openapi_schema)
+
+@get("/schema/openapi.json", include_in_schema=False)
+async def reference_json(reference: NamedDependency[Reference]) -> Response[bytes]:
+    """The API description for programs."""
+    return Response((await reference.made()).json, media_type=OPENAPI_JSON)
+
+
+ROUTES = [reference_page, reference_json]
 
 
 def config() -> OpenAPIConfig:
@@ -59,14 +119,76 @@ def config() -> OpenAPIConfig:
         title="buystream",
         version=__version__,
         description="A buy button, its order desk and its payments. Ids are the idempotency keys: repeat freely.",
-        path="/schema",
-        render_plugins=[Page(path="/"), Json(path="/openapi.json")],
         use_handler_docstrings=True,
     )
 
 
-def add_hot_path(document: dict[str, Any]) -> None:
-    """POST /v1/orders stands before the framework, which therefore doesn't know it."""
+def _complete(operation: Json, path: str, method: str) -> None:
+    """What the framework can't know: who may call, what else is answered, and the form of ids."""
+    changes = method != "get"
+    operation["security"] = _security(path, changes=changes)
+    for parameter in operation.get("parameters", []):
+        if parameter["name"] in PATTERNS and parameter["in"] == "path":
+            parameter["schema"] = {"type": "string", "pattern": PATTERNS[parameter["name"]]}
+    if changes and operation["security"]:
+        operation.setdefault("parameters", []).append(
+            {
+                "name": IDEMPOTENCY_KEY,
+                "in": "header",
+                "required": False,
+                "description": "Names this request: sent again with another body, it is refused.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_CHARS_MAX},
+            }
+        )
+    statuses = set(ALWAYS)
+    if operation["security"]:
+        statuses.add(401)
+    if "host_token" in str(operation.get("requestBody")) or (path in FOR_EVERYBODY and changes):
+        statuses.add(401)
+    if "requestBody" in operation or changes:
+        statuses.update(WITH_BODY)
+    if changes:
+        statuses.update(CHANGING)
+    if operation.get("parameters"):
+        statuses.add(422)
+    responses = operation["responses"]
+    responses.pop("400", None)
+    for response in responses.values():
+        if response.get("content", {}).get(JSON, {}).get("schema") == {"type": "null"}:
+            del response["content"]  # the framework's word for an answer without a body
+    if path in ALSO_CSV:
+        responses["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
+    for status in sorted(statuses):
+        responses[str(status)] = {"$ref": f"#/components/responses/{_response_name(status)}"}
+
+
+def _security(path: str, *, changes: bool) -> list[dict[str, list[str]]]:
+    if path in FOR_EVERYBODY:
+        return []
+    if path.startswith("/v1/merchant"):
+        return [{"merchantKey": []}]
+    allowed: list[dict[str, list[str]]] = [{"session": []}] if changes else [{"session": []}, {"sessionCookie": []}]
+    return [*allowed, {}] if path in SESSION_OPTIONAL else allowed
+
+
+def _statuses() -> tuple[int, ...]:
+    return tuple(sorted({401, *ALWAYS, *WITH_BODY, *CHANGING}))
+
+
+def _response_name(status: int) -> str:
+    return f"Problem{status}"
+
+
+def _problem_response(status: int) -> Json:
+    slugs = [f"`{slug}`: {advice}" for slug, (of_slug, advice) in PROBLEMS.items() if of_slug == status]
+    return {
+        "description": "\n".join(slugs),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}},
+    }
+
+
+def _add_hot_path(document: Json) -> None:
+    """POST /v1/orders is handled before the framework, which therefore doesn't know it."""
     _, shapes = msgspec.json.schema_components((NewOrder, OrderBody), ref_template="#/components/schemas/{name}")
     document["components"]["schemas"].update(shapes)
     document["components"]["schemas"][PROBLEM] = {
@@ -82,7 +204,6 @@ def add_hot_path(document: dict[str, Any]) -> None:
         },
     }
     order = {"application/json": {"schema": {"$ref": "#/components/schemas/OrderBody"}}}
-    problem = {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}}
     document["paths"].setdefault(PATH, {})["post"] = {
         "summary": "Place an order: the tap on Buy",
         "description": "The order id is minted by the client: the edition's id, '-', and 20 random characters or more."
@@ -95,26 +216,5 @@ def add_hot_path(document: dict[str, Any]) -> None:
         "responses": {
             "201": {"description": "Held for the buyer", "content": order},
             "200": {"description": "Placed before: what it is now", "content": order},
-            "409": {"description": "Refused, with the reason", "content": problem},
-            "401": {"description": "No session", "content": problem},
-            "404": {"description": "Unknown edition", "content": problem},
-            "413": {"description": "Body too large", "content": problem},
-            "422": {"description": "Bad input", "content": problem},
-            "503": {"description": "No decision came in time; send the same again", "content": problem},
         },
     }
-
-
-def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
-    title = html.escape(operation.get("summary") or "")
-    words = html.escape(operation.get("description") or "")
-    shapes = {key: operation[key] for key in ("parameters", "requestBody", "responses") if key in operation}
-    return (
-        f"<details><summary><strong>{method.upper()}</strong> <code>{html.escape(path)}</code> {title}</summary>"
-        f"<p>{words}</p>{_json(shapes)}"
-        "</details>"
-    )
-
-
-def _json(value: Any) -> str:
-    return f"<pre>{html.escape(msgspec.json.format(msgspec.json.encode(value)).decode())}</pre>"

@@ -9,8 +9,10 @@ import msgspec
 
 from buystream.errors import BuystreamError
 from buystream.log import LogUnavailable
+from buystream.money import AMOUNT_REASONS, chargeable_words, currency_of
 from buystream.providers import ProviderUnavailable
-from buystream.vault import VaultUnavailable
+from buystream.reasons import REASONS
+from buystream.vault import BuyerIsErased, VaultUnavailable
 
 _log = logging.getLogger(__name__)
 
@@ -18,53 +20,39 @@ TYPE_ROOT = "https://buystream.dev/problems/"
 MEDIA_TYPE = "application/problem+json"
 
 PROBLEMS: Mapping[str, tuple[int, str]] = {
-    "malformed-json": (400, "The body is not JSON. Send one JSON object, in UTF-8."),
-    "bad-request": (400, "The request can't be understood. See /schema for its form."),
-    "bad-notification": (400, "This is no notification that Stripe signed for this shop."),
-    "no-session": (401, "There is no valid session. Get one with POST /v1/session."),
+    **{reason.replace("_", "-"): (row.status, row.advice) for reason, row in REASONS.items()},
+    "malformed-json": (400, "The body is not JSON. Send one JSON object in UTF-8."),
+    "bad-request": (400, "The request is malformed. See /schema."),
+    "ambiguous": (400, "The request is ambiguous. See detail."),
+    "bad-notification": (400, "This notification does not carry Stripe's signature for this shop."),
+    "no-session": (401, "No valid session. Get a token with POST /v1/session and send it as Authorization: Bearer."),
     "bad-host-token": (401, "The host's token is not valid. The host application must sign a fresh one."),
-    "token-replayed": (401, "The host's token was used already. The host application must sign a fresh one."),
+    "token-replayed": (401, "The host's token has already been used. The host application must sign a fresh one."),
     "wrong-key": (401, "The API key is missing or wrong. Send it as 'Authorization: Bearer <key>'."),
+    "bad-link": (401, "This link has been used or has expired. Get a new one where you bought."),
+    "foreign-origin": (403, "Pages of another origin can't use the shop's cookie. Send 'Authorization: Bearer'."),
     "not-found": (404, "There is nothing here."),
-    "unknown-edition": (404, "There is no such edition."),
-    "unknown-order": (404, "There is no such order among yours."),
-    "unknown-gift": (404, "There is no such recurring gift among yours."),
-    "not-cancelled": (404, "This edition was not cancelled."),
+    "not-cancelled": (404, "This edition has not been cancelled."),
     "no-receipt": (404, "There is no receipt: no money has moved for this order."),
     "method-not-allowed": (405, "This address doesn't take that method. See /schema."),
-    "sold-out": (409, "Nothing is left. If something comes back, a new order needs a new order id."),
-    "over-limit": (409, "This is more than one buyer may have."),
-    "not-open": (409, "The sale has not begun."),
-    "closed": (409, "The sale is over."),
-    "wrong-price": (409, "The price is another one. Read the edition again and order at its price."),
-    "paused": (409, "The sale is paused. Try again in a while, with a new order id."),
-    "too-fast": (409, "Too many orders in a short time. Wait a minute, then order again with a new order id."),
-    "cancelled": (409, "It won't take place. Who paid gets the money back."),
-    "order-id-conflict": (409, "This order id is taken. Mint a new one."),
-    "not-payable": (409, "This order can't be paid now. Read it again to see why."),
-    "bad-amount": (409, "There is not so much left to give back. Read the order's refunds, and ask for less."),
-    "bad-quantity": (409, "There are not so many. Read it again, and ask for fewer."),
-    "refund-id-conflict": (409, "This Idempotency-Key was used for another amount. Use a new one for another refund."),
-    "order-refunded": (409, "All of it was given back already."),
-    "order-disputed": (409, "The buyer's bank is deciding about this money, so it can't be given back."),
-    "not-paid": (409, "Nothing was paid for this order, so there is nothing to give back."),
-    "not-refundable": (409, "This order is not sold, so there is nothing to give back. See because."),
-    "not-returnable": (409, "This order can't be given back by its buyer. Ask the merchant."),
-    "not-registered": (409, "Nothing is saved for this buyer. Send payment_method and delivery."),
-    "too-late": (409, "The time in which this order could be given back is over."),
-    "gift-id-conflict": (409, "This gift id is taken, or is not one of the edition's. Mint a new one."),
-    "not-recurring": (409, "This can't be given again and again, only once."),
-    "refused": (409, "The request doesn't fit the current state. See the reason."),
-    "too-large": (413, "The body is too large. 16 KiB are plenty."),
+    "too-slow": (408, "The request took too long to arrive. Send it again."),
+    "refused": (409, "The request conflicts with the current state. See reason."),
+    "too-large": (413, "The body is larger than 16 KiB."),
+    "target-too-long": (414, "The request's path and query are too long."),
+    "not-json": (415, "The body must be sent as application/json. See /schema for its form."),
+    "expectation-failed": (417, "The only supported expectation is 100-continue."),
     "bad-period": (422, "Send month=YYYY-MM, or from and to as dates or times in ISO 8601, from before to."),
-    "key-needed": (422, "Send an Idempotency-Key header, so that a repeat doesn't give the money back twice."),
-    "invalid": (422, "A field is missing, unknown or out of its bounds. See detail and /schema."),
-    "internal": (500, "Something went wrong here. Nothing is known about the outcome; the same ids may be sent again."),
-    "overloaded": (503, "More came than can be answered now. Send the same request again after Retry-After seconds."),
+    "idempotency-key-reused": (422, "This Idempotency-Key was used with another body. A new request needs a new one."),
+    "key-needed": (422, "Send an Idempotency-Key header, so that a repeat doesn't refund twice."),
+    "invalid": (422, "A field is missing, unknown or out of range. See detail and /schema."),
+    "too-many-requests": (429, "Too many requests from this client. Retry after Retry-After seconds."),
+    "head-too-large": (431, "The request's headers or cookies are too many or too long."),
+    "internal": (500, "Something went wrong. The outcome is unknown; send the same request, with the same ids, again."),
+    "overloaded": (503, "The shop is overloaded. Send the same request again after Retry-After seconds."),
     "no-decision": (503, "No decision came in time. Send the same request, with the same ids, again."),
-    "unavailable": (503, "The shop's storage can't be reached now. Send the same request again later."),
+    "unavailable": (503, "The shop's storage is unreachable. Send the same request again later."),
 }  # fmt: skip
-"""Slug → (status, what to do). The slug is the stable part of the type."""
+"""Slug → (status, what to do). The slug is the stable part of the type. Refusals come from the table of reasons."""
 
 
 class HttpProblem(BuystreamError):
@@ -91,19 +79,32 @@ class HttpProblem(BuystreamError):
         )
 
 
-def refused(reason: str, **extra: Any) -> HttpProblem:
-    """A decision that said no: 409 with the reason, also as the type where it is one of the known ones."""
+def refused(reason: str, *, currency: str = "", **extra: Any) -> HttpProblem:
+    """A refused command or order, answered by its row in the table of reasons. An amount of `currency` that can't be
+    charged is refused with what can."""
     slug = reason.replace("_", "-")
-    if slug in ("unknown-order", "unknown-edition", "unknown-gift"):
+    if reason not in REASONS:  # a newer version's
+        return HttpProblem("refused", reason=reason, **extra)
+    if REASONS[reason].status == 404:
         return HttpProblem(slug)
-    return HttpProblem(slug if PROBLEMS.get(slug, (0,))[0] == 409 else "refused", reason=reason, **extra)
+    if currency and reason in AMOUNT_REASONS:
+        return HttpProblem(slug, chargeable_words(reason, currency), reason=reason, **limits_of(currency), **extra)
+    return HttpProblem(slug, reason=reason, **extra)
+
+
+def limits_of(currency: str) -> dict[str, Any]:
+    """What can be charged in the currency, as members of a problem document."""
+    limits = currency_of(currency)
+    return {"step_minor": limits.step_minor, "least_minor": limits.least_minor, "most_minor": limits.most_minor}
 
 
 def problem_of(error: Exception, doing: str) -> HttpProblem:
-    """What an error that escaped is answered with; one that nobody foresaw is logged, and the client told no more."""
+    """The answer to an error that escaped. An unforeseen one is logged, and the client learns no details."""
     match error:
         case HttpProblem():
             return error
+        case BuyerIsErased():
+            return HttpProblem("no-session")
         case VaultUnavailable() | ProviderUnavailable() | LogUnavailable():
             return HttpProblem("unavailable")
         case _:

@@ -2,22 +2,23 @@
 projector."""
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import psycopg2
-from psycopg2.extensions import connection, cursor
+from psycopg2.extensions import cursor
 
+from buystream.database import ConnectionPerThread, DatabaseError
 from buystream.gateway.problems import HttpProblem
 
 THREADS = 4
 WAITING_MAX = 1_024
 """Reads that wait for a thread at most; the next one gets 503."""
 
-PROJECTED_SECONDS = 1.0
+VIEWS_SECONDS = 1.0
+"""How long a read waits for the views to show what this gateway has seen, unless configured."""
+
 PROJECTED_POLL_SECONDS = 0.004
 
 T = TypeVar("T")
@@ -34,23 +35,22 @@ def now_ms() -> int:
 class Reads:
     """Lives on one event loop."""
 
-    def __init__(self, dsn: str, projected: ProjectedPosition) -> None:
-        self._dsn = dsn
+    def __init__(self, dsn: str, projected: ProjectedPosition, *, views_seconds: float = VIEWS_SECONDS) -> None:
         self._projected = projected
+        self._views_seconds = views_seconds
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="reads")
-        self._local = threading.local()
-        self._connections: list[connection] = []
+        self._connections = ConnectionPerThread(dsn, "gateway")
         self._in_use = 0
         self._shared: dict[str, tuple[float, asyncio.Future[Any]]] = {}
         self._behind: list[tuple[int, int, asyncio.Future[bool]]] = []
         self._polling: asyncio.Task[None] | None = None
 
     async def query(self, read: Callable[[cursor], T]) -> T:
-        """What `read` makes of an open cursor, in one transaction; raises HttpProblem (503) without PostgreSQL."""
+        """The result of `read` on an open cursor, in one transaction; raises HttpProblem (503) without PostgreSQL."""
         return await self.run(lambda: self._transaction(read))
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Do blocking work in one of the threads; raises HttpProblem (503) when too much waits already."""
+        """Do blocking work in one of the threads; raises HttpProblem (503) when too much is waiting."""
         if self._in_use >= WAITING_MAX:
             raise HttpProblem("overloaded")
         self._in_use += 1
@@ -60,7 +60,7 @@ class Reads:
             self._in_use -= 1
 
     async def shared(self, key: str, seconds: float, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """`read`'s result, at most `seconds` old; whoever asks meanwhile shares it."""
+        """`read`'s result, at most `seconds` old; concurrent callers share it."""
         now = asyncio.get_running_loop().time()
         until, reading = self._shared.get(key, (0.0, None))
         if reading is None or (reading.done() and until <= now):
@@ -77,7 +77,7 @@ class Reads:
         return self._projected(partition)
 
     async def passed(self, partition: int, position: int) -> bool:
-        """True once the views hold the event at this position; False when they don't within a second."""
+        """True once the views hold the event at this position; False when they don't in time."""
         if self._projected(partition) > position:
             return True
         arrived: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -85,7 +85,7 @@ class Reads:
         if self._polling is None:
             self._polling = asyncio.ensure_future(self._poll_projected())
         try:
-            return await asyncio.wait_for(arrived, PROJECTED_SECONDS)
+            return await asyncio.wait_for(arrived, self._views_seconds)
         except TimeoutError:
             return False
 
@@ -94,11 +94,10 @@ class Reads:
         if self._polling is not None:
             self._polling.cancel()
         self._pool.shutdown(wait=True, cancel_futures=True)
-        for opened in self._connections:
-            opened.close()
+        self._connections.close()
 
     async def _poll_projected(self) -> None:
-        """One loop for all who wait, so that a crowd of readers costs no more than one."""
+        """One loop for all waiting readers, so that a crowd of them costs no more than one."""
         while self._behind:
             await asyncio.sleep(PROJECTED_POLL_SECONDS)
             reached = {partition: self._projected(partition) for partition, _, _ in self._behind}
@@ -115,15 +114,8 @@ class Reads:
             self._shared.pop(key, None)
 
     def _transaction(self, read: Callable[[cursor], T]) -> T:
-        mine: connection | None = getattr(self._local, "connection", None)
         try:
-            if mine is None or mine.closed:
-                mine = psycopg2.connect(self._dsn, connect_timeout=5, application_name="buystream gateway")
-                self._local.connection = mine
-                self._connections = [opened for opened in self._connections if not opened.closed] + [mine]
-            with mine, mine.cursor() as cur:
+            with self._connections.transaction() as cur:
                 return read(cur)
-        except psycopg2.Error as error:
-            if mine is not None:
-                mine.close()
+        except DatabaseError as error:
             raise HttpProblem("unavailable") from error

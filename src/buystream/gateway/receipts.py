@@ -1,5 +1,5 @@
 """Receipts of paid orders: for their buyers and their merchants, as JSON, as a page and as PDF. Amounts are what was
-paid less what went back; the price includes the tax. Who bought is decrypted for these two only."""
+paid less what was refunded; the price includes the tax. The buyer's name is decrypted only for these two."""
 
 import asyncio
 
@@ -10,33 +10,33 @@ from msgspec import Struct
 from msgspec.structs import replace
 from psycopg2.extensions import cursor
 
-from buystream.gateway.bodies import DeliveryBody
+from buystream.gateway.bodies.payments import DeliveryBody
 from buystream.gateway.checkout import decrypted, own_order
-from buystream.gateway.merchants import own_offer
+from buystream.gateway.merchants import merchants_order
 from buystream.gateway.problems import HttpProblem
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.site import page
-from buystream.gateway.spreadsheets import moment
 from buystream.money import format_money, tax_minor
-from buystream.projections import order_views, people, receipts, refunds, statements
+from buystream.projections import people, receipts, refunds, statements
 from buystream.projections.order_views import OrderView
-from buystream.projections.people import LegalDetails, Merchant
+from buystream.projections.people import LegalDetails, MerchantView
+from buystream.time_zones import DEFAULT, local_day
 
 PDFS_WAITING_MAX = 32
 """Drawing is work for the processor that answers buyers too: one at a time, and no long queue."""
 
 
 class GivenBack(Struct, frozen=True):
-    """Money that went back."""
+    """Money that was refunded."""
 
     at_ms: int
     amount_minor: int
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
-    """`gross_minor` is what the buyer has paid and not got back; it includes `tax_minor`, and `net_minor` is the rest.
-    `number` is there for gifts: year and number without gaps. States: issued, corrected, cancelled. `buyer` is null
-    after an erasure."""
+    """`gross_minor` is what the buyer paid and was not refunded; it includes `tax_minor`, and `net_minor` is the rest.
+    `number` is present for gifts: year and number, without gaps. States: issued, corrected, cancelled. `buyer` is null
+    after an erasure. `time_zone` is the seller's, in which dates are printed."""
 
     order_id: str
     number: str | None
@@ -56,6 +56,11 @@ class Receipt(Struct, frozen=True, kw_only=True):
     tax_minor: int
     tax_bps: int
     tax_label: str
+    time_zone: str = DEFAULT
+
+    def day(self, at_ms: int) -> str:
+        """`2026-11-25`, in the seller's time zone."""
+        return local_day(at_ms, self.time_zone)
 
 
 class Drawing:
@@ -81,8 +86,8 @@ class Drawing:
 async def receipt(
     gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
 ) -> Receipt:
-    """404 no-receipt before the money moved."""
-    return await _receipt(gateway, await own_order(gateway, buyer_id, order_id))
+    """404 no-receipt before any money has moved."""
+    return await receipt_of(gateway, await own_order(gateway, buyer_id, order_id))
 
 
 @get("/orders/{order_id:str}/receipt", include_in_schema=False)
@@ -90,8 +95,8 @@ async def receipt_page(
     gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
 ) -> Response[str]:
     """The same as a page."""
-    found = await _receipt(gateway, await own_order(gateway, buyer_id, order_id))
-    answer = page("receipt.html", receipt=found, money=format_money, day=day, percent=percent, note=note(found))
+    found = await receipt_of(gateway, await own_order(gateway, buyer_id, order_id))
+    answer = page("receipt.html", receipt=found, money=format_money, day=found.day, percent=percent, note=note(found))
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
@@ -104,36 +109,31 @@ async def receipt_pdf(
     order_id: FromPath[str],
 ) -> Response[bytes]:
     """The same receipt is the same file, byte for byte."""
-    found = await _receipt(gateway, await own_order(gateway, buyer_id, order_id))
+    found = await receipt_of(gateway, await own_order(gateway, buyer_id, order_id))
     return _file(found, await drawing.pdf(gateway, found))
 
 
 @get("/v1/merchant/orders/{order_id:str}/receipt", summary="The receipt of one of the merchant's orders")
 async def merchants_receipt(
-    gateway: NamedDependency[Gateway], merchant: NamedDependency[Merchant], order_id: FromPath[str]
+    gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView], order_id: FromPath[str]
 ) -> Receipt:
     """As its buyer sees it."""
-    return await _receipt(gateway, await _merchants_order(gateway, merchant, order_id))
+    return await receipt_of(gateway, await merchants_order(gateway, merchant, order_id))
 
 
 @get("/v1/merchant/orders/{order_id:str}/receipt.pdf", summary="The same as PDF", media_type="application/pdf")
 async def merchants_receipt_pdf(
     gateway: NamedDependency[Gateway],
     drawing: NamedDependency[Drawing],
-    merchant: NamedDependency[Merchant],
+    merchant: NamedDependency[MerchantView],
     order_id: FromPath[str],
 ) -> Response[bytes]:
     """The buyer's own file."""
-    found = await _receipt(gateway, await _merchants_order(gateway, merchant, order_id))
+    found = await receipt_of(gateway, await merchants_order(gateway, merchant, order_id))
     return _file(found, await drawing.pdf(gateway, found))
 
 
 ROUTES = [receipt, receipt_page, receipt_pdf, merchants_receipt, merchants_receipt_pdf]
-
-
-def day(at_ms: int) -> str:
-    """`2026-11-25`, UTC."""
-    return moment(at_ms)[:10]
 
 
 def percent(bps: int) -> str:
@@ -146,23 +146,18 @@ def note(receipt: Receipt) -> str:
     what = "The gift" if receipt.number else "The payment"
     paid = format_money(receipt.paid_minor, receipt.currency)
     if receipt.state == "cancelled":
-        return f"Cancelled: all of the {paid} went back. This receipt is for nothing any more."
+        return f"Cancelled: the full amount of {paid} was refunded. This receipt is no longer valid."
     if receipt.state == "corrected":
         left = format_money(receipt.gross_minor, receipt.currency)
-        return f"Corrected: {what.lower()} was {paid}, of which {left} is left. It replaces earlier copies."
+        return (
+            f"Corrected: {what.lower()} was {paid}, of which {left} remains after refunds. It replaces earlier copies."
+        )
     return ""
 
 
-async def _merchants_order(gateway: Gateway, merchant: Merchant, order_id: str) -> OrderView:
-    offer = own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
-    await gateway.views_show_the_seen(offer.partition)
-    view = await gateway.reads.query(lambda cur: order_views.order(cur, order_id))
-    if view is None:
-        raise HttpProblem("unknown-order")
-    return view
+async def receipt_of(gateway: Gateway, view: OrderView) -> Receipt:
+    """The order's receipt, with its buyer in clear; raises HttpProblem (404) while no money has moved."""
 
-
-async def _receipt(gateway: Gateway, view: OrderView) -> Receipt:
     def read(cur: cursor) -> Receipt:
         paid_at_ms = statements.paid_at_ms(cur, view.order_id)
         if paid_at_ms is None:
@@ -196,6 +191,7 @@ async def _receipt(gateway: Gateway, view: OrderView) -> Receipt:
             tax_minor=included_minor,
             tax_bps=tax.bps,
             tax_label=tax.label,
+            time_zone=shop.time_zone if shop else DEFAULT,
         )
 
     found = await gateway.reads.query(read)

@@ -2,31 +2,47 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from psycopg2.extensions import cursor
 
-from buystream.commands import Command, RecordDemand
-from buystream.gateway import sessions
+from buystream import actors, events
+from buystream.commands import FixHostedPartitions, RecordDemand
+from buystream.gateway import key_uses, session_tables, sessions
+from buystream.gateway.admission import Origins
 from buystream.gateway.answers import Answer
-from buystream.gateway.bodies import ConfigBody
+from buystream.gateway.bodies.payments import ConfigBody
 from buystream.gateway.catalogue import Catalogue, Offer
-from buystream.gateway.decisions import Decisions
+from buystream.gateway.decisions import DECISION_SECONDS, Decisions
+from buystream.gateway.door import Door
+from buystream.gateway.fingerprints import Fingerprints
 from buystream.gateway.inbox import Inbox, Notifications
+from buystream.gateway.key_uses import KeyUses
 from buystream.gateway.latch import Latch
 from buystream.gateway.problems import HttpProblem
-from buystream.gateway.reads import ProjectedPosition, Reads
+from buystream.gateway.rates import RateLimiter
+from buystream.gateway.reads import VIEWS_SECONDS, ProjectedPosition, Reads
 from buystream.gateway.sessions import Sessions
 from buystream.gateway.streams import Watchers
 from buystream.ids import MalformedId, edition_of
-from buystream.keys import purpose_key
-from buystream.log import Log
+from buystream.limits import Limits
+from buystream.log import EVENTS, Log, LogUnavailable
+from buystream.providers import CLIENT_TOKENS
 from buystream.providers.sandbox import SandboxCard
+from buystream.sealing import purpose_key
 from buystream.vault import Vault
+
+ENDED_POLL_SECONDS = 1.0
+ENDED_OVERLAP_SECONDS = 10.0
+"""Difference between the clocks of a gateway and of PostgreSQL that can't hide an ended session."""
+
+
+_ACTOR: Final = actors.system("gateway")
 
 
 class SandboxBank(Protocol):
@@ -39,11 +55,14 @@ class SandboxBank(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayParts:
-    """Everything that a gateway needs from outside. `projected` tells how far the views are. `bank` is None unless
+    """Everything that a gateway needs from outside. `projected` says how far the views are. `bank` is None unless
     payments go to the sandbox. `publishable_key` is Stripe's, if payments go there; `apple_pay_association` the file
-    that Apple wants to find at the shop's address. `host_secrets` maps host applications' names to their secrets.
-    `problem` tells why the rest of the shop can't serve now, or None. `notifications`
-    reads what the provider sends; None when it sends nothing."""
+    that Apple requests at the shop's address. `host_secrets` maps host applications' names to their secrets.
+    `metrics_at` is the host and port of the operators' health and metrics, if any; with `metrics_at_another_port` it is
+    a free port when that one is taken. `problem` says why the rest of the shop can't serve now, or None; `failure` why
+    it never will again, which ends the process. `notifications` reads what the provider sends; None when it sends
+    nothing. `decision_seconds` and `views_seconds` are how long a request waits for its decision, and a read for the
+    views."""
 
     log: Log
     dsn: str
@@ -59,6 +78,12 @@ class GatewayParts:
     host_secrets: Mapping[str, str] = field(default_factory=dict)
     notifications: Notifications | None = None
     problem: Callable[[], str | None] = lambda: None
+    failure: Callable[[], str | None] = lambda: None
+    decision_seconds: float = DECISION_SECONDS
+    views_seconds: float = VIEWS_SECONDS
+    limits: Limits = field(default_factory=Limits)
+    metrics_at: tuple[str, int] | None = None
+    metrics_at_another_port: bool = False
 
 
 class Gateway:
@@ -67,25 +92,43 @@ class Gateway:
     def __init__(self, parts: GatewayParts) -> None:
         self.registry = CollectorRegistry()
         self._shop_problem = parts.problem
+        self._shop_failure = parts.failure
         self.vault = parts.vault
         self.bank = parts.bank
+        self.client_token = CLIENT_TOKENS[parts.provider_name]
         self.publishable_key = parts.publishable_key
         self.apple_pay_association = parts.apple_pay_association
-        self.inbox = Inbox(parts.log, parts.notifications) if parts.notifications is not None else None
+        notified = parts.notifications
+        self.inbox = None if notified is None else Inbox(parts.log, notified, parts.vault.seal)
         self.config = ConfigBody(parts.provider_name, parts.publishable_key, list(parts.sandbox_cards))
+        self._log = parts.log
         self.partitions = parts.log.partitions
-        self.origin_key = purpose_key(parts.secret, "device and network")
+        self._hosted_partitions = 0
         self.naming_key = purpose_key(parts.secret, "request names")
+        self.catalogue = Catalogue()
         self.sessions = Sessions(
             parts.secret,
             partitions=parts.log.partitions,
             host_secrets=parts.host_secrets,
             secure_cookie=parts.public_url.startswith("https:"),
+            is_erased=self.catalogue.is_erased,
         )
-        self.catalogue = Catalogue()
-        self.watchers = Watchers()
-        self.reads = Reads(parts.dsn, parts.projected)
-        self.decisions = Decisions(parts.log, self.catalogue, self.watchers, self.registry)
+        self.fingerprints = Fingerprints()
+        self.key_uses = KeyUses()
+        self.origins = Origins.of(parts.public_url)
+        self.public_url = parts.public_url
+        self.door = Door(parts.limits)
+        self.watchers = Watchers(parts.limits)
+        self.rates = RateLimiter(parts.limits, self.door.clients)
+        self.reads = Reads(parts.dsn, parts.projected, views_seconds=parts.views_seconds)
+        self.decisions = Decisions(
+            parts.log,
+            self.catalogue,
+            self.watchers,
+            self.registry,
+            rates=self.rates,
+            decision_seconds=parts.decision_seconds,
+        )
         self.latch = Latch(self._record_demand, self.registry)
         self.orders_answered = Counter(
             "buystream_orders_answered", "Answers to POST /v1/orders.", ["status"], registry=self.registry
@@ -93,20 +136,25 @@ class Gateway:
         Gauge("buystream_watchers", "Open event streams.", registry=self.registry).set_function(
             lambda: self.watchers.count
         )
-        self._latch_task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Load the catalogue, then follow the log; raises HttpProblem when PostgreSQL is away."""
         self.decisions.start(await self.reads.query(self._load))
-        self._latch_task = asyncio.create_task(self.latch.run())
+        self._tasks = [
+            asyncio.create_task(self.latch.run()),
+            asyncio.create_task(self.fingerprints.run(self.reads)),
+            asyncio.create_task(self._follow_ended_sessions()),
+        ]
 
     async def stop(self) -> None:
-        """End the streams, tell the log about the last demand, write what waits, close."""
+        """End the streams, report the last demand to the log, write what waits, close."""
         self.watchers.close()
-        if self._latch_task is not None:
-            self._latch_task.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._latch_task
+                await task
+        if self._tasks:
             await self.latch.flush()
         if self.inbox is not None:
             self.inbox.close()
@@ -117,6 +165,25 @@ class Gateway:
     def problem(self) -> str | None:
         """Why this gateway can't serve now, or None."""
         return self.decisions.problem or self._shop_problem()
+
+    async def hosted_partitions(self) -> int:
+        """How many partitions hosted buyers are spread over. Read from the log once: the first request, with the
+        number of partitions at that time, decided it for every gateway and for ever. Raises HttpProblem (503)."""
+        if not self._hosted_partitions:
+            command = FixHostedPartitions(partitions=self.partitions)
+            event = (await self.decisions.ask(command, actor=_ACTOR, address=(0, "pt0"))).event
+            if isinstance(event, events.HostedPartitionsFixed):
+                self._hosted_partitions = event.partitions
+            elif isinstance(event, events.CommandRepeated):
+                self._hosted_partitions = int(event.subject)
+            else:
+                raise HttpProblem("internal", f"The log answered with {type(event).__name__}.")
+        return self._hosted_partitions
+
+    @property
+    def failure(self) -> str | None:
+        """Why this gateway can't continue, or None."""
+        return self.decisions.failure or self._shop_failure()
 
     def offer(self, edition_id: str) -> Offer:
         """The edition; raises HttpProblem (404)."""
@@ -141,13 +208,43 @@ class Gateway:
         ]
         return all(shown)
 
-    async def ask(self, command: Command, offer: Offer) -> Answer:
-        """The log's answer to a command about the edition or one of its orders."""
-        return await self.decisions.ask(command, key=offer.edition_id, partition=offer.partition)
+    async def log_end(self, partition: int) -> int | None:
+        """The position after the last event on the log now, None while the log is away. What this gateway hasn't read
+        yet, another one, or this one before it was started again, may have answered already."""
+        try:
+            return await self.reads.run(lambda: self._log.end(EVENTS, partition))
+        except LogUnavailable:
+            return None
 
-    async def _record_demand(self, command: RecordDemand, partition: int) -> Answer:
-        return await self.decisions.ask(command, key=command.edition_id, partition=partition)
+    async def views_show_the_log(self, partition: int) -> bool:
+        """Wait, a second at most, until the views show what is on the log now. Did they?"""
+        end = await self.log_end(partition)
+        return end is not None and await self.reads.passed(partition, end - 1)
+
+    async def end_sessions(self, buyer_id: str, *, begun_ms: int = 0) -> None:
+        """End all sessions of the buyer: here at once, at other gateways within ENDED_POLL_SECONDS."""
+        ended_ms = await self.reads.query(lambda cur: sessions.end(cur, buyer_id, begun_ms=begun_ms))
+        self.sessions.note_ended({buyer_id: ended_ms})
+
+    async def _follow_ended_sessions(self) -> None:
+        """What other gateways ended."""
+        since_seconds = time.time()
+        while True:
+            await asyncio.sleep(ENDED_POLL_SECONDS)
+            asked_at, since = time.time(), since_seconds - ENDED_OVERLAP_SECONDS
+            try:
+                ended = await self.reads.query(lambda cur, since=since: sessions.ended_since(cur, since))  # type: ignore[misc]
+            except HttpProblem:
+                continue  # PostgreSQL is away; what was missed is requested once it is back
+            self.sessions.note_ended(ended)
+            since_seconds = asked_at
+
+    async def _record_demand(self, command: RecordDemand) -> Answer:
+        return await self.decisions.ask(command, actor=_ACTOR)
 
     def _load(self, cur: cursor) -> dict[int, int]:
-        sessions.prepare(cur)
+        session_tables.TABLES.ensure(cur)
+        key_uses.TABLES.ensure(cur)
+        self.sessions.note_ended(sessions.ended_since(cur, 0))
+        self.fingerprints.load(cur)
         return self.catalogue.load(cur)

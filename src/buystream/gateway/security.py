@@ -1,5 +1,6 @@
-"""What browsers may do with our pages. Everything comes from here and nothing is inline, but for one page: Stripe's
-elements live in a document of their own, the payment form, which any site may frame and which knows no buyer."""
+"""What browsers may do with our pages. Everything comes from here and nothing is inline, with one exception: Stripe's
+elements live in a document of their own, the payment form, which any site may frame and which knows no buyer. The
+checkout may be framed too; no other page may."""
 
 from collections.abc import Mapping
 
@@ -8,6 +9,10 @@ _OURS = (
     " connect-src 'self'{calls}; base-uri 'none'; form-action 'self'"
 )
 CONTENT_SECURITY_POLICY = _OURS.format(scripts="", images="", calls="") + "; frame-ancestors 'none'"
+
+CHECKOUT_POLICY = _OURS.format(scripts="", images="", calls="") + "; frame-src 'self'"
+"""Of what buttons on other sites frame: any site may. What pays by what is saved is pressed only once it was seen
+(static/buystream/guard.js), so a page that covers the frame gains nothing."""
 
 _STRIPE = " https://js.stripe.com https://*.js.stripe.com"
 _LINK = " https://link.com https://*.link.com"

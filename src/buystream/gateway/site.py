@@ -1,21 +1,58 @@
 """The pages of the shop: templates around the same data that the API gives."""
 
+import logging
 from functools import cache
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from msgspec import to_builtins
 
-from buystream.gateway.checkout import all_boards, board_of
+from buystream.gateway.assets import plotly_styles
+from buystream.gateway.bodies.orders import order_body
+from buystream.gateway.checkout import ORDERS_MAX, Http, buyer_of
+from buystream.gateway.editions import all_boards, board_of
+from buystream.gateway.order_words import price_words, sale_words
 from buystream.gateway.problems import HttpProblem
+from buystream.gateway.reads import now_ms
 from buystream.gateway.runtime import Gateway
-from buystream.gateway.security import PAYMENT_FORM_POLICY
+from buystream.gateway.security import CHECKOUT_POLICY, PAYMENT_FORM_POLICY
 from buystream.ids import MalformedId, order_of
+from buystream.kinds import KINDS
+from buystream.money import format_money
+from buystream.projections.order_views import orders_of_buyer
+from buystream.time_zones import DEFAULT, local_day
 
-HTML = "text/html; charset=utf-8"
+_log = logging.getLogger(__name__)
+
+HTML = "text/html"  # the framework adds the charset
+
+_INCOMPLETE = (
+    "The link may be incomplete or mistyped. Open it again where you found it, or start at the shop’s front page."
+)
+_LATER = "The shop can’t answer right now. Nothing is lost. Please try again shortly."
+MISTAKES: Final = {
+    "not-found": ("There’s nothing here", _INCOMPLETE),
+    "unknown-edition": ("This isn’t on sale here", _INCOMPLETE),
+    "unknown-order": (
+        "This order isn’t among yours",
+        "Orders are shown only in the browser that placed them. Open this link there, or look under “My orders”.",
+    ),
+    "no-receipt": ("There is no receipt yet", "A receipt is issued once an order has been paid for."),
+    "no-session": (
+        "This browser has no orders here",
+        "Orders and receipts are shown only in the browser that placed them. Open this link there.",
+    ),
+    "unavailable": ("The shop is taking a break", _LATER),
+    "overloaded": ("It’s very busy", _LATER),
+    "internal": ("Something went wrong here", "It’s our fault, and it has been logged. Please try again shortly."),
+}
+"""Slug of a problem → heading and advice, for people."""
 
 
 @get("/", include_in_schema=False)
@@ -31,15 +68,57 @@ async def edition_page(gateway: NamedDependency[Gateway], edition_id: FromPath[s
 
 
 @get("/orders", include_in_schema=False)
-async def orders_page() -> Response[str]:
-    """The buyer's orders."""
-    return page("orders.html")
+async def orders_page(request: Http, gateway: NamedDependency[Gateway]) -> Response[str]:
+    """The buyer's orders: drawn by the page's script, which keeps them up to date, or as plain HTML without scripts."""
+    buyer_id = buyer_of(request, gateway)
+    views = []
+    if buyer_id is not None:
+        await gateway.views_show_the_seen(*range(gateway.partitions))
+        views = await gateway.reads.query(lambda cur: orders_of_buyer(cur, buyer_id, limit=ORDERS_MAX))
+    at_ms = now_ms()
+    answer = page(
+        "orders.html", orders=[order_body(view, at_ms=at_ms) for view in views], time_zone=DEFAULT, day=local_day
+    )
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
-@get("/desk", include_in_schema=False)
-async def desk_page() -> Response[str]:
+@get("/orders/find", include_in_schema=False)
+async def find_orders_page() -> Response[str]:
+    """For buyers on another device."""
+    return page("find-orders.html")
+
+
+@get("/continue", include_in_schema=False)
+async def continue_page() -> Response[str]:
+    """The target of a link that moves a session to another browser; its code is in the fragment."""
+    return page("continue.html")
+
+
+@get("/checkout", include_in_schema=False)
+async def checkout_page() -> Response[str]:
+    """The frame that buttons lay over other sites' pages."""
+    return _framed(page("checkout.html"))
+
+
+@get("/checkout/orders", include_in_schema=False)
+async def checkout_orders_page() -> Response[str]:
+    """The buyer's orders inside that frame, where only the script has a session."""
+    return _framed(page("checkout-orders.html", orders=[], time_zone=DEFAULT, day=local_day))
+
+
+@get("/confirm", include_in_schema=False)
+async def confirm_page() -> Response[str]:
+    """A window that confirms a payment with saved details; the frame that opens it passes it the order."""
+    answer = page("confirm.html")
+    answer.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
+    return answer
+
+
+@get("/desk", sync_to_thread=True, include_in_schema=False)
+def desk_page() -> Response[str]:
     """The merchant's desk."""
-    return page("desk.html", plotly_version=version("plotly"))
+    return page("desk.html", plotly_version=version("plotly"), plotly_styles=plotly_styles(), kinds=to_builtins(KINDS))
 
 
 @get("/bank/{payment_id:str}", include_in_schema=False)
@@ -57,7 +136,7 @@ async def bank_page(gateway: NamedDependency[Gateway], payment_id: FromPath[str]
 
 @get("/bank-answered", include_in_schema=False)
 async def bank_answered_page() -> Response[str]:
-    """Where a buyer's bank sends them back to: the sheet that they came from goes on by itself."""
+    """Where a buyer's bank sends them afterwards; the sheet that they came from continues automatically."""
     return page("bank-answered.html")
 
 
@@ -73,25 +152,45 @@ async def payment_form(gateway: NamedDependency[Gateway]) -> Response[str]:
 
 @get("/.well-known/apple-developer-merchantid-domain-association", sync_to_thread=True, include_in_schema=False)
 def apple_pay_association(gateway: NamedDependency[Gateway]) -> Response[bytes]:
-    """The file by which Apple knows that Apple Pay is meant to be offered at this address."""
+    """The file with which Apple verifies that this address may offer Apple Pay."""
     if gateway.apple_pay_association is None:
         raise HttpProblem("not-found")
     try:
         return Response(gateway.apple_pay_association.read_bytes(), media_type="text/plain")
     except OSError as error:
-        raise HttpProblem("not-found", f"The association file can't be read: {error.strerror}.") from error
+        _log.error("Apple Pay's association file can't be read: %s", error)
+        raise HttpProblem("not-found") from error
 
 
 ROUTES = [
     timeline,
     edition_page,
     orders_page,
+    find_orders_page,
+    continue_page,
+    checkout_page,
+    checkout_orders_page,
+    confirm_page,
     desk_page,
     bank_page,
     bank_answered_page,
     payment_form,
     apple_pay_association,
 ]
+
+
+def mistake(problem: HttpProblem) -> Response[str]:
+    """The page for an address that doesn't exist or can't be shown now."""
+    heading, advice = MISTAKES.get(problem.slug, (f"{HTTPStatus(problem.status).phrase}", problem.detail))
+    answer = page("mistake.html", heading=heading, advice=advice, retry=problem.status >= 500)
+    answer.status_code = problem.status
+    answer.headers.update({"Cache-Control": "no-store", **problem.headers})
+    return answer
+
+
+def _framed(answer: Response[str]) -> Response[str]:
+    answer.headers["Content-Security-Policy"] = CHECKOUT_POLICY
+    return answer
 
 
 def page(template: str, **values: object) -> Response[str]:
@@ -101,8 +200,11 @@ def page(template: str, **values: object) -> Response[str]:
 
 @cache
 def _templates() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("pages")),
         autoescape=select_autoescape(),
         undefined=StrictUndefined,
     )
+    environment.globals.update(price_words=price_words, sale_words=sale_words, money=format_money)
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # a table's order is the reader's
+    return environment

@@ -1,7 +1,7 @@
 """The log port: topics of partitions, each a sequence of records at increasing positions. Two implementations stand
 behind it, PostgresLog and KafkaLog, and one contract suite (`tests/contract/test_log.py`) holds both to it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -15,7 +15,7 @@ DEADLETTER = "buystream.deadletter"
 TOPICS = (COMMANDS, EVENTS, DEADLETTER)
 
 READ_LIMIT = 5_000
-"""Records that one read or poll returns at most, unless told otherwise: bounds memory."""
+"""The default limit of records per read or poll: bounds memory."""
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -23,14 +23,13 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     value: bytes
     key: str = ""
-    headers: dict[str, str] = {}
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
     """What a reader gets: a message at its place. Positions increase; they are dense in PostgresLog only, because in
-    KafkaLog transaction markers take some: the dense number of an event is its `ce_sequence`. `at_ms` is the log's time
+    KafkaLog transaction markers take some: the dense number of an event is its `sequence`. `at_ms` is the log's time
     of the append; it never decreases but when a Kafka broker's clock steps back, so who decides by it keeps the
-    greatest. `headers` may be decoded when they are asked for."""
+    greatest."""
 
     topic: str
     partition: int
@@ -38,7 +37,6 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     at_ms: int
     value: bytes
     key: str
-    headers: Mapping[str, str]
 
 
 class LogError(BuystreamError):
@@ -49,12 +47,17 @@ class LogUnavailable(LogError):
     """The log can't be reached now; whether the last append happened is unknown. Read the log to find out."""
 
 
+class Rejected(LogError):
+    """The log will never take one of these messages: it is too large, breaks a constraint, or isn't text where text is
+    stored. Repeating the append or the commit fails again."""
+
+
 class Fenced(LogError):
     """Another owner took this partition: forget everything and stop writing."""
 
 
 class Damaged(LogError):
-    """The log shows something that must never be: a gap, or other bytes at a known place. Stop and look."""
+    """The log shows something impossible: a gap, or other bytes at a known place. Stop and investigate."""
 
 
 class Tail(Protocol):
@@ -76,9 +79,9 @@ class Tail(Protocol):
 
 
 class Writer(Protocol):
-    """Appends messages that come one by one, and makes nobody wait for it. Those of one partition stand on the log in
-    the order of `submit`. A message that could not be appended is never repeated here, because it may be there after
-    all: `on_failure` hears of it."""
+    """Appends single messages without blocking the caller. Those of one partition reach the log in the order of
+    `submit`. A message that could not be appended is never repeated here, because it may be on the log after all:
+    `on_failure` receives it, with Rejected when it is certain that it isn't."""
 
     @property
     def waiting(self) -> int:
@@ -86,12 +89,12 @@ class Writer(Protocol):
         ...
 
     def submit(self, partition: int, message: Message) -> bool:
-        """Take one message; False when too many wait or the writer is closed. Raises LogUnavailable. May be called from
-        any thread."""
+        """Take one message; False when too many wait or the writer is closed. Raises LogUnavailable, and Rejected when
+        the log would never take it. May be called from any thread."""
         ...
 
     def close(self, timeout_seconds: float = 10.0) -> None:
-        """Append what waits, for so long at most, then release what the writer holds."""
+        """Append what waits, for at most this many seconds, then release what the writer holds."""
         ...
 
 
@@ -100,8 +103,9 @@ class Owner(Protocol):
 
     def commit(self, batches: Mapping[str, Sequence[Message]]) -> None:
         """Append to several topics (this partition of each), all or nothing, durable on return. Raises Fenced when
-        another owner took over, LogUnavailable when the outcome is unknown. After either the owner is of no use: own
-        again and refold, because what was handed over last may be there."""
+        another owner took over, LogUnavailable when the outcome is unknown, Rejected when the log will never take
+        them. After any of these the owner is of no use: own again and refold, because after LogUnavailable what was
+        handed over last may be there."""
         ...
 
     def close(self) -> None:
@@ -113,7 +117,8 @@ class Assignment(Protocol):
     """Which partitions this process should work on, in one role. Polled by one thread."""
 
     def poll(self, timeout_seconds: float) -> frozenset[int]:
-        """The partitions that are ours now; returns at a change or after the time-out. In PostgresLog the first process
+        """The partitions that are ours now, among those that the log had when it was opened; returns at a change or
+        after the time-out. In PostgresLog the first process
         to come gets all and others stand by; in KafkaLog the processes share them."""
         ...
 
@@ -135,10 +140,22 @@ class Log(Protocol):
         """How many partitions every topic has."""
         ...
 
+    @property
+    def problem(self) -> str | None:
+        """Why this process can't use all of the log, and what to do; or None. In KafkaLog: partitions were added since
+        it was opened."""
+        ...
+
+    def look_for_partitions(self) -> None:
+        """Find out whether partitions were added since the log was opened: `problem` then says so. For a process that
+        no assignment tells. Raises LogUnavailable."""
+        ...
+
     def append(self, topic: str, partition: int, messages: Sequence[Message]) -> int:
         """Append in this order; returns the first position. Durable on return. Raises LogUnavailable, after which the
-        messages may or may not be there. In PostgresLog they are one commit; in KafkaLog each stands for itself: a
-        reader may see some before the rest, others' may come between, and after LogUnavailable any may be missing."""
+        messages may or may not be there, and Rejected when one of them can't be stored. In PostgresLog they are one
+        commit; in KafkaLog each stands for itself: a reader may see some before the rest, others' may come between, and
+        after LogUnavailable or Rejected any may be missing."""
         ...
 
     def writer(self, topic: str, *, on_failure: Callable[[Sequence[Message], Exception], None]) -> Writer:
@@ -158,7 +175,7 @@ class Log(Protocol):
         ...
 
     def assignment(self, role: str) -> Assignment:
-        """Share the partitions of a role with the other processes that ask for it."""
+        """Share the partitions of a role with the other processes that have it."""
         ...
 
     def own(self, partition: int) -> Owner:
@@ -168,3 +185,10 @@ class Log(Protocol):
     def close(self) -> None:
         """Release connections. Writers, owners, tails and assignments are closed by those who opened them."""
         ...
+
+
+def read_all(log: Log, topic: str, partition: int, position: int = 0, *, at_once: int = READ_LIMIT) -> Iterator[Record]:
+    """Every record of a partition from that position to what is the end when it gets there; reads so many `at_once`."""
+    while records := log.read(topic, partition, position, at_once):
+        yield from records
+        position = records[-1].position + 1

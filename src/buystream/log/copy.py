@@ -1,29 +1,31 @@
-"""Moves a log from PostgreSQL to Kafka, record by record: position, time, key, headers and value stay what they are.
+"""Moves a log from PostgreSQL to Kafka, record by record: position, time, key and value stay what they are.
 
 Positions stay because one idempotent producer fills empty topics without transactions. Times stay because the topics
-take the writer's time while they are filled; then they are told to stamp the broker's, which leaves what is there
+take the writer's time while they are filled; then they are set to stamp the broker's, which leaves what is there
 alone. Until then `topics check` finds them wrong, so no role starts on half a copy, and a copy that was interrupted
-goes on."""
+continues."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from hashlib import blake2b
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-import psycopg2
 from confluent_kafka import KafkaError, Producer
 from confluent_kafka import Message as Sent
 
 from buystream.errors import BuystreamError
-from buystream.log import READ_LIMIT, TOPICS, Log, LogUnavailable, Record
+from buystream.log import READ_LIMIT, TOPICS, Log, LogUnavailable, Record, read_all
 from buystream.log.kafka import KafkaLog
-from buystream.log.kafka.clients import Clients, telling, told
+from buystream.log.kafka.clients import KafkaClients, as_log_errors, headers_of, log_error_of
 from buystream.log.topics import Topic, Topics
 
 STAMP: Final = "message.timestamp.type"
+FILLING: Final = {STAMP: "CreateTime", "message.timestamp.after.max.ms": str(2**63 - 1)}
+"""While topics are filled: a record that the old log's clock stamped far ahead keeps that time too."""
+
 ANSWER_SECONDS: Final = 60.0
 ASSIGNMENT_SECONDS: Final = 2.0
 
@@ -48,7 +50,7 @@ OnProgress = Callable[[int], None]
 
 
 def copy_log(
-    source: Log, clients: Clients, topics: Topics, planned: Sequence[Topic], on_progress: OnProgress
+    source: Log, clients: KafkaClients, topics: Topics, planned: Sequence[Topic], on_progress: OnProgress
 ) -> list[Copied]:
     """Copy everything, compare everything, then let the broker be the clock. `planned` are the log's topics as they
     shall be, with the source's partitions. Raises CopyRefused, LogError, LogUnavailable: then run it again."""
@@ -82,7 +84,7 @@ def _nobody_decides(source: Log) -> Iterator[Callable[[], None]]:
 
 
 def _make_ready(topics: Topics, planned: Sequence[Topic]) -> None:
-    filling = [msgspec.structs.replace(one, settings=dict(one.settings) | {STAMP: "CreateTime"}) for one in planned]
+    filling = [msgspec.structs.replace(one, settings=dict(one.settings) | FILLING) for one in planned]
     for difference in topics.check(filling):
         if difference.refused:
             why = "it isn't empty" if difference.what == STAMP else difference.refused
@@ -115,7 +117,7 @@ def _copy(
 class _Writer:
     """Appends records as they were, and finds out that each stands where it stood."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: KafkaClients) -> None:
         self._name_of = clients.name_of
         self._failure: Exception | None = None
         self._producer: Producer = clients.producer(
@@ -126,7 +128,7 @@ class _Writer:
 
     def write(self, records: Sequence[Record]) -> None:
         """All of these, in order; raises CopyRefused when one stands elsewhere."""
-        with telling("copying the log"):
+        with as_log_errors("copying the log"):
             for record in records:
                 self._produce(record)
             waiting = self._producer.flush(ANSWER_SECONDS)
@@ -138,17 +140,16 @@ class _Writer:
     def _produce(self, record: Record) -> None:
         def note(error: KafkaError | None, sent: Sent) -> None:
             if error is not None:
-                self._failure = self._failure or told(error, "copying the log")
+                self._failure = self._failure or log_error_of(error, "copying the log")
             elif sent.offset() != record.position:
                 self._failure = self._failure or _differs(record.topic, record.partition, record.position)
 
-        headers: Any = dict(record.headers)
         self._producer.produce(
             self._name_of(record.topic),
             record.value,
             record.key or None,
             record.partition,
-            headers=headers,
+            headers=headers_of(record.topic),
             timestamp=record.at_ms,
             on_delivery=note,
         )
@@ -156,7 +157,7 @@ class _Writer:
 
 def _compare(source: Log, target: Log, topic: str, partition: int) -> Copied:
     """Read both to the end; raises CopyRefused at the first records that differ."""
-    ours, theirs = _records(source, topic, partition), _records(target, topic, partition)
+    ours, theirs = read_all(source, topic, partition), read_all(target, topic, partition)
     checksum, count = blake2b(digest_size=16), 0
     while True:
         one, other = list(islice(ours, READ_LIMIT)), list(islice(theirs, READ_LIMIT))
@@ -171,16 +172,9 @@ def _compare(source: Log, target: Log, topic: str, partition: int) -> Copied:
         count += len(one)
 
 
-def _records(log: Log, topic: str, partition: int) -> Iterator[Record]:
-    position = 0
-    while records := log.read(topic, partition, position, READ_LIMIT):
-        yield from records
-        position = records[-1].position + 1
-
-
-def _seen(record: Record) -> tuple[int, int, str, list[tuple[str, str]], bytes]:
-    """What a reader sees of it; headers have no order."""
-    return record.position, record.at_ms, record.key, sorted(record.headers.items()), record.value
+def _seen(record: Record) -> tuple[int, int, str, bytes]:
+    """What a reader sees of it."""
+    return record.position, record.at_ms, record.key, record.value
 
 
 def _differs(topic: str, partition: int, position: int) -> CopyRefused:
@@ -188,21 +182,3 @@ def _differs(topic: str, partition: int, position: int) -> CopyRefused:
         f"record {position} of partition {partition} of {topic} is not the shop's own: delete this shop's topics with"
         " Kafka's tools and copy again, or copy under another BUYSTREAM_KAFKA_PREFIX"
     )
-
-
-def mark_as_moved(dsn: str, where: str) -> None:
-    """Remember that the log in this database isn't the shop's any more."""
-    with closing(psycopg2.connect(dsn)) as conn, conn, conn.cursor() as cur:
-        cur.execute("CREATE TABLE IF NOT EXISTS log.moved (whereto text NOT NULL, at timestamptz DEFAULT now())")
-        cur.execute("INSERT INTO log.moved (whereto) VALUES (%s)", (where,))
-
-
-def moved_to(dsn: str) -> str | None:
-    """Where this database's log went, or None: selling from here too would sell everything twice."""
-    with closing(psycopg2.connect(dsn)) as conn, conn, conn.cursor() as cur:
-        cur.execute("SELECT to_regclass('log.moved')")
-        if cur.fetchone() == (None,):
-            return None
-        cur.execute("SELECT whereto FROM log.moved ORDER BY at DESC LIMIT 1")
-        row = cur.fetchone()
-        return str(row[0]) if row else None

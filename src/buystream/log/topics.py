@@ -27,7 +27,7 @@ FOR_EVER = {
 """The log is the clock and the memory: the broker stamps the time, and nothing is ever dropped or compacted."""
 
 
-class Refused(LogError):
+class TopicChangeRefused(LogError):
     """The change would reorder or forget history."""
 
 
@@ -40,7 +40,7 @@ class Topic(msgspec.Struct, frozen=True):
     settings: Mapping[str, str]
 
 
-class Difference(msgspec.Struct, frozen=True):
+class TopicDifference(msgspec.Struct, frozen=True):
     """One thing that is not as planned. `what` is `topic`, `partitions`, `replication` or the name of a setting;
     `refused` says why it can't be changed, if it can't."""
 
@@ -71,7 +71,7 @@ class Topics:
     when the cluster can't be reached, and LogError with what it says otherwise."""
 
     def __init__(self, bootstrap: str, *, options: Mapping[str, Any] | None = None) -> None:
-        with telling():
+        with as_log_errors():
             self._admin = KafkaAdminClient(
                 bootstrap_servers=bootstrap,
                 client_id="buystream-topics",
@@ -79,19 +79,21 @@ class Topics:
                 **({"bootstrap_timeout_ms": REQUEST_SECONDS * 1000} | dict(options or {})),
             )
 
-    def check(self, topics: Sequence[Topic]) -> list[Difference]:
+    def check(self, topics: Sequence[Topic]) -> list[TopicDifference]:
         """What is not as planned, in the order of the plan; changes nothing."""
-        with telling():
+        with as_log_errors():
             return [difference for topic in topics for difference in self._differences(topic)]
 
-    def apply(self, topics: Sequence[Topic]) -> list[Difference]:
+    def apply(self, topics: Sequence[Topic]) -> list[TopicDifference]:
         """Make it as planned; returns what was changed. Raises Refused, and then has changed nothing. More partitions
         are for new ids only: every id keeps the partition that it names."""
         differences = self.check(topics)
         if refused := [difference for difference in differences if difference.refused]:
-            raise Refused("; ".join(f"{one.topic}: {one.what} stays {one.found}: {one.refused}" for one in refused))
+            raise TopicChangeRefused(
+                "; ".join(f"{one.topic}: {one.what} stays {one.found}: {one.refused}" for one in refused)
+            )
         planned = {topic.name: topic for topic in topics}
-        with telling():
+        with as_log_errors():
             for difference in differences:
                 self._change(planned[difference.topic], difference)
             self._admin.wait_for_topics(list(planned))
@@ -102,16 +104,16 @@ class Topics:
     def stamp_from_now_on(self, topics: Sequence[Topic]) -> None:
         """Let the broker be the clock of topics that a copy has filled: what is there keeps the time that it came with,
         because a batch of records says whose time it carries."""
-        with telling():
+        with as_log_errors():
             for topic in topics:
                 setting = "message.timestamp.type"
-                self._change(topic, Difference(topic.name, setting, "CreateTime", topic.settings[setting]))
+                self._change(topic, TopicDifference(topic.name, setting, "CreateTime", topic.settings[setting]))
 
     def delete(self, topic: str) -> bool:
         """Delete a topic with all that is in it; whether it was there. Never one of the log's own."""
         if topic.endswith(TOPICS):
-            raise Refused(f"{topic} is the shop's history and is not deleted")
-        with telling(), suppress(UnknownTopicOrPartitionError):  # gone already
+            raise TopicChangeRefused(f"{topic} is the shop's history and is not deleted")
+        with as_log_errors(), suppress(UnknownTopicOrPartitionError):  # gone already
             self._admin.delete_topics([topic])
             return True
         return False
@@ -128,24 +130,24 @@ class Topics:
                 raise LogUnavailable(f"Kafka took the change and doesn't show it: {remaining[0]}")
             sleep(0.05)
 
-    def _differences(self, topic: Topic) -> Iterator[Difference]:
+    def _differences(self, topic: Topic) -> Iterator[TopicDifference]:
         (found,) = self._admin.describe_topics([topic.name])
         if found["error_code"] == UnknownTopicOrPartitionError.errno:
-            yield Difference(topic.name, "topic", "", f"{topic.partitions} partitions")
+            yield TopicDifference(topic.name, "topic", "", f"{topic.partitions} partitions")
             return
         partitions = len(found["partitions"])
         if partitions != topic.partitions:
             refused = "partitions are never taken away" if partitions > topic.partitions else ""
-            yield Difference(topic.name, "partitions", str(partitions), str(topic.partitions), refused)
+            yield TopicDifference(topic.name, "partitions", str(partitions), str(topic.partitions), refused)
         replication = min(len(partition["replica_nodes"]) for partition in found["partitions"])
         if replication != topic.replication:
             refused = "reassign its replicas with Kafka's own tools"
-            yield Difference(topic.name, "replication", str(replication), str(topic.replication), refused)
+            yield TopicDifference(topic.name, "replication", str(replication), str(topic.replication), refused)
         settings = self._settings(topic)
         for name, wanted in topic.settings.items():
             if (value := settings.get(name, "")) != wanted:
                 refused = _why_not(name, wanted, has_records=self._has_records(topic.name, partitions))
-                yield Difference(topic.name, name, value, wanted, refused)
+                yield TopicDifference(topic.name, name, value, wanted, refused)
 
     def _settings(self, topic: Topic) -> dict[str, str]:
         resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, list(topic.settings))
@@ -158,7 +160,7 @@ class Topics:
         )
         return any(end.offset > 0 for end in ends.values())
 
-    def _change(self, topic: Topic, difference: Difference) -> None:
+    def _change(self, topic: Topic, difference: TopicDifference) -> None:
         match difference.what:
             case "topic":
                 self._create(topic)
@@ -166,9 +168,9 @@ class Topics:
                 self._admin.create_partitions({topic.name: topic.partitions})
             case setting:
                 resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, {setting: difference.wanted})
-                told = self._admin.alter_configs([resource])["topic"][topic.name]
-                if told != "OK":
-                    raise LogError(f"Kafka refuses {setting}={difference.wanted} for {topic.name}: {told}")
+                answer = self._admin.alter_configs([resource])["topic"][topic.name]
+                if answer != "OK":
+                    raise LogError(f"Kafka refuses {setting}={difference.wanted} for {topic.name}: {answer}")
 
     def _create(self, topic: Topic) -> None:
         details = {
@@ -176,7 +178,7 @@ class Topics:
             "replication_factor": topic.replication,
             "configs": dict(topic.settings),
         }
-        with suppress(TopicAlreadyExistsError):  # somebody else was quicker
+        with suppress(TopicAlreadyExistsError):  # another process was quicker
             self._admin.create_topics({topic.name: details})
 
 
@@ -191,7 +193,7 @@ def _why_not(setting: str, wanted: str, *, has_records: bool) -> str:
 
 
 @contextmanager
-def telling() -> Iterator[None]:
+def as_log_errors() -> Iterator[None]:
     """Raises what Kafka says as an error of the port."""
     try:
         yield

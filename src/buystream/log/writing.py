@@ -1,16 +1,16 @@
-"""Appending without waiting: how commands come onto a log that commits."""
+"""Appending without waiting: how commands reach a log that commits."""
 
 import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from buystream.log import Log, Message
+from buystream.log import Log, Message, Rejected
 
 QUEUE_MAX = 8_192
 """Messages that wait at most: beyond it one is refused at once, and memory stays bounded."""
 
 OnFailure = Callable[[Sequence[Message], Exception], None]
-"""Hears, on the writer's thread, which messages may or may not be on the log."""
+"""Receives, on the writer's thread, the messages that may or may not be on the log."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,8 +68,19 @@ class BatchWriter:
     def _append(self, partition: int, messages: list[Message]) -> None:
         try:
             self._log.append(self._topic, partition, messages)
+        except Rejected as error:
+            if len(messages) == 1:
+                self._fail(partition, messages, error)
+                return
+            for message in messages:  # none of them is on the log, and only the one at fault need fail
+                self._append(partition, [message])
         except Exception as error:  # whatever it is, those who wait must hear of it
-            _log.warning(
-                "%d messages to partition %d of %s: outcome unknown: %s", len(messages), partition, self._topic, error
-            )
-            self._on_failure(messages, error)
+            self._fail(partition, messages, error)
+
+    def _fail(self, partition: int, messages: list[Message], error: Exception) -> None:
+        _log.warning(
+            "%d messages to partition %d of %s failed: %s",
+            *(len(messages), partition, self._topic, error),
+            extra={"topic": self._topic, "partition": partition},
+        )
+        self._on_failure(messages, error)

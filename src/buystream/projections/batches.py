@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from buystream.codec import Unreadable, decode_event
+from buystream.codec import Unreadable, read_event
+from buystream.consumers.dead_letters import Unfit
 from buystream.consumers.delivery import Place
+from buystream.consumers.sequence import EventSequence, Foreign
 from buystream.events import Event
-from buystream.log import Damaged, Record
+from buystream.log import Log, Record
 
 Batch = list[tuple[int, Event, Record]]
 """Events of one partition in order: position, event, and the record that it was read from."""
@@ -17,57 +19,40 @@ Places = dict[int, Place]
 """By partition: the next record's position, and the sequence that it must carry."""
 
 
-class Poison(msgspec.Struct, frozen=True):
-    """A record that is no event, and why."""
-
-    record: Record
-    reason: str
-
-
 class Slice(msgspec.Struct):
-    """What was read of one partition: the readable events, the others, and the place after them all."""
+    """What was read of one partition: the readable events, those that can't be read, what is foreign, and the place
+    after them all."""
 
     partition: int
     place: Place
     events: Batch = []
-    poison: list[Poison] = []
+    poison: list[Unfit] = []
+    foreign: list[Unfit] = []
 
 
 class BatchReader:
-    """Follows the dense `ce_sequence` of each partition: a number seen before is a repeat and dropped, a gap is
-    damage."""
+    """Follows the dense sequence of each partition; see `buystream.consumers.sequence`."""
 
-    def __init__(self, places: Mapping[int, Place]) -> None:
-        """`places` tells where the first record of each partition is expected."""
-        self._sequences = {partition: place.sequence for partition, place in places.items()}
+    def __init__(self, log: Log, places: Mapping[int, Place]) -> None:
+        """`places` says where the first record of each partition is expected."""
+        self._sequence = EventSequence(log, "views", {number: place.sequence for number, place in places.items()})
 
     def read(self, records: Sequence[Record]) -> list[Slice]:
-        """One slice per partition, in order; raises Damaged."""
+        """One slice per partition, in order; raises Damaged and LogUnavailable."""
         slices: dict[int, Slice] = {}
         for record in records:
             part = slices.get(record.partition)
             if part is None:
                 part = slices[record.partition] = Slice(record.partition, Place())
             self._take(part, record)
-            part.place = Place(record.position + 1, self._sequences.get(record.partition))
+            part.place = Place(record.position + 1, self._sequence.expected(record.partition))
         return list(slices.values())
 
     def _take(self, part: Slice, record: Record) -> None:
         try:
-            sequence = int(record.headers["ce_sequence"])
-        except (KeyError, ValueError):
-            part.poison.append(Poison(record, "it carries no ce_sequence"))
-            return
-        expected = self._sequences.get(record.partition)
-        if expected is not None and sequence < expected:
-            return
-        if expected is not None and sequence > expected:
-            raise Damaged(
-                f"events of partition {record.partition} have a gap: {sequence} stands at position"
-                f" {record.position}, where {expected} should be. Stop writing, and compare with a backup."
-            )
-        self._sequences[record.partition] = sequence + 1
-        try:
-            part.events.append((record.position, decode_event(record.value), record))
+            if self._sequence.next_head(record):
+                part.events.append((record.position, read_event(record.value), record))
+        except Foreign as error:
+            part.foreign.append(Unfit(record, str(error)))
         except Unreadable as error:
-            part.poison.append(Poison(record, str(error)))
+            part.poison.append(Unfit(record, str(error)))

@@ -6,11 +6,15 @@ from importlib.resources import files
 from typing import Protocol
 
 import msgspec
+from psycopg2 import sql
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
 from buystream.consumers.delivery import Place
 from buystream.projections.batches import Batch, Places
+from buystream.tables import Tables
+
+TABLES = Tables("views", (files("buystream.projections") / "builds.sql").read_text())
 
 
 class Projection(Protocol):
@@ -49,9 +53,14 @@ class Build(msgspec.Struct, frozen=True, gc=False):
 
 
 def prepare_schema(cur: cursor) -> None:
-    """Create what keeps the builds."""
+    """Create what keeps the builds, if it is missing; and keep them as they are, as `hold` does."""
+    hold(cur)
+    TABLES.ensure(cur)
+
+
+def hold(cur: cursor) -> None:
+    """Until the transaction ends nobody else adds or drops a build."""
     cur.execute("SELECT pg_advisory_xact_lock(hashtext('buystream views schema'))")
-    cur.execute((files("buystream.projections") / "builds.sql").read_text())
 
 
 def live_build(cur: cursor, projection: str) -> Build | None:
@@ -63,7 +72,8 @@ def live_build(cur: cursor, projection: str) -> Build | None:
 
 def create(cur: cursor, projection: Projection, *, partitions: int) -> Build:
     """An empty build, not live; what an interrupted one left behind is dropped first."""
-    cur.execute("SELECT pg_advisory_xact_lock(hashtext('buystream views schema'))")
+    hold(cur)
+    _act_as_owner(cur)
     cur.execute("DELETE FROM views.build WHERE projection = %s AND NOT live RETURNING number", (projection.name,))
     _drop(cur, projection.name, [number for (number,) in cur.fetchall()])
     cur.execute(
@@ -93,6 +103,8 @@ def add_partitions(cur: cursor, build: Build, partitions: int) -> None:
 
 def promote(cur: cursor, build: Build) -> None:
     """Readers see this build from the commit on; the one before is dropped."""
+    hold(cur)
+    _act_as_owner(cur)
     cur.execute("DELETE FROM views.build WHERE projection = %s AND live RETURNING number", (build.projection,))
     _drop(cur, build.projection, [number for (number,) in cur.fetchall()])
     cur.execute(
@@ -102,6 +114,17 @@ def promote(cur: cursor, build: Build) -> None:
     cur.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", (build.schema,))
     for (table,) in cur.fetchall():
         cur.execute(f'CREATE VIEW views."{table}" AS SELECT * FROM "{build.schema}"."{table}"')
+
+
+def _act_as_owner(cur: cursor) -> None:
+    """Until the transaction ends. All builds belong to the owner of the schema `views`, no matter who makes them: the
+    projector's user drops what the database's owner has rebuilt, and readers keep the rights that they were given."""
+    cur.execute(
+        """SELECT pg_get_userbyid(nspowner) FROM pg_namespace
+           WHERE nspname = 'views' AND pg_get_userbyid(nspowner) <> current_user"""
+    )
+    for (owner,) in cur.fetchall():
+        cur.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(owner)))
 
 
 def enter(cur: cursor, build: Build) -> None:
@@ -121,7 +144,7 @@ def places(cur: cursor, build: Build, *, lock: bool = False) -> Places:
 
 def advance(cur: cursor, moves: Iterable[tuple[Build, int, Place, Place]]) -> bool:
     """Move builds in a partition from a place to the next. False when one wasn't where it was thought to be, or is
-    gone: somebody else was quicker, and the transaction must be rolled back."""
+    gone: another process was quicker, and the transaction must be rolled back."""
     rows = [
         (build.projection, build.number, partition, old.position, new.position, new.sequence)
         for build, partition, old, new in moves

@@ -9,7 +9,6 @@ from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
 from buystream import events
-from buystream.aggregates.campaign import Campaign
 
 Charged = Literal["now", "when_reached", "at_end"]
 
@@ -23,7 +22,7 @@ COLUMNS: Final = (
 class CampaignView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`raised_minor` counts what was given and pledged. `outcome` is None until it is over, then reached or missed. All
     or nothing: nobody pays unless the target is reached; `if_missed` choose offers givers another project then.
-    `charged` tells when the money of a gift moves that is given now."""
+    `charged` says when the money of a gift moves that is given now."""
 
     target_minor: int
     raised_minor: int
@@ -34,6 +33,16 @@ class CampaignView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     if_missed: str
     charged: Charged
     ends_at_ms: int | None
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether it is over, and nobody pays."""
+        return self.all_or_nothing and self.outcome == "missed"
+
+    @property
+    def is_charging(self) -> bool:
+        """Whether the pledges that are left are being charged."""
+        return self.charged == "now" and not self.is_missed
 
 
 def campaign_view(fields: Mapping[str, Any]) -> CampaignView | None:
@@ -61,17 +70,14 @@ def _charged(fields: Mapping[str, Any]) -> Charged:
     return "now" if fields["reached"] else "when_reached"
 
 
-def saves_methods(released: events.EditionReleased) -> bool:
-    """Whether its pledges are too early for reserved money, and save the payment method."""
-    return released.target_minor is not None and Campaign.begin(released).saves_methods
-
-
 _MOVES: Final = (
     events.OrderPledged,
     events.OrderConfirmed,
     events.OrderCancelled,
     events.OrderExpired,
     events.OrderRefunded,
+    events.RefundFailed,
+    events.DisputeClosed,
 )
 
 
@@ -104,19 +110,24 @@ def count(cur: cursor, facts: Iterable[events.Event]) -> dict[str, tuple[int, in
     return {edition_id: (raised[edition_id], givers[edition_id]) for edition_id in raised}
 
 
-def _counts(event: events.OrderEvent, pledges: dict[str, int]) -> tuple[int, int]:
+def _counts(event: events.OrderEvent | events.PaymentEvent, pledges: dict[str, int]) -> tuple[int, int]:
     """Money and givers that the event adds; changes `pledges`."""
     match event:
         case events.OrderPledged():
             pledges[event.order_id] = event.amount_minor
             return event.amount_minor, 1
         case events.OrderConfirmed():
-            return (event.amount_minor, 1) if pledges.pop(event.order_id, None) is None else (0, 0)
+            pledged_minor = pledges.pop(event.order_id, None)
+            return event.amount_minor - (pledged_minor or 0), 1 if pledged_minor is None else 0
         case events.OrderCancelled() | events.OrderExpired():
             pledged_minor = pledges.pop(event.order_id, None)
             return (0, 0) if pledged_minor is None else (-pledged_minor, -1)
         case events.OrderRefunded():
-            return -event.amount_minor, -1 if event.whole and event.quantity else 0
+            return -event.amount_minor, -1 if event.whole else 0
+        case events.RefundFailed(was_refunded=True):
+            return event.amount_minor, 1 if event.was_whole else 0
+        case events.DisputeClosed():
+            return -event.lost_minor, 0
         case _:
             return 0, 0
 

@@ -5,14 +5,13 @@ projection fills. The stream of an edition is its whole boundary: its own events
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from importlib.resources import files
 from itertools import takewhile
 from typing import Any, Never, Protocol, Self, TypeVar
 from uuid import UUID
 
 import msgspec
-import psycopg2
 from eventsourcing.application import AggregateNotFoundError, Repository
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import (
@@ -27,10 +26,12 @@ from eventsourcing.persistence import (
     OperationalError,
     StoredEvent,
 )
+from psycopg2.errorcodes import CLASS_INTEGRITY_CONSTRAINT_VIOLATION
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
 from buystream import codec
+from buystream.database import DatabaseRefused, DatabaseUnavailable, one_transaction
 from buystream.events import Event
 from buystream.ids import ALPHABET
 from buystream.projections.batches import Batch
@@ -68,7 +69,8 @@ def past(
     at_ms: int | None = None,
 ) -> A | None:
     """The aggregate as it was at that version and at the end of that millisecond (None: as it is now); None when it
-    wasn't there yet. An order's or a payment's own events are folded; how they stood together, the edition tells."""
+    wasn't there yet. An order's or a payment's own events are folded; how they stood together is the edition's
+    history."""
 
     def fold(aggregate: A | None, events: Iterable[Event]) -> A | None:
         until = events if at_ms is None else takewhile(lambda event: event.at_ms <= at_ms, events)
@@ -97,18 +99,18 @@ class StructMapper(Mapper[str]):
         super().__init__(JSONTranscoder())
 
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
-        """An event as it stands on the log."""
+        """An event as on the log, without its other attributes."""
         assert isinstance(domain_event, Event)
         return StoredEvent(
             domain_event.originator_id,
             domain_event.originator_version,
             codec.type_of(domain_event),
-            codec.encode(domain_event),
+            b'{"data":' + codec.encode(domain_event) + b"}",
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[str]:
         """The event in its newest version; raises Unreadable."""
-        return codec.decode_event(stored_event.state)
+        return codec.read_event(stored_event.state)
 
 
 class _Source(msgspec.Struct, frozen=True):
@@ -127,13 +129,13 @@ class _Source(msgspec.Struct, frozen=True):
 
 _LOG = _Source(
     table="log.record",
-    originator_id="(headers ->> 'ce_subject') COLLATE \"C\"",
-    originator_version="(headers ->> 'ce_aggregateversion')::bigint",
-    edition_id="(headers ->> 'ce_partitionkey') COLLATE \"C\"",
-    edition_version="(headers ->> 'ce_editionversion')::bigint",
-    type="headers ->> 'ce_type'",
+    originator_id="subject",
+    originator_version="aggregate_version",
+    edition_id="edition_id",
+    edition_version="edition_version",
+    type="type",
     state="value",
-    of_edition="headers ? 'ce_editionversion'",
+    of_edition="edition_id IS NOT NULL",
     only="topic = 'buystream.events'",
 )
 
@@ -201,12 +203,14 @@ class _Recorder(AggregateRecorder):
     @contextmanager
     def _transaction(self) -> Iterator[cursor]:
         try:
-            with closing(psycopg2.connect(self._dsn, connect_timeout=5)) as conn, conn, conn.cursor() as cur:
+            with one_transaction(self._dsn, "history") as cur:
                 yield cur
-        except psycopg2.IntegrityError as error:
-            raise IntegrityError(str(error)) from error
-        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        except DatabaseUnavailable as error:
             raise OperationalError(str(error)) from error
+        except DatabaseRefused as error:
+            if error.sqlstate.startswith(CLASS_INTEGRITY_CONSTRAINT_VIOLATION):
+                raise IntegrityError(str(error)) from error
+            raise
 
 
 class LogHistory(_Recorder):
@@ -280,7 +284,7 @@ class ApplicationHistory(TableHistory, ApplicationRecorder):
             return row[0] if row else None
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Never:
-        """Refused: whoever wants events as they come follows the log, `Log.tail`."""
+        """Refused: to follow new events, use `Log.tail`."""
         raise NotSupportedError("history is for looking back; follow the log instead")
 
 

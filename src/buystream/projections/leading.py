@@ -1,15 +1,14 @@
-"""One of several processes works, the others stand by: by a lock in PostgreSQL, which gives it back the moment that a
+"""One of several processes works, the others stand by: by a lock in PostgreSQL, which releases it the moment that a
 process is gone. Only for peace: projectors are safe beside each other, they just hinder one another."""
 
 import logging
 import threading
-from contextlib import closing
 from typing import Final
 
-import psycopg2
 from psycopg2.extensions import connection
 
 from buystream.consumers.delivery import Backoff
+from buystream.database import DatabaseError, DatabaseUnavailable, connected, translated
 from buystream.workers import Run
 
 LOOK_SECONDS: Final = 0.25
@@ -24,13 +23,12 @@ def leading(dsn: str, name: str, run: Run) -> Run:
         backoff = Backoff(f"lead of the {name}")
         while not stop.is_set():
             try:
-                with closing(psycopg2.connect(dsn, connect_timeout=5, application_name="buystream")) as conn:
-                    conn.autocommit = True
+                with connected(dsn, "lead", autocommit=True) as conn:
                     backoff.reset()
                     if _wait_for_lead(conn, name, stop):
                         logger.info("%s leads", name)
                         _run_while_connected(conn, run, stop)
-            except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+            except DatabaseUnavailable as error:
                 backoff.wait(stop, error)
 
     return lead
@@ -38,15 +36,15 @@ def leading(dsn: str, name: str, run: Run) -> Run:
 
 def _wait_for_lead(conn: connection, name: str, stop: threading.Event) -> bool:
     """True once it is ours, False at `stop`."""
-    told = False
+    was_logged = False
     while not stop.is_set():
         with conn.cursor() as cur:
             cur.execute("SELECT pg_try_advisory_lock(hashtext(%s))", (f"buystream lead of the {name}",))
             if cur.fetchone() == (True,):
                 return True
-        if not told:
+        if not was_logged:
             logger.info("%s stands by: another one leads", name)
-            told = True
+            was_logged = True
         stop.wait(LOOK_SECONDS)
     return False
 
@@ -57,11 +55,11 @@ def _run_while_connected(conn: connection, run: Run, stop: threading.Event) -> N
 
     def watch() -> None:
         try:
-            with conn.cursor() as cur:
+            with translated(), conn.cursor() as cur:
                 while not stop.wait(LOOK_SECONDS) and not ended.is_set():
                     cur.execute("SELECT 1")
-        except psycopg2.Error as error:
-            logger.warning("the lead is lost: %s", str(error).strip())
+        except DatabaseError as error:
+            logger.warning("the lead is lost: %s", error)
         finally:
             ended.set()
 

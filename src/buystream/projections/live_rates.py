@@ -9,6 +9,7 @@ from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
 from buystream.consumers.windows import SECOND_MS, SPANS, Tally, Window
+from buystream.tables import Tables
 
 KEPT_MS: Final = 10 * 60 * SECOND_MS
 SECONDS_SHOWN: Final = 120
@@ -16,6 +17,8 @@ SILENT_SECONDS_MAX: Final = 5
 RECORDS_BEHIND_MAX: Final = 20_000
 
 SLIDING: Final = SPANS[-1]
+
+TABLES: Final = Tables("live", (files("buystream.projections") / "live_rates.sql").read_text())
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +55,7 @@ class LiveRates(msgspec.Struct, frozen=True, kw_only=True):
     """By edition id, over the same 60 s; editions without any click or sale are left out."""
 
 
-class Progress(NamedTuple):
+class LiveProgress(NamedTuple):
     """How far a partition is: all before `position` is done, it ends at the log's time `at_ms`, and so many records are
     still to come."""
 
@@ -61,29 +64,23 @@ class Progress(NamedTuple):
     records_behind: int
 
 
-def prepare(cur: cursor) -> None:
-    """Create the tables."""
-    cur.execute("SELECT pg_advisory_xact_lock(hashtext('buystream live schema'))")
-    cur.execute((files("buystream.projections") / "live_rates.sql").read_text())
-
-
-def progress(cur: cursor) -> dict[int, Progress]:
-    """What was told last, by partition."""
+def progress(cur: cursor) -> dict[int, LiveProgress]:
+    """The last reported progress, by partition."""
     cur.execute("SELECT partition, position, at_ms, records_behind FROM live.progress")
-    return {partition: Progress(*told) for partition, *told in cur}
+    return {partition: LiveProgress(*row) for partition, *row in cur}
 
 
 def write(cur: cursor, windows: Iterable[tuple[Window, Tally]]) -> None:
-    """What happened in windows so far. It only ever grows, so the greater count is the right one, whoever wrote it and
-    however often."""
+    """What happened in windows so far. It only ever grows, so the greater count is the right one, no matter who wrote
+    it or how often."""
     rows = [(*window, *msgspec.structs.astuple(tally)) for window, tally in windows]
     if rows:
         execute_values(cur, _WRITE, sorted(rows), page_size=1_000)  # sorted: two writers can't lock each other out
 
 
-def tell(cur: cursor, reached: Mapping[int, Progress]) -> None:
+def publish(cur: cursor, reached: Mapping[int, LiveProgress]) -> None:
     """How far live is, now."""
-    rows = [(partition, *told) for partition, told in sorted(reached.items())]
+    rows = [(partition, *row) for partition, row in sorted(reached.items())]
     if rows:
         execute_values(cur, _TELL, rows, template="(%s, %s, %s, %s, clock_timestamp())")
 

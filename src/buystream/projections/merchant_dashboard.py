@@ -10,7 +10,8 @@ from psycopg2.extras import execute_values
 
 from buystream import events
 from buystream.projections.batches import Batch
-from buystream.projections.edition_board import Board, boards_of_merchant
+from buystream.projections.boards import MerchantBoard
+from buystream.projections.edition_board import boards_of_merchant
 from buystream.projections.live_rates import LiveRates, live_rates
 
 NAME = "merchant_dashboard"
@@ -19,13 +20,15 @@ SECOND_MS, MINUTE_MS = 1_000, 60_000
 SECONDS_SHOWN, MINUTES_SHOWN = 120, 60
 
 SECONDS_KEPT_MS = 10 * MINUTE_MS
-"""Seconds are for the live chart; what is older is told by the minutes."""
+"""Seconds are for the live chart; older times are shown by the minute."""
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """All that ever happened. `clicks` = `held` + `refused`: every tap on Buy that was answered. `held` counts the
-    orders that ever held stock; `revenue_minor` is what was paid less what was given back and what is lost or held in
-    disputes, by currency; `conversion` is `confirmed` / `clicks`, 0 before the first click."""
+    """All that ever happened. `clicks` = `held` + `refused`: every tap on Buy that was answered; a buyer who taps three
+    times on what is sold out counts three times. `held` counts the orders that ever held stock; `revenue_minor` is what
+    was paid less what was refunded and what is lost or held in disputes, by currency; `conversion` is `confirmed` /
+    `clicks`, 0 before the first click. `gifts_skipped` gifts of recurring givers were missed in an outage, and nobody
+    was charged for them."""
 
     clicks: int
     held: int
@@ -35,6 +38,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     revenue_minor: dict[str, int]
     conversion: float
     refusals: dict[str, int]
+    gifts_skipped: int = 0
 
 
 class Second(msgspec.Struct, frozen=True):
@@ -56,12 +60,12 @@ class Minute(msgspec.Struct, frozen=True):
 
 
 class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
-    """As the API tells it. Both series are in order of time, without gaps, and end with what is running now. `live` is
+    """As the API shows it. Both series are in order of time, without gaps, and end with what is running now. `live` is
     there when the live role is; the seconds are its own then."""
 
     merchant_id: str
     as_of_ms: int
-    editions: list[Board]
+    editions: list[MerchantBoard]
     totals: Totals
     per_second: list[Second]
     per_minute: list[Minute]
@@ -85,12 +89,12 @@ def dashboard(cur: cursor, merchant_id: str, *, now_ms: int) -> Dashboard:
 def _totals(cur: cursor, merchant_id: str) -> Totals:
     cur.execute(
         """SELECT currency, sum(clicks)::bigint, sum(held)::bigint, sum(confirmed)::bigint, sum(refused)::bigint,
-                  sum(expired)::bigint, sum(revenue_minor)::bigint
+                  sum(expired)::bigint, sum(gifts_skipped)::bigint, sum(revenue_minor)::bigint
            FROM views.totals WHERE merchant_id = %s GROUP BY currency""",
         (merchant_id,),
     )
     rows = cur.fetchall()
-    clicks, held, confirmed, refused, expired = (sum(row[column] for row in rows) for column in range(1, 6))
+    clicks, held, confirmed, refused, expired, gifts_skipped = (sum(row[n] for row in rows) for n in range(1, 7))
     cur.execute(
         """SELECT r.reason, sum(r.refused)::bigint
            FROM views.totals AS t JOIN views.refusals AS r USING (edition_id) WHERE t.merchant_id = %s
@@ -103,9 +107,10 @@ def _totals(cur: cursor, merchant_id: str) -> Totals:
         confirmed=confirmed,
         refused=refused,
         expired=expired,
-        revenue_minor={row[0]: row[6] for row in rows},
+        revenue_minor={row[0]: row[7] for row in rows},
         conversion=confirmed / clicks if clicks else 0.0,
         refusals=dict(cur.fetchall()),
+        gifts_skipped=gifts_skipped,
     )
 
 
@@ -154,6 +159,7 @@ class _Tally(msgspec.Struct, gc=False):
     confirmed: int = 0
     refused: int = 0
     expired: int = 0
+    gifts_skipped: int = 0
     revenue_minor: int = 0
 
     def add(self, other: "_Tally") -> None:
@@ -163,6 +169,7 @@ class _Tally(msgspec.Struct, gc=False):
         self.confirmed += other.confirmed
         self.refused += other.refused
         self.expired += other.expired
+        self.gifts_skipped += other.gifts_skipped
         self.revenue_minor += other.revenue_minor
 
 
@@ -174,7 +181,7 @@ class MerchantDashboard:
     """The projection behind this module's read function."""
 
     name = NAME
-    version = 2
+    version = 3
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -214,6 +221,7 @@ _COUNTED = frozenset(
         events.DisputeClosed,
         events.OrderExpired,
         events.OrderReclaimed,
+        events.RecurringGiftSkipped,
     }
 )
 
@@ -230,20 +238,24 @@ def _count(event: events.Event, tally: _Tally, refusals: Counter[tuple[str, str]
         case events.DemandRecorded():
             tally.clicks += event.clicks
             tally.refused += event.clicks
-            refusals[event.edition_id, "sold_out"] += event.clicks
+            refusals[event.edition_id, event.reason] += event.clicks
         case events.OrderConfirmed():
             tally.confirmed += 1
             tally.revenue_minor += event.amount_minor
         case events.OrderRefunded():
             tally.revenue_minor -= event.amount_minor
-        case events.RefundFailed(was_refunded=True) | events.DisputeClosed(outcome="won"):
+        case events.RefundFailed(was_refunded=True):
             tally.revenue_minor += event.amount_minor
+        case events.DisputeClosed():
+            tally.revenue_minor += event.returned_minor
         case events.PaymentDisputed():
-            tally.revenue_minor -= event.amount_minor
+            tally.revenue_minor -= event.taken_minor
         case events.OrderExpired():
             tally.expired += 1
         case events.OrderReclaimed():
             tally.expired -= 1
+        case events.RecurringGiftSkipped():
+            tally.gifts_skipped += event.skipped
 
 
 def _rolled_up(seconds: _Tallies, bucket_ms: int | None) -> _Tallies:
@@ -261,8 +273,9 @@ _ADD_TOTALS = """
     UPDATE totals AS t SET
         clicks = t.clicks + c.clicks, held = t.held + c.held, confirmed = t.confirmed + c.confirmed,
         refused = t.refused + c.refused, expired = t.expired + c.expired,
+        gifts_skipped = t.gifts_skipped + c.gifts_skipped,
         revenue_minor = t.revenue_minor + c.revenue_minor
-    FROM (VALUES %s) AS c (edition_id, clicks, held, confirmed, refused, expired, revenue_minor)
+    FROM (VALUES %s) AS c (edition_id, clicks, held, confirmed, refused, expired, gifts_skipped, revenue_minor)
     WHERE t.edition_id = c.edition_id"""
 _ADD_BUCKETS = """
     INSERT INTO {table} AS b (merchant_id, edition_id, at_ms, clicks, sales, refusals, revenue_minor)

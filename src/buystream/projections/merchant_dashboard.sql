@@ -8,6 +8,7 @@ CREATE TABLE totals (
     confirmed bigint NOT NULL DEFAULT 0,
     refused bigint NOT NULL DEFAULT 0,
     expired bigint NOT NULL DEFAULT 0,
+    gifts_skipped bigint NOT NULL DEFAULT 0,
     revenue_minor bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 

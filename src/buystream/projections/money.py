@@ -34,7 +34,8 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def movement_of(event: events.Event) -> Movement | None:
     """The movement that an event is; None for those that move no money. A dispute takes the money when it is opened:
-    losing it moves nothing more, and still has its line."""
+    losing it moves nothing more, and still has its line; so does one that is lost after it was won, or won after it was
+    lost, which moves the money again."""
     match event:
         case events.PaymentCaptured() if event.amount_minor:
             return _movement("sale", event, "", event.amount_minor, -event.fee_minor)
@@ -43,11 +44,9 @@ def movement_of(event: events.Event) -> Movement | None:
         case events.RefundFailed(was_refunded=True):
             return _movement("refund_failed", event, event.refund_id, event.amount_minor, -event.fee_returned_minor)
         case events.PaymentDisputed():
-            return _movement("dispute", event, event.dispute_id, -event.amount_minor, 0)
-        case events.DisputeClosed(outcome="won"):
-            return _movement("dispute_won", event, event.dispute_id, event.amount_minor, 0)
+            return _movement("dispute", event, event.dispute_id, -event.taken_minor, 0)
         case events.DisputeClosed():
-            return _movement("dispute_lost", event, event.dispute_id, 0, 0)
+            return _movement(f"dispute_{event.outcome}", event, event.dispute_id, event.returned_minor, 0)
     return None
 
 
@@ -80,6 +79,7 @@ class _Refund(msgspec.Struct, kw_only=True, gc=False):
     keep_fee: bool = False
     fee_returned_minor: int = 0
     reason: str = ""
+    asked_by: str = ""
     failure: str = ""
     asked_at_ms: int
     settled_at_ms: int | None = None
@@ -106,11 +106,13 @@ _OPEN_DISPUTES = """
     SELECT d.payment_id, d.dispute_id, d.order_id, s.merchant_id, d.currency, d.amount_minor, d.reason, 'open',
            d.opened_at_ms, d.respond_by_ms
     FROM (VALUES %s) AS d (payment_id, dispute_id, order_id, edition_id, currency, amount_minor, reason, opened_at_ms,
-                           respond_by_ms) JOIN sellers AS s USING (edition_id)"""
+                           respond_by_ms) JOIN sellers AS s USING (edition_id)
+    ON CONFLICT (payment_id, dispute_id) DO UPDATE
+        SET amount_minor = excluded.amount_minor, reason = excluded.reason, respond_by_ms = excluded.respond_by_ms"""
 _OPEN_DISPUTES_TEMPLATE = "(%s, %s, %s, %s, %s, %s, %s, %s, %s::bigint)"
 _CLOSE_DISPUTES = """
-    UPDATE disputes AS d SET state = c.state, closed_at_ms = c.closed_at_ms
-    FROM (VALUES %s) AS c (payment_id, dispute_id, state, closed_at_ms)
+    UPDATE disputes AS d SET state = c.state, amount_minor = c.amount_minor, closed_at_ms = c.closed_at_ms
+    FROM (VALUES %s) AS c (payment_id, dispute_id, state, amount_minor, closed_at_ms)
     WHERE d.payment_id = c.payment_id AND d.dispute_id = c.dispute_id"""
 
 
@@ -118,7 +120,7 @@ class Money:
     """The projection. Only events that move money, or ask for it, cost it anything."""
 
     name = NAME
-    version = 1
+    version = 2
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -126,21 +128,22 @@ class Money:
 
     def apply(self, cur: cursor, partition: int, batch: Batch) -> None:
         """Editions first: the movements take their merchant from them."""
-        heard = [(position, event) for position, event, _ in batch if type(event) in _HEARD]
-        if not heard:
+        found = [(position, event) for position, event, _ in batch if type(event) in _RELEVANT]
+        if not found:
             return
-        _note_editions(cur, [event for _, event in heard])
-        moved = [(partition, position, move) for position, event in heard if (move := movement_of(event)) is not None]
+        _note_editions(cur, [event for _, event in found])
+        moved = [(partition, position, move) for position, event in found if (move := movement_of(event)) is not None]
         rows = [(number, position, *msgspec.structs.astuple(move)) for number, position, move in moved]
         _write(cur, _ADD_MOVEMENTS, rows)
-        _note_refunds(cur, [event for _, event in heard if isinstance(event, _RefundEvent)])
-        _note_disputes(cur, [event for _, event in heard])
+        _note_refunds(cur, [event for _, event in found if isinstance(event, _RefundEvent)])
+        _note_disputes(cur, [event for _, event in found])
 
 
-_HEARD = frozenset(
+_RELEVANT = frozenset(
     {
         events.EditionReleased,
         events.EditionCancelled,
+        events.CancellationContinued,
         events.CancellationCompleted,
         events.PaymentCaptured,
         events.RefundRequested,
@@ -152,34 +155,38 @@ _HEARD = frozenset(
 )
 
 
-def _note_editions(cur: cursor, heard: Iterable[events.Event]) -> None:
-    released, cancelled, completed = [], [], []
-    for event in heard:
+def _note_editions(cur: cursor, found: Iterable[events.Event]) -> None:
+    released, cancelled = [], []
+    completed: dict[str, tuple[str, int | None]] = {}
+    for event in found:
         match event:
             case events.EditionReleased():
                 released.append((event.edition_id, event.merchant_id, event.tax_bps, event.tax_label))
             case events.EditionCancelled():
                 cancelled.append((event.edition_id, event.restock, event.reason, event.at_ms))
+            case events.CancellationContinued():
+                completed[event.edition_id] = event.edition_id, None
             case events.CancellationCompleted():
-                completed.append((event.edition_id, event.at_ms))
+                completed[event.edition_id] = event.edition_id, event.at_ms
     _write(cur, "INSERT INTO sellers (edition_id, merchant_id, tax_bps, tax_label) VALUES %s", released)
     _write(cur, "INSERT INTO cancellations (edition_id, restock, reason, since_ms) VALUES %s", cancelled)
     _write(
         cur,
         """UPDATE cancellations AS c SET completed_at_ms = d.at_ms FROM (VALUES %s) AS d (edition_id, at_ms)
            WHERE c.edition_id = d.edition_id""",
-        completed,
+        list(completed.values()),
+        template="(%s, %s::bigint)",
     )
 
 
-def _note_refunds(cur: cursor, heard: list[_RefundEvent]) -> None:
+def _note_refunds(cur: cursor, found: list[_RefundEvent]) -> None:
     """One final row per refund that the batch is about."""
-    keys = sorted({(event.payment_id, event.refund_id) for event in heard})
+    keys = sorted({(event.payment_id, event.refund_id) for event in found})
     if not keys:
         return
     cur.execute(_READ_REFUNDS, ([payment_id for payment_id, _ in keys], [refund_id for _, refund_id in keys]))
     rows = {row[:2]: _Refund(**dict(zip(_REFUND_COLUMNS, row, strict=True))) for row in cur}
-    for event in heard:
+    for event in found:
         key = event.payment_id, event.refund_id
         if isinstance(event, events.RefundRequested) or key not in rows:
             rows[key] = _begun(event)
@@ -194,7 +201,7 @@ def _note_refunds(cur: cursor, heard: list[_RefundEvent]) -> None:
 
 
 def _begun(event: _RefundEvent) -> _Refund:
-    """Asked for by us, or made at the provider and only told."""
+    """Requested by us, or made at the provider and only reported."""
     refund = _Refund(
         payment_id=event.payment_id,
         refund_id=event.refund_id,
@@ -207,25 +214,27 @@ def _begun(event: _RefundEvent) -> _Refund:
     )
     if isinstance(event, events.RefundRequested):
         refund.quantity, refund.restock = event.quantity, event.restock
-        refund.keep_fee, refund.reason = event.keep_fee, event.reason
+        refund.keep_fee, refund.reason, refund.asked_by = event.keep_fee, event.reason, event.asked_by
     return refund
 
 
-def _note_disputes(cur: cursor, heard: Iterable[events.Event]) -> None:
-    opened, closed = [], []
-    for event in heard:
+def _note_disputes(cur: cursor, found: Iterable[events.Event]) -> None:
+    opened: dict[tuple[str, str], tuple[Any, ...]] = {}
+    closed: dict[tuple[str, str], tuple[Any, ...]] = {}
+    for event in found:
         match event:
             case events.PaymentDisputed():
-                opened.append(
-                    (
-                        *(event.payment_id, event.dispute_id, event.order_id, event.edition_id, event.currency),
-                        *(event.amount_minor, event.reason, event.at_ms, event.respond_by_ms),
-                    )
+                key = event.payment_id, event.dispute_id
+                opened_at_ms = opened[key][7] if key in opened else event.at_ms
+                opened[key] = (
+                    *(*key, event.order_id, event.edition_id, event.currency),
+                    *(event.amount_minor, event.reason, opened_at_ms, event.respond_by_ms),
                 )
             case events.DisputeClosed():
-                closed.append((event.payment_id, event.dispute_id, event.outcome, event.at_ms))
-    _write(cur, _OPEN_DISPUTES, opened, template=_OPEN_DISPUTES_TEMPLATE)
-    _write(cur, _CLOSE_DISPUTES, closed)
+                key = event.payment_id, event.dispute_id
+                closed[key] = (*key, event.outcome, event.amount_minor, event.at_ms)
+    _write(cur, _OPEN_DISPUTES, list(opened.values()), template=_OPEN_DISPUTES_TEMPLATE)
+    _write(cur, _CLOSE_DISPUTES, list(closed.values()))
 
 
 def _write(cur: cursor, statement: str, rows: list[tuple[Any, ...]], *, template: str | None = None) -> None:

@@ -40,6 +40,7 @@ CREATE TABLE refunds (
     keep_fee boolean NOT NULL,
     fee_returned_minor bigint NOT NULL,
     reason text NOT NULL,
+    asked_by text COLLATE "C" NOT NULL,
     failure text NOT NULL,
     asked_at_ms bigint NOT NULL,
     settled_at_ms bigint,
@@ -47,9 +48,9 @@ CREATE TABLE refunds (
 ) WITH (fillfactor = 80);
 
 CREATE INDEX refunds_of_order ON refunds (order_id);
-CREATE INDEX refunds_of_cancelled_edition ON refunds (edition_id) WHERE reason = 'edition_cancelled';
+CREATE INDEX refunds_of_cancelled_edition ON refunds (edition_id) WHERE asked_by = 'cancellation';
 
--- States: open, won, lost.
+-- States: open, won, lost, withdrawn.
 CREATE TABLE disputes (
     payment_id text COLLATE "C",
     dispute_id text COLLATE "C",

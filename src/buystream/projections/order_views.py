@@ -1,6 +1,6 @@
 """Orders as their buyers and merchants see them: one row per order, refused ones included."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -9,18 +9,22 @@ from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
 from buystream import events
-from buystream.events import Event
+from buystream.ids import DERIVED
 from buystream.log import Damaged
+from buystream.money import currency_of, whole_steps
+from buystream.order_states import RETURNABLE, WITH_STOCK, OrderState, Served
 from buystream.projections import campaigns
 from buystream.projections.batches import Batch
 from buystream.projections.campaigns import CampaignView, campaign_view
+from buystream.projections.order_rows import Row, change, changed_order, created
 from buystream.projections.rows import copy_rows
 
 NAME = "order_views"
 
 
 class PaymentView(msgspec.Struct, frozen=True, gc=False):
-    """The newest attempt to pay. `off_session`: it was asked for by the clock, while the buyer was away."""
+    """The attempt to pay that the order stands by: what pledged or paid it; until then, the newest that was requested
+    or authorised. `off_session`: it was requested by the clock, while the buyer was away."""
 
     payment_id: str
     state: str
@@ -30,18 +34,26 @@ class PaymentView(msgspec.Struct, frozen=True, gc=False):
 
 
 class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What its edition says about an order's money."""
+    """What its edition says about an order: its money, whether it is sent, and whether it takes place."""
 
     refund_by: str
     refund_until_ms: int | None
     refund_share_bps: int
+    needs_address: bool
+    is_cancelled: bool
     campaign: CampaignView | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody pays any more: as `buystream.aggregates.admission.why_over`."""
+        return self.is_cancelled or (self.campaign is not None and self.campaign.is_missed)
 
 
 class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An order as the API tells it, and what the API doesn't tell everybody: its buyer, the delivery details (a
+    """An order as the API shows it, and what the API doesn't show everyone: its buyer, the delivery details (a
     ciphertext of the buyer's key, "" before a payment). What was paid; what is back of it (`refunded_minor`, with
-    `returned` pieces) and on its way back (`refunding_minor`, `returning`); whether it is disputed (open, won, lost).
+    `returned` units) and on its way back (`refunding_minor`, `returning`); whether it is disputed (open, won, lost,
+    withdrawn), and what banks have of it (`disputed_minor`).
     `version` grows with every change, those of its payments included: it is the edition's version at that change.
     `terms` are None while the edition's board isn't written yet."""
 
@@ -54,7 +66,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     price_minor: int
     total_minor: int
     currency: str
-    state: str
+    state: OrderState
     reason: str | None
     hold_expires_at_ms: int | None
     placed_at_ms: int
@@ -71,22 +83,39 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     gift_id: str | None = None
     refunding_minor: int = 0
     returning: int = 0
+    disputed_minor: int = 0
     terms: OrderTerms | None = None
+    merchant_name: str = ""
+    stage: OrderState = "held"
+    """What it is for the merchant who serves it: `state`, unless a dispute leaves part of the money."""
+    served: Served = ""
+    attempts: int = 0
+    """Payments that the buyer tried."""
+    is_unanswered: bool = False
+    """A payment was requested, and the provider has said nothing yet."""
+
+    @property
+    def kept(self) -> int:
+        """Units that the buyer keeps and that no refund under way takes back."""
+        return self.quantity - self.returned - self.returning
 
     @property
     def refundable_minor(self) -> int:
-        """What was taken and is neither back nor on its way back."""
-        return self.paid_minor - self.refunded_minor - self.refunding_minor
+        """What was taken and is neither back, on its way back nor with a bank."""
+        return max(self.paid_minor - self.refunded_minor - self.refunding_minor - self.disputed_minor, 0)
 
     def returnable_minor(self, at_ms: int) -> int | None:
         """What the buyer gets for giving the order back at that time; None when that can't be done: as the edition
         decides it."""
-        terms, kept = self.terms, self.quantity - self.returned - self.returning
-        if terms is None or self.state != "confirmed" or terms.refund_by != "buyer" or kept <= 0:
+        terms = self.terms
+        if terms is None or terms.is_over or self.state not in RETURNABLE or self.kept <= 0:
+            return None
+        if terms.refund_by != "buyer":
             return None
         if terms.refund_until_ms is not None and at_ms >= terms.refund_until_ms:
             return None
-        amount_minor = self.refundable_minor * terms.refund_share_bps // 10_000
+        share_minor = self.refundable_minor * terms.refund_share_bps // 10_000
+        amount_minor = whole_steps(share_minor, currency_of(self.currency))
         return None if self.paid_minor and not amount_minor else amount_minor
 
     @property
@@ -112,6 +141,19 @@ def orders_of_buyer(cur: cursor, buyer_id: str, *, limit: int) -> list[OrderView
     return [_view(row) for row in cur]
 
 
+def taken_by_buyer(cur: cursor, buyer_id: str, edition_id: str) -> int:
+    """How many of an edition the buyer holds or has bought and not returned: what the limit per buyer counts. Of a
+    recurring gift that is the first one."""
+    cur.execute(
+        """SELECT coalesce(sum(quantity - returned), 0) FROM views.orders
+           WHERE buyer_id = %s AND edition_id = %s AND state = ANY(%s)
+           AND (gift_id IS NULL OR order_id LIKE %s)""",
+        (buyer_id, edition_id, list(WITH_STOCK), f"%{DERIVED}1"),
+    )
+    (taken,) = cur.fetchone() or (0,)
+    return int(taken)
+
+
 def pledges_of_buyer(cur: cursor, buyer_id: str) -> list[str]:
     """Ids of the buyer's orders whose money has not moved yet, because their campaign has not ended."""
     cur.execute("SELECT order_id FROM views.orders WHERE buyer_id = %s AND state = 'pledged'", (buyer_id,))
@@ -134,63 +176,16 @@ def orders_of_merchant(cur: cursor, merchant_id: str, *, after: str | None, limi
     return [_view(row) for row in cur]
 
 
-class _Row(msgspec.Struct, gc=False):
-    """A row of `orders`, its fields in the order of the columns."""
-
-    order_id: str
-    edition_id: str
-    merchant_id: str
-    buyer_id: str
-    quantity: int
-    price_minor: int
-    currency: str
-    placed_at_ms: int
-    version: int
-    state: str
-    reason: str | None = None
-    hold_expires_at_ms: int | None = None
-    gift_id: str | None = None
-    payment_id: str | None = None
-    payment_state: str | None = None
-    payment_reason: str | None = None
-    authentication_url: str | None = None
-    carrier: str | None = None
-    tracking: str | None = None
-    delivery: str = ""
-    refunded_minor: int = 0
-    restocked: bool = False
-    paid_minor: int = 0
-    returned: int = 0
-    dispute: str | None = None
-    before_dispute: str | None = None
-    reference: str | None = None
-    payment_off_session: bool = False
-    disputes_open: int = 0
-    refunding: str = ""
-    """Refunds on their way: a JSON object of minor units and pieces by refund id, or nothing."""
-
-    @property
-    def refunds_asked(self) -> dict[str, tuple[int, int]]:
-        """The refunds on their way, by id: minor units, and the pieces that were asked back by number."""
-        return _decode_refunds(self.refunding) if self.refunding else {}
-
-    def note_refunds(self, asked: dict[str, tuple[int, int]]) -> None:
-        """These are on their way now."""
-        self.refunding = msgspec.json.encode(asked).decode() if asked else ""
-
-
-_decode_refunds = msgspec.json.Decoder(dict[str, tuple[int, int]]).decode
-
-_SOLD = frozenset({"confirmed", "shipped", "delivered"})
-_COLUMNS = _Row.__struct_fields__
+_COLUMNS = Row.__struct_fields__
 _AT_FIRST = _COLUMNS[: _COLUMNS.index("payment_id")]
 """What an order's first event sets; the table has defaults for the rest."""
 _CHANGING = _COLUMNS[_COLUMNS.index("version") :]
-_REFUND_RULE = ("refund_by", "refund_until_ms", "refund_share_bps")
+_TERMS = ("refund_by", "refund_until_ms", "refund_share_bps", "needs_address", "cancelled_at_ms")
 _SELECT = f"""
-    SELECT {", ".join(f"o.{column}" for column in _COLUMNS)}, coalesce(e.title, ''),
-        {", ".join(f"e.{column}" for column in (*_REFUND_RULE, *campaigns.COLUMNS))}
-    FROM views.orders AS o LEFT JOIN views.editions AS e USING (edition_id)"""
+    SELECT {", ".join(f"o.{column}" for column in _COLUMNS)}, coalesce(e.title, ''), coalesce(m.name, ''),
+        {", ".join(f"e.{column}" for column in (*_TERMS, *campaigns.COLUMNS))}
+    FROM views.orders AS o LEFT JOIN views.editions AS e USING (edition_id)
+        LEFT JOIN views.merchants AS m ON m.merchant_id = o.merchant_id"""
 _READ = f"SELECT {', '.join(_COLUMNS)} FROM orders WHERE order_id = ANY(%s)"
 _UPSERT = f"""
     INSERT INTO orders ({", ".join(_COLUMNS)}) VALUES %s
@@ -198,8 +193,12 @@ _UPSERT = f"""
 
 
 def _view(row: Sequence[Any]) -> OrderView:
-    o = _Row(*row[: len(_COLUMNS)])
-    title, *terms = row[len(_COLUMNS) :]
+    title, merchant_name, *terms = row[len(_COLUMNS) :]
+    return view_of(Row(*row[: len(_COLUMNS)]), terms=_terms(terms), title=title, merchant_name=merchant_name)
+
+
+def view_of(o: Row, *, terms: OrderTerms | None, title: str = "", merchant_name: str = "") -> OrderView:
+    """The order that the row and its edition's terms say."""
     payment = None
     if o.payment_id is not None and o.payment_state is not None:
         payment = PaymentView(
@@ -232,19 +231,27 @@ def _view(row: Sequence[Any]) -> OrderView:
         dispute=o.dispute,
         gift_id=o.gift_id,
         refunding_minor=sum(amount_minor for amount_minor, _ in refunds),
-        returning=sum(pieces for _, pieces in refunds),
-        terms=_terms(terms),
+        returning=sum(units for _, units in refunds),
+        disputed_minor=o.disputed_minor,
+        terms=terms,
+        merchant_name=merchant_name,
+        stage=o.stage,
+        served=o.served,
+        attempts=o.attempts,
+        is_unanswered=bool(o.unanswered),
     )
 
 
 def _terms(columns: Sequence[Any]) -> OrderTerms | None:
-    refund_by, refund_until_ms, refund_share_bps, *campaign = columns
+    refund_by, refund_until_ms, refund_share_bps, needs_address, cancelled_at_ms, *campaign = columns
     if refund_by is None:
         return None
     return OrderTerms(
         refund_by=refund_by,
         refund_until_ms=refund_until_ms,
         refund_share_bps=refund_share_bps,
+        needs_address=needs_address,
+        is_cancelled=cancelled_at_ms is not None,
         campaign=campaign_view(dict(zip(campaigns.COLUMNS, campaign, strict=True))),
     )
 
@@ -253,7 +260,7 @@ class OrderViews:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 3
+    version = 5
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -261,223 +268,31 @@ class OrderViews:
 
     def apply(self, cur: cursor, partition: int, batch: Batch) -> None:
         """Fold the batch to one final row per order, then write the new rows and the changed ones."""
-        created = {
-            event.originator_id: _created(event)
+        new = {
+            event.originator_id: created(event)
             for _, event, _ in batch
             if isinstance(event, events.OrderPlaced | events.OrderRefused)
         }
-        changes = [(order_id, event) for _, event, _ in batch if (order_id := _changed_order(event)) is not None]
-        changed = _read(cur, {order_id for order_id, _ in changes} - created.keys())
+        changes = [(order_id, event) for _, event, _ in batch if (order_id := changed_order(event)) is not None]
+        changed = _read(cur, {order_id for order_id, _ in changes} - new.keys())
         for order_id, event in changes:
-            row = created.get(order_id) or changed[order_id]
-            _CHANGES[type(event)](row, event)
-            row.version = event.edition_version  # type: ignore[attr-defined]
+            change(new.get(order_id) or changed[order_id], event)
         touched = {order_id for order_id, _ in changes}
-        _insert(cur, _AT_FIRST, [row for order_id, row in created.items() if order_id not in touched])
-        _insert(cur, _COLUMNS, [row for order_id, row in created.items() if order_id in touched])
+        _insert(cur, _AT_FIRST, [row for order_id, row in new.items() if order_id not in touched])
+        _insert(cur, _COLUMNS, [row for order_id, row in new.items() if order_id in touched])
         if changed:
             execute_values(cur, _UPSERT, list(map(msgspec.structs.astuple, changed.values())), page_size=1_000)
 
 
-def _insert(cur: cursor, columns: Sequence[str], rows: Sequence[_Row]) -> None:
+def _insert(cur: cursor, columns: Sequence[str], rows: Sequence[Row]) -> None:
     copy_rows(cur, "orders", columns, (msgspec.structs.astuple(row)[: len(columns)] for row in rows))
 
 
-def _read(cur: cursor, order_ids: set[str]) -> dict[str, _Row]:
+def _read(cur: cursor, order_ids: set[str]) -> dict[str, Row]:
     if not order_ids:
         return {}
     cur.execute(_READ, (sorted(order_ids),))
-    rows = {row[0]: _Row(*row) for row in cur}
+    rows = {row[0]: Row(*row) for row in cur}
     if missing := order_ids - rows.keys():
         raise Damaged(f"the events change orders that none of them placed: {', '.join(sorted(missing)[:5])}")
     return rows
-
-
-def _created(event: events.OrderPlaced | events.OrderRefused) -> _Row:
-    placed = isinstance(event, events.OrderPlaced)
-    return _Row(
-        event.originator_id,
-        event.edition_id,
-        event.merchant_id,
-        event.buyer_id,
-        event.quantity,
-        event.price_minor,
-        event.currency,
-        event.at_ms,
-        event.edition_version,
-        "held" if placed else "refused",
-        None if isinstance(event, events.OrderPlaced) else event.reason,
-        event.hold_expires_at_ms if isinstance(event, events.OrderPlaced) else None,
-        (event.gift_id or None) if isinstance(event, events.OrderPlaced) else None,
-    )
-
-
-def _changed_order(event: Event) -> str | None:
-    if type(event) not in _CHANGES:
-        return None
-    return event.order_id if isinstance(event, events.PaymentEvent) else event.originator_id
-
-
-def _hold_extended(row: _Row, event: events.HoldExtended) -> None:
-    row.hold_expires_at_ms = event.hold_expires_at_ms
-
-
-def _reclaimed(row: _Row, event: events.OrderReclaimed) -> None:
-    row.state = "held"
-
-
-def _authorised(row: _Row, event: events.OrderAuthorised) -> None:
-    row.state, row.hold_expires_at_ms = "authorised", None
-
-
-def _confirmed(row: _Row, event: events.OrderConfirmed) -> None:
-    row.state = "confirmed"
-
-
-def _expired(row: _Row, event: events.OrderExpired) -> None:
-    row.state, row.hold_expires_at_ms = "expired", None
-
-
-def _cancelled(row: _Row, event: events.OrderCancelled) -> None:
-    row.state, row.reason, row.hold_expires_at_ms = "cancelled", event.reason, None
-
-
-def _shipped(row: _Row, event: events.OrderShipped) -> None:
-    row.state, row.carrier, row.tracking = "shipped", event.carrier, event.tracking
-
-
-def _delivered(row: _Row, event: events.OrderDelivered) -> None:
-    row.state = "delivered"
-
-
-def _pledged(row: _Row, event: events.OrderPledged) -> None:
-    row.state, row.hold_expires_at_ms = "pledged", None
-
-
-def _refunded(row: _Row, event: events.OrderRefunded) -> None:
-    row.refunded_minor, row.restocked = row.refunded_minor + event.amount_minor, event.restock
-    row.returned += event.quantity
-    if event.whole:
-        row.state = "refunded"
-
-
-def _refund_requested(row: _Row, event: events.RefundRequested) -> None:
-    row.note_refunds({**row.refunds_asked, event.refund_id: (event.amount_minor, event.quantity or 0)})
-    _payment_moves(row, event, "refund_requested")
-
-
-def _payment_refunded(row: _Row, event: events.PaymentRefunded) -> None:
-    _refund_answered(row, event, refunded_minor=row.refunded_minor + event.amount_minor)
-
-
-def _refund_failed(row: _Row, event: events.RefundFailed) -> None:
-    if event.was_refunded:
-        row.refunded_minor -= event.amount_minor
-    _refund_answered(row, event, refunded_minor=row.refunded_minor)
-
-
-def _refund_answered(row: _Row, event: events.PaymentRefunded | events.RefundFailed, *, refunded_minor: int) -> None:
-    asked = row.refunds_asked
-    asked.pop(event.refund_id, None)
-    row.note_refunds(asked)
-    answered = "refunded" if refunded_minor >= row.paid_minor else "captured"
-    _payment_moves(row, event, "refund_requested" if asked else answered)
-
-
-def _captured(row: _Row, event: events.PaymentCaptured) -> None:
-    row.paid_minor = event.amount_minor
-    _payment_moves(row, event, "captured")
-
-
-def _disputed(row: _Row, event: events.PaymentDisputed) -> None:
-    row.dispute, row.disputes_open = "open", row.disputes_open + 1
-    if row.state in _SOLD:
-        row.before_dispute, row.state = row.state, "disputed"
-
-
-def _dispute_closed(row: _Row, event: events.DisputeClosed) -> None:
-    row.disputes_open -= 1
-    row.dispute = "open" if row.disputes_open else event.outcome
-    if event.outcome == "won" and not row.disputes_open and row.state == "disputed" and row.before_dispute is not None:
-        row.state = row.before_dispute
-
-
-def _payment_requested(row: _Row, event: events.PaymentRequested) -> None:
-    row.hold_expires_at_ms = None
-    row.delivery = event.delivery or row.delivery  # a pledge's charge comes without
-    if row.state == "pledged":
-        row.state = "held"
-    row.payment_id, row.payment_state = event.originator_id, "requested"
-    row.payment_off_session = event.off_session
-    row.payment_reason = row.authentication_url = None
-
-
-def _authentication_required(row: _Row, event: events.AuthenticationRequired) -> None:
-    row.hold_expires_at_ms = event.hold_expires_at_ms
-    if _payment_moves(row, event, "authentication_required"):
-        row.authentication_url = event.url
-
-
-def _payment_authorised(row: _Row, event: events.PaymentAuthorised) -> None:
-    if _payment_moves(row, event, "authorised"):
-        row.reference = event.reference
-
-
-def _declined(row: _Row, event: events.PaymentDeclined) -> None:
-    row.hold_expires_at_ms = event.hold_expires_at_ms
-    if _payment_moves(row, event, "declined"):
-        row.payment_reason = event.reason
-
-
-def _failed(row: _Row, event: events.PaymentFailed) -> None:
-    if _payment_moves(row, event, "failed"):
-        row.payment_reason = event.reason
-
-
-def _voiding(row: _Row, event: events.VoidRequested) -> None:
-    if _payment_moves(row, event, "voiding"):
-        row.payment_reason = event.reason
-
-
-def _payment_moves(row: _Row, event: events.PaymentEvent, state: str) -> bool:
-    """The view shows the newest attempt: news of an earlier one are not for it."""
-    if row.payment_id != event.originator_id:
-        return False
-    row.payment_state, row.payment_reason, row.authentication_url = state, None, None
-    return True
-
-
-def _payment_becomes(state: str) -> Callable[[_Row, Any], None]:
-    def change(row: _Row, event: events.PaymentEvent) -> None:
-        _payment_moves(row, event, state)
-
-    return change
-
-
-_CHANGES: Mapping[type[Event], Callable[[_Row, Any], None]] = {
-    events.HoldExtended: _hold_extended,
-    events.OrderReclaimed: _reclaimed,
-    events.OrderPledged: _pledged,
-    events.OrderAuthorised: _authorised,
-    events.OrderConfirmed: _confirmed,
-    events.OrderExpired: _expired,
-    events.OrderCancelled: _cancelled,
-    events.OrderShipped: _shipped,
-    events.OrderDelivered: _delivered,
-    events.OrderRefunded: _refunded,
-    events.PaymentRequested: _payment_requested,
-    events.AuthenticationRequired: _authentication_required,
-    events.PaymentAuthorised: _payment_authorised,
-    events.PaymentDeclined: _declined,
-    events.MethodSaved: _payment_becomes("method_saved"),
-    events.PaymentCaptured: _captured,
-    events.PaymentFailed: _failed,
-    events.VoidRequested: _voiding,
-    events.PaymentVoided: _payment_becomes("voided"),
-    events.RefundRequested: _refund_requested,
-    events.PaymentRefunded: _payment_refunded,
-    events.RefundFailed: _refund_failed,
-    events.PaymentDisputed: _disputed,
-    events.DisputeClosed: _dispute_closed,
-}
-"""Every event that changes an order's row."""

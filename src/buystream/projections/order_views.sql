@@ -24,10 +24,16 @@ CREATE TABLE orders (
     paid_minor bigint NOT NULL DEFAULT 0,
     returned integer NOT NULL DEFAULT 0,
     dispute text COLLATE "C",
-    before_dispute text COLLATE "C",
+    served text COLLATE "C" NOT NULL DEFAULT '',
+    given_back boolean NOT NULL DEFAULT false,
+    disputed_minor bigint NOT NULL DEFAULT 0,
+    lost_minor bigint NOT NULL DEFAULT 0,
     reference text COLLATE "C",
     payment_off_session boolean NOT NULL DEFAULT false,
+    payment_chosen boolean NOT NULL DEFAULT false,
     disputes_open integer NOT NULL DEFAULT 0,
+    attempts smallint NOT NULL DEFAULT 0,
+    unanswered text COLLATE "C" NOT NULL DEFAULT '',
     refunding text NOT NULL DEFAULT '',
     gift_id text COLLATE "C"
 ) WITH (fillfactor = 80);

@@ -1,5 +1,5 @@
-"""People: what buyers asked to be remembered; merchants with the hash of their key, their legal details, and what the
-platform keeps of their sales."""
+"""People: what buyers asked to be remembered; merchants with the hashes of their API keys, their legal details, and
+what the platform keeps of their sales."""
 
 from importlib.resources import files
 
@@ -8,29 +8,43 @@ from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
 from buystream import events
+from buystream.api_keys import FIRST_KEY_ID
 from buystream.projections.batches import Batch
 
 NAME = "people"
+FIRST_KEY_NAME = "First key"
 
 
 class SavedDetails(msgspec.Struct, frozen=True, gc=False):
-    """For the one-tap confirmation: the provider's token, the card's name, and a ciphertext of the buyer's key."""
+    """For the one-tap confirmation: the provider's token, and two ciphertexts of the buyer's key."""
 
     payment_method: str
     card_label: str
     delivery: str
 
 
-class Merchant(msgspec.Struct, frozen=True, gc=False):
+class MerchantView(msgspec.Struct, frozen=True, gc=False):
     """A shop."""
 
     merchant_id: str
     name: str
     currency: str
+    time_zone: str = "UTC"
+    """IANA; the years, months and days of its books are this zone's."""
+
+
+class ApiKey(msgspec.Struct, frozen=True, gc=False):
+    """A merchant's API key, without the key. `revoked_at_ms` is None while it works."""
+
+    merchant_id: str
+    key_id: str
+    name: str
+    added_at_ms: int
+    revoked_at_ms: int | None
 
 
 class LegalDetails(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What stands on a merchant's receipts; all empty while the merchant hasn't told."""
+    """What a merchant's receipts show; all empty until it is set."""
 
     legal_name: str = ""
     address: str = ""
@@ -39,7 +53,7 @@ class LegalDetails(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     email: str = ""
 
 
-class FeeTerms(msgspec.Struct, frozen=True, gc=False):
+class FeeTermsView(msgspec.Struct, frozen=True, gc=False):
     """What the platform keeps of editions in `currency` that are released from `from_ms` on: a share (100 basis points
     are 1 %) and a fixed part per order."""
 
@@ -57,22 +71,57 @@ def saved_details(cur: cursor, buyer_id: str) -> SavedDetails | None:
     return SavedDetails(*row) if row else None
 
 
-def merchant(cur: cursor, merchant_id: str) -> Merchant | None:
+def erased_buyers(cur: cursor) -> list[str]:
+    """The ids of all erased buyers."""
+    cur.execute("SELECT buyer_id FROM views.erased_buyers")
+    return [str(buyer_id) for (buyer_id,) in cur]
+
+
+def merchant(cur: cursor, merchant_id: str) -> MerchantView | None:
     """The merchant of that id."""
-    cur.execute("SELECT merchant_id, name, currency FROM views.merchants WHERE merchant_id = %s", (merchant_id,))
+    cur.execute(
+        "SELECT merchant_id, name, currency, time_zone FROM views.merchants WHERE merchant_id = %s", (merchant_id,)
+    )
     row = cur.fetchone()
-    return Merchant(*row) if row else None
+    return MerchantView(*row) if row else None
 
 
-def merchant_by_key_hash(cur: cursor, api_key_hash: str) -> Merchant | None:
-    """The merchant whose only valid API key has this hash (BLAKE2b, hex)."""
-    cur.execute("SELECT merchant_id, name, currency FROM views.merchants WHERE api_key_hash = %s", (api_key_hash,))
+def merchants(cur: cursor) -> list[MerchantView]:
+    """All of them, by name."""
+    cur.execute("SELECT merchant_id, name, currency, time_zone FROM views.merchants ORDER BY name, merchant_id")
+    return [MerchantView(*row) for row in cur]
+
+
+def merchant_by_key_hash(cur: cursor, api_key_hash: str) -> tuple[MerchantView, str] | None:
+    """The merchant of whose working API keys one has this hash (BLAKE2b, hex), and that key's id."""
+    cur.execute(
+        """SELECT merchant_id, m.name, currency, time_zone, key_id
+           FROM views.api_keys AS k JOIN views.merchants AS m USING (merchant_id)
+           WHERE api_key_hash = %s AND revoked_at_ms IS NULL""",
+        (api_key_hash,),
+    )
     row = cur.fetchone()
-    return Merchant(*row) if row else None
+    return (MerchantView(*row[:4]), row[4]) if row else None
+
+
+def api_keys(cur: cursor, merchant_id: str) -> list[ApiKey]:
+    """The merchant's keys, the oldest first, those that were revoked too."""
+    cur.execute(
+        """SELECT merchant_id, key_id, name, added_at_ms, revoked_at_ms FROM views.api_keys
+           WHERE merchant_id = %s ORDER BY added_at_ms, key_id""",
+        (merchant_id,),
+    )
+    return [ApiKey(*row) for row in cur]
+
+
+def revoked_key_hashes(cur: cursor) -> list[str]:
+    """Of all merchants."""
+    cur.execute("SELECT api_key_hash FROM views.api_keys WHERE revoked_at_ms IS NOT NULL")
+    return [str(key_hash) for (key_hash,) in cur]
 
 
 def legal_details(cur: cursor, merchant_id: str, *, at_ms: int) -> LegalDetails:
-    """What held at that moment; what was told first also holds for the time before."""
+    """The details at that moment; the first ones also apply to the time before."""
     cur.execute(
         """SELECT legal_name, address, tax_id, charity_id, email FROM views.merchant_details
            WHERE merchant_id = %s ORDER BY from_ms <= %s DESC, abs(from_ms - %s) LIMIT 1""",
@@ -89,32 +138,34 @@ def account(cur: cursor, merchant_id: str) -> str:
     return str(row[0]) if row else ""
 
 
-def fee_terms(cur: cursor, merchant_id: str) -> list[FeeTerms]:
+def fee_terms(cur: cursor, merchant_id: str) -> list[FeeTermsView]:
     """By currency and beginning; of two with the same beginning, the later one counts."""
     cur.execute(
         """SELECT terms_id, currency, share_bps, fixed_minor, from_ms FROM views.fee_terms
            WHERE merchant_id = %s ORDER BY currency, from_ms, version""",
         (merchant_id,),
     )
-    return [FeeTerms(*row) for row in cur]
+    return [FeeTermsView(*row) for row in cur]
 
 
 class People:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 2
+    version = 5
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
         cur.execute((files("buystream.projections") / "people.sql").read_text())
 
     def apply(self, cur: cursor, partition: int, batch: Batch) -> None:
-        """Only the last word about each buyer, key and account is written."""
+        """Only the last word about each buyer and account is written."""
         details: dict[str, events.BuyerDetailsSaved | None] = {}
-        registered: list[tuple[str, str, str, str]] = []
-        keys: dict[str, str] = {}
+        registered: list[tuple[str, str, str]] = []
+        added: list[tuple[str, str, str, str, int]] = []
+        revoked: list[tuple[str, str, int]] = []
         accounts: dict[str, str] = {}
+        zones: dict[str, str] = {}
         described: dict[tuple[str, int], events.MerchantDescribed] = {}
         terms: list[events.FeeTermsSet] = []
         for _, event, _ in batch:
@@ -124,17 +175,23 @@ class People:
                 case events.BuyerErased():
                     details[event.originator_id] = None
                 case events.MerchantRegistered():
-                    registered.append((event.originator_id, event.name, event.currency, event.api_key_hash))
-                case events.ApiKeyRotated():
-                    keys[event.originator_id] = event.api_key_hash
+                    registered.append((event.originator_id, event.name, event.currency))
+                    added.append((event.originator_id, FIRST_KEY_ID, FIRST_KEY_NAME, event.api_key_hash, event.at_ms))
+                case events.ApiKeyAdded():
+                    added.append((event.originator_id, event.key_id, event.name, event.api_key_hash, event.at_ms))
+                case events.ApiKeyRevoked():
+                    revoked.append((event.originator_id, event.key_id, event.at_ms))
                 case events.AccountConnected():
                     accounts[event.originator_id] = event.account
+                case events.TimeZoneSet():
+                    zones[event.originator_id] = event.time_zone
                 case events.MerchantDescribed():
                     described[event.originator_id, event.at_ms] = event
                 case events.FeeTermsSet():
                     terms.append(event)
         _write_details(cur, details)
-        _write_merchants(cur, registered, keys, accounts)
+        _write_merchants(cur, registered, {"account": accounts, "time_zone": zones})
+        _write_api_keys(cur, added, revoked)
         _write_legal_details(cur, described)
         _write_fee_terms(cur, terms)
 
@@ -143,6 +200,9 @@ def _write_details(cur: cursor, details: dict[str, events.BuyerDetailsSaved | No
     erased = [buyer_id for buyer_id, saved in details.items() if saved is None]
     if erased:
         cur.execute("DELETE FROM saved_details WHERE buyer_id = ANY(%s)", (erased,))
+        execute_values(
+            cur, "INSERT INTO erased_buyers (buyer_id) VALUES %s ON CONFLICT DO NOTHING", [(one,) for one in erased]
+        )
     rows = [
         (saved.originator_id, saved.payment_method, saved.card_label, saved.delivery)
         for saved in details.values()
@@ -158,12 +218,11 @@ def _write_details(cur: cursor, details: dict[str, events.BuyerDetailsSaved | No
         )
 
 
-def _write_merchants(
-    cur: cursor, registered: list[tuple[str, str, str, str]], keys: dict[str, str], accounts: dict[str, str]
-) -> None:
+def _write_merchants(cur: cursor, registered: list[tuple[str, str, str]], changed: dict[str, dict[str, str]]) -> None:
+    """`changed` maps a column to its new values by merchant."""
     if registered:
-        execute_values(cur, "INSERT INTO merchants (merchant_id, name, currency, api_key_hash) VALUES %s", registered)
-    for column, values in (("api_key_hash", keys), ("account", accounts)):
+        execute_values(cur, "INSERT INTO merchants (merchant_id, name, currency) VALUES %s", registered)
+    for column, values in changed.items():
         if values:
             execute_values(
                 cur,
@@ -171,6 +230,22 @@ def _write_merchants(
                     FROM (VALUES %s) AS v (merchant_id, value) WHERE merchants.merchant_id = v.merchant_id""",
                 list(values.items()),
             )
+
+
+def _write_api_keys(
+    cur: cursor, added: list[tuple[str, str, str, str, int]], revoked: list[tuple[str, str, int]]
+) -> None:
+    if added:
+        execute_values(
+            cur, "INSERT INTO api_keys (merchant_id, key_id, name, api_key_hash, added_at_ms) VALUES %s", added
+        )
+    if revoked:
+        execute_values(
+            cur,
+            """UPDATE api_keys SET revoked_at_ms = v.at_ms FROM (VALUES %s) AS v (merchant_id, key_id, at_ms)
+               WHERE api_keys.merchant_id = v.merchant_id AND api_keys.key_id = v.key_id""",
+            revoked,
+        )
 
 
 def _write_legal_details(cur: cursor, described: dict[tuple[str, int], events.MerchantDescribed]) -> None:
@@ -186,7 +261,7 @@ def _write_legal_details(cur: cursor, described: dict[tuple[str, int], events.Me
 
 
 def _write_fee_terms(cur: cursor, terms: list[events.FeeTermsSet]) -> None:
-    columns = FeeTerms.__struct_fields__
+    columns = FeeTermsView.__struct_fields__
     if terms:
         execute_values(
             cur,

@@ -1,4 +1,4 @@
--- Buyers' saved details (ciphertext); merchants with their key's hash, legal details and fee terms.
+-- Buyers' saved details (ciphertext); merchants with their keys' hashes, legal details and fee terms.
 CREATE TABLE saved_details (
     buyer_id text COLLATE "C" PRIMARY KEY,
     payment_method text NOT NULL,
@@ -6,15 +6,31 @@ CREATE TABLE saved_details (
     delivery text NOT NULL
 );
 
+-- Their sessions have ended, and nothing is saved under their ids any more.
+CREATE TABLE erased_buyers (
+    buyer_id text COLLATE "C" PRIMARY KEY
+);
+
 CREATE TABLE merchants (
     merchant_id text COLLATE "C" PRIMARY KEY,
     name text NOT NULL,
     currency text COLLATE "C" NOT NULL,
-    api_key_hash text COLLATE "C" NOT NULL,
-    account text COLLATE "C" NOT NULL DEFAULT ''
+    account text COLLATE "C" NOT NULL DEFAULT '',
+    time_zone text COLLATE "C" NOT NULL DEFAULT 'UTC'
 );
 
-CREATE INDEX merchants_by_api_key_hash ON merchants (api_key_hash);
+-- Hashes only; a key that was revoked stays, so that people see since when.
+CREATE TABLE api_keys (
+    merchant_id text COLLATE "C",
+    key_id text COLLATE "C",
+    name text NOT NULL,
+    api_key_hash text COLLATE "C" NOT NULL,
+    added_at_ms bigint NOT NULL,
+    revoked_at_ms bigint,
+    PRIMARY KEY (merchant_id, key_id)
+);
+
+CREATE INDEX api_keys_by_hash ON api_keys (api_key_hash);
 
 -- What stood on receipts, and from when on.
 CREATE TABLE merchant_details (

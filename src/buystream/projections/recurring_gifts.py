@@ -9,6 +9,7 @@ from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
 from buystream import events
+from buystream.order_states import GiftState
 from buystream.projections import order_views
 from buystream.projections.batches import Batch
 from buystream.projections.order_views import OrderView
@@ -17,9 +18,9 @@ NAME = "recurring_gifts"
 
 
 class GiftView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A recurring gift: running, or ended for a `reason` (giver, declined, closed). `given` gifts were paid and didn't
-    go back, `given_minor` in all; `last` is the newest one's order. `version` is the edition's at the last change of
-    the gift itself, or of its newest order."""
+    """A recurring gift: running, or ended for a `reason` (giver, declined, unpaid, closed). `given` gifts were paid and
+    didn't go back, `given_minor` in all; `last` is the newest one's order. `version` is the edition's at the last
+    change of the gift itself, or of its newest order."""
 
     gift_id: str
     edition_id: str
@@ -28,12 +29,13 @@ class GiftView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     amount_minor: int
     currency: str
     interval_months: int
-    state: str
+    state: GiftState
     reason: str | None
     started_at_ms: int
     next_at_ms: int | None
     given: int
     given_minor: int
+    skipped: int
     last: OrderView | None
     version: int
 
@@ -58,12 +60,13 @@ def running_gifts(cur: cursor, buyer_id: str) -> list[str]:
 
 _SELECT = """
     SELECT g.gift_id, g.edition_id, coalesce(e.merchant_id, ''), coalesce(e.title, ''), g.amount_minor, g.currency,
-        g.interval_months, g.started_at_ms, g.next_due_ms, g.ended, g.version, g.last_order_id, paid.gifts, paid.minor
+        g.interval_months, g.started_at_ms, g.next_due_ms, g.ended, g.version, g.last_order_id, paid.gifts, paid.minor,
+        g.skipped
     FROM views.recurring_gifts AS g LEFT JOIN views.editions AS e USING (edition_id)
     CROSS JOIN LATERAL (
-        SELECT count(*) AS gifts, coalesce(sum(o.paid_minor - o.refunded_minor), 0)::bigint AS minor
+        SELECT count(*) AS gifts, coalesce(sum(o.paid_minor - o.refunded_minor - o.lost_minor), 0)::bigint AS minor
         FROM views.orders AS o
-        WHERE o.gift_id = g.gift_id AND o.paid_minor > o.refunded_minor
+        WHERE o.gift_id = g.gift_id AND o.paid_minor > o.refunded_minor + o.lost_minor
     ) AS paid"""
 
 
@@ -74,7 +77,7 @@ def _views(cur: cursor) -> list[GiftView]:
 
 def _view(row: Sequence[Any], last: OrderView | None) -> GiftView:
     (gift_id, edition_id, merchant_id, title, amount_minor, currency, interval_months) = row[:7]
-    (started_at_ms, next_due_ms, ended, version, _, given, given_minor) = row[7:]
+    (started_at_ms, next_due_ms, ended, version, _, given, given_minor, skipped) = row[7:]
     return GiftView(
         gift_id=gift_id,
         edition_id=edition_id,
@@ -89,6 +92,7 @@ def _view(row: Sequence[Any], last: OrderView | None) -> GiftView:
         next_at_ms=next_due_ms if ended is None else None,
         given=given,
         given_minor=given_minor,
+        skipped=skipped,
         last=last,
         version=version if last is None else max(version, last.version),
     )
@@ -98,7 +102,7 @@ class RecurringGifts:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 1
+    version = 2
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -116,6 +120,9 @@ class RecurringGifts:
         if placed:
             rows = [(one.gift_id, one.order_id, one.next_due_ms, one.edition_version) for one in placed.values()]
             execute_values(cur, _PLACE, rows, template="(%s, %s, %s::bigint, %s)")
+        skipped = [event for _, event, _ in batch if isinstance(event, events.RecurringGiftSkipped)]
+        for one in skipped:
+            cur.execute(_SKIP, (one.skipped, one.next_due_ms, one.edition_version, one.gift_id))
         if ended:
             execute_values(cur, _END, [(one.gift_id, one.reason, one.edition_version) for one in ended.values()])
 
@@ -126,8 +133,12 @@ _START = """
     VALUES %s"""
 _PLACE = """
     UPDATE recurring_gifts AS g SET last_order_id = n.order_id,
-        next_due_ms = coalesce(n.next_due_ms, g.next_due_ms), version = greatest(g.version, n.version)
+        next_due_ms = greatest(n.next_due_ms, g.next_due_ms), version = greatest(g.version, n.version)
     FROM (VALUES %s) AS n (gift_id, order_id, next_due_ms, version) WHERE g.gift_id = n.gift_id"""
+_SKIP = """
+    UPDATE recurring_gifts SET skipped = skipped + %s, next_due_ms = greatest(next_due_ms, %s),
+        version = greatest(version, %s)
+    WHERE gift_id = %s"""
 _END = """
     UPDATE recurring_gifts AS g SET ended = n.reason, version = greatest(g.version, n.version)
     FROM (VALUES %s) AS n (gift_id, reason, version) WHERE g.gift_id = n.gift_id"""

@@ -8,6 +8,7 @@ CREATE TABLE recurring_gifts (
     interval_months integer NOT NULL,
     started_at_ms bigint NOT NULL,
     next_due_ms bigint NOT NULL,
+    skipped integer NOT NULL DEFAULT 0,
     last_order_id text COLLATE "C",
     ended text COLLATE "C",
     version bigint NOT NULL

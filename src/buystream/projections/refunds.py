@@ -1,18 +1,18 @@
 """Money asked back: an order's refunds and disputes, a merchant's disputes, and how far a cancelled edition is."""
 
-from typing import Literal
-
 import msgspec
 from psycopg2.extensions import cursor
 
+from buystream.order_states import WITH_STOCK, DisputeState, RefundState
 
-class Refund(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """`quantity` pieces come back with it (null: all that are left). `failure` tells why the bank didn't take it.
+
+class RefundView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`quantity` units come back with it (null: made at the provider). `failure` says why the bank rejected it.
     `refund_id` is the provider's when it was made there, and empty for a whole refund without one."""
 
     refund_id: str
     payment_id: str
-    state: Literal["requested", "refunded", "failed"]
+    state: RefundState
     amount_minor: int
     currency: str
     quantity: int | None
@@ -25,13 +25,13 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     settled_at_ms: int | None
 
 
-class Dispute(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class DisputeView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The buyer's bank has the money while it is open. `respond_by_ms` is when the merchant must have answered it."""
 
     dispute_id: str
     payment_id: str
     order_id: str
-    state: Literal["open", "won", "lost"]
+    state: DisputeState
     amount_minor: int
     currency: str
     reason: str
@@ -40,7 +40,7 @@ class Dispute(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     closed_at_ms: int | None
 
 
-class Cancellation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class CancellationProgress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How far a cancelled edition is, counted in orders: `total` = `waiting` + `refunding` + `disputed` + `cancelled` +
     `refunded` + `failed`. Cancelled ones had not paid; failed ones need the merchant: their bank didn't take the money.
     Disputed ones are their bank's to decide."""
@@ -59,22 +59,22 @@ class Cancellation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     failed: int
 
 
-def refunds_of_order(cur: cursor, order_id: str) -> list[Refund]:
-    """In the order in which they were asked for."""
-    columns = Refund.__struct_fields__
+def refunds_of_order(cur: cursor, order_id: str) -> list[RefundView]:
+    """In the order in which they were requested."""
+    columns = RefundView.__struct_fields__
     cur.execute(
         f"SELECT {', '.join(columns)} FROM views.refunds WHERE order_id = %s ORDER BY asked_at_ms, refund_id",
         (order_id,),
     )
-    return [Refund(**dict(zip(columns, row, strict=True))) for row in cur]
+    return [RefundView(**dict(zip(columns, row, strict=True))) for row in cur]
 
 
-def disputes_of_order(cur: cursor, order_id: str) -> list[Dispute]:
+def disputes_of_order(cur: cursor, order_id: str) -> list[DisputeView]:
     """The oldest first."""
     return _disputes(cur, "order_id = %s ORDER BY opened_at_ms, dispute_id", (order_id,))
 
 
-def disputes_of_merchant(cur: cursor, merchant_id: str, *, state: str | None, limit: int) -> list[Dispute]:
+def disputes_of_merchant(cur: cursor, merchant_id: str, *, state: str | None, limit: int) -> list[DisputeView]:
     """The newest first; only those in `state`, if one is given."""
     return _disputes(
         cur,
@@ -83,13 +83,13 @@ def disputes_of_merchant(cur: cursor, merchant_id: str, *, state: str | None, li
     )
 
 
-def _disputes(cur: cursor, where: str, values: tuple[object, ...]) -> list[Dispute]:
-    columns = Dispute.__struct_fields__
+def _disputes(cur: cursor, where: str, values: tuple[object, ...]) -> list[DisputeView]:
+    columns = DisputeView.__struct_fields__
     cur.execute(f"SELECT {', '.join(columns)} FROM views.disputes WHERE {where}", values)
-    return [Dispute(**dict(zip(columns, row, strict=True))) for row in cur]
+    return [DisputeView(**dict(zip(columns, row, strict=True))) for row in cur]
 
 
-def cancellation(cur: cursor, edition_id: str) -> Cancellation | None:
+def cancellation(cur: cursor, edition_id: str) -> CancellationProgress | None:
     """How far the edition's cancellation is; None when it takes place."""
     cur.execute(
         "SELECT restock, reason, since_ms, completed_at_ms FROM views.cancellations WHERE edition_id = %s",
@@ -101,21 +101,22 @@ def cancellation(cur: cursor, edition_id: str) -> Cancellation | None:
     # An order's id starts with its edition's, so its primary key finds an edition's orders: '.' follows '-'.
     cur.execute(
         """SELECT CASE
-               WHEN r.state = 'requested' THEN 'refunding'
-               WHEN r.state IS NOT NULL THEN r.state
-               WHEN o.state IN ('disputed', 'cancelled') THEN o.state
+               WHEN r.requested THEN 'refunding'
+               WHEN o.state IN ('disputed', 'cancelled', 'refunded') THEN o.state
+               WHEN r.failed THEN 'failed'
                ELSE 'waiting' END, count(*)
-           FROM views.orders AS o LEFT JOIN views.refunds AS r
-               ON r.order_id = o.order_id AND r.edition_id = %(edition_id)s AND r.reason = 'edition_cancelled'
+           FROM views.orders AS o LEFT JOIN (
+               SELECT order_id, bool_or(state = 'requested') AS requested, bool_or(state = 'failed') AS failed
+               FROM views.refunds WHERE edition_id = %(edition_id)s AND asked_by = 'cancellation' GROUP BY order_id
+           ) AS r USING (order_id)
            WHERE o.order_id >= %(edition_id)s || '-' AND o.order_id < %(edition_id)s || '.' AND (
-               r.state IS NOT NULL OR o.reason = 'edition_cancelled'
-               OR o.state IN ('held', 'pledged', 'authorised', 'confirmed', 'shipped', 'delivered', 'disputed'))
+               r.order_id IS NOT NULL OR o.reason = 'edition_cancelled' OR o.state = ANY(%(with_stock)s))
            GROUP BY 1""",
-        {"edition_id": edition_id},
+        {"edition_id": edition_id, "with_stock": list(WITH_STOCK)},
     )
     counts: dict[str, int] = dict(cur.fetchall())
     restock, reason, since_ms, completed_at_ms = row
-    return Cancellation(
+    return CancellationProgress(
         edition_id=edition_id,
         restock=restock,
         reason=reason,

@@ -1,5 +1,5 @@
-"""The projector: follows the events and keeps all views. Rows and positions are one transaction; whoever finds that
-a position moved meanwhile rolls back, so a crash changes nothing and two projectors apply each event once."""
+"""The projector: follows the events and keeps all views. Rows and positions are one transaction; a process that finds
+that a position moved meanwhile rolls back, so a crash changes nothing and two projectors apply each event once."""
 
 import logging
 import threading
@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from time import monotonic
 
-import psycopg2
 from psycopg2.extensions import connection, cursor
 
-from buystream.consumers.delivery import POISON_IN_A_ROW_MAX, Backoff, Place, Poisoned, dead_letter
-from buystream.log import DEADLETTER, EVENTS, Log, LogUnavailable, Tail
+from buystream.consumers.dead_letters import DeadLetters
+from buystream.consumers.delivery import POISON_IN_A_ROW_MAX, Backoff, Place, Poisoned
+from buystream.database import DatabaseUnavailable, connected, transaction
+from buystream.log import EVENTS, Log, LogUnavailable, Tail
 from buystream.metrics import EVENTS_BEHIND, EVENTS_POISONED, EVENTS_PROJECTED, PROJECTION_SECONDS
 from buystream.projections import builds
 from buystream.projections.batches import Batch, BatchReader, Places, Slice
@@ -44,23 +45,26 @@ class Projector:
         self._tail_lock = threading.Lock()
         self._backoff = Backoff("views")
         self._poison_in_a_row = 0
+        self._dead_letters = DeadLetters(log, "views")
         self._lag_measured = 0.0
 
     def prepare(self) -> None:
         """Create the views that are missing, empty; rebuild those of another version. `run` does it too, but readers
         need the tables from the start."""
-        with closing(psycopg2.connect(self._dsn)) as conn:
+        with connected(self._dsn, "views") as conn:
             self._prepare(conn)
 
     def run(self, stop: threading.Event) -> None:
         """Apply events until `stop` is set (it looks twice a second, and when woken). While PostgreSQL is away it
         tries again. Raises Damaged, Poisoned, and what PostgreSQL says about a row that breaks a rule."""
+        for partition in range(self._log.partitions):
+            EVENTS_POISONED.labels(partition)  # from the start: a counter that is born at 1 has not grown
         while not stop.is_set():
             try:
                 self._follow(stop)
             except _Overtaken as overtaken:
                 logger.info("%s; reading the positions again", overtaken)
-            except (psycopg2.OperationalError, psycopg2.InterfaceError, LogUnavailable) as error:
+            except (DatabaseUnavailable, LogUnavailable) as error:
                 self._backoff.wait(stop, error)
             except Exception as error:
                 logger.critical("views stop: %s", error)
@@ -86,31 +90,32 @@ class Projector:
             )
 
     def rebuild(self, name: str) -> None:
-        """Build the projection's tables anew beside the live ones, from the first event on, then let them take the
+        """Build the projection's tables again beside the live ones, from the first event on, then let them take the
         live ones' place in one transaction. Safe while projectors run, here and elsewhere."""
         projection = self._projections[name]
-        with closing(psycopg2.connect(self._dsn)) as conn:
-            with conn, conn.cursor() as cur:
+        with connected(self._dsn, "views") as conn:
+            with transaction(conn) as cur:
                 cur.execute("SELECT pg_advisory_lock(hashtext(%s))", (f"buystream rebuild {name}",))
                 builds.prepare_schema(cur)
                 build = builds.create(cur, projection, partitions=self._log.partitions)
                 places = builds.places(cur, build)
-            reader = BatchReader(places)
+            reader = BatchReader(self._log, places)
             for partition in places:
                 while self._read_on(conn, reader, build, places, partition):
                     pass
-            with conn, conn.cursor() as cur:
+            with transaction(conn) as cur:
                 self._catch_up_and_promote(cur, reader, build, places)
         logger.info("view %s was rebuilt as build %d, version %d", name, build.number, build.version)
 
     def _read_on(self, conn: connection, reader: BatchReader, build: Build, places: Places, partition: int) -> bool:
         """Apply the next batch of a build that nobody reads yet; False when there is none."""
         records = self._log.read(EVENTS, partition, places[partition].position)
-        with conn, conn.cursor() as cur:
+        with transaction(conn) as cur:
             self._write(cur, {build: places}, reader.read(records))
         return bool(records)
 
     def _catch_up_and_promote(self, cur: cursor, reader: BatchReader, build: Build, places: Places) -> None:
+        builds.hold(cur)  # before the positions: preparing takes them in this order too
         live = builds.live_build(cur, build.projection)
         goal = builds.places(cur, live, lock=True) if live else {}
         for partition, place in goal.items():
@@ -121,7 +126,7 @@ class Projector:
 
     def _prepare(self, conn: connection) -> None:
         changed = []
-        with conn, conn.cursor() as cur:
+        with transaction(conn) as cur:
             builds.prepare_schema(cur)
             for projection in self._projections.values():
                 live = builds.live_build(cur, projection.name)
@@ -150,14 +155,14 @@ class Projector:
         return False
 
     def _follow(self, stop: threading.Event) -> None:
-        with closing(psycopg2.connect(self._dsn, connect_timeout=5)) as conn:
+        with connected(self._dsn, "views") as conn:
             self._prepare(conn)
             standing = self._stand(conn)
             starts = {
                 partition: min((places[partition] for places in standing.values()), key=lambda p: p.position)
                 for partition in range(self._log.partitions)
             }
-            reader = BatchReader(starts)
+            reader = BatchReader(self._log, starts)
             with self._following({partition: place.position for partition, place in starts.items()}) as tail:
                 while not stop.is_set():
                     records = tail.poll(POLL_SECONDS)
@@ -179,27 +184,27 @@ class Projector:
                     self._tail = None
 
     def _stand(self, conn: connection) -> Standing:
-        with conn, conn.cursor() as cur:
+        with transaction(conn) as cur:
             standing: Standing = {}
             for name in self._projections:
                 build = builds.live_build(cur, name)
                 if build is None:
                     raise _Overtaken(f"view {name} is being replaced")
                 standing[build] = builds.places(cur, build)
-        self._tell(standing)
+        self._publish(standing)
         return standing
 
     def _step(self, conn: connection, standing: Standing, slices: Sequence[Slice]) -> None:
         for part in slices:
             self._set_aside(part)
-        with PROJECTION_SECONDS.time(), conn, conn.cursor() as cur:
+        with PROJECTION_SECONDS.time(), transaction(conn) as cur:
             self._write(cur, standing, slices)
         for part in slices:
             EVENTS_PROJECTED.labels(part.partition).inc(len(part.events))
-        self._tell(standing)
+        self._publish(standing)
 
     def _write(self, cur: cursor, standing: Standing, slices: Sequence[Slice]) -> None:
-        """Positions first: whoever is late finds out before doing any work."""
+        """Positions first: a projector that is behind finds out before doing any work."""
         moves = [
             (build, part.partition, places[part.partition], part)
             for part in slices
@@ -217,21 +222,20 @@ class Projector:
             standing[build][partition] = part.place
 
     def _set_aside(self, part: Slice) -> None:
-        """Poison goes to the dead letters before its position is passed: at least once."""
+        """What isn't ours or can't be read goes to the dead letters before its position is passed."""
         self._poison_in_a_row = 0 if part.events else self._poison_in_a_row + len(part.poison)
         if self._poison_in_a_row > POISON_IN_A_ROW_MAX:
             raise Poisoned(
                 f"{self._poison_in_a_row} events in a row can't be read, the last of partition {part.partition}:"
                 f" {part.poison[-1].reason}"
             )
-        for poison in part.poison:
-            logger.error("event at %d of partition %d: %s", poison.record.position, part.partition, poison.reason)
-        if part.poison:
-            letters = [dead_letter(poison.record, poison.reason, "views") for poison in part.poison]
-            self._log.append(DEADLETTER, part.partition, letters)
-            EVENTS_POISONED.labels(part.partition).inc(len(letters))
+        if part.poison or part.foreign:
+            number = self._dead_letters.add(
+                part.partition, sorted([*part.foreign, *part.poison], key=lambda unfit: unfit.record.position)
+            )
+            EVENTS_POISONED.labels(part.partition).inc(number)
 
-    def _tell(self, standing: Standing) -> None:
+    def _publish(self, standing: Standing) -> None:
         with self._moved:
             self._reached = {
                 partition: min(places[partition].position for places in standing.values())
@@ -243,6 +247,7 @@ class Projector:
         """About once a second."""
         if monotonic() - self._lag_measured >= 1:
             self._lag_measured = monotonic()
+            self._dead_letters.look()
             for partition, reached in self._reached.items():
                 EVENTS_BEHIND.labels(partition).set(self._log.end(EVENTS, partition) - reached)
 

@@ -2,16 +2,16 @@
 
 import threading
 from collections.abc import Sequence
-from contextlib import closing
 from typing import Final
 
-import psycopg2
+from psycopg2.errorcodes import UNDEFINED_TABLE
 from psycopg2.extensions import connection
 
 from buystream.consumers.delivery import Backoff
+from buystream.database import DatabaseError, connected
 
 PAUSE_SECONDS: Final = 0.01
-"""Between two looks while somebody asks: what a reader of its own writes waits for more, at most."""
+"""Between two looks while a reader waits: what a reader of its own writes waits for more, at most."""
 
 IDLE_SECONDS: Final = 1.0
 
@@ -44,12 +44,10 @@ class Shown:
         backoff = Backoff("positions of the views")
         while not stop.is_set():
             try:
-                with closing(psycopg2.connect(self._dsn, connect_timeout=5, application_name="buystream")) as conn:
-                    conn.autocommit = True
+                with connected(self._dsn, "positions", autocommit=True) as conn:
                     self._look(conn, stop, backoff)
-            except psycopg2.Error as error:
-                away = "the views can't be read"
-                self.problem = NO_VIEWS if isinstance(error, psycopg2.errors.UndefinedTable) else away
+            except DatabaseError as error:
+                self.problem = NO_VIEWS if error.sqlstate == UNDEFINED_TABLE else "the views can't be read"
                 backoff.wait(stop, error)
 
     def _look(self, conn: connection, stop: threading.Event, backoff: Backoff) -> None:

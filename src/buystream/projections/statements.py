@@ -113,7 +113,7 @@ def paid_at_ms(cur: cursor, order_id: str) -> int | None:
 
 
 def place_of(text: str) -> tuple[int, int, int]:
-    """The place that a line's `place` tells; raises ValueError."""
+    """The place that a line's `place` encodes; raises ValueError."""
     at_ms, partition, position = (int(part) for part in text.split("-"))
     return at_ms, partition, position
 

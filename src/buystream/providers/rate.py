@@ -37,6 +37,8 @@ class RateLimit:
         self._turns = 0
         self._changed = threading.Condition()
         self._waiting: dict[Lane, deque[object]] = {lane: deque() for lane in Lane}
+        for lane in Lane:
+            PROVIDER_CALLS_WAITING.labels(lane.value).set(0)
 
     def wait(self, lane: Lane) -> None:
         """Returns when it is this call's turn."""

@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
-import psycopg2
 from psycopg2.extensions import cursor
 
 from buystream import commands
 from buystream.commands import Command
-from buystream.providers import Authorisation, ProviderUnavailable, RefundCall, Report
+from buystream.database import ConnectionPerThread, DatabaseError
+from buystream.errors import BuystreamError
+from buystream.money import currency_of, why_not_charge
+from buystream.providers import UNUSABLE_METHOD, Authorisation, ProviderUnavailable, RefundCall, Report, sandbox_later
+from buystream.tables import Tables
 
 logger = logging.getLogger(__name__)
 
@@ -37,11 +40,17 @@ CARDS: Final = (
     SandboxCard(label="Slow answer", number="4000 0000 0000 0077", token="sandbox_slow"),
     SandboxCard(label="Answer lost", number="4000 0000 0000 0119", token="sandbox_answer_lost"),
     SandboxCard(label="Authorised after the hold expired", number="4000 0000 0000 3220", token="sandbox_late"),
+    SandboxCard(label="Disputed, won", number="4000 0000 0000 2685", token="sandbox_dispute_won"),
+    SandboxCard(label="Disputed, lost", number="4000 0000 0000 0259", token="sandbox_dispute_lost"),
+    SandboxCard(label="Disputed, lost, then won", number="4000 0000 0000 1976", token="sandbox_dispute_lost_then_won"),
+    SandboxCard(label="Half disputed, lost", number="4000 0000 0000 5423", token="sandbox_dispute_part"),
+    SandboxCard(label="Refund fails later", number="4000 0000 0000 5126", token="sandbox_refund_fails"),
 )
 _LABELS: Final = {card.token: f"Sandbox •••• {card.number[-4:]}" for card in CARDS}
 
-_PREPARE = """
-    SELECT pg_advisory_xact_lock(hashtext('buystream sandbox schema'));
+TABLES: Final = Tables(
+    "sandbox",
+    """
     CREATE SCHEMA IF NOT EXISTS sandbox;
     CREATE TABLE IF NOT EXISTS sandbox.payment (
         payment_id text PRIMARY KEY,
@@ -56,30 +65,42 @@ _PREPARE = """
         setup boolean NOT NULL DEFAULT false
     );
     ALTER TABLE sandbox.payment ADD COLUMN IF NOT EXISTS setup boolean NOT NULL DEFAULT false;
+    ALTER TABLE sandbox.payment ADD COLUMN IF NOT EXISTS buyer_id text NOT NULL DEFAULT '';
     CREATE TABLE IF NOT EXISTS sandbox.refund (
         payment_id text REFERENCES sandbox.payment,
         refund_id text,
         amount_minor bigint NOT NULL,
         PRIMARY KEY (payment_id, refund_id)
-    )"""
+    );
+    """
+    + sandbox_later.TABLES_SQL,
+)
 
 
 class SandboxProvider:
     """Implements `buystream.providers.Provider`. Safe for many threads."""
 
     def __init__(
-        self, dsn: str, *, on_fact: Report, slow_seconds: float = 3.0, late_after_seconds: float = 90.0
+        self,
+        dsn: str,
+        *,
+        on_fact: Report,
+        slow_seconds: float = 3.0,
+        late_after_seconds: float = 90.0,
+        later_seconds: float = 10.0,
     ) -> None:
-        self._dsn = dsn
         self._on_fact = on_fact
         self._slow_seconds = slow_seconds
         self._late_after_seconds = late_after_seconds
-        self._local = threading.local()
+        self._later_seconds = later_seconds
+        self._connections = ConnectionPerThread(dsn, "sandbox")
         with self._transaction() as cur:
-            cur.execute(_PREPARE)
+            TABLES.ensure(cur)
 
     def authorise(self, authorisation: Authorisation) -> Command | None:
-        """Reserve money, as the payment method says."""
+        """Reserve money, as the payment method says; what Stripe wouldn't charge isn't charged here either."""
+        if reason := why_not_charge(authorisation.amount_minor, currency_of(authorisation.currency)):
+            return commands.RecordDecline(payment_id=authorisation.payment_id, reason=reason)
         return self._begin(authorisation, setup=False)
 
     def save_method(self, authorisation: Authorisation) -> Command | None:
@@ -87,17 +108,19 @@ class SandboxProvider:
         return self._begin(authorisation, setup=True)
 
     def _begin(self, authorisation: Authorisation, *, setup: bool) -> Command:
-        method = authorisation.payment_method
+        owner, _, method = authorisation.payment_method.rpartition("/")  # a saved one is `buyer id/token`
+        if owner not in ("", authorisation.buyer_id):
+            return commands.RecordDecline(payment_id=authorisation.payment_id, reason=UNUSABLE_METHOD)
         if method == "sandbox_slow":
             time.sleep(self._slow_seconds)
         late_at_ms = int((time.time() + self._late_after_seconds) * 1000) if method == "sandbox_late" else None
         with self._transaction() as cur:
             cur.execute(
                 """INSERT INTO sandbox.payment
-                       (payment_id, amount_minor, currency, payment_method, state, calls, late_at_ms, setup)
-                   VALUES (%s, %s, %s, %s, %s, 1, %s, %s)
+                       (payment_id, amount_minor, currency, payment_method, state, calls, late_at_ms, setup, buyer_id)
+                   VALUES (%s, %s, %s, %s, %s, 1, %s, %s, %s)
                    ON CONFLICT (payment_id) DO UPDATE SET calls = payment.calls + 1
-                   RETURNING state, calls, payment_method, setup""",
+                   RETURNING state, calls, payment_method, setup, buyer_id""",
                 (
                     authorisation.payment_id,
                     authorisation.amount_minor,
@@ -106,23 +129,27 @@ class SandboxProvider:
                     _FIRST_STATE.get(method, "declined"),
                     late_at_ms,
                     setup,
+                    authorisation.buyer_id,
                 ),
             )
-            state, calls, method, setup = _row(cur)
+            state, calls, method, setup, buyer_id = _row(cur)
         if method == "sandbox_answer_lost" and calls == 1:
             raise ProviderUnavailable("the sandbox acted, and its answer was lost")
-        return _fact(authorisation.payment_id, state, method, setup)
+        return _fact(authorisation.payment_id, state, method, setup, buyer_id)
 
-    def capture(self, payment_id: str, *, reference: str, amount_minor: int) -> Command | None:
+    def capture(self, payment_id: str, *, reference: str, amount_minor: int, currency: str = "") -> Command | None:
         """Move reserved money, once."""
         with self._transaction() as cur:
             cur.execute(
                 """UPDATE sandbox.payment SET state = 'captured', captured_minor = %(amount)s
                    WHERE payment_id = %(id)s AND state IN ('authorised', 'captured') AND amount_minor = %(amount)s
-                   RETURNING captured_minor""",
+                   RETURNING captured_minor, payment_method""",
                 {"id": payment_id, "amount": amount_minor},
             )
             row = cur.fetchone()
+            if row is not None:
+                facts = sandbox_later.after_capture(payment_id, row[1], row[0])
+                sandbox_later.plan(cur, payment_id, "capture", facts, seconds=self._later_seconds)
         if row is None:
             return commands.RecordCaptureFailure(payment_id=payment_id, reason="not_authorised")
         return commands.RecordCapture(payment_id=payment_id, amount_minor=row[0])
@@ -152,13 +179,22 @@ class SandboxProvider:
                        state = CASE WHEN captured_minor <= (
                            SELECT sum(amount_minor) FROM sandbox.refund WHERE payment_id = %(id)s
                        ) THEN 'refunded' ELSE state END
-                   WHERE payment_id = %(id)s AND state IN ('captured', 'refunded') RETURNING 1""",
+                   WHERE payment_id = %(id)s AND state IN ('captured', 'refunded') RETURNING payment_method""",
                 {"id": refund.payment_id},
             )
-            _row(cur)
+            (method,) = _row(cur)
+            facts = sandbox_later.after_refund(refund.payment_id, method, refund.refund_id, refund.amount_minor)
+            cause = f"refund {refund.refund_id}"
+            sandbox_later.plan(cur, refund.payment_id, cause, facts, seconds=self._later_seconds)
         return commands.RecordRefund(
             payment_id=refund.payment_id, amount_minor=refund.amount_minor, refund_id=refund.refund_id
         )
+
+    def forget_buyer(self, buyer_id: str) -> None:
+        """Nothing is kept here about buyers."""
+
+    def forget_method(self, payment_method: str) -> None:
+        """The test cards belong to nobody."""
 
     def complete_authentication(self, payment_id: str, approved: bool) -> None:
         """The buyer was at the bank's page; the fact is reported before this returns. Raises ProviderUnavailable."""
@@ -169,17 +205,21 @@ class SandboxProvider:
                    WHERE payment_id = %s AND state = 'authentication_required'""",
                 (state, payment_id),
             )
-            cur.execute("SELECT state, payment_method, setup FROM sandbox.payment WHERE payment_id = %s", (payment_id,))
+            cur.execute(
+                "SELECT state, payment_method, setup, buyer_id FROM sandbox.payment WHERE payment_id = %s",
+                (payment_id,),
+            )
             row = cur.fetchone()
         if row is not None:
             self._on_fact(_fact(payment_id, *row))
 
     def run(self, stop: threading.Event) -> None:
-        """Report late authorisations when their time has come, until `stop`."""
+        """Report what happens late when its time has come, until `stop`."""
         while not stop.wait(0.25):
             try:
                 self._report_late()
-            except ProviderUnavailable as error:
+                self._report_later()
+            except BuystreamError as error:  # PostgreSQL is away, or the log
                 logger.warning("sandbox: %s", error)
 
     def _report_late(self) -> None:
@@ -193,18 +233,22 @@ class SandboxProvider:
         for payment_id in late:
             self.complete_authentication(payment_id, approved=True)
 
+    def _report_later(self) -> None:
+        """A payment's facts in their order, each on the log before it counts as reported."""
+        with self._transaction() as cur:
+            happened = sandbox_later.due(cur)
+        for payment_id, cause, number, fact in happened:
+            self._on_fact(fact)
+            with self._transaction() as cur:
+                sandbox_later.note_reported(cur, payment_id, cause, number)
+
     @contextmanager
     def _transaction(self) -> Iterator[cursor]:
         try:
-            conn = getattr(self._local, "connection", None)
-            if conn is None or conn.closed:
-                conn = self._local.connection = psycopg2.connect(self._dsn, connect_timeout=5)
-            with conn, conn.cursor() as cur:
+            with self._connections.transaction() as cur:
                 yield cur
-        except psycopg2.Error as error:
-            if conn is not None:
-                conn.close()
-            raise ProviderUnavailable(f"the sandbox can't be reached: {str(error).strip()}") from error
+        except DatabaseError as error:
+            raise ProviderUnavailable(f"the sandbox can't be reached: {error}") from error
 
 
 _FIRST_STATE: Final = {
@@ -214,11 +258,12 @@ _FIRST_STATE: Final = {
     "sandbox_slow": "authorised",
     "sandbox_answer_lost": "authorised",
     "sandbox_late": "authentication_required",
+    **dict.fromkeys((*sandbox_later.DISPUTES, sandbox_later.REFUND_FAILS), "authorised"),
 }
 """What becomes of a new payment; an unknown method is declined."""
 
 
-def _fact(payment_id: str, state: str, method: str, setup: bool) -> Command:
+def _fact(payment_id: str, state: str, method: str, setup: bool, buyer_id: str) -> Command:
     match state:
         case "declined":
             was_asked = _FIRST_STATE.get(method) == "authentication_required"
@@ -233,7 +278,8 @@ def _fact(payment_id: str, state: str, method: str, setup: bool) -> Command:
                 "payment_id": payment_id,
                 "reference": f"sandbox_{payment_id}",
                 "card_label": _LABELS.get(method, "Sandbox"),
-                "reusable_method": method,
+                "reusable_method": f"{buyer_id}/{method}",
+                "buyer_id": buyer_id,
             }
             return commands.RecordMethodSaved(**said) if setup else commands.RecordAuthorisation(**said)
 

@@ -9,34 +9,33 @@ import stripe
 
 from buystream import commands
 from buystream.commands import Command
+from buystream.ids import edition_of
 from buystream.providers import Authorisation, ProviderUnavailable, RefundCall
 from buystream.providers.rate import Lane
-from buystream.providers.stripe_api import Answer, Failed, Json, Refused, StripeApi
+from buystream.providers.stripe_api import Do, Json, StripeAnswer, StripeApi, StripeRefused, once
+from buystream.providers.stripe_customers import StripeCustomers
 from buystream.providers.stripe_facts import (
     GONE,
     TAKEN_BACK,
     intent_facts,
     page_of,
+    received_minor,
     refund_facts,
     refund_id_of,
     setup_facts,
 )
+from buystream.providers.stripe_money import to_stripe
 
 METHOD_KINDS: Final = ("card", "link")
 """What the payment form offers; wallets are cards. All of these can be reserved and taken later."""
-
-KEYS_MAX: Final = 5
-"""Idempotency keys that one call spends at most on saved 500s before it waits for better times."""
 
 KEYS_LIVE_SECONDS: Final = 20 * 3600
 """Stripe forgets idempotency keys after 24 hours: from here on we look before we ask again."""
 
 CLOCKS_DIFFER_SECONDS: Final = 300
+
 NO_PAGE: Final = "authentication_unsupported"
 """The bank wants to see the buyer in a way that a browser can't follow."""
-
-Do = Callable[[str], Answer]
-"""A call under an idempotency key."""
 
 
 class StripeProvider:
@@ -46,6 +45,7 @@ class StripeProvider:
         self._api = api
         self._return_url = f"{public_url}/bank-answered"
         self._clock = clock
+        self._customers = StripeCustomers(api)
 
     def authorise(self, authorisation: Authorisation) -> Command | None:
         """A PaymentIntent, confirmed at once and captured later."""
@@ -55,7 +55,7 @@ class StripeProvider:
             intent = found or self._create_intent(authorisation)
             if intent["status"] == "requires_confirmation":
                 intent = self._confirm(payment_id, intent["id"], authorisation)
-        except Refused as refusal:
+        except StripeRefused as refusal:
             return commands.RecordDecline(payment_id=payment_id, reason=refusal.code)
         if intent["status"] == "requires_action" and not page_of(intent):
             self.void(payment_id, reference=intent["id"])
@@ -69,18 +69,21 @@ class StripeProvider:
         try:
             found = self._left_long_ago(authorisation, self._find_setup)
             intent = found or self._create_setup(authorisation)
-        except Refused as refusal:
+        except StripeRefused as refusal:
             return commands.RecordDecline(payment_id=payment_id, reason=refusal.code)
         if intent["status"] == "requires_action" and not page_of(intent):
             return commands.RecordDecline(payment_id=payment_id, reason=NO_PAGE)
         facts = setup_facts(payment_id, intent)
         return facts[0] if facts else None
 
-    def capture(self, payment_id: str, *, reference: str, amount_minor: int) -> Command | None:
-        """Take reserved money. What can't be taken any more is given back, if it is still reserved."""
-        params: Any = {"amount_to_capture": amount_minor}
+    def capture(self, payment_id: str, *, reference: str, amount_minor: int, currency: str = "") -> Command | None:
+        """Take reserved money. What can no longer be captured is released, if it is still reserved."""
+        try:
+            params: Any = {"amount_to_capture": self._amount(amount_minor, currency, reference)}
+        except StripeRefused as refusal:
+            return commands.RecordCaptureFailure(payment_id=payment_id, reason=refusal.code)
 
-        def capture(key: str) -> Answer:
+        def capture(key: str) -> StripeAnswer:
             return self._api.call(
                 Lane.BUY, lambda v1: v1.payment_intents.capture(reference, params, {"idempotency_key": key})
             )
@@ -91,10 +94,10 @@ class StripeProvider:
 
         try:
             intent, reason = self._or_as_it_is(reference, lambda: self._once(f"{payment_id}:capture", capture, find))
-        except Refused as refusal:
+        except StripeRefused as refusal:
             return commands.RecordCaptureFailure(payment_id=payment_id, reason=refusal.code)
         if intent["status"] == "succeeded":
-            return commands.RecordCapture(payment_id=payment_id, amount_minor=intent["amount_received"])
+            return commands.RecordCapture(payment_id=payment_id, amount_minor=received_minor(intent))
         if intent["status"] == "processing":
             return None
         if intent["status"] == "canceled":
@@ -105,9 +108,9 @@ class StripeProvider:
         return commands.RecordCaptureFailure(payment_id=payment_id, reason=reason)
 
     def void(self, payment_id: str, *, reference: str) -> Command | None:
-        """Cancel the intent. Money that was taken meanwhile, by somebody at the dashboard, goes back."""
+        """Cancel the intent. Money that was taken meanwhile, by a person at the dashboard, goes back."""
 
-        def cancel(key: str) -> Answer:
+        def cancel(key: str) -> StripeAnswer:
             return self._api.call(
                 Lane.BUY, lambda v1: v1.payment_intents.cancel(reference, {}, {"idempotency_key": key})
             )
@@ -119,14 +122,15 @@ class StripeProvider:
         voided = commands.RecordVoid(payment_id=payment_id)
         try:
             intent, _ = self._or_as_it_is(reference, lambda: self._once(f"{payment_id}:void", cancel, find))
-        except Refused:
+        except StripeRefused:
             return voided  # no such intent: nothing is reserved
         if intent["status"] == "succeeded":
             back = RefundCall(
                 payment_id=payment_id,
                 refund_id=TAKEN_BACK,
                 reference=reference,
-                amount_minor=intent["amount_received"],
+                amount_minor=received_minor(intent),
+                currency=intent["currency"].upper(),
                 destination=str((intent.get("transfer_data") or {}).get("destination") or ""),
             )
             self.refund(back)
@@ -135,10 +139,10 @@ class StripeProvider:
         return voided
 
     def refund(self, refund: RefundCall) -> Command | None:
-        """A refund, unless there is one already that asks for the same. One that failed may be asked for again."""
+        """A refund, unless there is one already that asks for the same. One that failed may be requested again."""
         try:
             facts = refund_facts(refund.payment_id, self._refunded(refund))
-        except Refused as refusal:
+        except StripeRefused as refusal:
             return commands.RecordRefundFailure(
                 payment_id=refund.payment_id,
                 refund_id=refund.refund_id,
@@ -153,46 +157,42 @@ class StripeProvider:
             return live
         params = self._refund_params(refund)
 
-        def create(key: str) -> Answer:
+        def create(key: str) -> StripeAnswer:
             return self._api.call(Lane.REFUND, lambda v1: v1.refunds.create(params, {"idempotency_key": key}))
 
         key = f"{refund.payment_id}:refund:{refund.refund_id}" + (f":after{len(before)}" if before else "")
         return self._once(key, create, lambda: _live(self._asked(refund)))
 
     def _asked(self, refund: RefundCall) -> list[Json]:
-        """Every refund that was asked for under this id."""
+        """Every refund that was requested under this id."""
         listed = self._api.every(
             Lane.REFUND, lambda v1, params: v1.refunds.list(params), payment_intent=refund.reference
         )
         return [it for it in listed if it.get("metadata") and refund_id_of(it) == refund.refund_id]
 
+    def forget_buyer(self, buyer_id: str) -> None:
+        """Delete all customers of this buyer."""
+        self._customers.forget_buyer(buyer_id)
+
+    def forget_method(self, payment_method: str) -> None:
+        """Delete the customer of a saved method."""
+        self._customers.forget_method(payment_method)
+
     # How a call is made once.
 
     def _once(self, key: str, do: Do, find: Callable[[], Json | None]) -> Json:
-        """The object that the call makes, or made before. A 500 may stand for a call that was done; its key gives that
-        answer for a day. So first we ask what Stripe knows, and only when the key is spent and there is nothing, the
-        next key is used: the first one that isn't spent is the same for whoever repeats this."""
-        for number in range(1, KEYS_MAX + 1):
-            try:
-                answer = do(key if number == 1 else f"{key}:{number}")
-            except Failed as failure:
-                if (found := find()) is not None:
-                    return found
-                if not failure.replayed:
-                    raise
-                continue
-            return self._as_it_is_now(answer.body) if answer.replayed else answer.body
-        raise ProviderUnavailable(f"Stripe answers {KEYS_MAX} idempotency keys of {key} with an error")
+        return once(key, do, find, self._as_it_is_now)
 
     def _or_as_it_is(self, reference: str, act: Callable[[], Json]) -> tuple[Json, str]:
-        """The intent after the call; or, when it is refused, as it is, and why. Raises Refused when there is none."""
+        """The intent after the call; or, when it is refused, as it is, and why. Raises StripeRefused when
+        there is none."""
         try:
             return act(), ""
-        except Refused as refusal:
+        except StripeRefused as refusal:
             return self._intent(reference), refusal.code
 
     def _as_it_is_now(self, it: Json) -> Json:
-        """A replayed answer tells what was; ask again."""
+        """A replayed answer says what was; ask again."""
         match it["object"]:
             case "payment_intent":
                 return self._intent(it["id"])
@@ -212,21 +212,21 @@ class StripeProvider:
 
     def _create_intent(self, it: Authorisation) -> Json:
         params: Any = {
-            "amount": it.amount_minor,
+            "amount": to_stripe(it.amount_minor, it.currency),
             "currency": it.currency.lower(),
             "capture_method": "manual",
             "confirm": True,
             "payment_method_types": list(METHOD_KINDS),
             "metadata": _metadata(it),
             "expand": ["payment_method"],
-            **self._method(it, saves=it.save),
+            **self._customers.method_of(it, saves=it.save),
             **_shares(it),
             **self._presence(it),
         }
         if it.save:
             params["setup_future_usage"] = "off_session"
 
-        def create(key: str) -> Answer:
+        def create(key: str) -> StripeAnswer:
             return self._api.call(Lane.BUY, lambda v1: v1.payment_intents.create(params, {"idempotency_key": key}))
 
         return self._once(it.payment_id, create, lambda: self._find_intent(it))
@@ -235,7 +235,7 @@ class StripeProvider:
         """Stripe had made the intent, and failed before it asked the bank."""
         params: Any = {"expand": ["payment_method"], **self._presence(it)}
 
-        def confirm(key: str) -> Answer:
+        def confirm(key: str) -> StripeAnswer:
             return self._api.call(
                 Lane.BUY, lambda v1: v1.payment_intents.confirm(intent_id, params, {"idempotency_key": key})
             )
@@ -245,6 +245,11 @@ class StripeProvider:
             return intent if intent["status"] != "requires_confirmation" else None
 
         return self._once(f"{payment_id}:confirm", confirm, find)
+
+    def _amount(self, amount_minor: int, currency: str, intent_id: str) -> int:
+        """As Stripe counts it. Raises StripeRefused when the currency has to be looked up and there is no such
+        intent."""
+        return to_stripe(amount_minor, currency or self._intent(intent_id)["currency"].upper())
 
     def _intent(self, intent_id: str) -> Json:
         params: Any = {"expand": ["payment_method"]}
@@ -263,10 +268,10 @@ class StripeProvider:
             "metadata": _metadata(it),
             "expand": ["payment_method"],
             "return_url": self._return_url,
-            **self._method(it, saves=True),
+            **self._customers.method_of(it, saves=True),
         }
 
-        def create(key: str) -> Answer:
+        def create(key: str) -> StripeAnswer:
             return self._api.call(Lane.BUY, lambda v1: v1.setup_intents.create(params, {"idempotency_key": key}))
 
         return self._once(it.payment_id, create, lambda: self._find_setup(it))
@@ -289,21 +294,6 @@ class StripeProvider:
         mine = (intent for intent in listed if (intent.get("metadata") or {}).get("payment_id") == it.payment_id)
         return next(mine, None)
 
-    def _method(self, it: Authorisation, *, saves: bool) -> Json:
-        """A saved method is `cus_…/pm_…`; one to be saved gets a customer."""
-        customer_id, _, method_id = it.payment_method.rpartition("/")
-        if saves and not customer_id:
-            customer_id = self._customer(it)
-        return {"payment_method": method_id} | ({"customer": customer_id} if customer_id else {})
-
-    def _customer(self, it: Authorisation) -> str:
-        params: Any = {"metadata": {"buyer_id": it.buyer_id}}
-
-        def create(key: str) -> Answer:
-            return self._api.call(Lane.BUY, lambda v1: v1.customers.create(params, {"idempotency_key": key}))
-
-        return str(self._once(f"{it.payment_id}:customer", create, lambda: None)["id"])
-
     def _presence(self, it: Authorisation) -> Json:
         return {"off_session": True} if it.off_session else {"return_url": self._return_url}
 
@@ -311,7 +301,8 @@ class StripeProvider:
         metadata = {"payment_id": refund.payment_id}
         if refund.refund_id:
             metadata["refund_id"] = refund.refund_id
-        params: Json = {"payment_intent": refund.reference, "amount": refund.amount_minor, "metadata": metadata}
+        amount = self._amount(refund.amount_minor, refund.currency, refund.reference)
+        params: Json = {"payment_intent": refund.reference, "amount": amount, "metadata": metadata}
         if refund.destination:
             params["reverse_transfer"] = True
             params["refund_application_fee"] = not refund.keep_fee and self._has_fee(refund.reference)
@@ -331,8 +322,8 @@ def _live(refunds: list[Json]) -> Json | None:
 
 
 def _metadata(it: Authorisation) -> dict[str, str]:
-    """Our opaque ids, no personal data: they route whatever Stripe tells later."""
-    edition_id = it.order_id.rpartition("-")[0]
+    """Our opaque ids, no personal data: they route whatever Stripe reports later."""
+    edition_id = edition_of(it.order_id)
     return {
         "payment_id": it.payment_id,
         "order_id": it.order_id,
@@ -346,5 +337,5 @@ def _shares(it: Authorisation) -> Json:
     `on_behalf_of`: a card that is saved for one account could not be charged for another."""
     if not it.destination:
         return {}
-    fee = {"application_fee_amount": it.fee_minor} if it.fee_minor else {}
+    fee = {"application_fee_amount": to_stripe(it.fee_minor, it.currency)} if it.fee_minor else {}
     return {"transfer_data": {"destination": it.destination}, **fee}

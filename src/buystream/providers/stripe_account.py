@@ -6,13 +6,16 @@ from typing import Any, Final
 
 import msgspec
 
+from buystream.ids import partition_of
 from buystream.providers.rate import Lane
-from buystream.providers.stripe_api import Json, Refused, StripeApi
+from buystream.providers.stripe_api import Json, StripeApi, StripeRefused
 from buystream.providers.stripe_facts import (
     GONE,
     OPEN_DISPUTE,
     TAKEN_BACK,
+    amount_minor_of,
     payment_of,
+    received_minor,
     refund_id_of,
     without_release,
 )
@@ -52,19 +55,19 @@ class StripePayment(msgspec.Struct):
     @property
     def captured_minor(self) -> int:
         """What was taken, but for what was taken by mistake and went back at once."""
-        return int(self.intent.get("amount_received") or 0) - self._taken_back_minor
+        return received_minor(self.intent) - self._taken_back_minor
 
     @property
     def refunded_minor(self) -> int:
         """What is back at the buyer's."""
-        back = sum(refund["amount"] for refund in self.refunds if refund["status"] == "succeeded")
-        return int(back) - self._taken_back_minor
+        back = sum(amount_minor_of(refund) for refund in self.refunds if refund["status"] == "succeeded")
+        return back - self._taken_back_minor
 
     @property
     def disputed_minor(self) -> int:
         """What a bank holds or has taken."""
         held = OPEN_DISPUTE | {"lost"}
-        return sum(dispute["amount"] for dispute in self.disputes if dispute["status"] in held)
+        return sum(amount_minor_of(dispute) for dispute in self.disputes if dispute["status"] in held)
 
     @property
     def live_refund_ids(self) -> set[str]:
@@ -79,12 +82,12 @@ class StripePayment(msgspec.Struct):
     @property
     def _taken_back_minor(self) -> int:
         return sum(
-            refund["amount"]
+            amount_minor_of(refund)
             for refund in self.refunds
             if refund["status"] == "succeeded" and refund_id_of(refund) == TAKEN_BACK
         )
 
-    def told(self) -> str:
+    def reported(self) -> str:
         """For people."""
         return f"{self.intent['status']} {self.id}"
 
@@ -119,8 +122,8 @@ class StripeAccount:
                 intents[older] = intent
         self._payments = {}
         for intent in (*intents.values(), *setups):
-            payment_id = payment_of(intent, partitions=self._partitions)
-            if payment_id is not None:
+            payment_id = payment_of(intent)
+            if payment_id is not None and partition_of(payment_id) < self._partitions:
                 payment = StripePayment(
                     intent, without_release(refunds[intent["id"]], intent) if "amount" in intent else []
                 )
@@ -136,7 +139,7 @@ class StripeAccount:
     def fetch(self, payment_id: str, reference: str) -> StripePayment | None:
         """One payment as it is now; None when Stripe has no such intent."""
         intent = self._intent(reference)
-        if intent is None or payment_of(intent, partitions=self._partitions) != payment_id:
+        if intent is None or payment_of(intent) != payment_id:
             return None
         payment = StripePayment(intent)
         if not payment.is_setup:
@@ -148,7 +151,7 @@ class StripeAccount:
         return payment
 
     def _add(self, payment_id: str, payment: StripePayment) -> None:
-        """One payment has one intent; if it has more, the one with money is it, and others with money are told."""
+        """One payment has one intent; if it has more, the one with money counts, and others with money are reported."""
         first = self._payments.get(payment_id)
         if first is None:
             self._payments[payment_id] = payment
@@ -165,7 +168,7 @@ class StripeAccount:
         name = "setup_intents" if reference.startswith("seti_") else "payment_intents"
         try:
             return self._api.read(Lane.BOOKS, lambda v1: getattr(v1, name).retrieve(reference, params))
-        except Refused:
+        except StripeRefused:
             return None
 
 

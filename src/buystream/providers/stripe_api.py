@@ -12,7 +12,7 @@ import msgspec
 import stripe
 
 from buystream.metrics import PROVIDER_CALLS
-from buystream.providers import ProviderUnavailable
+from buystream.providers import UNUSABLE_METHOD, ProviderUnavailable
 from buystream.providers.rate import Lane, RateLimit
 
 API_VERSION: Final = "2026-10-28.endive"
@@ -28,8 +28,11 @@ Json = dict[str, Any]
 
 _KEY = re.compile(r"\b(?:sk|rk|pk|whsec)_[\w*]+")
 
+KEYS_MAX: Final = 5
+"""Idempotency keys that one call spends at most on saved 500s before it waits for better times."""
 
-class Answer(msgspec.Struct, frozen=True):
+
+class StripeAnswer(msgspec.Struct, frozen=True):
     """An object of Stripe's. `replayed`: the answer that this idempotency key was given before; the object may have
     changed since."""
 
@@ -37,7 +40,11 @@ class Answer(msgspec.Struct, frozen=True):
     replayed: bool
 
 
-class Refused(Exception):
+Do = Callable[[str], StripeAnswer]
+"""A call under an idempotency key."""
+
+
+class StripeRefused(Exception):
     """Stripe did nothing, and said why: `code` (of a declined card: the bank's), `param` the parameter that it is
     about. `intent` is the id of the object that was made all the same."""
 
@@ -53,8 +60,8 @@ class Failed(ProviderUnavailable):
     """Stripe answered with an error, and may have acted. When the answer is `replayed`, the idempotency key is spent:
     it will give this answer for a day, whatever became of the call."""
 
-    def __init__(self, told: str, *, replayed: bool) -> None:
-        super().__init__(told)
+    def __init__(self, message: str, *, replayed: bool) -> None:
+        super().__init__(message)
         self.replayed = replayed
 
 
@@ -67,31 +74,32 @@ class StripeApi:
         *,
         calls_per_second: float,
         api_base: str = "",
-        answer_seconds: float = ANSWER_SECONDS,
+        http_client: stripe.HTTPClient | None = None,
     ) -> None:
+        """`http_client` is another than the usual one, which waits ANSWER_SECONDS."""
         logging.getLogger("stripe").setLevel(logging.WARNING)  # below that it writes down what it sends and gets
         addresses: Any = {"api": api_base} if api_base else {}
         self._client = stripe.StripeClient(
             secret_key,
             stripe_version=API_VERSION,
             base_addresses=addresses,
-            http_client=stripe.RequestsClient(timeout=(CONNECT_SECONDS, answer_seconds)),
+            http_client=http_client or stripe.RequestsClient(timeout=(CONNECT_SECONDS, ANSWER_SECONDS)),
             max_network_retries=0,
         )
         self._limit = RateLimit(calls_per_second)
 
-    def call(self, lane: Lane, operation: Callable[[Any], stripe.StripeObject]) -> Answer:
-        """Do `operation` on the client's services of the API (its `v1`) when it is its turn. Raises Refused, Failed,
-        and ProviderUnavailable when nothing is known or Stripe said to come again."""
+    def call(self, lane: Lane, operation: Callable[[Any], stripe.StripeObject]) -> StripeAnswer:
+        """Do `operation` on the client's services of the API (its `v1`) when it is its turn. Raises StripeRefused,
+        Failed, and ProviderUnavailable when nothing is known or Stripe said to come again."""
         self._limit.wait(lane)
         try:
             answer = operation(self._client.v1)
         except stripe.StripeError as error:
             ours = _translated(error)
-            PROVIDER_CALLS.labels("refused" if isinstance(ours, Refused) else "unavailable").inc()
+            PROVIDER_CALLS.labels("refused" if isinstance(ours, StripeRefused) else "unavailable").inc()
             raise ours from None  # the library's error holds the whole answer
         PROVIDER_CALLS.labels("answered").inc()
-        return Answer(answer.to_dict(), _is_replay(answer.last_response))
+        return StripeAnswer(answer.to_dict(), _is_replay(answer.last_response))
 
     def read(self, lane: Lane, operation: Callable[[Any], stripe.StripeObject]) -> Json:
         """As `call`, for what changes nothing: repeated a few times before it is given up."""
@@ -123,22 +131,24 @@ def _translated(error: stripe.StripeError) -> Exception:
     replayed = headers.get("idempotent-replayed") == "true"
     details: Any = error.error
     code = str(getattr(details, "code", None) or error.code or type(error).__name__)
-    told = f"Stripe: {' '.join(_KEY.sub('(a key)', error.user_message or code).split())}"
+    message = f"Stripe: {' '.join(_KEY.sub('(a key)', error.user_message or code).split())}"
     status = error.http_status or 0
     if isinstance(error, stripe.CardError):
-        return Refused(
+        return StripeRefused(
             str(getattr(details, "decline_code", None) or code),
             intent=_intent_of(details),
             is_card=True,
             replayed=replayed,
         )
     if isinstance(error, stripe.InvalidRequestError) and status in (400, 404):
-        return Refused(code, intent=_intent_of(details), replayed=replayed)
+        if getattr(details, "param", None) == "payment_method":  # of another customer, used up, or none at all
+            code = UNUSABLE_METHOD
+        return StripeRefused(code, intent=_intent_of(details), replayed=replayed)
     if isinstance(error, stripe.IdempotencyError) and status == 400:
-        return Failed(told, replayed=True)  # the key was used with other parameters, before a setting changed
+        return Failed(message, replayed=True)  # the key was used with other parameters, before a setting changed
     if status >= 500:
-        return Failed(told, replayed=replayed)
-    return ProviderUnavailable(told)
+        return Failed(message, replayed=replayed)
+    return ProviderUnavailable(message)
 
 
 def _intent_of(details: Any) -> str:
@@ -146,3 +156,23 @@ def _intent_of(details: Any) -> str:
         if (intent := getattr(details, name, None)) is not None:
             return str(intent.id)
     return ""
+
+
+def once(
+    key: str, do: Do, find: Callable[[], Json | None], as_it_is_now: Callable[[Json], Json] = lambda it: it
+) -> Json:
+    """The object that the call makes, or made before. A 500 may stand for a call that was done; its key gives that
+    answer for a day. So first we ask what Stripe knows, and only when the key is spent and there is nothing, the
+    next key is used: the first one that isn't spent is the same for every repeat. An answer that is replayed
+    says what was: `as_it_is_now` asks again."""
+    for number in range(1, KEYS_MAX + 1):
+        try:
+            answer = do(key if number == 1 else f"{key}:{number}")
+        except Failed as failure:
+            if (found := find()) is not None:
+                return found
+            if not failure.replayed:
+                raise
+            continue
+        return as_it_is_now(answer.body) if answer.replayed else answer.body
+    raise ProviderUnavailable(f"Stripe answers {KEYS_MAX} idempotency keys of {key} with an error")

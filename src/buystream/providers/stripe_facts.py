@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from buystream import commands
 from buystream.commands import Command
-from buystream.ids import MalformedId, order_of, partition_of
+from buystream.ids import DERIVED, MalformedId, order_of
+from buystream.providers.stripe_money import from_stripe
 
 Json = dict[str, Any]
 
-TAKEN_BACK: Final = "void"
+TAKEN_BACK: Final = f"{DERIVED}void"
 """The refund id of money that was taken although its order was given up: it goes back whole, and our books never had
 it."""
 
@@ -18,15 +19,28 @@ GONE: Final = frozenset({"failed", "canceled"})
 OPEN_DISPUTE: Final = frozenset({"needs_response", "under_review"})
 """An inquiry (`warning_…`) moves no money, and neither does a dispute that Stripe prevented."""
 
+TAKES_NOTHING: Final = frozenset({"warning_closed", "charge_refunded", "prevented"})
+"""How a dispute ends that takes no money; one that was an inquiry all the time is none that we know."""
 
-def payment_of(it: Json, *, partitions: int) -> str | None:
-    """The payment of ours that an object's metadata names; None for what isn't this shop's."""
+
+def payment_of(it: Json) -> str | None:
+    """The payment of ours that an object's metadata names; None for what isn't a shop's of this kind."""
     payment_id = str((it.get("metadata") or {}).get("payment_id") or "")
     try:
         order_of(payment_id)
-        return payment_id if partition_of(payment_id) < partitions else None
     except MalformedId:
         return None
+    return payment_id
+
+
+def amount_minor_of(it: Json) -> int:
+    """The amount of an intent, refund or dispute, in our minor units."""
+    return from_stripe(it["amount"], it["currency"])
+
+
+def received_minor(intent: Json) -> int:
+    """What was taken for a PaymentIntent; 0 for a SetupIntent."""
+    return from_stripe(received, intent["currency"]) if (received := intent.get("amount_received")) else 0
 
 
 def intent_facts(payment_id: str, intent: Json) -> list[Command]:
@@ -35,7 +49,7 @@ def intent_facts(payment_id: str, intent: Json) -> list[Command]:
         case "requires_capture":
             return [_authorisation(payment_id, intent)]
         case "succeeded":
-            captured = commands.RecordCapture(payment_id=payment_id, amount_minor=intent["amount_received"])
+            captured = commands.RecordCapture(payment_id=payment_id, amount_minor=received_minor(intent))
             return [_authorisation(payment_id, intent), captured]
         case "requires_action" if url := page_of(intent):
             return [commands.RecordAuthenticationRequired(payment_id=payment_id, url=url)]
@@ -56,6 +70,7 @@ def setup_facts(payment_id: str, intent: Json) -> list[Command]:
                 reference=intent["id"],
                 reusable_method=_reusable(intent),
                 card_label=card_label(intent),
+                buyer_id=_buyer_of(intent),
             )
             return [saved]
         case "requires_action" if url := page_of(intent):
@@ -69,14 +84,14 @@ def setup_facts(payment_id: str, intent: Json) -> list[Command]:
 
 
 def refund_id_of(refund: Json) -> str:
-    """Ours when we asked for it, otherwise Stripe's: then it was made in the dashboard."""
+    """Ours when we requested it, otherwise Stripe's: then it was made in the dashboard."""
     metadata = refund.get("metadata") or {}
     return str(metadata.get("refund_id", "") if "payment_id" in metadata else refund["id"])
 
 
 def refund_facts(payment_id: str, refund: Json) -> list[Command]:
     """What a refund says; nothing while it is under way."""
-    refund_id, amount_minor = refund_id_of(refund), refund["amount"]
+    refund_id, amount_minor = refund_id_of(refund), amount_minor_of(refund)
     if refund["status"] == "succeeded":
         return [commands.RecordRefund(payment_id=payment_id, amount_minor=amount_minor, refund_id=refund_id)]
     if refund["status"] in GONE:
@@ -96,17 +111,17 @@ def dispute_facts(payment_id: str, dispute: Json) -> list[Command]:
         opened = commands.RecordDispute(
             payment_id=payment_id,
             dispute_id=dispute["id"],
-            amount_minor=dispute["amount"],
+            amount_minor=amount_minor_of(dispute),
             reason=reason,
             respond_by_ms=due_by * 1000 if due_by else None,
         )
         return [opened]
-    if status in ("won", "lost"):
+    if status in ("won", "lost") or status in TAKES_NOTHING:
         closed = commands.RecordDisputeOutcome(
             payment_id=payment_id,
             dispute_id=dispute["id"],
-            amount_minor=dispute["amount"],
-            outcome=status,
+            amount_minor=amount_minor_of(dispute),
+            outcome="withdrawn" if status in TAKES_NOTHING else status,
             reason=reason,
         )
         return [closed]
@@ -154,12 +169,19 @@ def method_id_of(intent: Json) -> str:
 
 
 def _authorisation(payment_id: str, intent: Json) -> Command:
+    reusable = _reusable(intent) if intent.get("setup_future_usage") else ""
     return commands.RecordAuthorisation(
         payment_id=payment_id,
         reference=intent["id"],
-        card_label=card_label(intent),
-        reusable_method=_reusable(intent) if intent.get("setup_future_usage") else "",
+        card_label=card_label(intent) if reusable else "",
+        reusable_method=reusable,
+        buyer_id=_buyer_of(intent),
     )
+
+
+def _buyer_of(intent: Json) -> str:
+    """Whose intent it is: we wrote it there."""
+    return str((intent.get("metadata") or {}).get("buyer_id") or "")
 
 
 def _reusable(intent: Json) -> str:

@@ -8,9 +8,10 @@ import msgspec
 import stripe
 
 from buystream.commands import Command
-from buystream.errors import BuystreamError
+from buystream.ids import partition_of
+from buystream.providers import BadNotification, ForeignNotification, ProviderUnavailable
 from buystream.providers.rate import Lane
-from buystream.providers.stripe_api import Json, Refused, StripeApi
+from buystream.providers.stripe_api import Json, StripeApi, StripeRefused
 from buystream.providers.stripe_facts import (
     dispute_facts,
     intent_facts,
@@ -35,14 +36,6 @@ KINDS: Final = PAYMENT_KINDS | SETUP_KINDS | REFUND_KINDS | DISPUTE_KINDS | {"ch
 """What has news for us; the endpoint at Stripe needs no others."""
 
 
-class BadNotification(BuystreamError):
-    """Not signed with one of our secrets, signed too long ago, or not an event at all."""
-
-
-class Foreign(Exception):
-    """About something that isn't this shop's."""
-
-
 class StripeNotifications:
     """Reads what is sent to the webhook. Safe for many threads."""
 
@@ -52,8 +45,8 @@ class StripeNotifications:
         self._partitions = partitions
 
     def facts(self, payload: bytes, signature: str) -> list[Command] | None:
-        """What the notification says; None for a kind that has no news. Raises BadNotification, Foreign, and
-        ProviderUnavailable when Stripe has to be asked and can't be."""
+        """What the notification says; None for a kind that has no news. Raises BadNotification, ForeignNotification,
+        and ProviderUnavailable when Stripe has to be asked and can't be."""
         event = self._verified(payload, signature)
         try:
             kind, about = str(event["type"]), event["data"]["object"]
@@ -80,26 +73,35 @@ class StripeNotifications:
         intent = self._intent_of(about)
         payment_id = self._own(intent)
         if kind in DISPUTE_KINDS:
-            return dispute_facts(payment_id, about)
+            return dispute_facts(payment_id, self._as_it_is_now(about))
         # A refund may succeed first and fail later: what an old notification says may not be so any more.
         listed = self._api.every(Lane.REFUND, lambda v1, params: v1.refunds.list(params), payment_intent=intent["id"])
         return [fact for refund in without_release(list(listed), intent) for fact in refund_facts(payment_id, refund)]
 
     def _own(self, it: Json) -> str:
-        payment_id = payment_of(it, partitions=self._partitions)
+        payment_id = payment_of(it)
         if payment_id is None:
-            raise Foreign
+            raise ForeignNotification
+        if partition_of(payment_id) >= self._partitions:  # Stripe sends it again: by then this process is a new one
+            raise ProviderUnavailable(f"{payment_id} is in a partition that was added after this process began")
         return payment_id
 
     def _intent_of(self, it: Json) -> Json:
         """The PaymentIntent of a charge, refund or dispute; those don't know our ids."""
         reference = it.get("payment_intent")
         if not reference:
-            raise Foreign
+            raise ForeignNotification
         try:
             return self._api.call(Lane.BUY, lambda v1: v1.payment_intents.retrieve(str(reference))).body
-        except Refused:
-            raise Foreign from None
+        except StripeRefused:
+            raise ForeignNotification from None
+
+    def _as_it_is_now(self, dispute: Json) -> Json:
+        """One that was lost may be won later: what an old notification says may not be so any more."""
+        try:
+            return self._api.call(Lane.REFUND, lambda v1: v1.disputes.retrieve(str(dispute["id"]))).body
+        except StripeRefused:
+            raise ForeignNotification from None
 
     def _with_method(self, intent: Json) -> Json:
         """Notifications tell the payment method's id only. People are shown a card's last digits, if it is kept."""
@@ -114,6 +116,6 @@ class StripeNotifications:
 def _is_signed(payload: bytes, signature: str, secret: str) -> bool:
     try:
         stripe.WebhookSignature.verify_header(payload, signature, secret, TOLERANCE_SECONDS)
-    except (stripe.SignatureVerificationError, ValueError, IndexError):
+    except (stripe.SignatureVerificationError, ValueError, IndexError, TypeError):  # TypeError: not ASCII
         return False
     return True

@@ -4,56 +4,23 @@ the aggregates' code. What both agree on is true; where they differ, one of them
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-import msgspec
-
 from buystream import events
 from buystream.events import Event
-
-Finding = tuple[str, str]
-"""An invariant's name, and what is wrong with it."""
-
-
-class EditionAccount(msgspec.Struct):
-    """What the auditor counts for one edition. `available` None means unlimited."""
-
-    issued: int | None
-    available: int | None
-    limit_per_buyer: int
-    held: int = 0
-    sold: int = 0
-    withdrawn: int = 0
-    taken: Counter[str] = msgspec.field(default_factory=Counter)
-    waits_for_target: bool = False
-
-
-class OrderAccount(msgspec.Struct):
-    """What the auditor knows of one order."""
-
-    edition_id: str
-    buyer_id: str
-    quantity: int
-    total_minor: int
-    currency: str
-    holds: bool
-    recurring: bool = False
-    confirmed: bool = False
-    refunded: bool = False
-    captured_minor: int = 0
-    returned_minor: int = 0
-    returned: int = 0
-    refund_ids: set[str] = msgspec.field(default_factory=set)
+from buystream.replay.accounts import DisputeAccount, EditionAccount, Finding, OrderAccount, ReceiptAccount
 
 
 class Ledger:
-    """Posts one event after another; each posting tells what it broke."""
+    """Posts one event after another; each posting reports what it broke."""
 
     def __init__(self) -> None:
         self._versions: defaultdict[str, int] = defaultdict(int)
         self._editions: dict[str, EditionAccount] = {}
         self._orders: dict[str, OrderAccount] = {}
-        self._receipts: Counter[tuple[str, int]] = Counter()
-        self._receipted: set[str] = set()
+        self._gifts: set[str] = set()
+        self._numbers: Counter[tuple[str, int]] = Counter()
+        self._receipts: dict[str, ReceiptAccount] = {}
         self._at_ms = 0
+        self._taken_at_ms = self._grace_until_ms = 0
 
     def post(self, event: Event) -> Iterator[Finding]:
         """Count the event, and yield the invariants that it breaks."""
@@ -63,35 +30,29 @@ class Ledger:
         self._at_ms = max(self._at_ms, event.at_ms)
         match event:
             case events.EditionReleased():
-                self._editions[event.edition_id] = EditionAccount(
-                    issued=event.stock,
-                    available=event.stock,
-                    limit_per_buyer=event.limit_per_buyer,
-                    waits_for_target=event.all_or_nothing,
-                )
-            case events.CampaignReached():
-                self._editions[event.edition_id].waits_for_target = False
-            case events.ReceiptIssued():
+                self._editions[event.edition_id] = _released(event)
+            case events.OwnershipTaken():
+                self._taken_at_ms = event.at_ms
+                self._grace_until_ms = max(self._grace_until_ms, event.grace_until_ms)
+            case events.EditionEvent():
+                yield from self._post_edition(event, self._editions[event.edition_id])
+            case events.ReceiptIssued() | events.ReceiptCorrected():
                 yield from self._post_receipt(event)
-            case events.StockAdded():
-                self._issue(event.edition_id, event.quantity)
-            case events.StockWithdrawn():
-                account = self._editions[event.edition_id]
-                account.withdrawn += event.quantity
-                _move(account, -event.quantity)
             case events.OrderEvent():
                 yield from self._post_order(event)
             case events.PaymentEvent():
                 yield from self._post_payment(event)
         edition_id = getattr(event, "edition_id", "")
         if edition_id in self._editions:
-            yield from _check_stock(edition_id, self._editions[edition_id])
+            yield from self._editions[edition_id].check(edition_id)
 
     def close(self) -> Iterator[Finding]:
         """What must be true at the end of any decision."""
         for order_id, order in self._orders.items():
             if order.captured_minor > order.returned_minor and not (order.confirmed or order.refunded):
                 yield "nobody is charged for nothing", f"{order_id} is paid and not confirmed"
+            if order.reserved and not order.holds:
+                yield "a reservation is taken or given back", f"{order_id} ended, {sorted(order.reserved)} did not"
 
     def _check_versions(self, event: Event) -> Iterator[Finding]:
         streams = [(event.originator_id, event.originator_version)]
@@ -103,12 +64,64 @@ class Ledger:
                 yield "versions are dense", f"{stream} has version {version} where {self._versions[stream]} is next"
                 self._versions[stream] = version
 
-    def _issue(self, edition_id: str, quantity: int) -> None:
-        account = self._editions[edition_id]
-        account.issued = (account.issued or 0) + quantity
-        _move(account, quantity)
+    # Editions.
+
+    def _post_edition(self, event: events.EditionEvent, account: EditionAccount) -> Iterator[Finding]:
+        match event:
+            case events.TermsApplied():
+                account.awaits_terms = False
+            case events.SalePaused() | events.SaleResumed():
+                account.paused = isinstance(event, events.SalePaused)
+            case events.CampaignReached():
+                account.waits_for_target = False
+                yield from _check_raised(event, account)
+            case events.CampaignEnded():
+                if account.waits_for_target and event.outcome == "missed":
+                    account.over = "its target was missed"
+                yield from _check_raised(event, account)
+            case events.EditionCancelled():
+                account.over = "it was cancelled"
+            case events.CancellationCompleted():
+                yield from self._check_given_back(event, account)
+            case events.StockAdded():
+                if account.over:
+                    yield "what is over gets no stock", f"{event.edition_id}: {account.over}"
+                account.issued = (account.issued or 0) + event.quantity
+                account.move(event.quantity)
+            case events.StockWithdrawn():
+                account.withdrawn += event.quantity
+                account.move(-event.quantity)
+            case events.StockReleased() if account.over:
+                yield "what is over gets no stock", f"{event.edition_id} is on sale again: {account.over}"
+
+    def _check_given_back(self, event: events.CancellationCompleted, account: EditionAccount) -> Iterator[Finding]:
+        """Orders that banks decide about, and whose refund a bank didn't take, may be left."""
+        left = [order_id for order_id in account.order_ids if self._orders[order_id].is_open]
+        if len(left) > event.failed:
+            yield "of a cancelled edition nobody keeps units or leaves money", f"{left}, {event.failed} failed"
+
+    def _post_receipt(self, event: events.ReceiptIssued | events.ReceiptCorrected) -> Iterator[Finding]:
+        receipt = self._receipts.get(event.order_id)
+        if isinstance(event, events.ReceiptCorrected):
+            if receipt is None:
+                yield "a gift has one receipt", f"{event.order_id} has none, and it is corrected"
+                return
+            receipt.back_minor += event.change_minor
+            if receipt.amount_minor != event.amount_minor:
+                yield "a receipt is for what was given", f"{event.order_id}: {event.amount_minor}"
+            return
+        series = event.merchant_id, event.year
+        self._numbers[series] += 1
+        if event.number != self._numbers[series]:
+            yield "receipt numbers have no gaps", f"{event.merchant_id}: {event.number} in {event.year}"
+        if receipt is not None:
+            yield "a gift has one receipt", event.order_id
+        self._receipts[event.order_id] = ReceiptAccount(event.amount_minor)
+
+    # Orders.
 
     def _post_order(self, event: events.OrderEvent) -> Iterator[Finding]:
+        account = self._editions[event.edition_id]
         if isinstance(event, events.OrderPlaced):
             if event.order_id in self._orders:
                 yield "an order is placed once", f"{event.order_id} is placed again"
@@ -118,9 +131,10 @@ class Ledger:
                 quantity=event.quantity,
                 total_minor=event.quantity * event.price_minor,
                 currency=event.currency,
-                holds=False,
-                recurring=bool(event.gift_id),
+                counts=not event.gift_id or event.gift_id not in self._gifts,
             )
+            self._gifts.add(event.gift_id)
+            account.order_ids.append(event.order_id)
         if isinstance(event, events.OrderRefused):
             if event.order_id in self._orders:
                 yield "an order is placed once", f"{event.order_id} is refused after it was placed"
@@ -129,53 +143,85 @@ class Ledger:
         if order is None:
             yield "an order is placed once", f"{event.order_id} was never placed"
             return
-        account = self._editions[event.edition_id]
+        yield from self._run_clock(event, order)
         match event:
             case events.OrderPlaced() | events.OrderReclaimed():
+                if not account.is_on_sale(event.at_ms):
+                    yield "stock is given while it is on sale", f"{event.order_id} holds"
                 yield from _hold(event.order_id, order, account)
+            case events.OrderPledged() | events.OrderAuthorised():
+                yield from _promise(event, order, account)
             case events.OrderConfirmed():
                 yield from _confirm(event, order, account)
             case events.OrderExpired() | events.OrderCancelled():
                 yield from _let_go(event.order_id, order, account)
+            case events.OrderShipped() | events.OrderDelivered():
+                yield from _serve(event, order, account)
             case events.OrderRefunded():
-                yield from _refund(event, order, account)
+                yield from _take_back(event, order, account)
 
-    def _post_receipt(self, event: events.ReceiptIssued) -> Iterator[Finding]:
-        series = event.merchant_id, event.year
-        self._receipts[series] += 1
-        if event.number != self._receipts[series]:
-            yield "receipt numbers have no gaps", f"{event.merchant_id}: {event.number} in {event.year}"
-        if event.order_id in self._receipted:
-            yield "a gift has one receipt", event.order_id
-        self._receipted.add(event.order_id)
+    def _run_clock(self, event: events.OrderEvent, order: OrderAccount) -> Iterator[Finding]:
+        """A hold ends by its own clock only, and never within the grace of an owner who came after it."""
+        if isinstance(event, events.OrderPlaced):
+            order.placed_at_ms = event.at_ms
+        if isinstance(event, events.OrderPlaced | events.HoldExtended):
+            order.runs_until_ms = event.hold_expires_at_ms
+        elif isinstance(event, events.OrderExpired):
+            if order.runs_until_ms is None or event.at_ms < order.runs_until_ms:
+                yield "a hold runs its time", f"{event.order_id} expired at {event.at_ms}, not {order.runs_until_ms}"
+            if order.placed_at_ms <= self._taken_at_ms and event.at_ms < self._grace_until_ms:
+                yield "no hold expires within the grace", f"{event.order_id} expired before {self._grace_until_ms}"
 
     def _post_payment(self, event: events.PaymentEvent) -> Iterator[Finding]:
-        order = self._orders.get(event.order_id)
+        order, account = self._orders.get(event.order_id), self._editions[event.edition_id]
         if order is None:
             yield "a payment has its order", f"{event.payment_id} is for an order that was never placed"
             return
-        if isinstance(event, events.PaymentCaptured):
-            if order.captured_minor:
-                yield "nobody is charged twice", f"{event.order_id} is charged again by {event.payment_id}"
-            if not 0 <= event.amount_minor <= order.total_minor or event.currency != order.currency:
-                yield "a charge is what was agreed", f"{event.payment_id} took {event.amount_minor} {event.currency}"
-            if not order.holds:
-                yield "nobody is charged for nothing", f"{event.payment_id} took money without stock"
-            order.captured_minor += event.amount_minor
-            if self._editions[event.edition_id].waits_for_target:
-                yield "all or nothing", f"{event.payment_id} took money before the target was reached"
-            if not 0 <= event.fee_minor <= event.amount_minor:
-                yield "a fee is a part of the money", f"{event.payment_id} keeps {event.fee_minor}"
-        elif isinstance(event, events.PaymentRefunded):
-            if event.refund_id in order.refund_ids:
-                yield "nothing is refunded twice", f"{event.payment_id}: {event.refund_id}"
-            order.refund_ids.add(event.refund_id)
-            order.returned_minor += event.amount_minor
-            if order.returned_minor > order.captured_minor:
-                yield "a refund returns what was taken", f"{event.payment_id} returned more than was taken"
-        elif isinstance(event, events.RefundFailed) and event.was_refunded:
-            order.refund_ids.discard(event.refund_id)
-            order.returned_minor -= event.amount_minor
+        match event:
+            case events.AuthenticationRequired() | events.PaymentDeclined():
+                order.runs_until_ms = event.hold_expires_at_ms
+            case events.PaymentRequested():
+                order.runs_until_ms = None
+                if account.over:
+                    yield "nobody is charged for what is over", f"{event.payment_id} is asked for: {account.over}"
+            case events.PaymentAuthorised():
+                order.reserved[event.payment_id] = event.reference
+            case events.MethodSaved():
+                order.saved.add(event.payment_id)
+            case events.VoidRequested():
+                if event.reference != order.reserved.pop(event.payment_id, event.reference):
+                    yield "a reservation is given back by its own name", f"{event.payment_id}: {event.reference}"
+            case events.PaymentVoided() | events.PaymentFailed():
+                order.reserved.pop(event.payment_id, None)
+            case events.PaymentCaptured():
+                yield from _capture(event, order, account)
+            case events.RefundRequested():
+                yield from _ask_back(event, order)
+            case events.PaymentRefunded():
+                yield from _return(event, order, account)
+            case events.RefundFailed():
+                yield from _fail(event, order, account)
+            case events.PaymentDisputed():
+                yield from _dispute(event, order)
+            case events.DisputeClosed():
+                yield from _decide(event, order, account)
+
+
+def _released(event: events.EditionReleased) -> EditionAccount:
+    return EditionAccount(
+        issued=event.stock,
+        available=event.stock,
+        limit_per_buyer=event.limit_per_buyer,
+        opens_at_ms=event.opens_at_ms,
+        closes_at_ms=event.closes_at_ms,
+        awaits_terms=event.awaits_terms,
+        waits_for_target=event.all_or_nothing,
+    )
+
+
+def _check_raised(event: events.CampaignReached | events.CampaignEnded, account: EditionAccount) -> Iterator[Finding]:
+    if event.raised_minor != account.raised_minor:
+        yield "a campaign counts what it has", f"{event.edition_id}: {event.raised_minor}, not {account.raised_minor}"
 
 
 def _hold(order_id: str, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
@@ -183,10 +229,27 @@ def _hold(order_id: str, order: OrderAccount, account: EditionAccount) -> Iterat
         yield "an order holds stock once", f"{order_id} holds again"
     order.holds = True
     account.held += order.quantity
-    account.taken[order.buyer_id] += order.quantity
-    _move(account, -order.quantity)
-    if account.taken[order.buyer_id] > account.limit_per_buyer and not order.recurring:
+    account.taken[order.buyer_id] += order.quantity * order.counts
+    account.move(-order.quantity)
+    if order.counts and account.taken[order.buyer_id] > account.limit_per_buyer:
         yield "a buyer's limit binds", f"{order.buyer_id} has {account.taken[order.buyer_id]}"
+
+
+def _promise(
+    event: events.OrderPledged | events.OrderAuthorised, order: OrderAccount, account: EditionAccount
+) -> Iterator[Finding]:
+    """A pledge waits for the target; an authorisation lets the money move."""
+    if account.over:
+        yield "nobody is charged for what is over", f"{event.order_id} is promised: {account.over}"
+    if isinstance(event, events.OrderAuthorised):
+        order.claimed_by = event.payment_id
+        if order.reserved.get(event.payment_id) != event.reference:
+            yield "money moves that was reserved", f"{event.payment_id}: {event.reference!r} is not"
+        return
+    if event.payment_id not in order.reserved and event.payment_id not in order.saved:
+        yield "money moves that was reserved", f"{event.payment_id} pledges, and is not"
+    order.pledged_minor = event.amount_minor
+    account.raised_minor += event.amount_minor
 
 
 def _confirm(event: events.OrderConfirmed, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
@@ -197,18 +260,35 @@ def _confirm(event: events.OrderConfirmed, order: OrderAccount, account: Edition
     order.holds, order.confirmed = False, True
     account.held -= order.quantity
     account.sold += order.quantity
+    account.raised_minor += event.amount_minor - (order.pledged_minor or 0)
 
 
-def _refund(event: events.OrderRefunded, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
+def _serve(
+    event: events.OrderShipped | events.OrderDelivered, order: OrderAccount, account: EditionAccount
+) -> Iterator[Finding]:
+    if not order.shipped:
+        if not order.confirmed or order.quantity - order.returned - order.units_under_way <= 0:
+            yield "what goes back is neither shipped nor used", event.order_id
+        if account.over:
+            yield "what is over is neither shipped nor used", f"{event.order_id}: {account.over}"
+    order.shipped = True
+
+
+def _take_back(event: events.OrderRefunded, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
+    minor, units = order.done.get(event.refund_id, (0, event.quantity))
+    if event.amount_minor and (event.amount_minor, event.quantity) != (minor, units if units >= 0 else event.quantity):
+        yield "a refund takes what it was granted", f"{event.order_id}: {event.quantity} units, {event.amount_minor}"
+    if event.amount_minor or event.refund_id in order.done:
+        order.done[event.refund_id] = event.amount_minor, event.quantity
     order.returned += event.quantity
-    if order.returned > order.quantity or event.whole != (order.returned == order.quantity):
+    if order.returned > order.quantity or (event.whole and order.returned < order.quantity):
         yield "a refund returns what was bought", f"{event.order_id}: {order.returned} of {order.quantity}"
     if event.whole:
         order.confirmed, order.refunded = False, True
     account.sold -= event.quantity
-    account.taken[order.buyer_id] -= event.quantity
+    account.taken[order.buyer_id] -= event.quantity * order.counts
     if event.restock:
-        _move(account, event.quantity)
+        account.move(event.quantity)
     else:
         account.withdrawn += event.quantity
 
@@ -220,18 +300,92 @@ def _let_go(order_id: str, order: OrderAccount, account: EditionAccount) -> Iter
         yield "nobody is charged for nothing", f"{order_id} ended after it was paid"
     order.holds = False
     account.held -= order.quantity
-    account.taken[order.buyer_id] -= order.quantity
-    _move(account, order.quantity)
+    account.taken[order.buyer_id] -= order.quantity * order.counts
+    account.move(order.quantity)
+    account.raised_minor -= order.pledged_minor or 0
+    order.pledged_minor = None
 
 
-def _move(account: EditionAccount, quantity: int) -> None:
-    if account.available is not None:
-        account.available += quantity
+def _capture(event: events.PaymentCaptured, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
+    if order.captured_minor:
+        yield "nobody is charged twice", f"{event.order_id} is charged again by {event.payment_id}"
+    if not 0 <= event.amount_minor <= order.total_minor or event.currency != order.currency:
+        yield "a charge is what was agreed", f"{event.payment_id} took {event.amount_minor} {event.currency}"
+    if not order.holds:
+        yield "nobody is charged for nothing", f"{event.payment_id} took money without stock"
+    if order.claimed_by != event.payment_id or order.reserved.pop(event.payment_id, None) is None:
+        yield "money moves that was reserved", f"{event.payment_id} took money, {order.claimed_by!r} had the stock"
+    order.captured_minor += event.amount_minor
+    if account.waits_for_target:
+        yield "all or nothing", f"{event.payment_id} took money before the target was reached"
+    if not 0 <= event.fee_minor <= event.amount_minor:
+        yield "a fee is a part of the money", f"{event.payment_id} keeps {event.fee_minor}"
 
 
-def _check_stock(edition_id: str, account: EditionAccount) -> Iterator[Finding]:
-    counts = (account.available or 0, account.held, account.sold, account.withdrawn)
-    if min(counts) < 0:
-        yield "no count is negative", f"{edition_id}: available, held, sold, withdrawn = {counts}"
-    if account.issued is not None and sum(counts) != account.issued:
-        yield "available + held + sold + withdrawn = issued", f"{edition_id}: {counts} of {account.issued}"
+def _ask_back(event: events.RefundRequested, order: OrderAccount) -> Iterator[Finding]:
+    if event.refund_id in order.asked or event.refund_id in order.done:
+        yield "nothing is refunded twice", f"{event.payment_id}: {event.refund_id} is asked for again"
+    order.asked[event.refund_id] = event.amount_minor, event.quantity or 0
+    left_minor = order.captured_minor - order.returned_minor - order.held_minor
+    if order.minor_under_way > max(left_minor, 0) or order.units_under_way > order.quantity - order.returned:
+        yield "what is under way is not granted again", f"{event.payment_id}: {order.asked}, {left_minor} left"
+
+
+def _return(event: events.PaymentRefunded, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
+    if event.refund_id in order.done:
+        yield "nothing is refunded twice", f"{event.payment_id}: {event.refund_id}"
+    minor, units = order.asked.pop(event.refund_id, (event.amount_minor, -1))
+    if minor != event.amount_minor:
+        yield "a refund returns what was asked", f"{event.payment_id}: {event.amount_minor} instead of {minor}"
+    order.done[event.refund_id] = event.amount_minor, units
+    order.returned_minor += event.amount_minor
+    account.raised_minor -= event.amount_minor
+    if order.returned_minor > order.captured_minor:
+        yield "a refund returns what was taken", f"{event.payment_id} returned more than was taken"
+
+
+def _fail(event: events.RefundFailed, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
+    order.asked.pop(event.refund_id, None)
+    minor, units = order.done.pop(event.refund_id, (0, 0))
+    if (minor if event.was_refunded else 0, units) != (
+        event.amount_minor if event.was_refunded else 0,
+        event.quantity + event.missing,
+    ):
+        yield "what a refund gave back it takes back when it fails", f"{event.payment_id}: {minor}, {units} units"
+    if not event.was_refunded:
+        return
+    if event.quantity and account.over:
+        yield "what is over gets no stock", f"{event.order_id} has units again: {account.over}"
+    order.returned_minor -= event.amount_minor
+    order.returned -= event.quantity
+    order.confirmed, order.refunded = True, False
+    account.raised_minor += event.amount_minor
+    account.sold += event.quantity
+    account.taken[order.buyer_id] += event.quantity * order.counts
+    if event.from_stock:
+        account.move(-event.quantity)
+    else:
+        account.withdrawn -= event.quantity
+
+
+def _dispute(event: events.PaymentDisputed, order: OrderAccount) -> Iterator[Finding]:
+    known = order.disputes.get(event.dispute_id)
+    if event.held_minor != (0 if known is None else known.held_minor):
+        yield (
+            "a dispute takes its amount and nothing more",
+            f"{event.payment_id}: {event.dispute_id}, {event.held_minor}",
+        )
+    order.disputes[event.dispute_id] = DisputeAccount(event.amount_minor)
+
+
+def _decide(event: events.DisputeClosed, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
+    dispute = order.disputes.get(event.dispute_id)
+    if dispute is None:
+        yield "a dispute is opened before it is decided", f"{event.payment_id}: {event.dispute_id}"
+        return
+    held_minor, lost_minor = dispute.held_minor, dispute.lost_minor
+    dispute.amount_minor, dispute.state = event.amount_minor, event.outcome
+    account.raised_minor -= dispute.lost_minor - lost_minor
+    moved = held_minor - dispute.held_minor, dispute.lost_minor - lost_minor
+    if moved != (event.returned_minor, event.lost_minor):
+        yield "a dispute takes its amount and nothing more", f"{event.payment_id}: {event.dispute_id}, {moved}"

@@ -7,14 +7,14 @@ from typing import Final
 import msgspec
 
 from buystream import codec, events
-from buystream.codec import Unreadable, decode_event
+from buystream.codec import Unreadable, read_event
+from buystream.consumers.sequence import Foreign, head_of
 from buystream.log import EVENTS, READ_LIMIT, Log, Record
+from buystream.order_states import DISPUTE_HOLDS
 
 _MONEY: Final = {
     codec.type_name(kind).rpartition(".")[0]: kind for kind in codec.EVENTS if issubclass(kind, events.PaymentEvent)
 }
-
-OPEN: Final = frozenset({"requested", "authentication_required"})
 
 
 class PaymentBook(msgspec.Struct, kw_only=True, gc=False):
@@ -38,7 +38,7 @@ class PaymentBook(msgspec.Struct, kw_only=True, gc=False):
     @property
     def disputed_minor(self) -> int:
         """What a bank holds or has taken."""
-        return sum(amount_minor for state, amount_minor in self.disputes.values() if state != "won")
+        return sum(amount_minor for state, amount_minor in self.disputes.values() if state in DISPUTE_HOLDS)
 
     def apply(self, event: events.PaymentEvent) -> None:
         """The next event of this payment."""
@@ -70,7 +70,7 @@ class PaymentBook(msgspec.Struct, kw_only=True, gc=False):
 
 
 class PaymentBooks:
-    """All payments. `catch_up` goes on where it stopped, so that looking again costs what is new."""
+    """All payments. `catch_up` continues where it stopped, so that looking again costs what is new."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -93,15 +93,19 @@ class PaymentBooks:
         for partition in self._next:
             while records := self._log.read(EVENTS, partition, self._next[partition], READ_LIMIT):
                 for record in records:
-                    self._post(record)
+                    try:
+                        head = head_of(record)
+                    except Foreign:
+                        continue
+                    self._post(head.type, record)
+                    self._answered[partition] = head.commandposition
                 self._next[partition] = records[-1].position + 1
-                self._answered[partition] = codec.command_position_of(records[-1].headers)
 
-    def _post(self, record: Record) -> None:
-        if record.headers["ce_type"].rpartition(".")[0] not in _MONEY:
+    def _post(self, kind: str, record: Record) -> None:
+        if kind.rpartition(".")[0] not in _MONEY:
             return
         try:
-            event = decode_event(record.value)
+            event = read_event(record.value)
         except Unreadable:
             return  # the audit reports it
         if isinstance(event, events.PaymentRequested):

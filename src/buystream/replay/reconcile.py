@@ -1,5 +1,5 @@
 """The books beside the provider's: what Stripe knows is listed and compared with what the log says, to the cent; what
-the log lacks is recorded by the same commands as a webhook's; what differs after that is told."""
+the log lacks is recorded by the same commands as a webhook's; remaining differences are reported."""
 
 import logging
 import threading
@@ -12,15 +12,16 @@ import msgspec
 from buystream import commands
 from buystream.codec import name_of
 from buystream.commands import Command
-from buystream.consumers.payments import append_fact
+from buystream.consumers.payments import Seal, append_fact
 from buystream.log import COMMANDS, Log, LogUnavailable
 from buystream.metrics import BOOKS_DIFFERENCES
 from buystream.money import format_money
+from buystream.order_states import AT_THE_BANK
 from buystream.providers import ProviderUnavailable
 from buystream.providers.stripe_account import StripeAccount, StripePayment
 from buystream.providers.stripe_api import StripeApi
 from buystream.providers.stripe_facts import TAKEN_BACK, dispute_facts, intent_facts, refund_facts, setup_facts
-from buystream.replay.payment_books import OPEN, PaymentBook, PaymentBooks
+from buystream.replay.payment_books import PaymentBook, PaymentBooks
 
 ROUNDS: Final = 3
 """A recorded fact may make room for the next one; and what moves while we look is looked at again."""
@@ -44,7 +45,7 @@ class Sums(msgspec.Struct):
     disputed_minor: int = 0
 
 
-class Totals(msgspec.Struct):
+class CurrencyBooks(msgspec.Struct):
     """The same currency in both books."""
 
     log: Sums
@@ -63,13 +64,13 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """`payments` were compared, `under_way` of them have money that is still moving; `repaired` tells the facts that
+    """`payments` were compared, `under_way` of them have money that is still moving; `repaired` lists the facts that
     were put on the log."""
 
     equal: bool = True
     payments: int = 0
     under_way: int = 0
-    totals: dict[str, Totals] = {}
+    totals: dict[str, CurrencyBooks] = {}
     repaired: list[str] = []
     differences: list[Difference] = []
 
@@ -77,8 +78,10 @@ class Report(msgspec.Struct, kw_only=True):
 class Reconciler:
     """Compares a log with an account. Used by one thread."""
 
-    def __init__(self, log: Log, api: StripeApi) -> None:
+    def __init__(self, log: Log, api: StripeApi, seal: Seal | None = None) -> None:
+        """Without `seal`, a card that is saved by a repaired fact has no label."""
         self._log = log
+        self._seal = seal
         self._books = PaymentBooks(log)
         self._account = StripeAccount(api, partitions=log.partitions)
 
@@ -89,6 +92,9 @@ class Reconciler:
                 report = self.reconcile(since_ms=int((time.time() - WINDOW_SECONDS) * 1000))
             except (ProviderUnavailable, LogUnavailable) as error:
                 logger.warning("the books can't be compared: %s; next time in %d s", error, every_seconds)
+                continue
+            except Exception:  # whatever it is: something odd at Stripe must not end the comparisons
+                logger.exception("the books can't be compared; next time in %d s", every_seconds)
                 continue
             BOOKS_DIFFERENCES.set(len(report.differences))
             for fact in report.repaired:
@@ -101,9 +107,9 @@ class Reconciler:
         self._account.look(since_ms)
         self._books.catch_up()
         report = Report()
-        told: set[Command] = set()
+        recorded: set[Command] = set()
         for number in range(ROUNDS):
-            report.repaired += self._repair(told)
+            report.repaired += self._repair(recorded)
             differences = list(self._differences(since_ms))
             if not differences:
                 break
@@ -116,18 +122,18 @@ class Reconciler:
         self._add_up(report, since_ms)
         return report
 
-    def _repair(self, told: set[Command]) -> list[str]:
+    def _repair(self, recorded: set[Command]) -> list[str]:
         """Put on the log what Stripe knows and the log doesn't, and wait until it is decided."""
         facts = [
             fact
             for payment_id, payment in self._account.payments.items()
             if (book := self._books.all.get(payment_id)) is not None
             for fact in missing_facts(book, payment)
-            if fact not in told
+            if fact not in recorded
         ]
         for fact in facts:
-            append_fact(self._log, fact)
-            told.add(fact)
+            append_fact(self._log, fact, self._seal)
+            recorded.add(fact)
         if facts:
             self._wait_until_decided()
         return [_described(fact) for fact in facts]
@@ -138,7 +144,7 @@ class Reconciler:
         while any(self._books.answered[partition] < end for partition, end in ends.items()):
             if time.monotonic() > deadline:
                 raise LogUnavailable(
-                    f"no decision in {DECIDED_SECONDS:.0f} s: does a decider run? The facts are on the log"
+                    f"no decision in {DECIDED_SECONDS:.0f} s: is a decider running? The facts are on the log"
                 )
             time.sleep(0.02)
             self._books.catch_up()
@@ -164,12 +170,12 @@ class Reconciler:
             report.payments += 1
             report.under_way += payment is not None and payment.is_under_way
             if book is not None and (book.reference.startswith(STRIPES) or payment is not None):
-                ours = report.totals.setdefault(book.currency, Totals(Sums(), Sums())).log
+                ours = report.totals.setdefault(book.currency, CurrencyBooks(Sums(), Sums())).log
                 ours.captured_minor += book.captured_minor
                 ours.refunded_minor += book.refunded_minor
                 ours.disputed_minor += book.disputed_minor
-            if payment is not None:
-                theirs = report.totals.setdefault(payment.currency, Totals(Sums(), Sums())).stripe
+            if payment is not None and not payment.is_setup:
+                theirs = report.totals.setdefault(payment.currency, CurrencyBooks(Sums(), Sums())).stripe
                 theirs.captured_minor += payment.captured_minor
                 theirs.refunded_minor += payment.refunded_minor
                 theirs.disputed_minor += payment.disputed_minor
@@ -179,7 +185,7 @@ def differences_of(book: PaymentBook | None, payment: StripePayment | None) -> I
     """What the two books don't agree about."""
     if book is None:
         if payment is not None and (payment.captured_minor or payment.is_reserved):
-            yield f"Stripe has {payment.told()}, and the log has no such payment"
+            yield f"Stripe has {payment.reported()}, and the log has no such payment"
         return
     if payment is None:
         if book.state in ("authorised", "captured") or book.captured_minor:
@@ -221,29 +227,32 @@ def missing_facts(book: PaymentBook, payment: StripePayment) -> Iterator[Command
 def _is_news(fact: Command, book: PaymentBook) -> bool:
     match fact:
         case commands.RecordAuthorisation() | commands.RecordMethodSaved():
-            return book.state in OPEN or book.state == "declined"
+            return book.state in AT_THE_BANK or book.state == "declined"
         case commands.RecordCapture():
-            return book.state in OPEN or book.state in ("declined", "authorised")
+            return book.state in AT_THE_BANK or book.state in ("declined", "authorised")
         case commands.RecordAuthenticationRequired():
             return book.state == "requested"
         case commands.RecordDecline():
-            return book.state in OPEN
+            return book.state in AT_THE_BANK
         case commands.RecordVoid():
-            return book.state in OPEN or book.state in ("authorised", "voiding")
+            return book.state in AT_THE_BANK or book.state in ("authorised", "voiding")
         case commands.RecordRefund(refund_id=refund_id):
             return refund_id != TAKEN_BACK and book.refunds.get(refund_id, ("",))[0] != "refunded"
         case commands.RecordRefundFailure(refund_id=refund_id):
             return book.refunds.get(refund_id, ("",))[0] in ("requested", "refunded")
-        case commands.RecordDispute(dispute_id=dispute_id):
-            return dispute_id not in book.disputes
-        case commands.RecordDisputeOutcome(dispute_id=dispute_id):
-            return book.disputes.get(dispute_id, ("open",))[0] == "open"
+        case commands.RecordDispute(dispute_id=dispute_id, amount_minor=amount_minor):
+            state, held_minor = book.disputes.get(dispute_id, ("", 0))
+            return not state or (state == "open" and held_minor != amount_minor)
+        case commands.RecordDisputeOutcome(dispute_id=dispute_id, outcome="withdrawn"):
+            return dispute_id in book.disputes and book.disputes[dispute_id][0] != "withdrawn"
+        case commands.RecordDisputeOutcome():
+            return book.disputes.get(fact.dispute_id) != (fact.outcome, fact.amount_minor)
         case _:
             return False
 
 
 def _is_superseded(fact: Command, payment: StripePayment) -> bool:
-    """A refund failed, and was asked for once more under the same id: the newer one counts."""
+    """A refund failed, and was requested once more under the same id: the newer one counts."""
     return isinstance(fact, commands.RecordRefundFailure) and fact.refund_id in payment.live_refund_ids
 
 

@@ -12,15 +12,15 @@ import msgspec
 
 from buystream.errors import BuystreamError
 from buystream.ids import new_edition_id
-from buystream.rush.crowd import Line, Outcome, Plan, Progress
+from buystream.rush.crowd import CrowdProgress, Line, Outcome, Plan
 
 CEILING_BUYERS = 6_000
 
 __all__ = [
     "CrowdFailed",
+    "CrowdProgress",
     "Outcome",
     "Plan",
-    "Progress",
     "answered_per_second",
     "ceiling_per_second",
     "percentile_ms",
@@ -32,11 +32,11 @@ class CrowdFailed(BuystreamError):
     """A process of the crowd ended without an outcome."""
 
 
-def run(plan: Plan, *, processes: int = 1, on_progress: Callable[[Progress], None] = lambda _: None) -> Outcome:
+def run(plan: Plan, *, processes: int = 1, on_progress: Callable[[CrowdProgress], None] = lambda _: None) -> Outcome:
     """Let the crowd loose and wait for its end; `on_progress` is called from the crowd's threads with sums over all
     processes. Raises CrowdFailed."""
     shares = [plan.buyers // processes + (number < plan.buyers % processes) for number in range(processes)]
-    latest = [Progress(0, 0, 0)] * processes
+    latest = [CrowdProgress(0, 0, 0)] * processes
     outcomes: list[Outcome | None] = [None] * processes
 
     def follow(number: int, child: subprocess.Popen[str]) -> None:
@@ -108,8 +108,8 @@ def _write(child: subprocess.Popen[str], line: str) -> None:
         child.stdin.flush()
 
 
-def _sum_of(latest: Sequence[Progress]) -> Progress:
-    return Progress(
+def _sum_of(latest: Sequence[CrowdProgress]) -> CrowdProgress:
+    return CrowdProgress(
         sum(each.sessions for each in latest), sum(each.answered for each in latest), sum(each.done for each in latest)
     )
 

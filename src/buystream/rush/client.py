@@ -17,11 +17,12 @@ class NoAnswer(BuystreamError):
     """The server couldn't be reached or hung up; whether it acted is unknown."""
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
-    """An HTTP answer."""
+class HttpAnswer(msgspec.Struct, frozen=True, gc=False):
+    """An HTTP answer; a server that is overloaded says when to come back."""
 
     status: int
     body: bytes
+    retry_after_seconds: float = 0.0
 
     def json(self) -> dict[str, object]:
         """The body; raises NoAnswer when it isn't an object."""
@@ -42,7 +43,7 @@ class Client:
         self._authority = parts.netloc
         self._idle: list[_Connection] = []
 
-    async def request(self, method: str, path: str, *, token: str = "", body: bytes = b"") -> Answer:
+    async def request(self, method: str, path: str, *, token: str = "", body: bytes = b"") -> HttpAnswer:
         """One request, never repeated here; raises NoAnswer."""
         connection = await self._connection()
         bearer = f"Authorization: Bearer {token}\r\n" if token else ""
@@ -88,21 +89,22 @@ class _Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
-        self._waiting: asyncio.Future[Answer] | None = None
+        self._waiting: asyncio.Future[HttpAnswer] | None = None
         self._body_start = 0
         self._body_bytes = 0
         self._status = 0
+        self._retry_after_seconds = 0.0
         self.is_reusable = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
 
-    async def exchange(self, request: bytes) -> Answer:
+    async def exchange(self, request: bytes) -> HttpAnswer:
         """Send a request and wait for its answer; raises NoAnswer."""
         if self._transport is None or not self.is_reusable:
             raise NoAnswer("the connection was closed")
         loop = asyncio.get_running_loop()
-        waiting: asyncio.Future[Answer] = loop.create_future()
+        waiting: asyncio.Future[HttpAnswer] = loop.create_future()
         self._waiting = waiting
         late = loop.call_later(ANSWER_SECONDS, self._fail, "no answer in time")
         self._transport.write(request)
@@ -118,7 +120,8 @@ class _Connection(asyncio.Protocol):
         end = self._body_start + self._body_bytes
         if len(self._received) < end:
             return
-        answer = Answer(self._status, bytes(self._received[self._body_start : end]))
+        body = bytes(self._received[self._body_start : end])
+        answer = HttpAnswer(self._status, body, self._retry_after_seconds)
         del self._received[:end]
         self._body_start = 0
         waiting, self._waiting = self._waiting, None
@@ -143,6 +146,7 @@ class _Connection(asyncio.Protocol):
         self._status = int(lines[0].split(" ", 2)[1])
         self._body_start = end + 4
         self._body_bytes = int(headers.get("content-length", 0))
+        self._retry_after_seconds = float(headers.get("retry-after", 0))
         if headers.get("connection") == "close":
             self.is_reusable = False
         if "transfer-encoding" in headers:

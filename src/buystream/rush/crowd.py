@@ -10,18 +10,19 @@ from time import perf_counter, time
 import msgspec
 
 from buystream.ids import new_order_id
-from buystream.rush.client import Answer, Client, NoAnswer
+from buystream.order_states import HOLDING, ORDER_STATES
+from buystream.rush.client import Client, HttpAnswer, NoAnswer
 
 RETRY_SECONDS = 0.2
 LOOK_SECONDS = 0.2
 PROGRESS_SECONDS = 0.25
 SESSIONS_AT_ONCE = 64
-ENDED = ("confirmed", "expired", "cancelled", "refunded")
+ENDED = tuple(ORDER_STATES.keys() - HOLDING)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What the crowd does. The three shares are of all buyers; who has none of the last two pays. `patience_seconds` is
-    how long a buyer sends the same request again after 503 or no answer."""
+    """What the crowd does. The three shares are of all buyers; buyers in neither of the last two pay.
+    `patience_seconds` is how long a buyer sends the same request again after 503 or no answer."""
 
     url: str
     edition_id: str
@@ -35,8 +36,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     patience_seconds: float = 60.0
 
 
-class Progress(msgspec.Struct, frozen=True, tag="progress"):
-    """Where the crowd is: sessions minted, orders answered, buyers that are done."""
+class CrowdProgress(msgspec.Struct, frozen=True, tag="progress"):
+    """Where the crowd is: sessions generated, orders answered, buyers that are done."""
 
     sessions: int
     answered: int
@@ -60,7 +61,7 @@ class Outcome(msgspec.Struct, kw_only=True, tag="outcome"):
     acknowledged: dict[str, str] = {}
 
 
-Line = Progress | Outcome
+Line = CrowdProgress | Outcome
 
 
 class Crowd:
@@ -77,12 +78,12 @@ class Crowd:
         self._done = 0
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> CrowdProgress:
         """Where the crowd is now."""
-        return Progress(len(self._sessions), self._outcomes.total(), self._done)
+        return CrowdProgress(len(self._sessions), self._outcomes.total(), self._done)
 
     async def run(self) -> Outcome:
-        """Sessions first, then the clock starts and everybody orders."""
+        """Sessions first, then the clock starts and everyone orders."""
         numbers = iter(range(self._plan.buyers))
         await asyncio.gather(*(self._mint_sessions(numbers) for _ in range(SESSIONS_AT_ONCE)))
         self._order_ids = [new_order_id(self._plan.edition_id) for _ in range(self._plan.buyers)]
@@ -124,8 +125,8 @@ class Crowd:
         if 201 in statuses or 200 in statuses:
             self._seen.acknowledged[order_id] = "held"
             return "held"
-        told = next((answer for answer in answers if answer is not None), None)
-        return "unanswered" if told is None else str(told.json().get("reason", told.status))
+        answered = next((answer for answer in answers if answer is not None), None)
+        return "unanswered" if answered is None else str(answered.json().get("reason", answered.status))
 
     def _order_of(self, order_id: str) -> bytes:
         return msgspec.json.encode(
@@ -137,7 +138,7 @@ class Crowd:
             }
         )
 
-    async def _tap(self, number: int, order: bytes) -> Answer | None:
+    async def _tap(self, number: int, order: bytes) -> HttpAnswer | None:
         started = perf_counter()
         answer = await self._persist("POST", "/v1/orders", self._sessions[number], order)
         if answer is not None:
@@ -185,7 +186,7 @@ class Crowd:
         answer = await self._persist("POST", f"/v1/orders/{order_id}/payment", token, msgspec.json.encode(payment))
         if answer is None or answer.status not in (202, 409):
             return f"unpaid_{answer.status if answer else 'unanswered'}"
-        # 409: a repeat after an unknown outcome is told that the order can't be paid now, because it was.
+        # 409: a repeat after an unknown outcome gets this when the order was already paid.
         while (answer := await self._persist("GET", f"/v1/orders/{order_id}", token)) and answer.status == 200:
             order = answer.json()
             paid = order["payment"] if isinstance(order["payment"], dict) else {}
@@ -196,20 +197,22 @@ class Crowd:
             await asyncio.sleep(LOOK_SECONDS)
         return "unknown"
 
-    async def _persist(self, method: str, path: str, token: str, body: bytes = b"") -> Answer | None:
+    async def _persist(self, method: str, path: str, token: str, body: bytes = b"") -> HttpAnswer | None:
         """The same request until it is answered or patience ends: every one of them may be sent again."""
         patience_ends = perf_counter() + self._plan.patience_seconds
         while True:
+            wait_seconds = RETRY_SECONDS
             try:
                 answer = await self._client.request(method, path, token=token, body=body)
                 if answer.status not in (500, 503):
                     return answer
+                wait_seconds = max(wait_seconds, answer.retry_after_seconds)
             except NoAnswer:
                 pass
             if perf_counter() > patience_ends:
                 return None
             self._seen.retries += 1
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(wait_seconds)
 
 
 def _is_chosen(number: int, share: float, *, after: float) -> bool:

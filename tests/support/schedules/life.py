@@ -2,7 +2,7 @@
 what it reads from the log, as in life."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from buystream import commands, events
@@ -27,6 +27,7 @@ AFTERWARDS = {
     "dashboard refund": 2,
     "dispute won": 1,
     "dispute lost": 1,
+    "dispute lost, then won": 1,
     "dispute while refunding": 1,
 }
 AT_THE_BANK = {"approves": 4, "rejects": 1, "stays away": 1}
@@ -67,12 +68,12 @@ class Bank:
         """A buyer at the bank's page."""
         raise NotImplementedError
 
-    def disputes(self, payment_id: str, *, won: bool) -> None:
-        """A dispute, from its begin to its end."""
+    def disputes(self, payment_id: str, *, won: Sequence[bool]) -> None:
+        """A dispute, from its beginning to its end; a bank may decide it again."""
         raise NotImplementedError
 
     def refunds(self, payment_id: str, amount_minor: int) -> None:
-        """Somebody refunds in the dashboard."""
+        """A person refunds in the dashboard."""
         raise NotImplementedError
 
 
@@ -92,9 +93,13 @@ class Life:
         for _ in range(draw.randint(3, 9)):
             buyer = self._buyer(draw)
             self.buyers[buyer.order_id] = buyer
+        self.called_off_after = draw.choice((0, 0, 0, 1, 2))
+        """How many orders are confirmed when its merchant calls it off; 0: it takes place."""
+        self.restock = draw.random() < 0.5
+        self._confirmed = 0
 
     def begin(self, tell: Tell) -> None:
-        """Everybody taps at once."""
+        """Everyone taps at once."""
         tell(self._release())
         if self.shares:
             tell(
@@ -132,6 +137,12 @@ class Life:
                     tell(commands.CancelOrder(order_id=order_id, buyer_id=self.buyers[order_id].buyer_id))
             case events.OrderConfirmed():
                 self._afterwards(self.buyers[event.order_id], event, tell, bank)
+                self._confirmed += 1
+                if self._confirmed == self.called_off_after:
+                    tell(self._cancellation())
+            case events.RefundFailed(was_refunded=True, order_id=order_id):
+                if self.buyers[order_id].part < 0.5:
+                    tell(self._refund(self.buyers[order_id], "again", None))
 
     def _buyer(self, draw: random.Random) -> Buyer:
         return Buyer(
@@ -159,6 +170,11 @@ class Life:
             hold_seconds=self.hold_seconds,
             needs_address=False,
             awaits_terms=self.shares,
+        )
+
+    def _cancellation(self) -> Command:
+        return commands.CancelEdition(
+            edition_id=self.edition_id, merchant_id=MERCHANT, restock=self.restock, reason="storm"
         )
 
     def _pay_or_not(self, buyer: Buyer, tell: Tell) -> None:
@@ -192,12 +208,14 @@ class Life:
             case "dashboard refund":
                 bank.refunds(sold.payment_id, part_minor)
             case "dispute won":
-                bank.disputes(sold.payment_id, won=True)
+                bank.disputes(sold.payment_id, won=[True])
             case "dispute lost":
-                bank.disputes(sold.payment_id, won=False)
+                bank.disputes(sold.payment_id, won=[False])
+            case "dispute lost, then won":
+                bank.disputes(sold.payment_id, won=[False, True])
             case "dispute while refunding":
                 tell(self._refund(buyer, "r1", part_minor))
-                bank.disputes(sold.payment_id, won=buyer.part < 0.5)
+                bank.disputes(sold.payment_id, won=[buyer.part < 0.5])
 
     def _refund(self, buyer: Buyer, number: str, amount_minor: int | None) -> Command:
         return commands.RefundOrder(

@@ -23,11 +23,13 @@ from buystream.providers.stripe import StripeProvider
 from buystream.providers.stripe_api import StripeApi
 from buystream.providers.stripe_webhooks import StripeNotifications
 from buystream.replay.reconcile import Reconciler, Report
-from buystream.wiring import free_port
+from tests.support.patience import patient
+from tests.support.ports import reserved_port
+from tests.support.stripe.client import Impatient
 from tests.support.stripe.wall import API_KEY, WEBHOOK_SECRET
 
-ANSWER_SECONDS = 0.3
-"""How long the shop waits for an answer: less than the wall keeps silent."""
+IMPATIENT_SECONDS = 0.3
+"""How long the shop waits for an answer; the wall keeps silent until it has given up."""
 
 PATIENT_SECONDS = 30.0
 """The same where the wall behaves, and only the machine may be slow."""
@@ -37,9 +39,9 @@ PUBLIC_URL = "https://shop.example"
 Breakage = Literal["", "no key", "fresh keys", "an unknown capture is a failure"]
 
 
-def api_at(wall_url: str, *, answer_seconds: float = ANSWER_SECONDS) -> StripeApi:
+def api_at(wall_url: str, *, answer_seconds: float = IMPATIENT_SECONDS) -> StripeApi:
     """Impatient, and not rate limited."""
-    return StripeApi(API_KEY, calls_per_second=10_000, api_base=wall_url, answer_seconds=answer_seconds)
+    return StripeApi(API_KEY, calls_per_second=10_000, api_base=wall_url, http_client=Impatient(answer_seconds))
 
 
 def provider_at(wall_url: str, breakage: Breakage = "") -> StripeProvider:
@@ -54,9 +56,9 @@ def provider_at(wall_url: str, breakage: Breakage = "") -> StripeProvider:
 class GivesUp(StripeProvider):
     """Broken: takes silence for a no."""
 
-    def capture(self, payment_id: str, *, reference: str, amount_minor: int) -> Command | None:
+    def capture(self, payment_id: str, *, reference: str, amount_minor: int, currency: str = "") -> Command | None:
         try:
-            return super().capture(payment_id, reference=reference, amount_minor=amount_minor)
+            return super().capture(payment_id, reference=reference, amount_minor=amount_minor, currency=currency)
         except ProviderUnavailable:
             return RecordCaptureFailure(payment_id=payment_id, reason="no_answer")
 
@@ -80,7 +82,7 @@ def _break_keys(breakage: Breakage) -> None:
 def webhooks_received(log: Log, wall_url: str) -> Iterator[str]:
     """The product's webhook route, served on a thread; its address."""
     notifications = StripeNotifications(api_at(wall_url), [WEBHOOK_SECRET], partitions=log.partitions)
-    inbox = Inbox(log, notifications)
+    inbox = Inbox(log, notifications, lambda buyer_id, plain: "")
     gateway = Gateway.__new__(Gateway)  # the route needs nothing of it but the inbox
     gateway.inbox = inbox
     app = Litestar(
@@ -89,7 +91,7 @@ def webhooks_received(log: Log, wall_url: str) -> Iterator[str]:
         openapi_config=None,
         logging_config=None,
     )
-    port = free_port()
+    port = reserved_port()
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="off"))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), name="webhooks", daemon=True)
     thread.start()
@@ -97,7 +99,7 @@ def webhooks_received(log: Log, wall_url: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/v1/webhooks/stripe"
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(patient(60))
         inbox.close()
 
 

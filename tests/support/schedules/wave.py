@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 
 from buystream import codec
 from buystream.commands import Command, RegisterMerchant
+from buystream.consumers.delivery import Checkpoints
 from buystream.errors import BuystreamError
 from buystream.events import Event
 from buystream.ids import edition_of, new_command_id, partition_of
 from buystream.log import COMMANDS, EVENTS, Message, Tail
 from buystream.log.postgres import PostgresLog
 from buystream.replay.audit import audit
+from tests.support.actors import actor_of
+from tests.support.patience import Deadline
 from tests.support.schedules.books import LogBook, ProviderBook, differences
 from tests.support.schedules.life import MERCHANT, Bank, Life
 from tests.support.schedules.provider import Breakage, reconcile, webhooks_received
@@ -23,9 +26,10 @@ from tests.support.stripe.plan import Behaves, Fault, Plan, Seeded
 from tests.support.stripe.wall import Wall
 
 QUIET_SECONDS = 0.35
-"""Without a new event, and without a call: nobody has anything to do but wait for what was lost."""
+"""Without a new event and without a call, when every command is decided and every call answered: nobody has anything to
+do but wait for what was lost."""
 
-LIFE_SECONDS_MAX = 90.0
+LIFE_SECONDS_MAX = 120.0
 ROUNDS_MAX = 4
 """Reconciling, until both books agree."""
 
@@ -66,10 +70,14 @@ class Outside(Bank):
         else:
             self._decide(payment_id, approve=decision == "approves")
 
-    def disputes(self, payment_id: str, *, won: bool) -> None:
+    def disputes(self, payment_id: str, *, won: Sequence[bool]) -> None:
         for intent_id in self._wall.intents_of(payment_id):
-            dispute = self._wall.dispute(intent_id)
-            self._wall.close_dispute(dispute["id"], won=won)
+            try:
+                dispute = self._wall.dispute(intent_id)
+            except Refused:
+                continue  # its edition was cancelled, and it was refunded meanwhile
+            for is_won in won:
+                self._wall.close_dispute(dispute["id"], won=is_won)
 
     def refunds(self, payment_id: str, amount_minor: int) -> None:
         for intent_id in self._wall.intents_of(payment_id):
@@ -88,6 +96,14 @@ class Outside(Bank):
         """Pending refunds arrive, most of them."""
         for refund in self._wall.pending_refunds():
             self._wall.settle_refund(refund["id"], succeeded=draw.random() < 0.8)
+
+    def refunds_fail_late(self, draw: random.Random) -> None:
+        """Buyers' banks return some refunds that had succeeded, days later."""
+        _, refunds, _ = self._wall.books()
+        for refund in refunds:
+            is_ours = refund["status"] == "succeeded" and "~void" not in str(refund.get("metadata"))
+            if is_ours and draw.random() < 0.2:
+                self._wall.settle_refund(refund["id"], succeeded=False)
 
     def _decide(self, payment_id: str, *, approve: bool) -> None:
         for intent_id in self._wall.intents_of(payment_id):
@@ -110,9 +126,14 @@ class Wave:
     decider: Worker
     payments: Worker
     draw: random.Random
+    served: Checkpoints
+    """Of the payments consumer."""
+
     book: LogBook = field(default_factory=LogBook)
     _waiting: list[Command] = field(default_factory=list)
     _events: int = 0
+    _decided: dict[int, int] = field(default_factory=lambda: dict.fromkeys(range(PARTITIONS), -1))
+    """The position of the last command that was decided, by partition."""
 
     def run(self) -> list[str]:
         """From the first tap to the end; returns what is wrong then."""
@@ -126,6 +147,8 @@ class Wave:
             self.wall.plan = Behaves()
             outside.come_late()
             outside.settle_refunds(self.draw)
+            self._live(tail, outside)
+            outside.refunds_fail_late(self.draw)
             self._live(tail, outside)
             for _ in range(ROUNDS_MAX):
                 compared = reconcile(self.log, self.wall.url)
@@ -147,22 +170,33 @@ class Wave:
     def _live(self, tail: Tail, outside: Outside, *, crashes: Sequence[tuple[int, Worker]] = ()) -> None:
         """Until nobody has anything to do."""
         waiting = list(crashes)
-        began_at = active_at = time.monotonic()
+        deadline = Deadline(LIFE_SECONDS_MAX)
+        active_at = time.monotonic()
         calls = len(self.wall.calls)
-        while time.monotonic() - active_at < QUIET_SECONDS:
-            assert time.monotonic() - began_at < LIFE_SECONDS_MAX, "the lives don't end"
+        while time.monotonic() - active_at < QUIET_SECONDS or not self._idle():
+            assert not deadline.passed, "the lives don't end"
             assert not self.decider.ended, "the decider ended by itself"
             assert not self.payments.ended, "the payments consumer ended by itself"
             self._flush()
             records = tail.poll(0.05)
             for record in records:
-                self._take_in(codec.decode_event(record.value), outside)
+                self._decided[record.partition] = codec.read_head(record.value).commandposition
+                self._take_in(codec.read_event(record.value), outside)
             if records or len(self.wall.calls) != calls or self.wall.busy:
                 active_at, calls = time.monotonic(), len(self.wall.calls)
             while waiting and self._events >= waiting[0][0]:
                 _, victim = waiting.pop(0)
                 victim.kill()
                 victim.start()
+
+    def _idle(self) -> bool:
+        """Whether every command is decided, and every event that asks for a call has been served."""
+        served = self.served.load()
+        return not self._waiting and all(
+            self._decided[partition] >= self.log.end(COMMANDS, partition) - 1
+            and served[partition].position >= self.log.end(EVENTS, partition)
+            for partition in range(PARTITIONS)
+        )
 
     def _take_in(self, event: Event, outside: Outside) -> None:
         self._events += 1
@@ -175,11 +209,10 @@ class Wave:
         self._waiting.append(command)
 
     def _flush(self) -> None:
-        """Put what was told onto the log."""
+        """Put the reported facts onto the log."""
         told: dict[int, list[Message]] = {}
         for command in self._waiting:
-            headers = codec.command_headers(command, command_id=new_command_id())
-            message = Message(codec.encode(command), headers=headers)
+            message = Message(codec.encode_command(command, actor=actor_of(command), command_id=new_command_id()))
             told.setdefault(partition_of(subject_of(command)), []).append(message)
         self._waiting.clear()
         for partition, messages in told.items():
@@ -219,6 +252,7 @@ def wave_at_work(dsn: str, wall: Wall, seeds: Sequence[int], *, breakage: Breaka
             decider=decider,
             payments=payments,
             draw=random.Random(f"wave of {seeds[0]}"),
+            served=stack.enter_context(closing(Checkpoints(dsn, "payments", partitions=PARTITIONS))),
         )
 
 

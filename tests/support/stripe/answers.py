@@ -16,7 +16,7 @@ class Answer:
 
 
 class Refused(Exception):
-    """The API's error. `begun` tells whether the endpoint had begun to work: only then is the answer saved for the
+    """The API's error. `begun` says whether the endpoint had begun to work: only then is the answer saved for the
     idempotency key (https://docs.stripe.com/api/idempotent_requests)."""
 
     def __init__(

@@ -39,7 +39,10 @@ class Api:
         """What the request answers. Raises Refused."""
         form = dict(form)
         expand = form.pop("expand", [])
-        body = await (self._post(path, form, refund_pends=refund_pends) if method == "POST" else self._get(path, form))
+        if method == "POST":
+            body = await self._post(path, form, refund_pends=refund_pends)
+        else:
+            body = await (self._delete(path) if method == "DELETE" else self._get(path, form))
         for wanted in expand:
             await self._expand(body, wanted.split("."))
         return body
@@ -82,6 +85,15 @@ class Api:
                 return await self.methods.create_confirmation_token(form)
         raise unrecognized("POST", path)
 
+    async def _delete(self, path: str) -> Json:
+        match path.removeprefix("/v1/").split("/"):
+            case ["customers", id_]:
+                status, _ = await self._upstream.delete(path)
+                if status != 200:
+                    raise missing("customer", id_)
+                return {"id": id_, "object": "customer", "deleted": True}
+        raise unrecognized("DELETE", path)
+
     async def _get(self, path: str, form: Form) -> Json:
         match path.removeprefix("/v1/").split("/"):
             case ["payment_intents"]:
@@ -103,6 +115,8 @@ class Api:
                 intents = [intent for intent in await self.intents.every() if intent["latest_charge"]]
                 charges = [await self.intents.charge(intent) for intent in intents]
                 return page(path, charges, form, filters=("payment_intent", "customer"))
+            case ["customers", "search"]:
+                return await self._search_customers(form["query"])
             case ["customers", id_, "payment_methods"]:
                 return page(path, self.methods.of_customer(id_), form, filters=("type",))
             case ["payment_methods"]:
@@ -136,6 +150,13 @@ class Api:
                     if fee["id"] == id_:
                         return fee
         raise missing("object", id_)
+
+    async def _search_customers(self, query: str) -> Json:
+        """Understands `metadata['name']:'value'` only."""
+        name, value = query.removeprefix("metadata['").removesuffix("'").split("']:'")
+        every = await self._upstream.every("/v1/customers")
+        found = [it for it in every if (it.get("metadata") or {}).get(name) == value]
+        return {"object": "search_result", "url": "/v1/customers/search", "data": found, "has_more": False}
 
     async def _customer(self, path: str, form: Form) -> Json:
         for name in form.keys() - CUSTOMER_FIELDS:

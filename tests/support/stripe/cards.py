@@ -1,5 +1,6 @@
 """Stripe's test cards and tokens (https://docs.stripe.com/testing), of which localstripe knows a few."""
 
+import time
 from dataclasses import dataclass
 
 from tests.support.stripe.answers import Json, Refused, missing
@@ -172,7 +173,12 @@ class PaymentMethods:
         return {"payment_method": method, **told}
 
     async def _new(self, card: Card, *, billing_details: Json | None = None) -> Json:
-        given = {"number": card.upstream_number, "exp_month": "12", "exp_year": "2030", "cvc": "123"}
+        given = {
+            "number": card.upstream_number,
+            "exp_month": "12",
+            "exp_year": str(time.gmtime().tm_year + 3),
+            "cvc": "123",
+        }
         status, method = await self._upstream.post("/v1/payment_methods", {"type": "card", "card": given})
         assert status == 200, method
         method["card"] |= {"brand": card.brand, "last4": card.number[-4:]}

@@ -13,7 +13,7 @@ AUTHORISATION_SECONDS = 7 * 86_400
 
 @dataclass
 class Movements:
-    """What became of one charge's money. Released: reserved, and given back without ever moving."""
+    """What became of one charge's money. Released: reserved, and released without ever moving."""
 
     captured_minor: int = 0
     refunded_minor: int = 0

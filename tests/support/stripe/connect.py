@@ -5,6 +5,7 @@ import itertools
 import time
 from dataclasses import dataclass, field
 
+from tests.support.stripe.amounts import refuse_off_step, step_of
 from tests.support.stripe.answers import Json, Refused
 from tests.support.stripe.forms import Form, truth, whole
 from tests.support.stripe.webhooks import Mailer
@@ -41,6 +42,7 @@ def read(form: Form, amount_minor: int) -> Json:
                 "has a transfer_data[destination].",
                 param="application_fee_amount",
             )
+        refuse_off_step(fee_minor, form["currency"].lower(), param="application_fee_amount")
         if not 0 < fee_minor <= amount_minor:
             raise Refused(
                 "The application fee must be a positive number, and at most the amount.",
@@ -103,7 +105,7 @@ class Connect:
             self.mail.send("application_fee.created", fee)
 
     def refunded(self, charge_id: str, amount_minor: int, form: Form) -> Json:
-        """Part of a charge goes back. The account's and the fee's parts go back with it only when that is asked for, in
+        """Part of a charge goes back. The account's and the fee's parts go back with it only when that is requested, in
         proportion to all that went back so (https://docs.stripe.com/connect/destination-charges#issue-refunds)."""
         share = self.shares.get(charge_id)
         reverse, fee_back = truth(form, "reverse_transfer"), truth(form, "refund_application_fee")
@@ -145,4 +147,5 @@ class Connect:
 
     @staticmethod
     def _part(share: Share, whole_minor: int, of_minor: int) -> int:
-        return whole_minor * of_minor // share.captured_minor
+        step = step_of(share.transfer["currency"])
+        return whole_minor * of_minor // share.captured_minor // step * step

@@ -4,7 +4,7 @@ import itertools
 import time
 from dataclasses import dataclass, field
 
-from tests.support.stripe.answers import Json, missing
+from tests.support.stripe.answers import Json, Refused, missing
 from tests.support.stripe.charges import Charges
 from tests.support.stripe.intents import Intents
 from tests.support.stripe.webhooks import Mailer
@@ -25,9 +25,12 @@ class Disputes:
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     async def open(self, intent_id: str, *, amount_minor: int | None = None, reason: str = "fraudulent") -> Json:
-        """The cardholder wants the money back, all of what is left unless told; the bank takes it for now."""
+        """The cardholder wants the money back, all of what is left unless told; the bank takes it for now. Raises
+        Refused when nothing is left."""
         intent = await self.intents.get(intent_id)
         moved = self.charges.of(intent["latest_charge"])
+        if moved.rest_minor <= 0:
+            raise Refused("This charge has been refunded: nothing is left to dispute.")
         moved.disputed = True
         now = int(time.time())
         dispute = {

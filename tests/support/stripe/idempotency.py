@@ -1,4 +1,4 @@
-"""Idempotency keys (https://docs.stripe.com/api/idempotent_requests): the first answer to a key is given again, also
+"""Idempotency keys (https://docs.stripe.com/api/idempotent_requests): the first answer to a key is repeated, even
 when it was an error; other parameters, or a second request while the first is under way, are refused."""
 
 from collections.abc import Awaitable, Callable
@@ -16,6 +16,8 @@ class Use:
 
     request: Request
     answer: Answer | None = None
+    asked_again: bool = False
+    """A client learned that it is in progress."""
 
 
 class IdempotencyKeys:
@@ -36,6 +38,7 @@ class IdempotencyKeys:
                 kind="idempotency_error",
             )
         if use.answer is None:
+            use.asked_again = True
             raise Refused(
                 "There is currently another in-progress request using this Idempotent Key (that probably means you "
                 f"submitted twice, and the other request is still going through): {key}. Please try again later.",
@@ -44,6 +47,10 @@ class IdempotencyKeys:
                 code="idempotency_key_in_use",
             )
         return Answer(use.answer.status, use.answer.body, {**use.answer.headers, "Idempotent-Replayed": "true"})
+
+    def asked_again(self, key: str) -> bool:
+        """Whether somebody came with the key while it was in use."""
+        return key in self._uses and self._uses[key].asked_again
 
     def save(self, key: str, request: Request, answer: Answer) -> None:
         """This is what the key is answered from now on."""

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from tests.support.stripe import connect
+from tests.support.stripe.amounts import refuse_off_step, refuse_uncharged
 from tests.support.stripe.answers import Json, Refused, declined, missing, unexpected_state
 from tests.support.stripe.cards import PaymentMethods
 from tests.support.stripe.charges import Charges
@@ -60,6 +61,7 @@ class Intents:
         for name in ("amount", "currency"):
             if name not in form:
                 raise Refused(f"Missing required param: {name}.", code="parameter_missing", param=name)
+        refuse_uncharged(int(form["amount"]), form["currency"].lower())
         shares = connect.read(form, int(form["amount"]))
         form = await self._with_method(form, form.get("customer"))
         refuse_without_return_url(form)
@@ -111,6 +113,7 @@ class Intents:
             if intent["status"] != "requires_capture":
                 raise unexpected_state(intent, "captured")
             amount_minor = whole(form, "amount_to_capture") or intent["amount"]
+            refuse_off_step(amount_minor, intent["currency"], param="amount_to_capture")
             if amount_minor > intent["amount"]:
                 raise Refused("The amount to capture is too large.", code="amount_too_large", begun=True)
             memory = self._memories[id_]
@@ -133,7 +136,7 @@ class Intents:
         return await self.get(id_)
 
     async def cancel(self, id_: str, form: Form) -> Json:
-        """POST /v1/payment_intents/{id}/cancel: what was reserved is given back."""
+        """POST /v1/payment_intents/{id}/cancel: what was reserved is released."""
         refuse_unknown(form, {"cancellation_reason"})
         return await self._end(id_, form.get("cancellation_reason"), charge_event="charge.refunded")
 
@@ -187,7 +190,7 @@ class Intents:
         return self._charges.shown(await self._charges.raw(intent["latest_charge"]), intent)
 
     async def pass_on(self, kind: str, raw: Json) -> None:
-        """localstripe sent a webhook; it goes on as Stripe would tell it, once what caused it is remembered."""
+        """localstripe sent a webhook; it continues as Stripe would tell it, once what caused it is remembered."""
         while raw["id"] not in self._memories:
             await asyncio.sleep(0.005)
         async with self._memories[raw["id"]].lock:

@@ -10,7 +10,7 @@ COMPARISONS: dict[str, Callable[[int, int], bool]] = {"gt": gt, "gte": ge, "lt":
 
 
 def page(url: str, oldest_first: Sequence[Json], form: Form, *, filters: tuple[str, ...] = ()) -> Json:
-    """One page. `filters` are the fields that may be asked for by value."""
+    """One page. `filters` are the fields that may be requested by value."""
     form = dict(form)
     limit = int(form.pop("limit", 10))
     after, before = form.pop("starting_after", None), form.pop("ending_before", None)

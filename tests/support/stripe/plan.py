@@ -18,7 +18,7 @@ class Fault(Enum):
     DROPPED_AFTER = "it was done, and the answer never comes: the connection ends"
     SILENT_BEFORE = "nothing was done, and nothing is answered until the client has given up"
     SILENT_AFTER = "it was done, and nothing is answered until the client has given up"
-    HANGS = "it is done only after the client has given up: meanwhile its key is in use"
+    HANGS = "it is done only after the client has given up and come again: meanwhile its key is in use"
     SLOW = "it is done and answered, slowly"
     RATE_LIMITED = "429, and nothing was done"
     UNAVAILABLE = "503 from before the API, and nothing was done"

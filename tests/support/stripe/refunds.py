@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from tests.support.stripe.amounts import refuse_off_step
 from tests.support.stripe.answers import Json, Refused, missing
 from tests.support.stripe.charges import Charges, refuse_unrefundable
 from tests.support.stripe.forms import Form, whole
@@ -35,6 +36,7 @@ class Refunds:
         raw = await self.charges.raw(charge_id)
         moved = self.charges.of(charge_id)
         amount_minor = refuse_unrefundable(raw, moved, whole(form, "amount"))
+        refuse_off_step(amount_minor, intent["currency"])
         shares = self.charges.connect.refunded(charge_id, amount_minor, form)
         moved.refunded_minor += amount_minor
         wanted = {"payment_intent": intent["id"], "amount": amount_minor, "metadata": form.get("metadata")}

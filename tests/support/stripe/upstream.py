@@ -28,6 +28,10 @@ class Upstream:
         """Status and body."""
         return await self._call("POST", path, data=dict(flatten(form)))
 
+    async def delete(self, path: str) -> tuple[int, Json]:
+        """Status and body."""
+        return await self._call("DELETE", path)
+
     async def overwrite(self, path: str, fields: Json) -> None:
         """Set fields of an object as they are, None included."""
         status, body = await self._call("POST", path, json=fields)

@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl
 import aiohttp
 from aiohttp import web
 
-from buystream.wiring import free_port
+from tests.support.patience import Deadline, patient
+from tests.support.ports import reserved_port
 from tests.support.stripe.answers import Answer, Json, Refused
 from tests.support.stripe.api import Api
 from tests.support.stripe.forms import Form, unflatten
@@ -24,11 +25,12 @@ from tests.support.stripe.webhooks import Mailer
 API_KEY = "sk_test_51ofTheTestsAndOfNobodyElse"
 WEBHOOK_SECRET = "whsec_ofTheTestsAndOfNobodyElse"
 SLOW_SECONDS = 0.03
-SILENT_SECONDS = 0.6
-"""Longer than the clients of the tests wait."""
+LOOK_SECONDS = 0.01
+ASKED_AGAIN_SECONDS = 2
+SILENT_SECONDS_MAX = 300
+"""For a client that never gives up."""
 
-START_SECONDS = 10
-STEER_SECONDS = 30
+STEER_SECONDS = 60
 
 T = TypeVar("T")
 
@@ -54,16 +56,13 @@ class Call:
 class Wall:
     """One account at Stripe, empty at first."""
 
-    def __init__(
-        self, localstripe_url: str, *, plan: Plan | None = None, silent_seconds: float = SILENT_SECONDS
-    ) -> None:
+    def __init__(self, localstripe_url: str, *, plan: Plan | None = None) -> None:
         self.plan: Plan = plan or Behaves()
         self.calls: list[Call] = []
         """Every call to the API, whatever became of it."""
-        self._silent_seconds = silent_seconds
         self._answering = 0
         self._localstripe_url = localstripe_url
-        self._port = free_port()
+        self._port = reserved_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="wall", daemon=True)
@@ -124,7 +123,7 @@ class Wall:
         return [refund for refund in self.api.refunds.book.values() if refund["status"] == "pending"]
 
     def books(self) -> tuple[list[Json], list[Json], list[Json]]:
-        """All intents, refunds that were asked for, and disputes."""
+        """All intents, refunds that were requested, and disputes."""
         return self.intents(), list(self.api.refunds.book.values()), list(self.api.disputes.book.values())
 
     @property
@@ -147,11 +146,11 @@ class Wall:
     # How it works.
 
     def _steer(self, doing: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(doing, self._loop).result(STEER_SECONDS)
+        return asyncio.run_coroutine_threadsafe(doing, self._loop).result(patient(STEER_SECONDS))
 
     async def _start(self) -> None:
         connections = aiohttp.TCPConnector(limit=0)
-        self._session = aiohttp.ClientSession(connector=connections, timeout=aiohttp.ClientTimeout(total=20))
+        self._session = aiohttp.ClientSession(connector=connections, timeout=aiohttp.ClientTimeout(total=patient(60)))
         await self._empty()
         app = web.Application()
         app.router.add_route("*", "/v1/{rest:.*}", self._serve)
@@ -193,13 +192,13 @@ class Wall:
         fault = self.plan.fault(about, call.operation)
         self._answering += 1
         try:
-            answer = await self._answer(call, about, content, fault)
+            answer = await self._answer(call, about, content, fault, request)
         except Refused as refusal:
             answer = refusal.answer
         finally:
             self._answering -= 1
         if fault in (Fault.SILENT_BEFORE, Fault.SILENT_AFTER):
-            await asyncio.sleep(self._silent_seconds)
+            await self._given_up(request)
         if fault in (Fault.CUT_BEFORE, Fault.DROPPED_AFTER, Fault.SILENT_BEFORE, Fault.SILENT_AFTER):
             if request.transport:
                 request.transport.abort()
@@ -207,7 +206,22 @@ class Wall:
         headers = {"Request-Id": f"req_{len(self.calls):014d}", "Idempotency-Key": key, **answer.headers}
         return web.json_response(answer.body, status=answer.status, headers=headers)
 
-    async def _answer(self, call: Call, about: str, content: bytes, fault: Fault | None) -> Answer:
+    async def _given_up(self, request: web.Request) -> None:
+        """Until the client has closed its connection, however long it waits on this machine."""
+        asked_at = self._loop.time()
+        while request.transport is not None and not request.transport.is_closing():
+            assert self._loop.time() - asked_at < SILENT_SECONDS_MAX, "the client waits for ever"
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _asked_again(self, key: str) -> None:
+        """Until the client has come again with the key, which is in use; not for ever, for it may have been killed."""
+        deadline = Deadline(ASKED_AGAIN_SECONDS)
+        while not self._keys.asked_again(key) and not deadline.passed:
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _answer(
+        self, call: Call, about: str, content: bytes, fault: Fault | None, request: web.Request
+    ) -> Answer:
         """Act, unless the fault is that nothing is done. Raises Refused."""
         if call.headers.get("Authorization") != f"Bearer {API_KEY}":
             raise Refused("Invalid API Key provided: sk_test_****lse", status=401)
@@ -222,7 +236,8 @@ class Wall:
 
         async def act() -> Answer:
             if fault is Fault.HANGS:
-                await asyncio.sleep(self._silent_seconds)
+                await self._given_up(request)
+                await self._asked_again(call.key)
             if fault is None or fault.acts:
                 answer = await self._act(call, about)
             if fault in (Fault.ERROR_BEFORE, Fault.ERROR_AFTER):

@@ -46,7 +46,7 @@ class Mailer:
         self.given_up: list[Json] = []
 
     def send(self, kind: str, about: Json, *, previous: Json | None = None) -> Json:
-        """Something happened to an object; it is told as it is now."""
+        """Something happened to an object; its present state is reported."""
         data = {"object": deepcopy(about)} | ({"previous_attributes": previous} if previous else {})
         event = {
             "id": f"evt_{next(self._numbers):014d}",

@@ -75,9 +75,11 @@ def stripe_answers(context: BrowserContext, *, wallet: Mapping[str, Any] | None 
 class StripeForm:
     """Stripe's form in the sheet of a page."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, *, elsewhere: bool = False) -> None:
+        """`elsewhere`: on a page that isn't the shop's, the sheet is in a frame itself."""
         self.page = page
-        self._form = page.frame_locator("iframe[title='Secure payment form by Stripe']")
+        sheet = page.frame_locator("iframe[title='Checkout']") if elsewhere else page
+        self._form = sheet.frame_locator("iframe[title='Secure payment form by Stripe']")
         self.card = self._form.frame_locator("iframe[title='payment']")
         self.divider = self._form.get_by_text("or by card")
         self.wallet = self._form.frame_locator("iframe[title='expressCheckout']").get_by_role("button")

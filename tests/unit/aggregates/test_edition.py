@@ -1,11 +1,13 @@
-"""Stock, holds, limits, windows: who gets what, and who is told why not."""
+"""Stock, holds, limits, windows: who gets what, and who is refused why."""
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from buystream import commands, events
-from buystream.aggregates.edition import QUANTITY_MAX
+from buystream.aggregates import rules
+from buystream.aggregates.rules import FIRST_RULES, rules_of
 from tests.support.examples import ANNA, BEN, EDITION, HOLD_SECONDS, MERCHANT, ORDER, OTHER_EDITION, T0, example
 from tests.support.scenario import expect, given
 from tests.support.steps import (
@@ -25,6 +27,7 @@ from tests.support.steps import (
 
 HOLD_MS = HOLD_SECONDS * 1000
 TICK = example(commands.Tick)
+QUANTITY_MAX = rules_of(FIRST_RULES).quantity_max
 PAUSE = example(commands.PauseSale)
 RESUME = example(commands.ResumeSale)
 
@@ -48,6 +51,7 @@ def test_an_order_holds_stock_until_its_deadline() -> None:
 @pytest.mark.parametrize(
     ("terms", "asked", "at_ms", "reason"),
     [
+        ({"vouched_only": True}, {"vouched": False}, T0, "not_vouched"),
         ({}, {"price_minor": 4499}, T0, "wrong_price"),
         ({}, {"price_minor": 4501}, T0, "wrong_price"),
         ({}, {"price_minor": 0}, T0, "wrong_price"),
@@ -99,7 +103,7 @@ def test_a_paused_sale_refuses_until_it_is_resumed() -> None:
     paused.when(place(2)).then(events.OrderPlaced)
 
 
-def test_an_order_that_is_refused_for_all_reasons_is_told_one_that_is_not_about_stock() -> None:
+def test_an_order_refused_for_every_reason_is_given_one_that_is_not_about_stock() -> None:
     given(release(stock=1, limit_per_buyer=1), PAUSE).when(place(price_minor=1, quantity=5)).then(
         expect(events.OrderRefused, reason="wrong_price")
     )
@@ -112,7 +116,7 @@ FLAG = example(commands.FlagVelocity, flag_id="flag-1", pause_seconds=60)
 PAUSED_UNTIL_MS = T0 + 60_000
 
 
-def test_a_flagged_buyer_is_refused_until_the_pause_ends_by_itself() -> None:
+def test_a_flagged_buyer_is_refused_until_the_pause_ends_automatically() -> None:
     shop = given(release()).when(FLAG).then(expect(events.BuyerPaused, buyer_id=ANNA, until_ms=PAUSED_UNTIL_MS))
     shop.when(place(1), at_ms=PAUSED_UNTIL_MS - 1).then(expect(events.OrderRefused, reason="too_fast"))
     shop.when(place(2), at_ms=PAUSED_UNTIL_MS).then(events.OrderPlaced)
@@ -180,14 +184,14 @@ def test_the_limit_counts_all_that_a_buyer_holds_or_has_bought() -> None:
     ],
     ids=["cancelled", "expired", "refunded and restocked", "refunded and withdrawn", "declined"],
 )
-def test_what_a_buyer_gave_back_does_not_count_against_the_limit(way_out: list[Any]) -> None:
+def test_what_a_buyer_returned_does_not_count_against_the_limit(way_out: list[Any]) -> None:
     given(release(limit_per_buyer=1), place(), *way_out).when(place(2)).then(events.OrderPlaced)
 
 
 # Sold out, and released again.
 
 
-def test_taking_the_last_piece_sells_out_once() -> None:
+def test_taking_the_last_unit_sells_out_once() -> None:
     given(release(stock=2), place(1)).when(place(2), place(3)).then(
         events.OrderPlaced,
         expect(events.EditionSoldOut, edition_id=EDITION),
@@ -301,7 +305,7 @@ def test_a_refused_order_stays_refused_for_its_first_reason() -> None:
     ).and_state(available=1)
 
 
-def test_a_repeat_tells_how_the_payment_stands() -> None:
+def test_a_repeat_reports_the_state_of_the_payment() -> None:
     given(release(), place(), pay(), declined()).when(place()).then(
         expect(events.OrderRepeated, state="held", payment_id=f"{ORDER}.1", payment_state="declined")
     )
@@ -364,7 +368,7 @@ def test_holds_run_out_in_the_order_of_their_deadlines() -> None:
     assert expired == ["3", "1", "2"]
 
 
-def test_the_buyer_can_give_a_hold_back_once() -> None:
+def test_the_buyer_can_cancel_a_hold_once() -> None:
     shop = given(release(stock=1), place()).when(cancel())
     shop.then(expect(events.OrderCancelled, reason="buyer", quantity=1), events.StockReleased)
     shop.when(cancel()).then(expect(events.CommandRepeated, command="CancelOrder", subject=ORDER))
@@ -380,12 +384,12 @@ def test_the_buyer_can_give_a_hold_back_once() -> None:
         ([pay(), authorised(), captured(), ship()], "order_shipped"),
     ],
 )
-def test_what_is_no_hold_cannot_be_given_back(since: list[Any], reason: str) -> None:
+def test_what_is_not_a_hold_cannot_be_cancelled(since: list[Any], reason: str) -> None:
     given(release(), place(), *since).when(cancel()).then(expect(events.CommandRefused, reason=reason))
 
 
 @pytest.mark.parametrize("since", [[pay()], [pay(), authenticate()], [pay(), declined()]])
-def test_a_hold_can_be_given_back_while_no_money_is_reserved(since: list[Any]) -> None:
+def test_a_hold_can_be_cancelled_while_no_money_is_reserved(since: list[Any]) -> None:
     given(release(), place(), *since).when(cancel()).then(expect(events.OrderCancelled, reason="buyer"))
 
 
@@ -471,6 +475,13 @@ def test_what_is_not_sold_is_not_shipped(command: commands.Command, since: list[
         ({"hold_seconds": 0}, "bad_hold"),
         ({"hold_seconds": 7 * 24 * 3600 + 1}, "bad_hold"),
         ({"opens_at_ms": T0, "closes_at_ms": T0}, "bad_window"),
+        ({"closes_at_ms": T0 - 1}, "closes_in_the_past"),
+        ({"opens_at_ms": T0 // 1000}, "not_milliseconds"),
+        ({"opens_at_ms": None, "closes_at_ms": T0 // 1000 + 86_400}, "not_milliseconds"),
+        ({"opens_at_ms": None, "closes_at_ms": T0 * 1000}, "not_milliseconds"),
+        ({"opens_at_ms": 0}, "not_milliseconds"),
+        ({"refund_by": "buyer", "refund_until_ms": T0 - 1}, "returns_end_in_the_past"),
+        ({"refund_by": "buyer", "refund_until_ms": T0 // 1000}, "not_milliseconds"),
     ],
 )
 def test_terms_that_make_no_sense_are_refused(terms: dict[str, Any], reason: str) -> None:
@@ -484,4 +495,42 @@ def test_an_edition_is_released_once_by_its_first_terms() -> None:
         .when(release(stock=3))
         .then(expect(events.EditionReleased, edition_id=EDITION, merchant_id=MERCHANT, stock=3))
     )
-    shop.when(release(stock=9)).then(expect(events.CommandRepeated, subject=EDITION)).and_state(issued=3)
+    shop.when(release(stock=3)).then(expect(events.CommandRepeated, subject=EDITION))
+    shop.when(release(stock=9)).then(expect(events.CommandRefused, reason="edition_id_conflict")).and_state(issued=3)
+
+
+# Refused orders that are too many to remember.
+
+
+def test_an_edition_remembers_a_bounded_number_of_refused_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(rules.RULES, 1, msgspec.structs.replace(rules.RULES[1], refused_orders_kept_max=2))
+    shop = given(release(), PAUSE, place(1), place(2))
+    for number in range(3, 9):
+        shop.when(place(number, quantity=2)).then(
+            expect(events.CommandRefused, command="PlaceOrder", reason="paused"),
+            expect(events.DemandRecorded, clicks=1, quantity=2, reason="paused"),
+        )
+    assert len(shop.edition().orders) == 2
+    assert shop.edition().demand_ids == {}
+    shop.when(place(1)).then(expect(events.OrderRepeated, state="refused", reason="paused"))
+
+
+def test_an_order_id_whose_refusal_was_not_remembered_may_be_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(rules.RULES, 1, msgspec.structs.replace(rules.RULES[1], refused_orders_kept_max=0))
+    shop = given(release(), PAUSE, place(1), RESUME).when(place(1))
+    shop.then(expect(events.OrderPlaced, originator_version=1))
+
+
+@pytest.mark.parametrize(
+    ("given_terms", "steps", "reason"),
+    [
+        ({"awaits_terms": True, "closes_at_ms": T0 + 1}, [], "closed"),
+        ({"awaits_terms": True}, [PAUSE], "not_open"),
+        ({"closes_at_ms": T0 + 1}, [PAUSE], "closed"),
+        ({"closes_at_ms": T0 + 1}, [example(commands.CancelEdition)], "cancelled"),
+    ],
+)
+def test_what_is_over_for_good_is_said_before_what_may_change(
+    given_terms: dict[str, Any], steps: list[commands.Command], reason: str
+) -> None:
+    given(release(**given_terms), *steps).when(place(), at_ms=T0 + 1).then(expect(events.OrderRefused, reason=reason))

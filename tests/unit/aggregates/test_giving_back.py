@@ -31,7 +31,7 @@ def raised(shop: Scenario) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("price_minor", [PRICE_MINOR, 0])
-def test_a_return_on_its_way_cannot_be_asked_for_again_under_another_name(price_minor: int) -> None:
+def test_a_return_in_progress_cannot_be_requested_again_under_another_name(price_minor: int) -> None:
     """With a share below 10 000 something is left each time: asking again would take that too."""
     paid = (
         *(place(price_minor=price_minor), pay(), authorised(), captured(amount_minor=price_minor)),
@@ -53,6 +53,16 @@ def test_a_campaign_whose_money_moved_stays_reached_whatever_goes_back() -> None
     shop.given(example(commands.RecordRefund, payment_id=payment(1), amount_minor=PRICE_MINOR, refund_id=""))
     assert raised(shop) == (PRICE_MINOR, 1)
     shop.when(TICK, at_ms=T0 + 2 * DAY_MS).then(events.Ticked, expect(events.CampaignEnded, outcome="reached"))
+
+
+def test_a_pledge_cannot_be_withdrawn_once_the_target_is_reached_and_the_others_are_charged() -> None:
+    one, other = [place(1), pay(1), authorised(1)], [place(2, buyer_id=BEN), pay(2, buyer_id=BEN), authorised(2)]
+    given(campaign(), *one).when(cancel(1)).then(events.VoidRequested, events.OrderCancelled)
+
+    shop = given(campaign(), *one, *other)
+    shop.when(cancel(2, buyer_id=BEN)).then(expect(events.CommandRefused, reason="target_reached"))
+    assert raised(shop) == (2 * PRICE_MINOR, 2)
+    shop.when(TICK).then(events.Ticked, events.OrderAuthorised, events.OrderAuthorised)
 
 
 def test_a_given_campaign_without_conditions_says_what_it_came_to() -> None:

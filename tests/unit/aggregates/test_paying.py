@@ -150,7 +150,7 @@ def test_an_authorisation_after_its_decline_is_believed() -> None:
     )
 
 
-def test_paying_is_asked_for_once_at_a_time() -> None:
+def test_payment_is_requested_once_at_a_time() -> None:
     given(release(), place(), pay()).when(pay()).then(expect(events.CommandRepeated, command="RequestPayment"))
 
 
@@ -247,7 +247,6 @@ def test_of_two_payments_for_one_order_the_second_is_voided(since: list[Any]) ->
         ([pay(), declined()], captured(), "payment_declined"),
         ([pay(), authorised()], captured(amount_minor=PRICE_MINOR - 1), "wrong_amount"),
         ([pay(), authorised()], captured(amount_minor=PRICE_MINOR + 1), "wrong_amount"),
-        ([pay(), authorised(), capture_failed()], captured(), "payment_failed"),
         ([pay(), authorised(), captured(), refund()], refunded(amount_minor=1), "wrong_amount"),
     ],
 )
@@ -264,6 +263,39 @@ def test_money_that_is_not_to_be_had_cancels_the_order(fact: commands.Command, k
     shop.then(kind, expect(events.OrderCancelled, reason="payment_failed"), events.StockReleased)
     shop.and_state(available=1, held=0)
     shop.when(fact).then(events.CommandRepeated)
+
+
+@pytest.mark.parametrize("since", [[capture_failed()], [voided()]])
+def test_money_that_moved_after_its_order_was_given_up_goes_back(since: list[Any]) -> None:
+    shop = given(release(), place(), pay(), authorised(), *since).when(captured())
+    shop.then(expect(events.VoidRequested, reference="pi_1", reason="order_cancelled"))
+    shop.when(captured()).then(expect(events.CommandRefused, reason="payment_voiding"))
+
+
+# Which payment it is.
+
+
+def test_a_repeat_reports_the_payment_that_the_order_relies_on() -> None:
+    shop = given(release(), place(), pay(), authenticate(1, 1), pay(), authorised(1, 1), declined(1, 2))
+    shop.when(place()).then(
+        expect(events.OrderRepeated, payment_id=payment(1, 1), payment_state="authorised", state="authorised")
+    )
+
+
+def test_only_the_payment_that_claimed_the_stock_is_captured() -> None:
+    shop = given(release(), place(), pay(), authenticate(1, 1), pay(), authorised(1, 1), authorised(1, 2))
+    shop.when(captured(1, 2)).then(expect(events.CommandRefused, reason="payment_voiding"))
+    shop.when(captured(1, 1)).then(events.PaymentCaptured, expect(events.OrderConfirmed, payment_id=payment(1, 1)))
+    paid = shop.order().paid_payment
+    assert paid is not None
+    assert paid.id == payment(1, 1)
+
+
+def test_while_an_earlier_card_is_asked_no_other_is() -> None:
+    """An attempt that is sent again after a later one was declined is no news, whichever was asked last."""
+    shop = given(release(), place(), pay(), authenticate(1, 1), pay(), declined(1, 1))
+    shop.when(pay()).then(events.CommandRepeated)
+    shop.when(pay(attempt=1), pay(attempt=2)).then(events.CommandRepeated, events.CommandRepeated)
 
 
 # Refunds.
@@ -283,7 +315,7 @@ def test_a_sold_order_is_refunded_once(since: list[Any], restock: bool) -> None:
     shop.when(refunded(), refund()).then(events.CommandRepeated, events.CommandRepeated)
 
 
-def test_a_refund_that_the_provider_made_by_itself_withdraws_the_stock() -> None:
+def test_a_refund_made_at_the_provider_withdraws_the_stock() -> None:
     given(release(stock=5), *PAID).when(refunded()).then(
         events.PaymentRefunded, expect(events.OrderRefunded, restock=False)
     ).and_state(sold=0, available=4, withdrawn=1)
@@ -313,7 +345,7 @@ def test_what_is_not_sold_is_not_refunded(since: list[Any], reason: str) -> None
     ],
     ids=lambda told: "-".join(type(fact).__name__.removeprefix("Record") for fact in told),
 )
-def test_a_fact_told_again_changes_nothing(told: list[commands.Command]) -> None:
+def test_a_repeated_fact_changes_nothing(told: list[commands.Command]) -> None:
     shop = given(release(), place(), pay(), *told)
     before = shop.edition().version
     shop.when(*told).then(*[expect(events.CommandRepeated, subject=payment())] * len(told))
@@ -342,3 +374,39 @@ def test_facts_about_an_unknown_payment_are_refused(fact: Any) -> None:
     for payment_id in ("", "nonsense", ORDER, f"{ORDER}.x", "ed0-0000000000-00000000000000000000.1"):
         asked = example(type(fact()), payment_id=payment_id)
         shop.when(asked).then(expect(events.CommandRefused, subject=payment_id, reason="unknown_payment"))
+
+
+# Orders of nothing.
+
+
+def test_a_free_order_needs_no_payment_method_and_keeps_none() -> None:
+    shop = given(release(price_minor=0), place(price_minor=0))
+    shop.when(pay(payment_method="", save=True)).then(
+        expect(events.PaymentRequested, amount_minor=0, payment_method="", save=False)
+    )
+    given(release(price_minor=0), place(price_minor=0)).when(pay(payment_method="pm_1")).then(
+        expect(events.PaymentRequested, payment_method="")
+    )
+
+
+def test_an_order_that_costs_something_needs_a_payment_method() -> None:
+    shop = given(release(), place()).when(pay(payment_method=""))
+    shop.then(expect(events.CommandRefused, reason="needs_payment_method")).and_state(ORDER, state="held")
+
+
+@pytest.mark.parametrize("days", [5, 30])
+def test_a_pledge_of_nothing_saves_no_method_and_counts(days: int) -> None:
+    terms = {"target_minor": 1_000, "all_or_nothing": True, "closes_at_ms": T0 + days * 86_400_000, "opens_at_ms": None}
+    shop = given(release(price_min_minor=0, price_max_minor=1_000, suggested_minor=(), **terms), place(price_minor=0))
+    shop.when(pay(payment_method="")).then(expect(events.PaymentRequested, mode=""))
+    shop.when(authorised()).then(events.PaymentAuthorised, expect(events.OrderPledged, amount_minor=0))
+
+
+def test_a_free_order_is_sold_and_can_be_returned() -> None:
+    shop = given(release(price_minor=0, refund_by="buyer"), place(price_minor=0), pay(payment_method=""), authorised())
+    shop.when(captured(amount_minor=0)).then(events.PaymentCaptured, events.OrderConfirmed)
+    back = example(commands.ReturnOrder, refund_id="back-1")
+    shop.when(back).then(expect(events.RefundRequested, amount_minor=0, quantity=1))
+    shop.when(example(commands.RecordRefund, refund_id="back-1", amount_minor=0)).then(
+        events.PaymentRefunded, expect(events.OrderRefunded, quantity=1, whole=True)
+    )

@@ -14,7 +14,7 @@ FEE_MINOR = PRICE_MINOR * 2 * 5 // 100 + 30
 
 
 def paid(**terms: Any) -> Scenario:
-    """Two pieces sold for twice the price, with a fee."""
+    """Two units sold for twice the price, with a fee."""
     shop = given(commands.AdoptRules(rules_version=2), release(awaits_terms=True, **terms), TERMS)
     return shop.given(place(quantity=2), pay(), authorised(), captured(amount_minor=2 * PRICE_MINOR))
 
@@ -30,7 +30,7 @@ def done(refund_id: str, amount_minor: int) -> commands.RecordRefund:
 
 
 def returned(refund_id: str = "back-1", buyer_id: str = ANNA) -> commands.ReturnOrder:
-    """The buyer gives it back."""
+    """The buyer returns it."""
     return example(commands.ReturnOrder, buyer_id=buyer_id, refund_id=refund_id)
 
 
@@ -43,13 +43,13 @@ def test_a_part_of_the_money_goes_back_and_the_buyer_keeps_everything() -> None:
     shop.and_state(ORDER, state="confirmed", returned=0).and_state(sold=2, available=8)
 
 
-def test_one_of_two_pieces_comes_back_and_goes_on_sale_again() -> None:
+def test_one_of_two_units_is_returned_and_goes_on_sale_again() -> None:
     shop = paid().given(part("part-1", PRICE_MINOR, quantity=1)).when(done("part-1", PRICE_MINOR))
     shop.then(events.PaymentRefunded, expect(events.OrderRefunded, quantity=1, whole=False))
     shop.and_state(ORDER, state="confirmed", returned=1).and_state(sold=1, available=9)
 
 
-def test_the_last_of_the_money_brings_the_last_pieces_back() -> None:
+def test_the_last_of_the_money_returns_the_last_units() -> None:
     shop = paid().given(part("part-1", PRICE_MINOR, quantity=1), done("part-1", PRICE_MINOR))
     shop.when(part("part-2", None, quantity=0)).then(expect(events.RefundRequested, amount_minor=PRICE_MINOR))
     shop.when(done("part-2", PRICE_MINOR)).then(
@@ -58,7 +58,7 @@ def test_the_last_of_the_money_brings_the_last_pieces_back() -> None:
     shop.and_state(ORDER, state="refunded").and_state(sold=0, available=10)
 
 
-def test_the_same_refund_asked_for_again_changes_nothing() -> None:
+def test_the_same_refund_requested_again_changes_nothing() -> None:
     shop = paid().given(part("part-1", 500, quantity=0))
     shop.when(part("part-1", 500, quantity=0)).then(events.CommandRepeated)
     shop.when(part("part-1", 501)).then(expect(events.CommandRefused, reason="refund_id_conflict"))
@@ -72,7 +72,7 @@ def test_no_more_goes_back_than_is_left(amount_minor: int) -> None:
 
 
 @pytest.mark.parametrize("quantity", [-1, 3])
-def test_no_more_pieces_come_back_than_there_are(quantity: int) -> None:
+def test_no_more_units_are_returned_than_there_are(quantity: int) -> None:
     paid().when(part("part-1", 500, quantity=quantity)).then(expect(events.CommandRefused, reason="bad_quantity"))
 
 
@@ -88,7 +88,7 @@ def test_the_fee_goes_back_in_proportion_and_adds_up() -> None:
     assert back[0] == FEE_MINOR * 1000 // (2 * PRICE_MINOR)
 
 
-def test_the_platform_keeps_its_fee_when_told_to() -> None:
+def test_the_platform_keeps_its_fee_on_request() -> None:
     shop = paid().given(part("part-1", None, keep_fee=True)).when(done("part-1", 2 * PRICE_MINOR))
     shop.then(expect(events.PaymentRefunded, fee_returned_minor=0), events.OrderRefunded)
 
@@ -111,10 +111,10 @@ def test_a_refund_that_the_bank_did_not_take_is_tried_again_under_another_name()
     shop.when(part("part-2", 500, quantity=0)).then(expect(events.RefundRequested, refund_id="part-2"))
 
 
-def test_a_whole_refund_that_failed_gets_a_new_name_by_itself() -> None:
+def test_a_whole_refund_that_failed_gets_a_new_name_automatically() -> None:
     failure = example(commands.RecordRefundFailure, refund_id="", amount_minor=2 * PRICE_MINOR)
     shop = paid().given(refund(), failure)
-    shop.when(refund()).then(expect(events.RefundRequested, refund_id=f"{payment()}:r2"))
+    shop.when(refund()).then(expect(events.RefundRequested, refund_id=f"{payment()}~r2"))
 
 
 def test_a_refund_that_comes_back_days_later_is_the_merchants_money_again() -> None:
@@ -131,7 +131,7 @@ def test_a_refund_that_comes_back_days_later_is_the_merchants_money_again() -> N
 # The buyer's own return.
 
 
-def test_a_buyer_gives_an_order_back_by_the_rule() -> None:
+def test_a_buyer_returns_an_order_by_the_rule() -> None:
     shop = paid(refund_by="buyer", refund_until_ms=T0 + 1000, refund_share_bps=9_000, refund_restock=True)
     shop.when(returned()).then(
         expect(events.RefundRequested, amount_minor=2 * PRICE_MINOR * 9 // 10, quantity=2, reason="returned")
@@ -143,7 +143,7 @@ def test_a_buyer_gives_an_order_back_by_the_rule() -> None:
     shop.and_state(ORDER, state="refunded").and_state(sold=0, available=10)
 
 
-def test_too_late_is_too_late() -> None:
+def test_after_its_deadline_an_order_cannot_be_returned() -> None:
     shop = paid(refund_by="buyer", refund_until_ms=T0 + 1000)
     shop.when(returned(), at_ms=T0 + 1000).then(expect(events.CommandRefused, reason="too_late"))
 
@@ -187,40 +187,127 @@ def test_by_the_first_rules_a_partial_capture_is_refused() -> None:
     shop.when(captured(amount_minor=PRICE_MINOR - 1)).then(expect(events.CommandRefused, reason="wrong_amount"))
 
 
-# Disputes.
-
-OPENED = example(commands.RecordDispute)
-WON, LOST = (example(commands.RecordDisputeOutcome, outcome=outcome) for outcome in ("won", "lost"))
+# What is under way.
 
 
-def test_a_disputed_order_is_neither_shipped_nor_refunded() -> None:
-    shop = paid().when(OPENED).then(expect(events.PaymentDisputed, dispute_id="dp_1", reason="fraudulent"))
-    shop.and_state(ORDER, state="disputed").and_state(sold=2)
-    shop.when(ship(), refund()).then(
-        expect(events.CommandRefused, reason="order_disputed"), expect(events.CommandRefused, reason="order_disputed")
+def failed(refund_id: str, amount_minor: int = PRICE_MINOR) -> commands.RecordRefundFailure:
+    """The bank didn't take it."""
+    return example(commands.RecordRefundFailure, refund_id=refund_id, amount_minor=amount_minor)
+
+
+def test_each_refund_takes_the_units_that_it_was_granted_whichever_is_answered_first() -> None:
+    shop = paid().given(part("part-1", PRICE_MINOR, quantity=1))
+    shop.when(part("part-2", None)).then(expect(events.RefundRequested, amount_minor=PRICE_MINOR, quantity=1))
+    shop.when(done("part-2", PRICE_MINOR)).then(
+        events.PaymentRefunded, expect(events.OrderRefunded, quantity=1, whole=False)
     )
-    shop.when(OPENED).then(events.CommandRepeated)
-
-
-def test_a_dispute_that_is_won_gives_the_order_back_its_state() -> None:
-    shop = paid().given(ship(), OPENED).when(WON).then(expect(events.DisputeClosed, outcome="won"))
-    shop.and_state(ORDER, state="shipped")
-    shop.when(LOST).then(events.CommandRepeated)
-
-
-def test_a_dispute_that_is_lost_leaves_it_disputed() -> None:
-    paid().given(OPENED).when(LOST).then(expect(events.DisputeClosed, outcome="lost")).and_state(
-        ORDER, state="disputed"
+    shop.given(failed("part-1")).and_state(ORDER, state="confirmed", returned=1, kept=1)
+    shop.when(part("part-3", None)).then(expect(events.RefundRequested, amount_minor=PRICE_MINOR, quantity=1))
+    shop.when(done("part-3", PRICE_MINOR)).then(
+        events.PaymentRefunded, expect(events.OrderRefunded, quantity=1, whole=True)
     )
 
 
-def test_news_of_the_end_may_come_before_those_of_the_beginning() -> None:
-    shop = paid().when(LOST).then(events.PaymentDisputed, events.DisputeClosed)
-    shop.when(OPENED).then(events.CommandRepeated)
+def test_what_is_under_way_is_not_granted_again() -> None:
+    shop = paid().given(part("part-1", PRICE_MINOR, quantity=1))
+    shop.when(part("part-2", PRICE_MINOR, quantity=2)).then(expect(events.CommandRefused, reason="bad_quantity"))
+    shop.when(part("part-2", PRICE_MINOR + 1)).then(expect(events.CommandRefused, reason="bad_amount"))
 
 
-def test_nothing_is_disputed_before_it_is_paid() -> None:
-    given(release(), place(), pay()).when(OPENED).then(expect(events.CommandRefused, reason="payment_requested"))
+def test_a_refund_made_at_the_provider_leaves_units_under_way_alone() -> None:
+    shop = paid().given(part("part-1", PRICE_MINOR, quantity=1))
+    shop.when(done("re_1", PRICE_MINOR)).then(
+        events.PaymentRefunded, expect(events.OrderRefunded, quantity=1, whole=False)
+    )
+    shop.when(done("part-1", PRICE_MINOR)).then(
+        events.PaymentRefunded, expect(events.OrderRefunded, quantity=1, whole=True)
+    )
+
+
+def test_some_of_the_units_need_an_amount() -> None:
+    shop = paid().when(part("part-1", None, quantity=1)).then(expect(events.CommandRefused, reason="amount_needed"))
+    shop.when(part("part-1", None, quantity=2)).then(expect(events.RefundRequested, amount_minor=2 * PRICE_MINOR))
+
+
+def free() -> Scenario:
+    """Two tickets for nothing."""
+    sold = (place(quantity=2, price_minor=0), pay(), authorised(), captured(amount_minor=0))
+    return given(release(price_minor=0), *sold)
+
+
+def test_one_of_two_free_tickets_goes_back() -> None:
+    shop = free().when(part("part-1", None, quantity=1)).then(expect(events.RefundRequested, quantity=1))
+    shop.when(done("part-1", 0)).then(events.PaymentRefunded, expect(events.OrderRefunded, quantity=1, whole=False))
+    shop.and_state(ORDER, state="confirmed", kept=1).and_state(sold=1, available=9)
+    shop.given(part("part-2", None), done("part-2", 0)).and_state(ORDER, state="refunded").and_state(sold=0)
+
+
+def test_of_free_tickets_none_goes_back_twice() -> None:
+    shop = free().given(part("part-1", None, quantity=2))
+    shop.when(part("part-2", None)).then(expect(events.CommandRefused, reason="bad_quantity"))
+    free().when(part("part-1", None, quantity=0)).then(expect(events.CommandRefused, reason="bad_quantity"))
+
+
+def test_news_of_a_refund_that_come_before_those_of_the_capture_are_no_repeat() -> None:
+    shop = given(release(), place(), pay(), authorised())
+    shop.when(done("re_1", 500)).then(expect(events.CommandRefused, reason="payment_authorised"))
+
+
+def test_a_whole_refund_at_the_provider_is_of_what_was_captured() -> None:
+    reserved = (release(), place(), pay(), authorised(), captured(amount_minor=PRICE_MINOR - 500))
+    shop = given(commands.AdoptRules(rules_version=2), *reserved).when(done("", PRICE_MINOR - 500))
+    shop.then(events.PaymentRefunded, expect(events.OrderRefunded, quantity=1, whole=True))
+
+
+# What fails after it had succeeded.
+
+
+@pytest.mark.parametrize("restock", [True, False])
+def test_a_refund_that_fails_days_later_returns_its_units_to_the_buyer(restock: bool) -> None:
+    shop = paid(stock=2).given(part("part-1", PRICE_MINOR, quantity=1, restock=restock), done("part-1", PRICE_MINOR))
+    taken_again = expect(events.RefundFailed, was_refunded=True, quantity=1, missing=0, from_stock=restock)
+    sold_out_again = [events.EditionSoldOut] if restock else []
+    shop.when(failed("part-1")).then(taken_again, *sold_out_again)
+    shop.and_state(ORDER, state="confirmed", kept=2).and_state(sold=2, available=0, withdrawn=0)
+
+
+def test_units_that_were_sold_to_others_meanwhile_are_missing() -> None:
+    shop = paid(stock=2).given(refund(refund_id="all"), done("all", 2 * PRICE_MINOR), place(2, buyer_id=BEN))
+    shop.when(failed("all", 2 * PRICE_MINOR)).then(
+        expect(events.RefundFailed, was_refunded=True, was_whole=True, quantity=1, missing=1), events.EditionSoldOut
+    )
+    shop.and_state(ORDER, state="confirmed", kept=1).and_state(held=1, sold=1, available=0)
+
+
+@pytest.mark.parametrize("first", ["", "all"])
+@pytest.mark.parametrize("again", ["", "all", "other"])
+def test_a_refund_that_failed_days_later_is_requested_again_under_any_name(first: str, again: str) -> None:
+    shop = paid().given(refund(refund_id=first), done(first, 2 * PRICE_MINOR), failed(first, 2 * PRICE_MINOR))
+    shop.when(refund(refund_id=again))
+    [asked] = shop.decided
+    assert isinstance(asked, events.RefundRequested)
+    assert (asked.amount_minor, asked.quantity) == (2 * PRICE_MINOR, 2)
+    assert asked.refund_id != first
+    shop.when(refund(refund_id=again)).then(events.CommandRepeated)
+    shop.when(done(asked.refund_id, 2 * PRICE_MINOR)).then(
+        events.PaymentRefunded, expect(events.OrderRefunded, quantity=2, whole=True)
+    )
+    shop.when(refund(refund_id=again)).then(events.CommandRepeated)
+
+
+def test_a_return_that_failed_days_later_is_requested_again() -> None:
+    shop = paid(refund_by="buyer").given(returned(), done("back-1", 2 * PRICE_MINOR), failed("back-1"))
+    shop.when(returned()).then(expect(events.RefundRequested, quantity=2, instead_of="back-1"))
+    shop.when(returned()).then(events.CommandRepeated)
+
+
+def test_an_order_without_units_is_returned_with_the_last_of_its_money() -> None:
+    """Its units were sold to others after its refund, which then failed."""
+    shop = paid(stock=2).given(refund(refund_id="all"), done("all", 2 * PRICE_MINOR))
+    shop.given(place(2, buyer_id=BEN, quantity=2), failed("all")).and_state(ORDER, state="confirmed", kept=0)
+    shop.when(ship()).then(expect(events.CommandRefused, reason="return_under_way"))
+    shop.given(part("a", PRICE_MINOR), done("a", PRICE_MINOR)).and_state(ORDER, state="confirmed")
+    shop.given(part("b", PRICE_MINOR), done("b", PRICE_MINOR)).and_state(ORDER, state="refunded")
 
 
 def test_only_the_merchants_own_orders_are_refunded() -> None:
@@ -228,3 +315,14 @@ def test_only_the_merchants_own_orders_are_refunded() -> None:
     shop.then(expect(events.CommandRefused, reason="unknown_order"))
     assert MERCHANT != "me0-other00000"
     shop.when(refunded(amount_minor=2 * PRICE_MINOR)).then(events.PaymentRefunded, events.OrderRefunded)
+
+
+@pytest.mark.parametrize("failing", [("kept", "rest"), ("rest", "kept")])
+def test_of_refunds_that_all_failed_days_later_no_fee_stays_returned(failing: tuple[str, str]) -> None:
+    one_minor = 2 * PRICE_MINOR // 3
+    shop = paid().given(part("kept", one_minor, quantity=0, keep_fee=True), done("kept", one_minor))
+    shop.given(part("rest", None), done("rest", 2 * PRICE_MINOR - one_minor))
+    shop.given(*[example(commands.RecordRefundFailure, refund_id=refund_id) for refund_id in failing])
+    money = shop.order(ORDER).paid_payment
+    assert money is not None
+    assert (money.refunded_minor, money.fee_returned_minor) == (0, 0)

@@ -1,3 +1,3 @@
-// Back from the bank: what the provider put into the address is nobody's business, and a tab that was opened for the bank may go.
+// Back from the bank: remove the provider's parameters from the address, and close a tab that was opened for the bank.
 history.replaceState(null, "", location.pathname);
 setTimeout(() => window.close(), 1500);

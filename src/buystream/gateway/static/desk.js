@@ -6,7 +6,9 @@ import { Cancellations } from "./desk/cancellations.js";
 import { drawCharts } from "./desk/charts.js";
 import { Disputes } from "./desk/disputes.js";
 import { drawEditions } from "./desk/editions.js";
+import { Keys } from "./desk/keys.js";
 import { Ledger } from "./desk/ledger.js";
+import { useZone } from "./desk/moments.js";
 import { askRelease } from "./desk/release.js";
 import { Statement } from "./desk/statement.js";
 
@@ -42,9 +44,12 @@ function say(message) {
   const notice = element("notice");
   notice.textContent = message;
   clearTimeout(say.timer);
-  say.timer = setTimeout(() => { notice.textContent = ""; }, 6000);
+  say.timer = setTimeout(() => {
+    notice.textContent = "";
+  }, 6000);
 }
 
+const keys = new Keys({ call, say });
 const ledger = new Ledger({ call, say });
 const statement = new Statement({ call, say, download: (path, name) => download(path, apiKey, name) });
 const disputes = new Disputes({ call, say });
@@ -57,12 +62,15 @@ async function enter(key) {
     merchant = await call("GET", "/v1/merchant");
   } catch (problem) {
     const isWrong = problem.status === 401 || problem.status === 403;
-    leave(isWrong ? "This key isn’t known here. Check it and try again." : `The shop didn’t answer. ${problem.message}`);
+    leave(isWrong ? "This API key isn’t valid. Check it and try again." : `The shop didn’t answer. ${problem.message}`);
     return;
   }
   keepKey(key);
+  keys.load();
   for (const id of ["desk", "session", "connection"]) element(id).hidden = false;
   element("enter").hidden = true;
+  useZone(merchant.time_zone);
+  element("zone").textContent = merchant.time_zone;
   element("merchant-name").textContent = merchant.name;
   document.title = `${merchant.name}, desk`;
   stop = follow("/v1/merchant/dashboard", {
@@ -76,6 +84,7 @@ async function enter(key) {
 function leave(message = "") {
   stop?.();
   stop = null;
+  keys.clear();
   ledger.clear();
   disputes.clear();
   keepKey(null);
@@ -92,6 +101,9 @@ function showConnection(isLive) {
   pill.classList.toggle("is-live", isLive);
 }
 
+const skippedGifts = ({ gifts_skipped: number }) =>
+  number ? `, ${count(number)} recurring gifts skipped after an outage` : "";
+
 function show(dashboard) {
   const { totals } = dashboard;
   const last = dashboard.per_second.slice(-10);
@@ -99,16 +111,27 @@ function show(dashboard) {
   const mean = (name) => last.reduce((sum, second) => sum + second[name], 0) / Math.max(1, last.length);
   const perSecond = (name) => (dashboard.live?.last_10_seconds[`${name}_per_second`] ?? mean(name)).toFixed(1);
   const heldNow = dashboard.editions.reduce((sum, edition) => sum + edition.held, 0);
-  const revenue = Object.entries(totals.revenue_minor).sort(([a], [b]) => (b === merchant.currency) - (a === merchant.currency));
+  const revenue = Object.entries(totals.revenue_minor).sort(
+    ([a], [b]) => (b === merchant.currency) - (a === merchant.currency),
+  );
   const texts = {
-    "kpi-clicks": count(totals.clicks), "kpi-clicks-sub": `${perSecond("clicks")} a second now`,
-    "kpi-held": count(totals.held), "kpi-held-sub": `${count(heldNow)} right now`,
-    "kpi-confirmed": count(totals.confirmed), "kpi-confirmed-sub": `${perSecond("sales")} a second now`,
+    "kpi-clicks": count(totals.clicks),
+    "kpi-clicks-sub": `${perSecond("clicks")} per second now`,
+    "kpi-held": count(totals.held),
+    "kpi-held-sub": `${count(heldNow)} right now`,
+    "kpi-confirmed": count(totals.confirmed),
+    "kpi-confirmed-sub": `${perSecond("sales")} per second now`,
     "kpi-conversion": percent(totals.conversion),
-    "kpi-conversion-sub": lately?.clicks_per_second ? `${percent(lately.conversion)} in the last minute` : "of all clicks",
+    "kpi-conversion-sub": lately?.clicks_per_second
+      ? `${percent(lately.conversion)} in the last minute`
+      : "of all clicks",
     "kpi-revenue": revenue.length ? money(revenue[0][1], revenue[0][0]) : money(0, merchant.currency),
-    "kpi-revenue-sub": revenue.slice(1).map(([currency, minor]) => money(minor, currency)).join(" · "),
-    "refused-total": `${count(totals.refused)} refused, ${count(totals.expired)} holds ended`,
+    "kpi-revenue-sub": revenue
+      .slice(1)
+      .map(([currency, minor]) => money(minor, currency))
+      .join(" · "),
+    "refused-total":
+      `${count(totals.refused)} clicks refused, ${count(totals.expired)} holds expired` + skippedGifts(totals),
   };
   for (const [id, text] of Object.entries(texts)) element(id).textContent = text;
   drawCharts(dashboard, merchant.currency);

@@ -1,7 +1,8 @@
 // The edition page: the two lines that embed its button elsewhere.
 const code = document.getElementById("embed-code");
 const copy = document.getElementById("embed-copy");
-code.textContent = `<script src="${location.origin}/button.js"></script>\n<buy-button edition="${code.dataset.edition}"></buy-button>`;
+const loader = `<script src="${location.origin}/button.js"></script>`;
+code.textContent = `${loader}\n<buy-button edition="${code.dataset.edition}"></buy-button>`;
 copy.addEventListener("click", async () => {
   try {
     await navigator.clipboard.writeText(code.textContent);

@@ -1,6 +1,10 @@
-// My orders: the buyer's own, newest first, what gives again by itself, and the way to be forgotten.
-import { asBuyer, endSession } from "./buystream/api.js";
+// My orders: the buyer's orders, newest first, their recurring gifts, and the erasure of their data.
+import { download } from "./buystream/api.js";
+import { sure } from "./buystream/confirm.js";
 import { h } from "./buystream/dom.js";
+import { HOLDING } from "./buystream/order-states.js";
+import { REFUSALS } from "./buystream/refusals.js";
+import { asBuyer, endSession, sessionToken } from "./buystream/session.js";
 import { drawGifts } from "./orders/gifts.js";
 import { row } from "./orders/row.js";
 
@@ -9,7 +13,8 @@ const status = document.getElementById("orders-status");
 const privacy = document.getElementById("privacy");
 const erase = document.getElementById("erase");
 const AGAIN_MS = 5_000;
-let isMoving = false;
+const SIGNED_OUT = "You’ve been signed out, so your orders aren’t shown here any more.";
+let mayChange = false;
 
 function say(message) {
   status.textContent = message;
@@ -18,18 +23,30 @@ function say(message) {
 
 async function load() {
   try {
-    const [{ orders }, me, gifts] = await Promise.all([asBuyer("GET", "/v1/orders"), asBuyer("GET", "/v1/me"), asBuyer("GET", "/v1/gifts")]);
+    const [{ orders }, me, gifts] = await Promise.all([
+      asBuyer("GET", "/v1/orders"),
+      asBuyer("GET", "/v1/me"),
+      asBuyer("GET", "/v1/gifts"),
+    ]);
     list.replaceChildren(...orders.map((order) => row(order, act)));
     drawGifts(document.getElementById("gifts"), gifts.gifts, act);
     say(orders.length ? "" : "Nothing yet. What you buy appears here.");
-    isMoving = orders.some((order) => ["held", "pledged", "authorised"].includes(order.state) || order.refunding_minor > 0);
+    mayChange = orders.some((order) => HOLDING.has(order.state) || order.refunding_minor > 0);
     privacy.hidden = !(me.registered || orders.length);
   } catch (problem) {
-    say(`Your orders could not be loaded. ${problem.message}`);
+    say(problem.isSignedOut ? SIGNED_OUT : `Your orders could not be loaded. ${problem.message}`);
+    const again = { type: "button", class: "button small", onclick: startAgain };
+    if (problem.isSignedOut) status.append(" ", h("button", again, "Continue as a new buyer"));
   }
 }
 
-/** Does what a row's button says, and shows what became of it. */
+/** The shop has ended this session; only the person decides to begin another. */
+function startAgain() {
+  endSession();
+  load();
+}
+
+/** Does what a row's button says, and shows the result. */
 async function act(button, method, path, body) {
   button.disabled = true;
   try {
@@ -37,12 +54,24 @@ async function act(button, method, path, body) {
     await load();
   } catch (problem) {
     button.disabled = false;
-    button.after(h("span", { class: "problem", role: "alert" }, ` ${problem.message}`));
+    const text = REFUSALS[problem.reason]?.[1] ?? problem.message;
+    button.after(h("span", { class: "problem", role: "alert" }, ` ${text}`));
   }
 }
 
+document.getElementById("download").addEventListener("click", async () => {
+  try {
+    await download("/v1/me/data", await sessionToken(), "my-data.json");
+  } catch (problem) {
+    say(problem.message);
+  }
+});
+
 erase.addEventListener("click", async () => {
-  if (!confirm("Erase your name, e-mail, address and saved card for good? This can't be undone.")) return;
+  const question =
+    "Erase your name, e-mail, address and saved card for good? " +
+    "Your orders and receipts disappear from here too. This can’t be undone.";
+  if (!(await sure(question, "Erase"))) return;
   erase.disabled = true;
   try {
     await asBuyer("DELETE", "/v1/me");
@@ -54,9 +83,10 @@ erase.addEventListener("click", async () => {
   }
 });
 
+status.textContent = "Loading…";
 addEventListener("pageshow", load);
 
-// What still moves is looked at again, but never under somebody's finger.
+// While an order may still change, the page reloads, but never while somebody is using the list.
 setInterval(() => {
-  if (isMoving && !document.hidden && !list.contains(document.activeElement)) load();
+  if (mayChange && !document.hidden && !list.contains(document.activeElement)) load();
 }, AGAIN_MS);

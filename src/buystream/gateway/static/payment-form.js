@@ -1,10 +1,19 @@
-// Stripe's elements, in a frame of the checkout sheet: Apple Pay, Google Pay and Link above the form for cards. What the buyer enters
-// goes to Stripe; the sheet gets a payment method's token. This page knows neither the buyer nor the order.
+// Stripe's elements, in a frame of the checkout sheet: Apple Pay, Google Pay and Link above the card form. What the
+// buyer enters goes to Stripe; the sheet receives a payment method's token. This page knows neither the buyer nor the
+// order.
+import { STRIPE_MORE_DECIMALS } from "./buystream/currencies.js";
 import { answer, ask } from "./buystream/ports.js";
 
 const STRIPE_JS = "https://js.stripe.com/dahlia/stripe.js";
 const TYPES = ["card", "link"];
-const EXPRESS = { applePay: "auto", googlePay: "auto", link: "auto", amazonPay: "never", paypal: "never", klarna: "never" };
+const EXPRESS = {
+  applePay: "auto",
+  googlePay: "auto",
+  link: "auto",
+  amazonPay: "never",
+  paypal: "never",
+  klarna: "never",
+};
 const POST_FREE = [{ id: "included", displayName: "Delivery included", amount: 0 }];
 
 const form = document.getElementById("payment-form");
@@ -15,7 +24,8 @@ let sheet = null;
 let stripe = null;
 let groups = null;
 
-addEventListener("message", ({ data, ports: [port] }) => {
+addEventListener("message", ({ data, source, origin, ports: [port] }) => {
+  if (source !== parent || origin !== location.origin) return; // the sheet is the shop's own, on whatever page
   if (data?.buystream !== "show" || !port || sheet) return;
   sheet = port;
   answer(sheet, { show, method });
@@ -31,14 +41,21 @@ async function begin(wanted) {
   }
   try {
     stripe = window.Stripe(form.dataset.key);
-    const options = { ...terms(wanted), appearance: appearance(wanted.theme), paymentMethodTypes: TYPES, paymentMethodCreation: "manual" };
+    const options = {
+      ...terms(wanted),
+      appearance: appearance(wanted.theme),
+      paymentMethodTypes: TYPES,
+      paymentMethodCreation: "manual",
+    };
     groups = { express: stripe.elements(options), card: stripe.elements(options) };
     mountExpress(wanted);
     mountCard();
   } catch (error) {
     ask(sheet, { ask: "blocked", problem: `Stripe’s payment form could not start. ${error.message}` });
   }
-  new ResizeObserver(() => ask(sheet, { ask: "height", pixels: Math.ceil(form.getBoundingClientRect().height) })).observe(form);
+  new ResizeObserver(() =>
+    ask(sheet, { ask: "height", pixels: Math.ceil(form.getBoundingClientRect().height) }),
+  ).observe(form);
 }
 
 function load() {
@@ -55,16 +72,23 @@ function load() {
 function terms({ amountMinor, currency, save, later }) {
   const common = { currency: currency.toLowerCase() };
   if (later) return { mode: "setup", ...common };
-  return { mode: "payment", amount: amountMinor, captureMethod: "manual", setupFutureUsage: save ? "off_session" : null, ...common };
+  const amount = amountMinor * 10 ** (STRIPE_MORE_DECIMALS[currency] ?? 0);
+  return { mode: "payment", amount, captureMethod: "manual", setupFutureUsage: save ? "off_session" : null, ...common };
 }
 
 function mountExpress({ needsAddress }) {
   const element = groups.express.create("expressCheckout", {
-    paymentMethods: EXPRESS, emailRequired: true, billingAddressRequired: true,
+    paymentMethods: EXPRESS,
+    emailRequired: true,
+    billingAddressRequired: true,
     ...(needsAddress && { shippingAddressRequired: true, shippingRates: POST_FREE }),
   });
-  element.on("ready", ({ availablePaymentMethods: some }) => { express.hidden = or.hidden = !some; });
-  element.on("loaderror", () => { express.hidden = true; });
+  element.on("ready", ({ availablePaymentMethods: some }) => {
+    express.hidden = or.hidden = !some;
+  });
+  element.on("loaderror", () => {
+    express.hidden = true;
+  });
   element.on("click", (event) => event.resolve());
   element.on("shippingaddresschange", (event) => event.resolve());
   element.on("shippingratechange", (event) => event.resolve());
@@ -88,14 +112,18 @@ function mountCard() {
 /** A wallet says yes: its token, and what it knows of its owner, go to the sheet. */
 async function authorised(event) {
   const { payment_method, problem } = await token(groups.express, {});
-  const isUsed = payment_method && await ask(sheet, { ask: "express", payment_method, delivery: delivery(event) });
+  const isUsed = payment_method && (await ask(sheet, { ask: "express", payment_method, delivery: delivery(event) }));
   if (!isUsed) event.paymentFailed({ reason: "fail", ...(problem && { message: problem }) });
 }
 
 function delivery({ billingDetails, shippingAddress }) {
   const { line1, line2, postal_code: code, city, state, country } = shippingAddress?.address ?? {};
   const lines = [line1, line2, [code, city].filter(Boolean).join(" "), [state, country].filter(Boolean).join(", ")];
-  return { name: shippingAddress?.name || billingDetails?.name || "", email: billingDetails?.email || "", address: lines.filter(Boolean).join("\n") };
+  return {
+    name: shippingAddress?.name || billingDetails?.name || "",
+    email: billingDetails?.email || "",
+    address: lines.filter(Boolean).join("\n"),
+  };
 }
 
 /** The sheet's questions. */
@@ -131,11 +159,26 @@ function appearance({ accent, surface, ink, soft, line, fill, bad, good, font, i
   return {
     theme: isDark ? "night" : "stripe",
     variables: {
-      colorPrimary: accent, colorBackground: surface, colorText: ink, colorTextSecondary: soft, colorTextPlaceholder: soft, colorDanger: bad, colorSuccess: good,
-      fontFamily: font, fontSizeBase: "16px", borderRadius: "12px", spacingUnit: "4px",
+      colorPrimary: accent,
+      colorBackground: surface,
+      colorText: ink,
+      colorTextSecondary: soft,
+      colorTextPlaceholder: soft,
+      colorDanger: bad,
+      colorSuccess: good,
+      fontFamily: font,
+      fontSizeBase: "16px",
+      borderRadius: "12px",
+      spacingUnit: "4px",
     },
-    rules: { ".Input": { borderColor: soft, boxShadow: "none" }, ".AccordionItem": { borderColor: line, boxShadow: "none" }, ".AccordionItem:hover": { backgroundColor: fill } },
+    rules: {
+      ".Input": { borderColor: soft, boxShadow: "none" },
+      ".AccordionItem": { borderColor: line, boxShadow: "none" },
+      ".AccordionItem:hover": { backgroundColor: fill },
+    },
   };
 }
 
-addEventListener("keydown", ({ key }) => { if (key === "Escape" && sheet) ask(sheet, { ask: "escape" }); });
+addEventListener("keydown", ({ key }) => {
+  if (key === "Escape" && sheet) ask(sheet, { ask: "escape" });
+});

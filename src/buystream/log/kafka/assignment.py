@@ -2,12 +2,13 @@
 assignment is advice, the fence is safety."""
 
 import threading
+from collections.abc import Callable, Iterable
 from time import monotonic
 
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
 from buystream.log import COMMANDS
-from buystream.log.kafka.clients import Clients, telling
+from buystream.log.kafka.clients import KafkaClients, as_log_errors
 from buystream.log.kafka.reading import SLICE_SECONDS
 
 SESSION_SECONDS = 6
@@ -17,7 +18,13 @@ SESSION_SECONDS = 6
 class KafkaAssignment:
     """Implements `buystream.log.Assignment`."""
 
-    def __init__(self, clients: Clients, role: str) -> None:
+    def __init__(
+        self, clients: KafkaClients, role: str, *, known: int, on_unknown: Callable[[Iterable[int]], None]
+    ) -> None:
+        """`known` is how many partitions the log had when it was opened. A group hands out those that were added since,
+        too; they are left alone, and `on_unknown` is called with them."""
+        self._known = known
+        self._on_unknown = on_unknown
         self._held: frozenset[int] = frozenset()
         self._woken = threading.Event()
         self._consumer = clients.consumer(
@@ -26,7 +33,7 @@ class KafkaAssignment:
             session_timeout_ms=SESSION_SECONDS * 1000,
             heartbeat_interval_ms=1_000,
         )
-        with telling(f"joining the {role} group"):
+        with as_log_errors(f"joining the {role} group"):
             self._consumer.subscribe(
                 [clients.name_of(COMMANDS)], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken
             )
@@ -53,7 +60,9 @@ class KafkaAssignment:
     def _given(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         consumer.incremental_assign([TopicPartition(place.topic, place.partition, OFFSET_END) for place in places])
         consumer.pause(places)
-        self._held |= {place.partition for place in places}
+        given = {place.partition for place in places}
+        self._held |= {partition for partition in given if partition < self._known}
+        self._on_unknown(given - self._held)
 
     def _taken(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         consumer.incremental_unassign(places)

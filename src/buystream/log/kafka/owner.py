@@ -7,8 +7,8 @@ from typing import NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Sent
 
-from buystream.log import LogError, Message
-from buystream.log.kafka.clients import FENCED_CODES, Clients, telling, told
+from buystream.log import LogError, Message, Rejected
+from buystream.log.kafka.clients import FENCED_CODES, KafkaClients, as_log_errors, headers_of, log_error_of
 
 
 class Broken(NamedTuple):
@@ -25,7 +25,7 @@ class Broken(NamedTuple):
 class KafkaOwner:
     """Implements `buystream.log.Owner`. After any error of `commit` it only repeats that error."""
 
-    def __init__(self, clients: Clients, partition: int) -> None:
+    def __init__(self, clients: KafkaClients, partition: int) -> None:
         self._clients = clients
         self._partition = partition
         self._refusal: KafkaError | None = None
@@ -40,7 +40,7 @@ class KafkaOwner:
             retry_backoff_ms=2,
             retry_backoff_max_ms=10,
         )
-        with telling(f"becoming the owner of partition {partition}"):
+        with as_log_errors(f"becoming the owner of partition {partition}"):
             self._producer.init_transactions(clients.answer_seconds)
 
     def commit(self, batches: Mapping[str, Sequence[Message]]) -> None:
@@ -52,9 +52,13 @@ class KafkaOwner:
         try:
             self._commit(self._producer, batches)
         except (KafkaException, BufferError) as error:
-            told_error = told(self._reason(error), f"committing to partition {self._partition}")
-            self._broken = Broken(type(told_error), str(told_error))
-            raise told_error from error
+            log_error = log_error_of(self._reason(error), f"committing to partition {self._partition}")
+            self._broken = Broken(type(log_error), str(log_error))
+            raise log_error from error
+        except UnicodeEncodeError as error:
+            rejected = Rejected(f"Kafka: keys are UTF-8: {error}")
+            self._broken = Broken(Rejected, str(rejected))
+            raise rejected from error
 
     def close(self) -> None:
         """Release the connections. A transaction that is still open is ended by the next owner, or by its time-out."""
@@ -64,9 +68,9 @@ class KafkaOwner:
         produce, partition, note = producer.produce, self._partition, self._note
         producer.begin_transaction()
         for topic, messages in batches.items():
-            name = self._clients.name_of(topic)
+            name, headers = self._clients.name_of(topic), headers_of(topic)
             for one in messages:
-                produce(name, one.value, one.key or None, partition, headers=one.headers, on_delivery=note)  # type: ignore[arg-type]
+                produce(name, one.value, one.key or None, partition, headers=headers, on_delivery=note)
         producer.commit_transaction(self._clients.answer_seconds)
 
     def _note(self, error: KafkaError | None, sent: Sent) -> None:

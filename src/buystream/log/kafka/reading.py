@@ -8,14 +8,14 @@ from time import monotonic
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from buystream.log import READ_LIMIT, LogUnavailable, Record
-from buystream.log.kafka.clients import Clients, record_of, telling, told
+from buystream.log.kafka.clients import KafkaClients, as_log_errors, log_error_of, record_of
 
 SLICE_SECONDS = 0.1
 """A waiting poll looks this often whether it was woken: the client can't be interrupted. Costs 0.1 % of a core."""
 
 LEADER_SECONDS = 2.0
-"""So long a partition's leader is asked. A client that follows nothing goes on asking the leader that it once heard of,
-even one that is dead, so the next question is a new client's."""
+"""How long a partition's leader is asked. A client that follows nothing keeps asking the leader that it once knew, even
+a dead one, so the next question is a new client's."""
 
 IDLE_READERS_MAX = 2
 END_WINDOW = 64
@@ -24,7 +24,7 @@ END_WINDOW = 64
 class Ends:
     """Asks where partitions end. Safe for many threads."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: KafkaClients) -> None:
         self._clients = clients
         self._consumer = clients.consumer()
 
@@ -42,13 +42,19 @@ class Ends:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
+    def partitions(self) -> dict[str, int]:
+        """How many partitions each topic of the cluster has."""
+        with as_log_errors("asking for its topics"):
+            topics = self._consumer.list_topics(timeout=self._clients.answer_seconds).topics
+        return {name: len(topic.partitions) for name, topic in topics.items()}
+
     def close(self) -> None:
         """Release the connections."""
         self._consumer.close()
 
     def _ask(self, consumer: Consumer, topic: str, partition: int) -> int:
         place = TopicPartition(self._clients.name_of(topic), partition)
-        with telling(f"asking where partition {partition} of {topic} ends"):
+        with as_log_errors(f"asking where partition {partition} of {topic} ends"):
             found = consumer.get_watermark_offsets(place, timeout=min(LEADER_SECONDS, self._clients.answer_seconds))
         if found is None:
             raise LogUnavailable(f"Kafka doesn't say where partition {partition} of {topic} ends")
@@ -58,20 +64,20 @@ class Ends:
 class RangeReader:
     """Reads one range after another with a consumer of its own; quick where one begins at the end of the last."""
 
-    def __init__(self, clients: Clients, ends: Ends) -> None:
+    def __init__(self, clients: KafkaClients, ends: Ends) -> None:
         self._clients = clients
         self._ends = ends
         self._consumer = clients.consumer(
             enable_partition_eof=True,
-            fetch_wait_max_ms=5,  # the end is told with an empty answer: don't let the broker wait for more
+            fetch_wait_max_ms=5,  # an empty answer marks the end: don't let the broker wait for more
             fetch_message_max_bytes=4_194_304,
         )
         self.place: tuple[str, int, int] | None = None
-        """Where it would go on at once: topic, partition, position."""
+        """Where it would continue at once: topic, partition, position."""
 
     def read(self, topic: str, partition: int, start: int, limit: int) -> list[Record]:
         """Up to `limit` records; fewer only at the end. After an error: close it."""
-        with telling(f"reading partition {partition} of {topic}"):
+        with as_log_errors(f"reading partition {partition} of {topic}"):
             if self.place != (topic, partition, start):
                 self._consumer.assign([TopicPartition(self._clients.name_of(topic), partition, start)])
             self.place = None
@@ -99,7 +105,7 @@ class RangeReader:
             elif error.code() == KafkaError._AUTO_OFFSET_RESET and self._is_beyond(topic, partition, message):
                 return False
             elif error.code() != KafkaError._PARTITION_EOF:
-                raise told(error, f"reading partition {partition} of {topic}")
+                raise log_error_of(error, f"reading partition {partition} of {topic}")
             elif self._is_beyond(topic, partition, message):
                 return False
         return True
@@ -110,9 +116,9 @@ class RangeReader:
 
 
 class RangeReaders:
-    """Lends range readers to threads: first the one that stands where reading is to go on."""
+    """Lends range readers to threads: first the one that stands where reading is to continue."""
 
-    def __init__(self, clients: Clients, ends: Ends) -> None:
+    def __init__(self, clients: KafkaClients, ends: Ends) -> None:
         self._clients = clients
         self._ends = ends
         self._idle: list[RangeReader] = []
@@ -157,7 +163,7 @@ class RangeReaders:
 class KafkaTail:
     """Implements `buystream.log.Tail` with a consumer of its own that belongs to no group."""
 
-    def __init__(self, clients: Clients, topic: str, starts: Mapping[int, int]) -> None:
+    def __init__(self, clients: KafkaClients, topic: str, starts: Mapping[int, int]) -> None:
         self._name = clients.name_of(topic)
         self._topic = topic
         self._next = dict(starts)
@@ -169,7 +175,7 @@ class KafkaTail:
     def poll(self, timeout_seconds: float, limit: int = READ_LIMIT) -> list[Record]:
         """The next records, in order within each partition."""
         deadline = monotonic() + timeout_seconds
-        with telling(f"following {self._topic}"):
+        with as_log_errors(f"following {self._topic}"):
             self._stand()
             while True:
                 wait = min(max(deadline - monotonic(), 0), SLICE_SECONDS)
@@ -178,7 +184,7 @@ class KafkaTail:
                     return self._take(_with_rest(self._consumer, first, limit))
                 if self._unreachable is not None:
                     unreachable, self._unreachable = self._unreachable, None
-                    raise told(unreachable, f"following {self._topic}")
+                    raise log_error_of(unreachable, f"following {self._topic}")
                 if self._woken.is_set() or monotonic() >= deadline:
                     self._woken.clear()
                     return []
@@ -198,7 +204,7 @@ class KafkaTail:
             self._consumer_stands = True
 
     def _note(self, error: KafkaError) -> None:
-        """The client goes on connecting by itself; whoever waits should know."""
+        """The client keeps reconnecting; report it to waiting callers."""
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
             self._unreachable = error
 
@@ -209,7 +215,7 @@ class KafkaTail:
             if error is not None:
                 self._consumer_stands = False  # the next poll starts again after what was handed over
                 if not records:
-                    raise told(error, f"following {self._topic}")
+                    raise log_error_of(error, f"following {self._topic}")
                 break
             records.append(record := record_of(self._topic, message))
             self._next[record.partition] = record.position + 1

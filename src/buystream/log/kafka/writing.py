@@ -7,8 +7,9 @@ from functools import partial
 from confluent_kafka import KafkaError
 from confluent_kafka import Message as Sent
 
+from buystream.codec import answer_to
 from buystream.log import Message
-from buystream.log.kafka.clients import Clients, telling, told
+from buystream.log.kafka.clients import KafkaClients, as_log_errors, headers_of, log_error_of
 from buystream.log.writing import QUEUE_MAX, OnFailure
 
 LINGER_MS = 2
@@ -21,13 +22,15 @@ _log = logging.getLogger(__name__)
 
 
 class KafkaWriter:
-    """Implements `buystream.log.Writer` by an idempotent producer of its own, and a thread that hears what failed."""
+    """Implements `buystream.log.Writer` with an idempotent producer of its own, and a thread that collects delivery
+    failures."""
 
-    def __init__(self, clients: Clients, topic: str, *, on_failure: OnFailure) -> None:
+    def __init__(self, clients: KafkaClients, topic: str, *, on_failure: OnFailure) -> None:
         self._clients = clients
         self._topic = topic
         self._name = clients.name_of(topic)
         self._on_failure = on_failure
+        self._headers = headers_of(topic)
         self._producer = clients.producer(
             enable_idempotence=True,
             linger_ms=LINGER_MS,
@@ -36,7 +39,7 @@ class KafkaWriter:
             delivery_report_only_error=True,
         )
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._hear, name=f"writes {topic}", daemon=True)
+        self._thread = threading.Thread(target=self._poll_deliveries, name=f"writes {topic}", daemon=True)
         self._thread.start()
 
     def close(self, timeout_seconds: float = 10.0) -> None:
@@ -54,14 +57,14 @@ class KafkaWriter:
         """Send one message; False when too many wait or the writer is closed. Raises LogUnavailable."""
         if self._stopping.is_set():
             return False
-        with telling(f"appending to partition {partition} of {self._topic}"):
+        with as_log_errors(f"appending to partition {partition} of {self._topic}"):
             try:
                 self._producer.produce(
                     self._name,
                     message.value,
                     message.key or None,
                     partition,
-                    headers=message.headers,  # type: ignore[arg-type]
+                    headers=self._headers,
                     on_delivery=partial(self._note, message),
                 )
             except BufferError:
@@ -71,10 +74,14 @@ class KafkaWriter:
     def _note(self, message: Message, error: KafkaError | None, sent: Sent) -> None:
         if error is not None:
             partition = sent.partition()
-            reason = told(error, f"appending to partition {partition} of {self._topic}")
-            _log.warning("a message to partition %s of %s: outcome unknown: %s", partition, self._topic, reason)
+            reason = log_error_of(error, f"appending to partition {partition} of {self._topic}")
+            _log.warning(
+                "a message to partition %s of %s: outcome unknown: %s",
+                *(partition, self._topic, reason),
+                extra={"topic": self._topic, "partition": partition, "command": answer_to(message.value)[0]},
+            )
             self._on_failure([message], reason)
 
-    def _hear(self) -> None:
+    def _poll_deliveries(self) -> None:
         while not self._stopping.is_set():
             self._producer.poll(POLL_SECONDS)

@@ -1,9 +1,8 @@
-// The shop's HTTP API: sessions, calls and problem+json, always against the origin that served this file.
-import { forget, recall, remember } from "./storage.js";
+// The shop's HTTP API: calls and problem+json, always against the origin that served this file.
+import { noteServerTime } from "./clock.js";
 
 export const origin = new URL(import.meta.url).origin;
 
-const SESSION_KEY = `buystream.session@${origin}`;
 const TIMEOUT_MS = 20_000;
 
 /** An answer that is not a success. `status` 0: no answer came at all. */
@@ -12,7 +11,13 @@ export class Problem extends Error {
     super(body.detail ?? body.title ?? "The shop could not be reached.");
     this.status = status;
     this.reason = body.reason ?? null;
+    this.available = body.available ?? null; // how many are left, when fewer than were ordered
     this.retryAfterSeconds = retryAfterSeconds;
+  }
+
+  /** The session counts no more: it was ended, has expired, or its host's token was refused. */
+  get isSignedOut() {
+    return this.status === 401;
   }
 
   /** The same request may be sent again: it was not decided, or the answer was lost. */
@@ -21,8 +26,8 @@ export class Problem extends Error {
   }
 }
 
-/** One request; JSON in, JSON out. Throws `Problem`. */
-export async function request(method, path, { body, token, idempotencyKey } = {}) {
+/** One request; JSON in, JSON out. Throws `Problem`. `keepalive`: it is sent even if the page ends meanwhile. */
+export async function request(method, path, { body, token, idempotencyKey, keepalive = false } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (token) headers.Authorization = `Bearer ${token}`;
@@ -35,7 +40,9 @@ export async function request(method, path, { body, token, idempotencyKey } = {}
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: aborter.signal,
+      keepalive,
     });
+    noteServerTime(response.headers.get("Date"));
     const text = await response.text();
     if (response.ok) return text ? JSON.parse(text) : null;
     throw new Problem({
@@ -52,7 +59,10 @@ export async function request(method, path, { body, token, idempotencyKey } = {}
 
 /** A file of the shop's, as a browser's own download. Throws `Problem`. */
 export async function download(path, token, name) {
-  const response = await fetch(origin + path, { headers: { Authorization: `Bearer ${token}` } }).catch(() => { throw new Problem({ status: 0 }); });
+  const headers = { Authorization: `Bearer ${token}` };
+  const response = await fetch(origin + path, { headers }).catch(() => {
+    throw new Problem({ status: 0 });
+  });
   if (!response.ok) throw new Problem({ status: response.status, body: parsed(await response.text()) });
   const address = URL.createObjectURL(await response.blob());
   const link = Object.assign(document.createElement("a"), { href: address, download: name });
@@ -65,40 +75,6 @@ function parsed(text) {
     return JSON.parse(text) ?? {};
   } catch {
     return {};
-  }
-}
-
-let opening = null;
-
-/**
- * The buyer's session token; one session per page, whatever the number of buttons.
- * A host token (signed by the host application, single use) is exchanged once and remembered as used.
- */
-export function sessionToken(hostToken = null) {
-  const kept = recall(SESSION_KEY);
-  if (kept && (!hostToken || kept.host_token === hostToken)) return Promise.resolve(kept.token);
-  opening ??= request("POST", "/v1/session", { body: hostToken ? { host_token: hostToken } : {}, token: kept?.token })
-    .then(({ token }) => {
-      remember(SESSION_KEY, { token, host_token: hostToken });
-      return token;
-    })
-    .finally(() => {
-      opening = null;
-    });
-  return opening;
-}
-
-export const hasSession = () => recall(SESSION_KEY) !== null;
-export const endSession = () => forget(SESSION_KEY);
-
-/** A request as this buyer; a session that the shop no longer knows is replaced once. */
-export async function asBuyer(method, path, { body, hostToken = null } = {}) {
-  try {
-    return await request(method, path, { body, token: await sessionToken(hostToken) });
-  } catch (problem) {
-    if (problem.status !== 401) throw problem;
-    forget(SESSION_KEY);
-    return request(method, path, { body, token: await sessionToken() });
   }
 }
 

@@ -17,7 +17,16 @@ export function h(tag, properties = {}, ...children) {
 /** An icon of stroked paths on a 24 by 24 grid; decoration for screen readers. */
 export function icon(paths, className = "icon") {
   const svg = document.createElementNS(SVG, "svg");
-  for (const [name, value] of Object.entries({ viewBox: "0 0 24 24", class: className, "aria-hidden": "true", fill: "none", stroke: "currentColor", "stroke-width": "2", "stroke-linecap": "round", "stroke-linejoin": "round" })) {
+  for (const [name, value] of Object.entries({
+    viewBox: "0 0 24 24",
+    class: className,
+    "aria-hidden": "true",
+    fill: "none",
+    stroke: "currentColor",
+    "stroke-width": "2",
+    "stroke-linecap": "round",
+    "stroke-linejoin": "round",
+  })) {
     svg.setAttribute(name, value);
   }
   for (const d of paths) {
@@ -35,6 +44,7 @@ export const ICONS = {
   lock: ["M6 11h12v9H6z", "M9 11V8a3 3 0 0 1 6 0v3"],
   clock: ["M12 3a9 9 0 1 0 0 18a9 9 0 1 0 0-18", "M12 8v4l3 2"],
   bank: ["M4 10l8-5l8 5", "M6 10v8", "M10 10v8", "M14 10v8", "M18 10v8", "M4 20h16"],
+  offline: ["M2 9a15 15 0 0 1 20 0", "M5.5 12.5a10 10 0 0 1 13 0", "M9 16a5 5 0 0 1 6 0", "M12 19.5v.5", "M3 3l18 18"],
   gone: ["M12 3a9 9 0 1 0 0 18a9 9 0 1 0 0-18", "M8.5 8.5l7 7", "M15.5 8.5l-7 7"],
 };
 

@@ -7,7 +7,14 @@ export class Fields {
   /** A field and its label; `format(text)` tidies what is typed at the end of the text. */
   field(name, label, attributes, format = null, tag = "input") {
     const hint = `${name}-error`;
-    const input = h(tag, { id: name, name, "aria-describedby": hint, required: true, ...(tag === "textarea" && { rows: 3 }), ...attributes });
+    const input = h(tag, {
+      id: name,
+      name,
+      "aria-describedby": hint,
+      required: true,
+      ...(tag === "textarea" && { rows: 3 }),
+      ...attributes,
+    });
     if (tag === "textarea") input.value = attributes.value ?? "";
     const error = h("span", { id: hint, class: "error", role: "alert" });
     input.addEventListener("input", () => {

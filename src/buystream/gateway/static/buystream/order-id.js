@@ -1,5 +1,5 @@
-// An order id is minted here, before anything is sent: the edition's id and 20 random characters (100 bits) of lower-case
-// Crockford base32. It is the idempotency key: sent again, it is the same order.
+// An order id is generated here, before anything is sent: the edition's id and 20 random characters (100 bits) of
+// lower-case Crockford base32. It is the idempotency key: the same id is the same order.
 
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 

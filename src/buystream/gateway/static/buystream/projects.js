@@ -2,10 +2,23 @@
 import { origin } from "./api.js";
 import { progressWords } from "./campaign.js";
 import { h } from "./dom.js";
-import { shortMoney } from "./money.js";
+import { priceWords } from "./words.js";
 
 export function projectList(boards) {
-  return h("ul", { class: "projects", "aria-label": "Other projects" }, boards.map((board) => h("li", {},
-    h("a", { href: `${origin}/e/${board.edition_id}` }, h("strong", {}, board.title),
-      h("span", { class: "muted" }, board.campaign ? progressWords(board).text : `From ${shortMoney(board.price_min_minor, board.currency)}`)))));
+  return h(
+    "ul",
+    { class: "projects", "aria-label": "Other projects" },
+    boards.map((board) =>
+      h(
+        "li",
+        {},
+        h(
+          "a",
+          { href: `${origin}/e/${board.edition_id}` },
+          h("strong", {}, board.title),
+          h("span", { class: "muted" }, board.campaign ? progressWords(board).text : priceWords(board)),
+        ),
+      ),
+    ),
+  );
 }

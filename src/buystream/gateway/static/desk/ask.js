@@ -5,26 +5,52 @@ import { randomText } from "../buystream/order-id.js";
 /** A labelled field of the dialog; `attributes` as in HTML, `options` makes it a select. */
 export function field(name, label, { options, hint, wide, ...attributes } = {}) {
   const control = options
-    ? h("select", { id: `ask-${name}`, name, ...attributes }, options.map(([value, text]) => h("option", { value }, text)))
+    ? h(
+        "select",
+        { id: `ask-${name}`, name, ...attributes },
+        options.map(([value, text]) => h("option", { value }, text)),
+      )
     : h(attributes.rows ? "textarea" : "input", { id: `ask-${name}`, name, ...attributes });
   if (attributes.rows && attributes.value) control.value = attributes.value;
   const isCheckbox = attributes.type === "checkbox";
-  return h("div", { class: `ask-field${isCheckbox ? " is-checkbox" : ""}${wide ? " is-wide" : ""}` },
-    h("label", { for: `ask-${name}` }, label), control, hint && h("small", { class: "muted" }, hint));
+  return h(
+    "div",
+    { class: `ask-field${isCheckbox ? " is-checkbox" : ""}${wide ? " is-wide" : ""}` },
+    h("label", { for: `ask-${name}` }, label),
+    control,
+    hint && h("small", { class: "muted" }, hint),
+  );
 }
 
 /**
- * Shows the dialog; `act(values, key)` runs on confirmation and may throw, in which case its message is shown and the dialog stays.
- * Returns the button that confirms. `key` stays the same for this dialog: an Idempotency-Key, so that confirming again after a lost answer does it once.
+ * Shows the dialog; `text` may have lines, and `dismiss` is the button that changes nothing. `act(values, key)` runs on
+ * confirmation; when it throws, the message is shown and the dialog stays open. Returns the button that confirms. `key`
+ * is an Idempotency-Key that lasts as long as the dialog, so that confirming again after a lost answer has no second
+ * effect.
  */
-export function ask({ title, text, fields = [], confirm, danger = false, act }) {
+export function ask({ title, text, fields = [], confirm, dismiss = "Cancel", danger = false, act }) {
   const key = randomText();
   const dialog = document.getElementById("ask");
   const problem = h("p", { class: "problem", role: "alert" });
   const submit = h("button", { class: `button ${danger ? "danger" : "primary"}` }, confirm);
-  const form = h("form", { method: "dialog" },
-    h("h2", { id: "ask-heading" }, title), text && h("p", { class: "muted" }, text), h("div", { class: "ask-fields" }, fields), problem,
-    h("div", { class: "ask-actions" }, h("button", { type: "button", class: "button", onclick: () => dialog.close() }, "Cancel"), submit));
+  const form = h(
+    "form",
+    { method: "dialog" },
+    h("h2", { id: "ask-heading" }, title),
+    h(
+      "div",
+      { class: "ask-body" },
+      text && h("p", { class: "ask-text muted" }, text),
+      h("div", { class: "ask-fields" }, fields),
+    ),
+    problem,
+    h(
+      "div",
+      { class: "ask-actions" },
+      h("button", { type: "button", class: "button", onclick: () => dialog.close() }, dismiss),
+      submit,
+    ),
+  );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     submit.disabled = true;

@@ -1,4 +1,4 @@
-// How far the editions that were called off are: everybody's money goes back, bit by bit.
+// Progress of the refunds for cancelled editions.
 
 const AGAIN_MS = 2_000;
 
@@ -10,21 +10,25 @@ export class Cancellations {
     this.#call = call;
   }
 
-  /** {text, share} of an edition that was called off; `share` (of its orders, from 0 to 1) is null when it is over. */
+  /** {text, share} of a cancelled edition; `share` (of its orders, from 0 to 1) is null once it is complete. */
   words({ edition_id: id, cancellation }) {
-    const known = this.#known.get(id) ?? { at: 0, seen: null };
-    const isNews = !known.seen?.completed_at_ms && Date.now() - known.at > AGAIN_MS;
+    const known = this.#known.get(id) ?? { at: -Infinity, seen: null };
+    const isNews = !known.seen?.completed_at_ms && performance.now() - known.at > AGAIN_MS;
     if (isNews) this.#look(id, known);
-    if (!known.seen) return { text: "Called off", share: null };
+    if (!known.seen) return { text: "Cancelled", share: null };
     const { total, cancelled, refunded, failed } = known.seen;
-    const trouble = failed ? ` ${failed} refunds failed: look at the orders.` : "";
-    if (cancellation.completed) return { text: `Called off.${trouble || (total ? " Everybody has the money back." : "")}`, share: null };
-    return { text: `Giving the money back: ${(cancelled + refunded).toLocaleString()} of ${total.toLocaleString()} orders.${trouble}`, share: (cancelled + refunded) / Math.max(1, total) };
+    const trouble = failed ? ` ${failed} refunds failed. Check the orders.` : "";
+    if (cancellation.completed)
+      return { text: `Cancelled.${trouble || (total ? " Everyone has been refunded." : "")}`, share: null };
+    return {
+      text: `Refunding: ${(cancelled + refunded).toLocaleString()} of ${total.toLocaleString()} orders.${trouble}`,
+      share: (cancelled + refunded) / Math.max(1, total),
+    };
   }
 
   async #look(id, known) {
-    this.#known.set(id, { ...known, at: Date.now() });
+    this.#known.set(id, { ...known, at: performance.now() });
     const seen = await this.#call("GET", `/v1/merchant/editions/${id}/cancellation`).catch(() => known.seen);
-    this.#known.set(id, { at: Date.now(), seen });
+    this.#known.set(id, { at: performance.now(), seen });
   }
 }

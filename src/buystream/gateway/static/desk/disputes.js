@@ -1,33 +1,33 @@
-// Money that buyers' banks want back: the open ones first, each with the day by which the provider must have an answer.
+// Disputes, the open ones first, each with the date by which the provider needs a response.
+import { day } from "./moments.js";
 import { h } from "../buystream/dom.js";
 import { money } from "../buystream/money.js";
+import { DISPUTES } from "../buystream/order-states.js";
 
 const REFRESH_MS_MIN = 10_000;
-const STATES = { open: ["disputed", "open"], won: ["confirmed", "won"], lost: ["refunded", "lost"] };
 const element = (id) => document.getElementById(id);
-const day = (at) => new Date(at).toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
 
 export class Disputes {
   #call;
   #say;
-  #loadedAt = 0;
+  #loadedAt = -Infinity;
 
   constructor({ call, say }) {
     this.#call = call;
     this.#say = say;
   }
 
-  /** Another merchant comes. */
+  /** Before another merchant signs in. */
   clear() {
-    this.#loadedAt = 0;
+    this.#loadedAt = -Infinity;
     element("disputes-panel").hidden = true;
     element("disputes").replaceChildren();
   }
 
-  /** A bank's doing shows in no sale's numbers: look every now and then. */
+  /** A dispute changes no sales figure, so this polls at intervals. */
   async refresh() {
-    if (document.hidden || Date.now() - this.#loadedAt < REFRESH_MS_MIN) return;
-    this.#loadedAt = Date.now();
+    if (document.hidden || performance.now() - this.#loadedAt < REFRESH_MS_MIN) return;
+    this.#loadedAt = performance.now();
     try {
       const { disputes } = await this.#call("GET", "/v1/merchant/disputes");
       const open = disputes.filter(({ state }) => state === "open");
@@ -41,11 +41,33 @@ export class Disputes {
   }
 }
 
-function row({ dispute_id: id, order_id: order, amount_minor: minor, currency, reason, state, opened_at_ms: opened, respond_by_ms: until }) {
-  const [colour, word] = STATES[state];
-  return h("tr", { "data-id": id },
-    h("td", { "data-label": "Placed" }, h("time", { datetime: new Date(opened).toISOString() }, day(opened)), h("code", { title: order }, order.slice(-8))),
+function row({
+  dispute_id: id,
+  order_id: order,
+  amount_minor: minor,
+  currency,
+  reason,
+  state,
+  opened_at_ms: opened,
+  respond_by_ms: until,
+}) {
+  const { like, desk: word } = DISPUTES[state];
+  return h(
+    "tr",
+    { "data-id": id },
+    h(
+      "td",
+      { "data-label": "Placed" },
+      h("time", { datetime: new Date(opened).toISOString() }, day(opened)),
+      h("code", { title: order }, order.slice(-8)),
+    ),
     h("td", { "data-label": "Edition" }, reason.replaceAll("_", " ")),
     h("td", { "data-label": "Total", class: "number" }, money(minor, currency)),
-    h("td", { "data-label": "State" }, h("span", { class: `state state-${colour}` }, word), state === "open" && until && h("span", { class: "muted" }, `answer by ${day(until)}`)));
+    h(
+      "td",
+      { "data-label": "State" },
+      h("span", { class: `state state-${like}` }, word),
+      state === "open" && until && h("span", { class: "muted" }, `respond by ${day(until)}`),
+    ),
+  );
 }

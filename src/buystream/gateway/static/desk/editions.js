@@ -1,29 +1,44 @@
-// The merchant's editions: what is left of each, how far a campaign is, and pause, resume, more stock, and calling it off.
+// The merchant's editions: stock left, campaign progress, and the buttons to pause, resume, add stock or cancel.
 import { progressWords } from "../buystream/campaign.js";
 import { arrange, h } from "../buystream/dom.js";
 import { money, shortMoney } from "../buystream/money.js";
+import { SALES } from "../buystream/order-states.js";
 import { ask, field } from "./ask.js";
 
-const STATES = { scheduled: "scheduled", open: "on sale", paused: "paused", sold_out: "sold out", closed: "closed", cancelled: "cancelled" };
-const OVER = ["closed", "cancelled"];
+/** A row is drawn again when this changes. */
+const keyOf = ({ state, can_pause, can_resume, can_add_stock, can_cancel }) =>
+  [state, can_pause, can_resume, can_add_stock, can_cancel].join();
 
 export function drawEditions(editions, desk) {
   const list = document.getElementById("editions");
   const rows = new Map([...list.children].map((row) => [row.dataset.id, row]));
-  arrange(list, editions.map((edition) => {
-    const known = rows.get(edition.edition_id);
-    const drawn = known?.dataset.state === edition.state ? known : row(edition, desk);
-    const text = [price(edition), edition.campaign ? progressWords(edition).detail : left(edition), edition.reason === "awaits_terms" && "waits for its terms"].filter(Boolean).join(" · ");
-    const facts = drawn.querySelector(".edition-facts");
-    if (facts.textContent !== text) facts.textContent = text;
-    measure(drawn.querySelector(".edition-progress"), edition, desk.cancellations);
-    return drawn;
-  }));
+  arrange(
+    list,
+    editions.map((edition) => {
+      const known = rows.get(edition.edition_id);
+      const drawn = known?.dataset.key === keyOf(edition) ? known : row(edition, desk);
+      const text = [
+        price(edition),
+        edition.campaign ? progressWords(edition).detail : left(edition),
+        edition.reason === "awaits_terms" && "waiting for its terms",
+      ]
+        .filter(Boolean)
+        .join(" · ");
+      const facts = drawn.querySelector(".edition-facts");
+      if (facts.textContent !== text) facts.textContent = text;
+      measure(drawn.querySelector(".edition-progress"), edition, desk.cancellations);
+      return drawn;
+    }),
+  );
 }
 
 /** How far a campaign is, or a cancellation. */
 function measure(place, edition, cancellations) {
-  const { text, share } = edition.cancellation ? cancellations.words(edition) : edition.campaign ? progressWords(edition) : {};
+  const { text, share } = edition.cancellation
+    ? cancellations.words(edition)
+    : edition.campaign
+      ? progressWords(edition)
+      : {};
   place.hidden = text === undefined;
   if (place.hidden) return;
   const [bar, words] = place.children;
@@ -33,7 +48,9 @@ function measure(place, edition, cancellations) {
 }
 
 function left({ stock, available, sold }) {
-  return stock == null ? `${sold.toLocaleString()} sold` : `${available.toLocaleString()} left of ${stock.toLocaleString()}`;
+  return stock == null
+    ? `${sold.toLocaleString()} sold`
+    : `${available.toLocaleString()} left of ${stock.toLocaleString()}`;
 }
 
 function price({ price_minor: fixed, price_min_minor: min, price_max_minor: max, currency }) {
@@ -42,7 +59,7 @@ function price({ price_minor: fixed, price_min_minor: min, price_max_minor: max,
 
 function row(edition, { call, say }) {
   const path = `/v1/merchant/editions/${edition.edition_id}`;
-  const isPaused = edition.state === "paused";
+  const isPaused = edition.can_resume;
   const verb = isPaused ? "resume" : "pause";
   const turn = async (button) => {
     button.disabled = true;
@@ -54,28 +71,80 @@ function row(edition, { call, say }) {
       say(problem.message);
     }
   };
-  const addStock = () => ask({
-    title: "Add stock", text: edition.title, confirm: "Add",
-    fields: [field("add", "How many more", { type: "number", min: 1, max: 1_000_000, step: 1, required: true })],
-    act: async ({ add }, key) => {
-      await call("POST", `${path}/stock`, { add: Number(add.value) }, key);
-      say(`${add.value} added to ${edition.title}.`);
-    },
-  });
-  const callOff = () => ask({
-    title: `Call off ${edition.title}?`, text: "Nothing more is sold, holds end, and everybody who paid gets the whole amount back. This can’t be undone.", confirm: "Call it off", danger: true,
-    fields: [field("reason", "Reason", { maxlength: 200, wide: true, hint: "For your own records" }), field("restock", "Count what comes back as unsold, not as withdrawn", { type: "checkbox" })],
-    act: async ({ reason, restock }, key) => {
-      await call("POST", `${path}/cancel`, { reason: reason.value.trim(), restock: restock.checked }, key);
-      say(`${edition.title} is called off. The refunds are under way.`);
-    },
-  });
-  return h("li", { "data-id": edition.edition_id, "data-state": edition.state },
-    h("div", { class: "edition-name" }, h("a", { href: `/e/${edition.edition_id}` }, edition.title), h("span", { class: "muted edition-facts" }),
-      h("span", { class: "edition-progress", hidden: true }, h("progress", { max: 1, value: 0, "aria-label": `Progress of ${edition.title}` }), h("span", {}))),
-    h("span", { class: `state sale-${edition.state}` }, STATES[edition.state] ?? edition.state),
-    h("div", { class: "edition-actions" },
-      edition.stock != null && !OVER.includes(edition.state) && h("button", { type: "button", class: "button small", "aria-label": `Add stock to ${edition.title}`, onclick: addStock }, "Add stock"),
-      !OVER.includes(edition.state) && h("button", { type: "button", class: "button small", "aria-label": `${isPaused ? "Resume" : "Pause"} ${edition.title}`, onclick: (event) => turn(event.currentTarget) }, isPaused ? "Resume" : "Pause"),
-      edition.state !== "cancelled" && h("button", { type: "button", class: "button small danger", "aria-label": `Call off ${edition.title}`, onclick: callOff }, "Call off")));
+  const addStock = () =>
+    ask({
+      title: "Add stock",
+      text: edition.title,
+      confirm: "Add",
+      fields: [field("add", "How many more", { type: "number", min: 1, max: 1_000_000, step: 1, required: true })],
+      act: async ({ add }, key) => {
+        await call("POST", `${path}/stock`, { add: Number(add.value) }, key);
+        say(`${add.value} added to ${edition.title}.`);
+      },
+    });
+  const cancel = () =>
+    ask({
+      title: `Cancel ${edition.title}?`,
+      text: "Nothing more is sold, holds end, and everyone who paid gets a full refund. This can’t be undone.",
+      confirm: "Cancel it and refund everyone",
+      dismiss: "Keep it",
+      danger: true,
+      fields: [
+        field("reason", "Reason", { maxlength: 200, wide: true, hint: "For your own records" }),
+        field("restock", "Count returned units as unsold, not as withdrawn", { type: "checkbox" }),
+      ],
+      act: async ({ reason, restock }, key) => {
+        await call("POST", `${path}/cancel`, { reason: reason.value.trim(), restock: restock.checked }, key);
+        say(`${edition.title} is cancelled. Refunds are in progress.`);
+      },
+    });
+  return h(
+    "li",
+    { "data-id": edition.edition_id, "data-state": edition.state, "data-key": keyOf(edition) },
+    h(
+      "div",
+      { class: "edition-name" },
+      h("a", { href: `/e/${edition.edition_id}` }, edition.title),
+      h("span", { class: "muted edition-facts" }),
+      h(
+        "span",
+        { class: "edition-progress", hidden: true },
+        h("progress", { max: 1, value: 0, "aria-label": `Progress of ${edition.title}` }),
+        h("span", {}),
+      ),
+    ),
+    h("span", { class: `state sale-${edition.state}` }, SALES[edition.state].desk),
+    h(
+      "div",
+      { class: "edition-actions" },
+      edition.can_add_stock &&
+        h(
+          "button",
+          { type: "button", class: "button small", "aria-label": `Add stock to ${edition.title}`, onclick: addStock },
+          "Add stock",
+        ),
+      (edition.can_pause || edition.can_resume) &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "button small",
+            "aria-label": `${isPaused ? "Resume" : "Pause"} ${edition.title}`,
+            onclick: (event) => turn(event.currentTarget),
+          },
+          isPaused ? "Resume" : "Pause",
+        ),
+      edition.can_cancel &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "button small danger",
+            "aria-label": `Cancel edition ${edition.title}`,
+            onclick: cancel,
+          },
+          "Cancel edition",
+        ),
+    ),
+  );
 }

@@ -1,63 +1,121 @@
-// One order of the buyer's: what it is, what became of its money, and what can still be done about it.
+// One of the buyer's orders: what it is, where its money is, and what can still be done about it.
 import { moment } from "../buystream/campaign.js";
+import { sure } from "../buystream/confirm.js";
 import { h } from "../buystream/dom.js";
 import { money } from "../buystream/money.js";
 import { randomText } from "../buystream/order-id.js";
 import { projectList } from "../buystream/projects.js";
 import { draftKey } from "../buystream/purchase.js";
 import { remember } from "../buystream/storage.js";
+import { costWords } from "../buystream/words.js";
 
-const STATES = {
-  held: "Held for you", pledged: "Pledged", authorised: "Paying", confirmed: "Paid", shipped: "On its way", delivered: "Delivered",
-  refused: "Refused", expired: "Hold ended", cancelled: "Cancelled", refunded: "Refunded", disputed: "Disputed",
-};
 const CONTINUE = { authenticate: "Approve at your bank", another_card: "Use another card" };
-const REASONS = { campaign_missed: "Target missed", edition_cancelled: "Won’t take place" };
 
-/** `act(button, method, path, body)` asks the shop, then everything is drawn anew. */
+/** `act(button, method, path, body)` sends the request, then everything is drawn again. */
 export function row(order, act) {
   const placed = new Date(order.placed_at_ms);
   const when = placed.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-  return h("li", { class: "order" },
-    h("strong", {}, order.title), h("span", { class: "total" }, money(order.total_minor, order.currency)),
-    h("span", { class: "detail" }, `${order.quantity > 1 ? `${order.quantity} pieces, ` : ""}`, h("time", { datetime: placed.toISOString() }, when),
-      order.tracking && ` · ${order.tracking}`, h("br"), "Order ", h("code", {}, order.order_id.slice(-8)), ...moneyBack(order)),
-    h("span", { class: `state state-${order.state}` }, order.state === "cancelled" ? REASONS[order.reason] ?? STATES.cancelled : STATES[order.state] ?? order.state),
+  return h(
+    "li",
+    { class: "order" },
+    h("strong", {}, order.title),
+    h("span", { class: "total" }, costWords(order.total_minor, order.currency)),
+    h(
+      "span",
+      { class: "detail" },
+      order.merchant_name,
+      h("br"),
+      `${order.quantity > 1 ? `${order.quantity} units, ` : ""}`,
+      h("time", { datetime: placed.toISOString() }, when),
+      order.tracking && ` · ${order.tracking}`,
+      h("br"),
+      "Order ",
+      h("code", {}, order.order_id.slice(-8)),
+      ...refundLines(order),
+    ),
+    h("span", { class: `state state-${order.state}` }, order.state_name),
+    h("p", { class: "detail" }, order.meaning),
     order.pledge && h("p", { class: "detail" }, whenCharged(order.pledge)),
     h("div", { class: "order-actions" }, ...actions(order, act)),
-    order.alternatives.length > 0 && h("div", { class: "another" }, h("p", {}, "Nothing was charged. Would you like to give to another project?"), projectList(order.alternatives)));
+    order.alternatives.length > 0 &&
+      h(
+        "div",
+        { class: "another" },
+        h("p", {}, "Nothing was charged. Would you like to give to another project?"),
+        projectList(order.alternatives),
+      ),
+  );
 }
 
 function whenCharged({ charged, ends_at_ms: ends }) {
-  return charged === "at_end" ? `Charged on ${moment(ends)}, if the target is reached.` : `Charged as soon as the target is reached; otherwise released on ${moment(ends)}.`;
+  return charged === "at_end"
+    ? `Charged on ${moment(ends)}, if the target is reached.`
+    : `Charged as soon as the target is reached; otherwise released on ${moment(ends)}.`;
 }
 
-function moneyBack({ refunded_minor: back, refunding_minor: coming, currency }) {
-  return [back > 0 && [h("br"), `${money(back, currency)} given back`], coming > 0 && [h("br"), `${money(coming, currency)} on its way back`]].flat();
+function refundLines({ refunded_minor: refunded, refunding_minor: refunding, currency }) {
+  return [
+    refunded > 0 && [h("br"), `${money(refunded, currency)} refunded`],
+    refunding > 0 && [h("br"), `Refund of ${money(refunding, currency)} in progress`],
+  ].flat();
 }
 
 function actions(order, act) {
   const path = `/v1/orders/${order.order_id}`;
   return [
-    order.state === "held" && h("a", { class: "button small", href: `/e/${order.edition_id}`, onclick: () => goOnWith(order) }, CONTINUE[order.buyer_action?.action] ?? "Continue"),
-    order.state === "pledged" && h("button", { type: "button", class: "button small", onclick: ({ currentTarget }) => {
-      if (confirm(`Take back your pledge of ${money(order.total_minor, order.currency)}? Nothing was charged.`)) act(currentTarget, "POST", `${path}/cancel`);
-    } }, "Take back"),
-    order.returnable && giveBack(order, (button, refundId) => act(button, "POST", `${path}/return`, { refund_id: refundId })),
+    (order.can_pay || order.buyer_action) &&
+      h(
+        "a",
+        { class: "button small", href: `/e/${order.edition_id}`, onclick: () => keep(order) },
+        CONTINUE[order.buyer_action?.action] ?? "Continue",
+      ),
+    order.pledge &&
+      order.can_cancel &&
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button small",
+          onclick: async ({ currentTarget }) => {
+            if (
+              await sure(
+                `Withdraw your pledge of ${money(order.total_minor, order.currency)}? Nothing has been charged.`,
+                "Withdraw",
+              )
+            )
+              act(currentTarget, "POST", `${path}/cancel`);
+          },
+        },
+        "Withdraw",
+      ),
+    order.can_return &&
+      returnButton(order, (button, refundId) => act(button, "POST", `${path}/return`, { refund_id: refundId })),
     order.receipt_url && h("a", { class: "button small", href: order.receipt_url }, "Receipt"),
   ];
 }
 
-/** The edition's button picks it up there, even if this browser had nothing more to do for it. */
-function goOnWith({ order_id, edition_id, quantity, price_minor }) {
+/** The edition's button picks the order up there, even if this browser had forgotten it. */
+function keep({ order_id, edition_id, quantity, price_minor }) {
   remember(draftKey(edition_id), { order_id, quantity, price_minor });
 }
 
-/** The refund's id is made once per row, so that a second tap is the same refund. */
-function giveBack({ returnable: { amount_minor: amount }, paid_minor: total, currency, title }, send) {
+/** The refund's id is generated once per row, so that a second tap is the same refund. */
+function returnButton({ returnable: { amount_minor: amount }, paid_minor: total, currency, title }, send) {
   const refundId = randomText();
-  const what = amount === total ? "the whole amount" : `${money(amount, currency)} of ${money(total, currency)}`;
-  return h("button", { type: "button", class: "button small", onclick: ({ currentTarget }) => {
-    if (confirm(`Give back “${title}”? You get ${what} back. This can’t be undone.`)) send(currentTarget, refundId);
-  } }, "Give back");
+  const refund = !total
+    ? ""
+    : amount === total
+      ? "You’ll get a full refund. "
+      : `You’ll get ${money(amount, currency)} of ${money(total, currency)} back. `;
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "button small",
+      onclick: async ({ currentTarget }) => {
+        if (await sure(`Return “${title}”? ${refund}This can’t be undone.`, "Return")) send(currentTarget, refundId);
+      },
+    },
+    "Return",
+  );
 }

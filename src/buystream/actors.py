@@ -1,0 +1,36 @@
+"""Who asks for a command: a role, and under it who exactly, as the `actor` attribute of a record says it. An actor
+names no person: buyers' ids are pseudonyms."""
+
+from typing import Final
+
+BUYER: Final = "buyer"
+MERCHANT: Final = "merchant"
+PROVIDER: Final = "provider"
+"""The payment provider, of which a shop has one; as an actor too."""
+OPERATOR: Final = "operator"
+"""The shop's command line; as an actor too."""
+SYSTEM: Final = "system"
+
+UNKNOWN: Final = "unknown"
+"""The actor in the answer to a command whose record says none that can be read."""
+
+
+def buyer(buyer_id: str) -> str:
+    """The buyer of a session."""
+    return f"{BUYER}:{buyer_id}"
+
+
+def merchant_key(merchant_id: str, key_id: str) -> str:
+    """A merchant, by one of its API keys."""
+    return f"{MERCHANT}:{merchant_id}/key:{key_id}"
+
+
+def system(part: str) -> str:
+    """A part of the system: the decider, the flows, a gateway."""
+    return f"{SYSTEM}:{part}"
+
+
+def merchant_of(actor: str) -> str:
+    """The merchant whose key or member asks; empty for anybody else."""
+    role, _, name = actor.partition(":")
+    return name.partition("/")[0] if role == MERCHANT else ""

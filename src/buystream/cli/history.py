@@ -1,0 +1,52 @@
+"""The command that prints what happened to one thing, when, and who asked for it."""
+
+from typing import Any
+
+import click
+import msgspec
+
+from buystream import codec
+from buystream.cli import options
+from buystream.errors import BuystreamError
+from buystream.ids import home_of
+from buystream.wiring.opening import open_database, open_log
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """An event of a history, and the actor of the command that it answers."""
+
+    time: str
+    type: str
+    actor: str
+    subject: str
+
+
+@click.command()
+@click.argument("about")
+@options.data_dir
+@options.as_json
+def history(about: str, as_json: bool, **chosen: Any) -> None:
+    """Print what happened to an edition, order, payment, merchant or buyer: when, what, and who asked.
+
+    ABOUT is its id. An edition's history includes its orders and payments.
+    """
+    from buystream.log.postgres import PostgresLog
+    from buystream.projections.history import LogHistory, TableHistory  # with a library that takes long to import
+
+    home_of(about)
+    settings = options.settings_and_logging(level=options.QUIET, **chosen)
+    with open_database(options.of_a_shop(chosen)) as database, open_log(database, settings) as log:
+        recorder = LogHistory(database.dsn) if isinstance(log, PostgresLog) else TableHistory(database.dsn)
+        found = [_happened(bytes(stored.state)) for stored in recorder.select_events(about)]
+    if not found:
+        raise BuystreamError(f"nothing happened to {about}")
+    for one in found:
+        line = (
+            msgspec.json.encode(one).decode() if as_json else f"{one.time}  {one.type:<24}  {one.actor}  {one.subject}"
+        )
+        click.echo(line)
+
+
+def _happened(value: bytes) -> Happened:
+    head = codec.read_head(value)
+    return Happened(head.time, head.type.removeprefix("buystream.").rpartition(".")[0], head.actor, head.subject)

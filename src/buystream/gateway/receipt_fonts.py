@@ -1,0 +1,128 @@
+"""The fonts that a receipt needs: bundled ones (SIL Open Font License: Latin, Greek, Cyrillic, Devanagari, Bengali,
+Tamil, Telugu, Thai, Khmer, Arabic, Hebrew), then the machine's, for Chinese, Japanese, Korean and the rest. Characters
+that no font has are shown as a replacement character, and the receipt says so."""
+
+import logging
+import subprocess
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from fontTools.ttLib import TTFont, TTLibError
+
+LACKING: Final = "\N{REPLACEMENT CHARACTER}"
+
+FOLDERS: Final = ("/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "/System/Library/Fonts")
+"""Where the machine's fonts are if fontconfig isn't there to ask."""
+
+FC_LIST_SECONDS: Final = 5
+_SUFFIXES: Final = frozenset({".ttf", ".otf", ".ttc", ".otc"})
+_FORMATTING: Final = frozenset(
+    "\n\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}\N{RIGHT-TO-LEFT MARK}\N{LEFT-TO-RIGHT MARK}"
+)
+"""Has no shape of its own, and needs none."""
+
+logger = logging.getLogger(__name__)
+
+
+class Font(msgspec.Struct, frozen=True):
+    """A font file; `number` is its index in a collection. A light variable font has to be set to regular."""
+
+    path: Path
+    number: int = 0
+    is_light: bool = False
+
+    @property
+    def name(self) -> str:
+        """For the PDF."""
+        return f"{self.path.stem}-{self.number}"
+
+
+def _bundled(package: str, file: str, *, is_light: bool = False) -> Font:
+    return Font(Path(str(files(f"fontpkg_{package}"))) / "files" / file, is_light=is_light)
+
+
+BASE: Final = _bundled("noto_sans", "NotoSans[wdth,wght].ttf")
+BUNDLED: Final = (
+    BASE,
+    _bundled("noto_sans_devanagari", "NotoSansDevanagari[wdth,wght].ttf"),
+    _bundled("noto_sans_arabic", "NotoSansArabic[wdth,wght].ttf"),
+    _bundled("assistant", "Assistant[wght].ttf", is_light=True),
+    _bundled("hind_siliguri", "HindSiliguri-Regular.ttf"),
+    _bundled("noto_sans_tamil", "NotoSansTamil[wdth,wght].ttf"),
+    _bundled("noto_sans_telugu", "NotoSansTelugu[wdth,wght].ttf"),
+    _bundled("noto_sans_thai", "NotoSansThai[wdth,wght].ttf"),
+    _bundled("noto_sans_khmer", "NotoSansKhmer[wdth,wght].ttf"),
+)
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """The fonts for some texts, in the order in which they are tried, and the characters that none of them has."""
+
+    fonts: tuple[Font, ...]
+    lacking: frozenset[str]
+
+    def shown(self, text: str) -> str:
+        """The text, with the characters that no font has made visible."""
+        return "".join(LACKING if char in self.lacking else char for char in text)
+
+
+def fonts_for(texts: Iterable[str], *, folders: Sequence[str] = ()) -> Chosen:
+    """The base font, and as few others as the texts need. `folders` to search instead of the machine's own fonts."""
+    wanted = {char for text in texts for char in text if char not in _FORMATTING}
+    chosen = [BASE]
+    wanted -= characters(BASE)
+    for font in BUNDLED[1:]:
+        if wanted & characters(font):
+            chosen.append(font)
+            wanted -= characters(font)
+    while wanted and (found := _on_this_machine(min(wanted), tuple(folders))) is not None:
+        chosen.append(found)
+        wanted -= characters(found)
+    if wanted:
+        logger.info("a receipt has %d characters that no font of this machine has", len(wanted))
+    return Chosen(tuple(chosen), frozenset(wanted))
+
+
+@cache
+def characters(font: Font) -> frozenset[str]:
+    """The characters that the font has a shape for; none when the file can't be read."""
+    try:
+        with TTFont(font.path, lazy=True, fontNumber=font.number) as opened:
+            return frozenset(map(chr, opened.getBestCmap() or ()))
+    except (OSError, TTLibError):
+        return frozenset()
+
+
+@cache
+def _on_this_machine(char: str, folders: tuple[str, ...]) -> Font | None:
+    """A font with that character: a regular sans-serif one, if there is one."""
+    fonts = _in_folders(folders) if folders else _by_fontconfig(char)
+    having = [font for font in fonts if char in characters(font)]
+    return min(having, key=_preference, default=None)
+
+
+def _by_fontconfig(char: str) -> list[Font]:
+    listing = ["fc-list", "--format", "%{file}\t%{index}\n", f":charset={ord(char):x}"]
+    try:
+        listed = subprocess.run(listing, capture_output=True, text=True, timeout=FC_LIST_SECONDS, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return _in_folders(FOLDERS)
+    rows = [line.split("\t") for line in listed.splitlines()]
+    # The index's upper half names an instance of a variable font.
+    return [Font(Path(file), int(index) & 0xFFFF) for file, index in rows if Path(file).suffix.lower() in _SUFFIXES]
+
+
+def _in_folders(folders: Sequence[str]) -> list[Font]:
+    files = (file for folder in folders for file in Path(folder).rglob("*"))
+    return [Font(file) for file in files if file.suffix.lower() in _SUFFIXES]
+
+
+def _preference(font: Font) -> tuple[bool, bool, bool, str, int]:
+    """The less, the better."""
+    name = font.path.stem.lower()
+    is_slanted_or_bold = any(word in name for word in ("bold", "italic", "oblique", "black", "light", "thin"))
+    return "mono" in name, is_slanted_or_bold, "serif" in name, str(font.path), font.number

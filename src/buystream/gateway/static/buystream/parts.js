@@ -1,0 +1,37 @@
+// What the sheet's screens are made of.
+import { promise } from "./campaign.js";
+import { h } from "./dom.js";
+import { costWords } from "./words.js";
+
+/** The title of a screen, which names the dialog and is read out. */
+export const heading = (text, className = "") =>
+  h("h2", { id: "screen-title", tabindex: "-1", class: className }, text);
+
+export const muted = (text) => text && h("p", { class: "muted" }, text);
+
+export const primary = (text, onclick = null) =>
+  h("button", { type: "button", class: "primary", part: "pay-button", ...(onclick && { onclick }) }, text);
+
+export const quiet = (text, onclick) => h("button", { type: "button", class: "quiet", onclick }, text);
+
+/** How many of what price, and what that makes. */
+export function summary({ quantity, price_minor: price, total_minor: total, currency }, board) {
+  const what = board.price_minor == null ? "Total" : `${quantity} × ${costWords(price, currency)}`;
+  return h("p", { class: "summary" }, h("span", {}, what), h("strong", {}, costWords(total, currency)));
+}
+
+/** Whom the saved details name, and where their orders go. */
+export const savedLines = ({ name, email, address }) =>
+  h(
+    "p",
+    { class: "delivery" },
+    h("span", {}, name),
+    h("span", { class: "muted" }, email),
+    address && h("span", { class: "muted" }, address),
+  );
+
+/** When the money of a campaign's gift moves; nothing for anything else. */
+export function promised(board) {
+  const text = promise(board);
+  return text && h("p", { class: "promise" }, text);
+}

@@ -1,0 +1,81 @@
+// Times in the merchant's time zone, whatever this browser's: what is shown names the zone, and what is typed is parsed
+// by the shop.
+import { h } from "../buystream/dom.js";
+import { field } from "./ask.js";
+
+let timeZone = "UTC";
+
+export const currentZone = () => timeZone;
+export const useZone = (name) => {
+  timeZone = name;
+};
+
+const shown = (atMs, options) => {
+  try {
+    return new Date(atMs).toLocaleString(undefined, { timeZone, ...options });
+  } catch {
+    // An old browser that doesn't know the zone.
+    return new Date(atMs).toLocaleString(undefined, { timeZone: "UTC", ...options });
+  }
+};
+
+export const day = (atMs) => shown(atMs, { day: "numeric", month: "short", year: "numeric" });
+export const clockTime = (atMs) => shown(atMs, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+export const fullTime = (atMs) =>
+  shown(atMs, {
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    timeZoneName: "short",
+  });
+
+const readings = new WeakMap(); // control → {which, call, typed, answer: Promise of moments}
+
+/**
+ * A date and time in the merchant's zone, followed by the shop's reading of it, and by a choice where an hour repeats.
+ */
+export function momentField(name, label, { hint, call }) {
+  const understood = h("small", { class: "muted understood", role: "status" });
+  const which = h("select", { "aria-label": "Which of the two", hidden: true });
+  const read = async ({ currentTarget: control }) => {
+    understood.textContent = "";
+    which.hidden = true;
+    try {
+      const moments = await answerFor(control, which, call);
+      if (!moments.length || readings.get(control).typed !== control.value) return;
+      which.replaceChildren(...moments.map(({ at_ms: atMs, text }) => h("option", { value: atMs }, text)));
+      which.hidden = moments.length < 2;
+      understood.textContent = moments.length < 2 ? moments[0].text : "The clocks go back: this time occurs twice.";
+    } catch (problem) {
+      understood.textContent = problem.message;
+    }
+  };
+  const wrapper = field(name, `${label} (${timeZone})`, { type: "datetime-local", hint, onchange: read });
+  readings.set(wrapper.querySelector("input"), { which, call });
+  wrapper.append(understood, which);
+  return wrapper;
+}
+
+/** What the control's text means, in milliseconds since 1970, or null when it is empty. */
+export async function momentOf(control) {
+  if (!control.value) return null;
+  const { which, call, typed } = readings.get(control);
+  const wasShown = typed === control.value && !which.hidden;
+  const moments = await (typed === control.value ? readings.get(control).answer : answerFor(control, which, call));
+  if (moments.length === 1) return moments[0].at_ms;
+  if (!wasShown)
+    throw new Error(`${control.value.replace("T", " ")} occurs twice, because the clocks go back. Choose which one.`);
+  return Number(which.value);
+}
+
+function answerFor(control, which, call) {
+  const typed = control.value;
+  const answer = typed
+    ? call("GET", `/v1/merchant/moments?local=${encodeURIComponent(typed)}`).then(({ moments }) => moments)
+    : Promise.resolve([]);
+  readings.set(control, { which, call, typed, answer });
+  return answer;
+}

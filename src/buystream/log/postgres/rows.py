@@ -1,0 +1,136 @@
+"""Records as rows of `log.record`, and PostgreSQL's errors as those of the log."""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import msgspec
+from psycopg2.extensions import cursor
+
+from buystream.database import FAILS_AGAIN, DatabaseError, DatabaseUnavailable
+from buystream.log import EVENTS, LogError, LogUnavailable, Message, Record, Rejected
+
+_RESERVE = """
+    UPDATE log.partition
+    SET next_position = next_position + %s
+    WHERE topic = %s AND partition = %s
+    RETURNING next_position, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, epoch"""
+_COPY = """
+    COPY log.record (
+        topic, partition, position, at_ms, key, subject, aggregate_version, edition_id, edition_version, type, value
+    ) FROM STDIN"""
+_READ = """
+    SELECT topic, partition, position, at_ms, value, key
+    FROM log.record
+    WHERE topic = %s AND partition = %s AND position >= %s
+    ORDER BY position
+    LIMIT %s"""
+
+
+@contextmanager
+def in_the_logs_words() -> Iterator[None]:
+    """What `buystream.database` raises within is raised as LogError."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise Rejected(f"PostgreSQL stores only UTF-8: {error}") from error
+    except DatabaseError as error:
+        raise log_error_of(error) from error
+
+
+def log_error_of(error: DatabaseError) -> LogError:
+    """The error in the port's words."""
+    if isinstance(error, DatabaseUnavailable):
+        return LogUnavailable(str(error))
+    if error.sqlstate[:2] in FAILS_AGAIN:
+        return Rejected(str(error))
+    return LogError(str(error))
+
+
+class Reserved(NamedTuple):
+    """Positions from `start` on, stamped with the server's clock, in a partition whose owner has that epoch."""
+
+    start: int
+    at_ms: int
+    epoch: int
+
+
+def reserve(cur: cursor, topic: str, partition: int, count: int) -> Reserved:
+    """Lock the partition until the commit, and take so many positions."""
+    cur.execute(_RESERVE, (count, topic, partition))
+    row = cur.fetchone()
+    if row is None:
+        raise LogError(f"there is no partition {partition} of {topic}")
+    end, at_ms, epoch = row
+    return Reserved(end - count, at_ms, epoch)
+
+
+def copy(cur: cursor, topic: str, partition: int, messages: Sequence[Message], reserved: Reserved) -> None:
+    """Write the messages to the positions reserved for them."""
+    start, columns = f"{_escape(topic)}\t{partition}\t", _columns if topic == EVENTS else _no_columns
+    rows = [
+        f"{start}{position}\t{reserved.at_ms}\t{_escape(message.key)}\t{columns(message.value)}\t"
+        f"{_TWO}x{message.value.hex()}\n"
+        for position, message in enumerate(messages, reserved.start)
+    ]
+    cur.copy_expert(_COPY, io.BytesIO("".join(rows).encode()))
+    cur.execute("SELECT pg_notify(%s, %s)", (topic, str(partition)))
+
+
+_TWO = "\\\\"
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+class _Indexed(msgspec.Struct, frozen=True, gc=False):
+    """What history is read by, of an event's attributes."""
+
+    type: str
+    subject: str
+    partitionkey: str
+    aggregateversion: int
+    editionversion: int = 0
+
+
+_decode_indexed = msgspec.json.Decoder(_Indexed).decode
+
+
+def _columns(value: bytes) -> str:
+    """The columns that history is read by; none for what is no event, which every reader passes over."""
+    try:
+        event = _decode_indexed(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _no_columns(value)
+    edition_id, version = (event.partitionkey, event.editionversion) if event.editionversion else (None, None)
+    return (
+        f"{_escape(event.subject)}\t{event.aggregateversion}\t"
+        f"{_NULL if edition_id is None else _escape(edition_id)}\t{_NULL if version is None else version}\t"
+        f"{_escape(event.type)}"
+    )
+
+
+def _no_columns(value: bytes) -> str:
+    return _NOTHING
+
+
+_NULL = "\\N"
+_NOTHING = "\t".join([_NULL] * 5)
+
+
+def _escape(text: str) -> str:
+    """Text as COPY reads it (https://www.postgresql.org/docs/18/sql-copy.html, "Text Format")."""
+    return text.translate(_ESCAPES)
+
+
+def read(cur: cursor, topic: str, partition: int, start: int, limit: int) -> list[Record]:
+    cur.execute(_READ, (topic, partition, start, limit))
+    return [
+        Record(name, number, position, at_ms, bytes(value), key) for name, number, position, at_ms, value, key in cur
+    ]
+
+
+def one(cur: cursor) -> tuple[Any, ...]:
+    row = cur.fetchone()
+    if row is None:
+        raise LogError("PostgreSQL answered no row where there is always one")
+    return row

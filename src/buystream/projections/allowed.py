@@ -1,0 +1,103 @@
+"""What can be done now with an order, an edition or a recurring gift: what its state allows (`buystream.order_states`),
+restricted by the facts that the views show. Bodies carry it to pages. The decision remains the authority: a view may be
+a moment old."""
+
+from typing import Final, TypedDict
+
+from buystream.aggregates.rules import NEWEST_RULES, rules_of
+from buystream.money import currency_of, whole_steps
+from buystream.order_states import (
+    CANCELLABLE,
+    DELIVERABLE,
+    PAYABLE,
+    REFUNDABLE,
+    SALE_STATES,
+    SENT,
+    SHIPPABLE,
+    GiftState,
+    SaleState,
+)
+from buystream.projections.order_views import OrderView
+
+_RULES: Final = rules_of(NEWEST_RULES)
+
+
+class ByBuyer(TypedDict):
+    """What the buyer can do with an order."""
+
+    can_pay: bool
+    can_cancel: bool
+    can_return: bool
+
+
+class ByMerchant(TypedDict):
+    """What the merchant can do with an order."""
+
+    can_ship: bool
+    can_deliver: bool
+    can_refund: bool
+
+
+class WithEdition(TypedDict):
+    """What the merchant can do with an edition."""
+
+    can_pause: bool
+    can_resume: bool
+    can_add_stock: bool
+    can_withdraw_stock: bool
+    can_cancel: bool
+
+
+def by_buyer(view: OrderView, at_ms: int) -> ByBuyer:
+    """At that time."""
+    is_over = view.terms is not None and view.terms.is_over
+    campaign = view.terms.campaign if view.terms is not None else None
+    is_charging = view.state == "pledged" and campaign is not None and campaign.is_charging
+    return {
+        "can_pay": view.state in PAYABLE
+        and not (is_over or view.is_unanswered)
+        and view.attempts < _RULES.payment_attempts_max,
+        "can_cancel": view.state in CANCELLABLE and not is_charging,
+        "can_return": view.returnable_minor(at_ms) is not None,
+    }
+
+
+def by_merchant(view: OrderView) -> ByMerchant:
+    """A parcel is shipped to an address: what needs none is used, which is a delivery."""
+    terms = view.terms
+    takes_place = terms is not None and not terms.is_cancelled
+    left_minor = whole_steps(view.refundable_minor, currency_of(view.currency))
+    return {
+        "can_ship": view.stage in SHIPPABLE
+        and takes_place
+        and view.kept > 0
+        and terms is not None
+        and terms.needs_address,
+        "can_deliver": view.stage in DELIVERABLE and (view.stage in SENT or (takes_place and view.kept > 0)),
+        "can_refund": view.state in REFUNDABLE and (left_minor > 0 if view.paid_minor else view.kept > 0),
+    }
+
+
+def with_edition(
+    state: SaleState,
+    *,
+    stock: int | None,
+    available: int | None,
+    is_paused: bool,
+    is_cancelled: bool,
+    is_missed: bool,
+) -> WithEdition:
+    """What would change nothing for a buyer isn't offered: to pause or stock a sale that is over."""
+    is_over = SALE_STATES[state].over or is_missed
+    return {
+        "can_pause": not is_over and not is_paused,
+        "can_resume": not is_over and is_paused,
+        "can_add_stock": not is_over and stock is not None and stock < _RULES.issued_max,
+        "can_withdraw_stock": bool(available),
+        "can_cancel": not is_cancelled,
+    }
+
+
+def can_end(gift: GiftState) -> bool:
+    """Whether the giver can stop it."""
+    return gift == "running"

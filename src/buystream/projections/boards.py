@@ -1,0 +1,157 @@
+"""What the API shows of an edition: to everybody, and to its merchant."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from buystream.aggregates.rules import NEWEST_RULES, rules_of
+from buystream.aggregates.sale import why_not_on_sale
+from buystream.order_states import SaleState
+from buystream.projections import allowed
+from buystream.projections.campaigns import CampaignView, campaign_view
+
+AWAITS_TERMS = "awaits_terms"
+
+
+class RefundRule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Who may give an order back: its merchant at any time, and with `by` buyer its buyer too, before `until_ms` (None:
+    any time) and before it is shipped, for `share_bps` of the money (10 000: all of it)."""
+
+    by: Literal["merchant", "buyer"] = "merchant"
+    until_ms: int | None = None
+    share_bps: int = 10_000
+    restock: bool = True
+
+
+class CancellationView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """It won't take place. While it isn't `completed`, `held` and `sold` of the board are what is left to refund;
+    `failed` refunds need the merchant."""
+
+    reason: str
+    cancelled_at_ms: int
+    completed: bool
+    failed: int
+
+
+class Board(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An edition as the API shows it. `price_minor` is None when the buyer chooses within the bounds; prices include
+    `tax_bps` (10 000: 100 %) of tax. `stock` and `available` are None when unlimited. `available + held + sold +
+    withdrawn = stock`. `reason` says why it is `scheduled` when that isn't the clock: awaits_terms. A gift can be given
+    every so many `recurring_months`; none means once only. With `vouched_only`, only buyers that a host application
+    vouches for may order. `can_order`: it takes orders now. `version` is the edition's."""
+
+    edition_id: str
+    merchant_id: str
+    merchant_name: str
+    title: str
+    description: str
+    kind: str
+    image: str
+    currency: str
+    price_minor: int | None
+    price_min_minor: int
+    price_max_minor: int
+    suggested_minor: tuple[int, ...]
+    limit_per_buyer: int
+    stock: int | None
+    available: int | None
+    held: int
+    sold: int
+    withdrawn: int
+    state: SaleState
+    can_order: bool
+    opens_at_ms: int | None
+    closes_at_ms: int | None
+    hold_seconds: int
+    needs_address: bool
+    version: int
+    reason: str | None
+    tax_bps: int
+    tax_label: str
+    refund: RefundRule
+    receipts: bool
+    vouched_only: bool
+    recurring_months: tuple[int, ...]
+    campaign: CampaignView | None
+    cancellation: CancellationView | None
+
+    @property
+    def awaits_terms(self) -> bool:
+        """Whether it takes no orders yet because its merchant's terms are on their way."""
+        return self.reason == AWAITS_TERMS
+
+
+class MerchantBoard(Board, frozen=True, kw_only=True, gc=False):
+    """An edition as its merchant sees it: with what the merchant can do about it now. A sale that is over is neither
+    paused nor resumed, and gets no stock."""
+
+    can_pause: bool
+    can_resume: bool
+    can_add_stock: bool
+    can_withdraw_stock: bool
+    can_cancel: bool
+
+
+def board_of(fields: Mapping[str, Any], at_ms: int) -> Board:
+    """From the columns of an edition, and its merchant's name."""
+    return Board(**_shown(fields, at_ms))
+
+
+def merchant_board_of(fields: Mapping[str, Any], at_ms: int) -> MerchantBoard:
+    """The same, as its merchant sees it."""
+    shown = _shown(fields, at_ms)
+    can = allowed.with_edition(
+        shown["state"],
+        stock=shown["stock"],
+        available=shown["available"],
+        is_paused=fields["paused"],
+        is_cancelled=shown["cancellation"] is not None,
+        is_missed=shown["campaign"] is not None and shown["campaign"].is_missed,
+    )
+    return MerchantBoard(**shown, **can)
+
+
+def _shown(fields: Mapping[str, Any], at_ms: int) -> dict[str, Any]:
+    state, reason = _state(fields, at_ms)
+    fixed = fields["price_min_minor"] == fields["price_max_minor"]
+    campaign = campaign_view(fields)
+    once = fields["kind"] != "gift" or (campaign is not None and campaign.all_or_nothing)
+    cancellation = None
+    if fields["cancelled_at_ms"] is not None:
+        cancellation = CancellationView(
+            reason=fields["cancelled_reason"],
+            cancelled_at_ms=fields["cancelled_at_ms"],
+            completed=fields["cancellation_completed"],
+            failed=fields["refunds_failed"],
+        )
+    computed = {
+        "price_minor": fields["price_min_minor"] if fixed else None,
+        "state": state,
+        "can_order": state == "open",
+        "reason": reason,
+        "suggested_minor": tuple(fields["suggested_minor"]),
+        "refund": RefundRule(**{name: fields[f"refund_{name}"] for name in RefundRule.__struct_fields__}),
+        "recurring_months": () if once else rules_of(NEWEST_RULES).gift_interval_months,
+        "campaign": campaign,
+        "cancellation": cancellation,
+    }
+    return {name: fields[name] for name in Board.__struct_fields__ if name not in computed} | computed
+
+
+def _state(fields: Mapping[str, Any], at_ms: int) -> tuple[SaleState, str | None]:
+    """What an order would be refused for; and the reason, where the state alone doesn't tell it."""
+    reason = why_not_on_sale(
+        at_ms,
+        cancelled=fields["cancelled_at_ms"] is not None,
+        opens_at_ms=fields["opens_at_ms"],
+        closes_at_ms=fields["closes_at_ms"],
+        awaits_terms=fields["awaits_terms"],
+        paused=fields["paused"],
+    )
+    if reason == "not_open":
+        waits_for_time = fields["opens_at_ms"] is not None and at_ms < fields["opens_at_ms"]
+        return "scheduled", None if waits_for_time else AWAITS_TERMS
+    if reason:
+        return reason, None
+    return ("sold_out" if fields["sold_out"] or fields["available"] == 0 else "open"), None

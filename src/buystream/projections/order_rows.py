@@ -1,0 +1,310 @@
+"""A row of `orders`, and what each event does to it: folded in memory, written once per batch by `order_views`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from buystream import events
+from buystream.events import Event
+from buystream.order_states import OrderState, Served
+
+
+class Row(msgspec.Struct, gc=False):
+    """A row of `orders`, its fields in the order of the columns."""
+
+    order_id: str
+    edition_id: str
+    merchant_id: str
+    buyer_id: str
+    quantity: int
+    price_minor: int
+    currency: str
+    placed_at_ms: int
+    version: int
+    state: OrderState
+    reason: str | None = None
+    hold_expires_at_ms: int | None = None
+    gift_id: str | None = None
+    payment_id: str | None = None
+    payment_state: str | None = None
+    payment_reason: str | None = None
+    authentication_url: str | None = None
+    carrier: str | None = None
+    tracking: str | None = None
+    delivery: str = ""
+    refunded_minor: int = 0
+    restocked: bool = False
+    paid_minor: int = 0
+    returned: int = 0
+    dispute: str | None = None
+    served: Served = ""
+    given_back: bool = False
+    disputed_minor: int = 0
+    lost_minor: int = 0
+    reference: str | None = None
+    payment_off_session: bool = False
+    payment_chosen: bool = False
+    disputes_open: int = 0
+    attempts: int = 0
+    """Payments that the buyer tried: as `buystream.aggregates.paying` counts them."""
+    unanswered: str = ""
+    """Ids of payments that the provider has said nothing about, with spaces between them."""
+    refunding: str = ""
+    """Refunds on their way: a JSON object of what they take (see `refunds_asked`) by refund id, or nothing."""
+
+    @property
+    def refunds_asked(self) -> dict[str, tuple[int, int]]:
+        """The refunds on their way, by id: minor units of money, and units of what was sold."""
+        return _decode_refunds(self.refunding) if self.refunding else {}
+
+    def restate(self) -> None:
+        """What was sold is refunded, disputed, or as far as the merchant is with it: as the order decides it."""
+        if not self.served:
+            return
+        if self.given_back:
+            self.state = "refunded"
+        elif self.disputes_open or 0 < self.paid_minor - self.refunded_minor <= self.lost_minor:
+            self.state = "disputed"
+        else:
+            self.state = self.served
+
+    @property
+    def stage(self) -> OrderState:
+        """As `buystream.aggregates.order.Order.stage`."""
+        is_held = 0 < self.paid_minor - self.refunded_minor <= self.disputed_minor
+        return self.state if self.state != "disputed" or is_held else self.served or self.state
+
+    def note_refunds(self, asked: dict[str, tuple[int, int]]) -> None:
+        """These are on their way now."""
+        self.refunding = msgspec.json.encode(asked).decode() if asked else ""
+
+
+_decode_refunds = msgspec.json.Decoder(dict[str, tuple[int, int]]).decode
+
+
+def created(event: events.OrderPlaced | events.OrderRefused) -> Row:
+    """The row of a new order."""
+    placed = isinstance(event, events.OrderPlaced)
+    return Row(
+        event.originator_id,
+        event.edition_id,
+        event.merchant_id,
+        event.buyer_id,
+        event.quantity,
+        event.price_minor,
+        event.currency,
+        event.at_ms,
+        event.edition_version,
+        "held" if placed else "refused",
+        None if isinstance(event, events.OrderPlaced) else event.reason,
+        event.hold_expires_at_ms if isinstance(event, events.OrderPlaced) else None,
+        (event.gift_id or None) if isinstance(event, events.OrderPlaced) else None,
+    )
+
+
+def change(row: Row, event: Event) -> None:
+    """Let it happen to the order. Only events of `CHANGES` do anything to it."""
+    if isinstance(event, events.PaymentEvent):
+        _count(row, event)
+    CHANGES[type(event)](row, event)
+    row.restate()
+    row.version = event.edition_version  # type: ignore[attr-defined]
+
+
+def _count(row: Row, event: events.PaymentEvent) -> None:
+    """Which payments the provider owes a first word about, and how many the buyer tried."""
+    unanswered = [payment_id for payment_id in row.unanswered.split() if payment_id != event.payment_id]
+    if isinstance(event, events.PaymentRequested):
+        unanswered.append(event.payment_id)
+        row.attempts += not event.off_session
+    elif isinstance(event, events.MethodSaved):
+        row.attempts -= bool(event.reusable_method)
+    row.unanswered = " ".join(unanswered)
+
+
+def changed_order(event: Event) -> str | None:
+    """The order that the event changes, if any."""
+    if type(event) not in CHANGES:
+        return None
+    return event.order_id if isinstance(event, events.PaymentEvent) else event.originator_id
+
+
+def _hold_extended(row: Row, event: events.HoldExtended) -> None:
+    row.hold_expires_at_ms = event.hold_expires_at_ms
+
+
+def _reclaimed(row: Row, event: events.OrderReclaimed) -> None:
+    row.state = "held"
+
+
+def _authorised(row: Row, event: events.OrderAuthorised) -> None:
+    row.state, row.hold_expires_at_ms, row.payment_chosen = "authorised", None, True
+
+
+def _confirmed(row: Row, event: events.OrderConfirmed) -> None:
+    row.served = "confirmed"
+
+
+def _expired(row: Row, event: events.OrderExpired) -> None:
+    row.state, row.hold_expires_at_ms = "expired", None
+
+
+def _cancelled(row: Row, event: events.OrderCancelled) -> None:
+    row.state, row.reason, row.hold_expires_at_ms = "cancelled", event.reason, None
+
+
+def _shipped(row: Row, event: events.OrderShipped) -> None:
+    row.served, row.carrier, row.tracking = "shipped", event.carrier, event.tracking
+
+
+def _delivered(row: Row, event: events.OrderDelivered) -> None:
+    row.served = "delivered"
+
+
+def _pledged(row: Row, event: events.OrderPledged) -> None:
+    row.state, row.hold_expires_at_ms, row.payment_chosen = "pledged", None, True
+
+
+def _refunded(row: Row, event: events.OrderRefunded) -> None:
+    row.refunded_minor, row.restocked = row.refunded_minor + event.amount_minor, event.restock
+    row.returned += event.quantity
+    row.given_back = row.given_back or event.whole
+    row.reason = event.reason or row.reason
+    if event.whole and not row.paid_minor:
+        row.payment_state = "refunded"  # of nothing, there is no money to tell it by
+
+
+def _refund_requested(row: Row, event: events.RefundRequested) -> None:
+    row.note_refunds({**row.refunds_asked, event.refund_id: (event.amount_minor, event.quantity or 0)})
+    _payment_moves(row, event, "refund_requested")
+
+
+def _payment_refunded(row: Row, event: events.PaymentRefunded) -> None:
+    _refund_answered(row, event, refunded_minor=row.refunded_minor + event.amount_minor)
+
+
+def _refund_failed(row: Row, event: events.RefundFailed) -> None:
+    if event.was_refunded:
+        row.refunded_minor -= event.amount_minor
+        row.returned -= event.quantity
+        row.given_back = False
+    _refund_answered(row, event, refunded_minor=row.refunded_minor)
+
+
+def _refund_answered(row: Row, event: events.PaymentRefunded | events.RefundFailed, *, refunded_minor: int) -> None:
+    asked = row.refunds_asked
+    asked.pop(event.refund_id, None)
+    row.note_refunds(asked)
+    answered = "refunded" if 0 < row.paid_minor <= refunded_minor else "captured"
+    _payment_moves(row, event, "refund_requested" if asked else answered)
+
+
+def _captured(row: Row, event: events.PaymentCaptured) -> None:
+    row.paid_minor = event.amount_minor
+    _payment_moves(row, event, "captured")
+
+
+def _disputed(row: Row, event: events.PaymentDisputed) -> None:
+    row.dispute, row.disputes_open = "open", row.disputes_open + (not event.held_minor)
+    row.disputed_minor += event.taken_minor
+
+
+def _dispute_closed(row: Row, event: events.DisputeClosed) -> None:
+    row.disputes_open -= not event.before
+    row.dispute = "open" if row.disputes_open else event.outcome
+    row.disputed_minor -= event.returned_minor
+    row.lost_minor += event.lost_minor
+
+
+def _payment_requested(row: Row, event: events.PaymentRequested) -> None:
+    row.hold_expires_at_ms = None
+    row.delivery = event.delivery or row.delivery  # a pledge's charge comes without
+    if row.state == "pledged":
+        row.state = "held"
+    row.payment_id, row.payment_state, row.payment_chosen = event.originator_id, "requested", False
+    row.payment_off_session = event.off_session
+    row.payment_reason = row.authentication_url = None
+
+
+def _authentication_required(row: Row, event: events.AuthenticationRequired) -> None:
+    row.hold_expires_at_ms = event.hold_expires_at_ms
+    if _payment_moves(row, event, "authentication_required"):
+        row.authentication_url = event.url
+
+
+def _payment_authorised(row: Row, event: events.PaymentAuthorised) -> None:
+    _choose(row, event, off_session=event.off_session)
+    if _payment_moves(row, event, "authorised"):
+        row.reference = event.reference
+
+
+def _method_saved(row: Row, event: events.MethodSaved) -> None:
+    _choose(row, event, off_session=False)
+    _payment_moves(row, event, "method_saved")
+
+
+def _choose(row: Row, event: events.PaymentEvent, *, off_session: bool) -> None:
+    """The payment that was authorised last is shown, until one has pledged or claimed the order."""
+    if not row.payment_chosen and row.payment_id != event.originator_id:
+        row.payment_id, row.payment_off_session = event.originator_id, off_session
+
+
+def _declined(row: Row, event: events.PaymentDeclined) -> None:
+    row.hold_expires_at_ms = event.hold_expires_at_ms
+    if _payment_moves(row, event, "declined"):
+        row.payment_reason = event.reason
+
+
+def _failed(row: Row, event: events.PaymentFailed) -> None:
+    if _payment_moves(row, event, "failed"):
+        row.payment_reason = event.reason
+
+
+def _voiding(row: Row, event: events.VoidRequested) -> None:
+    if _payment_moves(row, event, "voiding"):
+        row.payment_reason = event.reason
+
+
+def _payment_moves(row: Row, event: events.PaymentEvent, state: str) -> bool:
+    """News of another attempt than the one that is shown are not for the view."""
+    if row.payment_id != event.originator_id:
+        return False
+    row.payment_state, row.payment_reason, row.authentication_url = state, None, None
+    return True
+
+
+def _payment_becomes(state: str) -> Callable[[Row, Any], None]:
+    def change(row: Row, event: events.PaymentEvent) -> None:
+        _payment_moves(row, event, state)
+
+    return change
+
+
+CHANGES: Mapping[type[Event], Callable[[Row, Any], None]] = {
+    events.HoldExtended: _hold_extended,
+    events.OrderReclaimed: _reclaimed,
+    events.OrderPledged: _pledged,
+    events.OrderAuthorised: _authorised,
+    events.OrderConfirmed: _confirmed,
+    events.OrderExpired: _expired,
+    events.OrderCancelled: _cancelled,
+    events.OrderShipped: _shipped,
+    events.OrderDelivered: _delivered,
+    events.OrderRefunded: _refunded,
+    events.PaymentRequested: _payment_requested,
+    events.AuthenticationRequired: _authentication_required,
+    events.PaymentAuthorised: _payment_authorised,
+    events.PaymentDeclined: _declined,
+    events.MethodSaved: _method_saved,
+    events.PaymentCaptured: _captured,
+    events.PaymentFailed: _failed,
+    events.VoidRequested: _voiding,
+    events.PaymentVoided: _payment_becomes("voided"),
+    events.RefundRequested: _refund_requested,
+    events.PaymentRefunded: _payment_refunded,
+    events.RefundFailed: _refund_failed,
+    events.PaymentDisputed: _disputed,
+    events.DisputeClosed: _dispute_closed,
+}
+"""Every event that changes an order's row."""

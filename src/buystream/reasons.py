@@ -1,0 +1,198 @@
+"""Why a decision refuses: one table with what each reason means over HTTP, in the command line and on the button."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+
+class Reason(NamedTuple):
+    """`status` and `advice` answer an API request. `heading` and `text` are what the button shows a buyer; both are
+    empty where no button can run into the reason."""
+
+    advice: str
+    heading: str = ""
+    text: str = ""
+    status: int = 409
+
+
+_MISSING: Final = (
+    "No longer on sale",
+    "The shop doesn’t have this any more.",
+)
+
+REASONS: Final[Mapping[str, Reason]] = {
+    # Orders
+    "sold_out": Reason(
+        "Not enough stock is left. If stock is released, send a new order with a new order id.",
+        "Sold out",
+        "Someone was a moment faster. Anything that becomes available again shows up here right away.",
+    ),
+    "over_limit": Reason(
+        "This exceeds the limit per buyer.",
+        "That’s over the limit",
+        "There’s a limit per buyer, which counts what you already hold or own.",
+    ),
+    "not_open": Reason(
+        "The sale has not opened yet.",
+        "Not open yet",
+        "The sale hasn’t started. The button opens automatically when it does.",
+    ),
+    "closed": Reason("The sale is over.", "The sale is over", "This sale has closed."),
+    "paused": Reason(
+        "The sale is paused. Try again later, with a new order id.",
+        "Paused for a moment",
+        "The shop has paused this sale. The button reopens automatically.",
+    ),
+    "cancelled": Reason(
+        "This was cancelled. Everyone who paid gets a refund.",
+        "This was cancelled",
+        "It won’t take place. Everyone who paid gets a refund.",
+    ),
+    "wrong_price": Reason(
+        "The price has changed. Read the edition again and order at its current price.",
+        "The price has changed",
+        "Check the new price, then tap again.",
+    ),
+    "too_fast": Reason(
+        "Too many orders in a short time. Wait a minute, then order again with a new order id.",
+        "Too many taps",
+        "That was a lot of taps in a short time. Wait a minute, then tap again.",
+    ),
+    "not_vouched": Reason(
+        "Only users of a host application may order this. Start a session with its host_token.",
+        "Log in first",
+        "This is for members only. Log in on the page that shows this button, then tap again.",
+    ),
+    "too_many_holds": Reason(
+        "Your network holds too many unpaid units of this edition. Pay for them, cancel them, or wait.",
+        "Too many on hold",
+        "People on your network hold many of these without having paid. Wait a minute, then tap again.",
+        status=429,
+    ),
+    "amount_off_step": Reason("This amount can't be charged in this currency. Choose a multiple of its step."),
+    "amount_too_small": Reason("This amount is below the currency's minimum. Choose a larger one."),
+    "amount_too_large": Reason("This amount is above the currency's maximum. Choose a smaller one."),
+    "order_id_conflict": Reason(
+        "This order id is taken. Generate a new one.",
+        "Let’s start again",
+        "That order belongs to another session. Tap again for a new one.",
+    ),
+    # Payments
+    "needs_payment_method": Reason("Send payment_method and delivery."),
+    "too_many_attempts": Reason("No attempts to pay are left for this order. Send a new order."),
+    "campaign_missed": Reason("The campaign missed its target, so nothing is charged."),
+    "edition_cancelled": Reason("The edition was cancelled, so nothing is charged."),
+    "wrong_amount": Reason("The provider reported a different amount from the one requested."),
+    "not_payable": Reason("This order can't be paid now. Read the order to see why."),
+    "not_waiting": Reason("No payment of this order is waiting for its bank."),
+    # Refunds, returns and disputes
+    "bad_amount": Reason("That is more than can be refunded. Read the order's refunds and request less."),
+    "bad_quantity": Reason("There are not that many units. Read it again and request fewer."),
+    "amount_needed": Reason("State what these units are worth: send amount_minor with quantity."),
+    "return_under_way": Reason("A refund of this order is in progress: it can't be shipped or used."),
+    "refund_id_conflict": Reason("This Idempotency-Key was used for another amount. Use a new key for another refund."),
+    "not_returnable": Reason("The buyer can't return this order. Contact the merchant."),
+    "too_late": Reason(
+        "The deadline for returning this order has passed.",
+        "Too late to return",
+        "The deadline for returning this order has passed. The seller may still be able to help.",
+    ),
+    "unknown_refund": Reason("There is no such refund."),
+    "unknown_outcome": Reason("A dispute's outcome is won, lost or withdrawn."),
+    "not_refundable": Reason("This order is not sold, so there is nothing to refund. See because."),
+    # Recurring gifts
+    "not_registered": Reason(
+        "Nothing is saved for this buyer. Send payment_method and delivery.",
+        "Save your card first",
+        "Give once and tick “Save for one-tap payment”. After that you can give every month.",
+    ),
+    "gift_id_conflict": Reason(
+        "This gift id is taken or doesn't belong to the edition. Generate a new one.",
+        "Let’s start again",
+        "That gift belongs to another session. Tap again for a new one.",
+    ),
+    "bad_interval": Reason("A gift repeats every 1, 3, 6 or 12 months."),
+    "not_recurring": Reason(
+        "A gift to this edition can't repeat. Give once instead.",
+        "One-time gifts only",
+        "Gifts to this can’t repeat. You can give once instead.",
+    ),
+    "unknown_gift": Reason("You have no such recurring gift.", status=404),
+    # Editions and their stock
+    "unlimited": Reason("This edition has no stock limit, so there is nothing to add or withdraw."),
+    "edition_id_conflict": Reason("This Idempotency-Key was used for an edition with other terms. Use a new one."),
+    "change_id_conflict": Reason("This Idempotency-Key was used for another change of stock. Use a new one."),
+    "bad_stock": Reason("stock must be at least 1, or null for unlimited."),
+    "bad_limit": Reason("limit_per_buyer is outside the allowed range."),
+    "bad_hold": Reason("hold_seconds is outside the allowed range."),
+    "bad_pause": Reason("A buyer can't be paused for that long."),
+    "bad_price": Reason("The price's bounds are in the wrong order, or outside the allowed range."),
+    "bad_tax": Reason("The tax is outside the allowed range, or has no label."),
+    "bad_refund_rule": Reason("The refund rule has a share or a party that is not allowed."),
+    "bad_target": Reason("A campaign's target must be positive; all-or-nothing campaigns also need a closing date."),
+    "not_milliseconds": Reason("Send times in milliseconds since 1970, before the year 10000."),
+    "bad_window": Reason("The sale would close before it opens. Send a later closes_at_ms."),
+    "closes_in_the_past": Reason("closes_at_ms has already passed. Send a later one, or null."),
+    "returns_end_in_the_past": Reason("The refund rule's until_ms has already passed. Send a later one, or null."),
+    # Merchants and buyers
+    "bad_time_zone": Reason("The time zone is not in the IANA database. Send one such as Europe/Berlin."),
+    "bad_terms": Reason("The fee is outside the allowed range."),
+    "terms_id_conflict": Reason("This id was used for other fee terms. Use a new one."),
+    "unknown_currency": Reason("The shop doesn't sell in this currency."),
+    "unknown_receipt": Reason("There is no receipt to correct."),
+    "unknown_kind": Reason("A buyer's details have no link of this kind."),
+    "erased": Reason("This buyer's details were erased."),
+    # What a command names
+    "unknown_edition": Reason("There is no such edition.", *_MISSING, status=404),
+    "unknown_order": Reason("You have no such order.", status=404),
+    "unknown_merchant": Reason("There is no such merchant."),
+    "unknown_payment": Reason("There is no such payment."),
+    "bad_id": Reason("The id has the wrong form, or belongs to another partition."),
+    "unknown_key": Reason("There is no such API key. List the merchant's keys to see which ones work.", status=404),
+    "last_key": Reason("This is the last API key. Create another one first, then use that to revoke this one."),
+    "key_revoked": Reason("The API key was revoked. Use another one.", status=401),
+    "key_id_conflict": Reason(
+        "This Idempotency-Key has already created an API key, which is shown only once. Use a new one."
+    ),
+    "too_many_keys": Reason("The merchant has reached the maximum number of API keys. Revoke one first."),
+    "merchant_id_conflict": Reason("This merchant id was registered with other details."),
+    "not_permitted": Reason("You may not ask for this.", status=403),
+    # Operators
+    "unknown_position": Reason("The partition has not decided a command at this position yet."),
+    "verdict_too_late": Reason(
+        "The verdict came too late: the command was already decided the other way. Run 'buystream clock show'."
+    ),
+    "unknown_rules": Reason("The partition already follows newer rules and can't go back."),
+    "bad_partitions": Reason("The number of partitions is outside the allowed range."),
+    "unreadable": Reason("The command can't be read. It is in the dead-letter queue; nothing changed."),
+    "undecidable": Reason("Deciding the command failed. It is in the dead-letter queue; nothing changed."),
+    # What an order's state excludes
+    "order_held": Reason("The order is held and not paid yet."),
+    "order_pledged": Reason("The order is pledged and not charged yet."),
+    "order_authorised": Reason("The order's payment is being taken right now. Try again in a moment."),
+    "order_confirmed": Reason("The order is paid."),
+    "order_shipped": Reason("The order has been shipped."),
+    "order_delivered": Reason("The order has been delivered or used."),
+    "order_refused": Reason("The order was refused."),
+    "order_expired": Reason("The order's hold has expired."),
+    "order_cancelled": Reason("The order was cancelled."),
+    "order_refunded": Reason("The order has been refunded in full."),
+    "target_reached": Reason(
+        "The target is reached and the pledges are being charged, so this one can no longer be cancelled.",
+        "The target is reached",
+        "Your gift is being charged now, so it can no longer be cancelled.",
+    ),
+    "order_disputed": Reason("The buyer's bank is deciding a dispute about this order. Wait for its decision."),
+    # What a payment's state excludes
+    "payment_requested": Reason("The provider has not answered yet."),
+    "payment_authentication_required": Reason("The buyer's bank has not confirmed the payment yet."),
+    "payment_authorised": Reason("The money is reserved and not captured yet."),
+    "payment_declined": Reason("The payment was declined."),
+    "payment_captured": Reason("The payment has been captured."),
+    "payment_failed": Reason("The payment failed."),
+    "payment_voiding": Reason("The reservation is being released."),
+    "payment_voided": Reason("The reservation was released."),
+    "payment_refund_requested": Reason("A refund of the payment is in progress."),
+    "payment_refunded": Reason("The payment has been refunded."),
+    "payment_method_saved": Reason("The payment method is saved and nothing is charged yet."),
+}
+"""Every reason of an OrderRefused or CommandRefused event, and the reasons for which the gateway sends no command."""

@@ -1,0 +1,133 @@
+"""The auditor's accounts: what it counts for one edition, one order and one receipt, in the plainest way. Changed by
+`ledger` from the events alone."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+
+Finding = tuple[str, str]
+"""An invariant's name, and what is wrong with it."""
+
+
+class EditionAccount(msgspec.Struct):
+    """What the auditor counts for one edition. `available` None means unlimited."""
+
+    issued: int | None
+    available: int | None
+    limit_per_buyer: int
+    opens_at_ms: int | None = None
+    closes_at_ms: int | None = None
+    awaits_terms: bool = False
+    paused: bool = False
+    held: int = 0
+    sold: int = 0
+    withdrawn: int = 0
+    taken: Counter[str] = msgspec.field(default_factory=Counter)
+    order_ids: list[str] = []
+    waits_for_target: bool = False
+    raised_minor: int = 0
+    over: str = ""
+    """Why nobody may get stock or be charged any more: it was cancelled, or its target was missed."""
+
+    def move(self, quantity: int) -> None:
+        """So many more can be had."""
+        if self.available is not None:
+            self.available += quantity
+
+    def is_on_sale(self, at_ms: int) -> bool:
+        """Whether it may take orders at that time."""
+        begun = self.opens_at_ms is None or at_ms >= self.opens_at_ms
+        closed = self.closes_at_ms is not None and at_ms >= self.closes_at_ms
+        return begun and not (closed or self.paused or self.awaits_terms or self.over)
+
+    def check(self, edition_id: str) -> Iterator[Finding]:
+        """Whether the stock adds up."""
+        counts = (self.available or 0, self.held, self.sold, self.withdrawn)
+        if min(counts) < 0:
+            yield "no count is negative", f"{edition_id}: available, held, sold, withdrawn = {counts}"
+        if self.issued is not None and sum(counts) != self.issued:
+            yield "available + held + sold + withdrawn = issued", f"{edition_id}: {counts} of {self.issued}"
+
+
+class DisputeAccount(msgspec.Struct):
+    """What a bank says about some of an order's money."""
+
+    amount_minor: int
+    state: str = "open"
+
+    @property
+    def held_minor(self) -> int:
+        """What is with the bank."""
+        return self.amount_minor if self.state in ("open", "lost") else 0
+
+    @property
+    def lost_minor(self) -> int:
+        """What the bank keeps."""
+        return self.amount_minor if self.state == "lost" else 0
+
+
+class OrderAccount(msgspec.Struct):
+    """What the auditor knows of one order. `reserved` are payments whose money is set aside, with the provider's
+    reference; `saved` those that only saved a method. `asked` are refunds under way, `done` those that succeeded: minor
+    units, and units of what was sold."""
+
+    edition_id: str
+    buyer_id: str
+    quantity: int
+    total_minor: int
+    currency: str
+    holds: bool = False
+    counts: bool = True
+    """Against its buyer's limit: of a recurring gift only the first order does."""
+    confirmed: bool = False
+    shipped: bool = False
+    refunded: bool = False
+    pledged_minor: int | None = None
+    claimed_by: str = ""
+    reserved: dict[str, str] = {}
+    saved: set[str] = set()
+    captured_minor: int = 0
+    returned_minor: int = 0
+    returned: int = 0
+    asked: dict[str, tuple[int, int]] = {}
+    done: dict[str, tuple[int, int]] = {}
+    disputes: dict[str, DisputeAccount] = {}
+    placed_at_ms: int = 0
+    runs_until_ms: int | None = None
+    """When the hold's clock runs out; None while it stands still."""
+
+    @property
+    def held_minor(self) -> int:
+        """What banks have of it."""
+        return sum(dispute.held_minor for dispute in self.disputes.values())
+
+    @property
+    def units_under_way(self) -> int:
+        """Units that refunds under way will take back."""
+        return sum(units for _, units in self.asked.values())
+
+    @property
+    def minor_under_way(self) -> int:
+        """Money that refunds under way will take back."""
+        return sum(minor for minor, _ in self.asked.values())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its buyer has stock, or money of its buyer's is neither back, under way nor a bank's to decide."""
+        if self.holds:
+            return True
+        bank_decides = any(dispute.state == "open" for dispute in self.disputes.values())
+        return self.confirmed and not bank_decides and not self.asked
+
+
+class ReceiptAccount(msgspec.Struct):
+    """What a receipt is for, and what went back of it."""
+
+    paid_minor: int
+    back_minor: int = 0
+
+    @property
+    def amount_minor(self) -> int:
+        """Never more than was paid, never less than nothing."""
+        return min(max(self.paid_minor - self.back_minor, 0), self.paid_minor)

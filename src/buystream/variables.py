@@ -1,0 +1,179 @@
+"""How the text of a variable of the environment is read and checked; every reader raises BadSetting."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from buystream.errors import BuystreamError
+
+SECRET_CHARS_MIN = 32
+
+_HOST_AND_PORT = re.compile(r"[\w.\-]+:\d{1,5}|\[[\da-fA-F:]+\]:\d{1,5}")
+_STRIPE_KEY = re.compile(r"[\w+/=\-]{10,}", re.ASCII)
+_RACK = re.compile(r"[\w.:\-]{1,80}", re.ASCII)
+_TOPIC_PREFIX = re.compile(r"[\w.\-]{1,80}", re.ASCII)
+
+
+class BadSetting(BuystreamError):
+    """A variable of the environment has a value that can't be used, or is missing."""
+
+
+class Variable(NamedTuple):
+    """One variable: the field it sets, how its text is read, its default as people write it, what it means. The text of
+    one that holds a secret may be in a file, which the variable with `_FILE` at the end of its name names."""
+
+    field: str
+    read: Callable[[str], Any]
+    default: str
+    meaning: str
+    is_secret: bool = False
+
+
+def number(kind: type[int] | type[float], least: float, most: float) -> Callable[[str], float]:
+    """Reads a number within bounds; raises BadSetting."""
+
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = least - 1
+        if not least <= value <= most:
+            whole = "a whole number" if kind is int else "a number"
+            raise BadSetting(f"must be {whole} from {least:g} to {most:g}")
+        return value
+
+    return read
+
+
+def secret(text: str) -> str:
+    """What can't be guessed."""
+    if len(text) < SECRET_CHARS_MIN:
+        raise BadSetting(f"must have at least {SECRET_CHARS_MIN} characters; generate one with 'openssl rand -hex 32'")
+    return text
+
+
+def age_recipients(text: str) -> tuple[str, ...]:
+    """Public keys of age."""
+    given = tuple(part.strip() for part in text.split(","))
+    if not all(re.fullmatch(r"age1[0-9a-z]{50,}", part) for part in given):
+        raise BadSetting("must read age1...,... as `age-keygen` prints public keys")
+    return given
+
+
+def url(text: str) -> str:
+    """An address without a slash at its end."""
+    if not text.startswith(("http://", "https://")):
+        raise BadSetting("must start with http:// or https://")
+    return text.rstrip("/")
+
+
+def database_url(text: str) -> str:
+    """As libpq reads it."""
+    if not text.startswith(("postgresql://", "postgres://")) and "=" not in text:
+        raise BadSetting("must be a PostgreSQL address such as postgresql://user:password@host/name")
+    return text
+
+
+def _parts(text: str) -> list[str]:
+    """What commas separate, or in a text of several lines the ends of lines: there a value may contain a comma."""
+    return [part.strip() for part in (text.splitlines() if "\n" in text else text.split(","))]
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return dict(part.partition("=")[::2] for part in _parts(text) if part)
+
+
+def database_passwords(text: str) -> dict[str, str]:
+    """By role."""
+    pairs = _pairs(text)
+    if not all(role and password for role, password in pairs.items()):
+        raise BadSetting("must read role=password,... such as gateway=...,decider=...")
+    return pairs
+
+
+def host_secrets(text: str) -> dict[str, str]:
+    """By host."""
+    pairs = _pairs(text)
+    for host, secret in pairs.items():
+        if not host or len(secret) < SECRET_CHARS_MIN:
+            raise BadSetting(f"must read hostname=secret,... with at least {SECRET_CHARS_MIN} characters per secret")
+    return pairs
+
+
+def kafka_servers(text: str) -> str:
+    """As librdkafka reads them."""
+    if not all(_HOST_AND_PORT.fullmatch(server) for server in text.split(",")):
+        raise BadSetting("must read host:port,...")
+    return text
+
+
+def topic_prefix(text: str) -> str:
+    """What Kafka takes in the name of a topic."""
+    if not _TOPIC_PREFIX.fullmatch(text):
+        raise BadSetting("must be at most 80 letters, digits, dots, dashes and underscores")
+    return text
+
+
+def kafka_users(text: str) -> tuple[str, ...]:
+    """Names of Kafka's users."""
+    users = tuple(part.strip() for part in text.split(","))
+    if not all(re.fullmatch(r"[\w.@-]+", user) for user in users):
+        raise BadSetting("must read name,... with names of Kafka users")
+    return users
+
+
+def kafka_options(text: str) -> dict[str, str]:
+    """By librdkafka's names."""
+    options = _pairs(text)
+    if not all(name and value for name, value in options.items()):
+        raise BadSetting("must read name=value,... with librdkafka's names, such as security.protocol=SASL_SSL")
+    return options
+
+
+def stripe_key(*kinds: str) -> Callable[[str], str]:
+    """Reads a key of one of these kinds."""
+    starts = tuple(f"{kind}_{mode}_" for kind in kinds for mode in ("test", "live"))
+
+    def read(text: str) -> str:
+        if not text.startswith(starts) or not _STRIPE_KEY.fullmatch(text):
+            raise BadSetting(f"must be a Stripe key that begins with {' or '.join(starts)}")
+        return text
+
+    return read
+
+
+def webhook_secrets(text: str) -> tuple[str, ...]:
+    """One, or the old and the new."""
+    given = tuple(_parts(text))
+    if len(given) > 2 or not all(part.startswith("whsec_") and _STRIPE_KEY.fullmatch(part) for part in given):
+        raise BadSetting("must be one secret that begins with whsec_, or two separated by a comma")
+    return given
+
+
+def existing_file(text: str) -> Path:
+    """Its path."""
+    if not Path(text).is_file():
+        raise BadSetting("must be the path of an existing file")
+    return Path(text)
+
+
+def rack(text: str) -> str:
+    """As brokers name it."""
+    if not _RACK.fullmatch(text):
+        raise BadSetting("must be at most 80 letters, digits, dots, dashes, underscores and colons")
+    return text
+
+
+def log_format(text: str) -> str:
+    """How log lines are written."""
+    if text.lower() not in ("text", "json"):
+        raise BadSetting("must be text or json")
+    return text.lower()
+
+
+def log_level(text: str) -> str:
+    """From which level on."""
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise BadSetting("must be DEBUG, INFO, WARNING or ERROR")
+    return text.upper()

@@ -1,0 +1,88 @@
+"""A fuzzer over every operation of the OpenAPI document: whatever stands in a request, the answer is one that the
+document names, and never a 5xx."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from buystream.limits import Limits
+from tests.support.shop import API_KEY, Shop, register_merchant, shop_at_work
+
+EXAMPLES = 12
+CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
+UNLIMITED = Limits(session_orders_per_minute=0, session_payments_per_minute=0, session_streams=0, network_streams=0)
+
+
+@pytest.fixture(scope="module")
+def shop(module_shop_database_url: str) -> Iterator[Shop]:
+    with shop_at_work(module_shop_database_url, limits=UNLIMITED) as running:
+        register_merchant(running)
+        running.release()
+        yield running
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_every_answer_is_one_that_the_document_names(shop: Shop, mode: GenerationMode) -> None:
+    api = schemathesis.openapi.from_url(f"{shop.url}/schema/openapi.json").exclude(path_regex="/stream$")
+    failures: list[str] = []
+    for result in api.get_all_operations():
+        operation = result.ok()
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=(Phase.explicit, Phase.generate),
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def answers(case: schemathesis.Case) -> None:
+            response = case.call(headers={"Authorization": f"Bearer {_token(shop, case.path)}"})
+            case.validate_response(response, checks=CHECKS)
+
+        try:
+            answers()
+        except Unsatisfiable:
+            continue  # nothing of it can be wrong
+        except Exception as failure:  # every operation is tried, so that one run shows all that is wrong
+            failures.append(f"{operation.label}: {failure}")
+    assert not failures, "\n\n".join(failures)
+
+
+def _token(shop: Shop, path: str) -> str:
+    if path.startswith("/v1/merchant"):
+        return API_KEY
+    return str(httpx.post(f"{shop.url}/v1/session", json={}).json()["token"])
+
+
+def test_the_document_names_who_may_ask_and_what_else_is_answered(shop: Shop) -> None:
+    document = httpx.get(f"{shop.url}/schema/openapi.json").json()
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            said = operation["responses"]
+            assert {"400", "429", "431", "503"} <= said.keys(), (method, path)
+            assert operation["security"] != [] or "401" in said or method == "get", (method, path)
+            if operation["security"]:
+                assert "401" in said
+    order = document["components"]["schemas"]["NewOrder"]["properties"]["order_id"]
+    assert order["pattern"].startswith("^(ed")
+    assert set(document["components"]["securitySchemes"]) == {"session", "sessionCookie", "merchantKey"}
+
+
+def test_the_reference_is_made_once_and_not_on_the_event_loop(shop: Shop) -> None:
+    pages = {httpx.get(f"{shop.url}/schema").text for _ in range(3)}
+    assert len(pages) == 1
+    assert "/v1/merchant/editions/{edition_id}/stock" in pages.pop()
+    assert httpx.get(f"{shop.url}/schema/").status_code == 200

@@ -1,0 +1,17 @@
+"""Who asks for a command in a test: the first of those who may."""
+
+from buystream import actors
+from buystream.commands import Command
+from tests.support.examples import MERCHANT
+
+ROLES = (actors.BUYER, actors.MERCHANT, actors.PROVIDER, actors.OPERATOR, actors.SYSTEM)
+
+
+def actor_of(command: Command, *, merchant_id: str = MERCHANT) -> str:
+    """Somebody who may ask for the command; `merchant_id` owns what a command names that names no merchant."""
+    role = next(role for role in ROLES if role in command.by)
+    if role == actors.BUYER:
+        return actors.buyer(command.buyer_id)  # type: ignore[attr-defined]
+    if role == actors.MERCHANT:
+        return actors.merchant_key(getattr(command, "merchant_id", merchant_id), "k1")
+    return actors.system("tests") if role == actors.SYSTEM else role

@@ -1,0 +1,68 @@
+"""Whether what the views say can be done is what the decisions accept: asking is the test, on a copy that is thrown
+away."""
+
+from collections.abc import Mapping
+
+from buystream import commands, events
+from buystream.aggregates.edition import Edition
+from buystream.aggregates.order import Order
+from buystream.aggregates.partition import Partition
+from buystream.aggregates.rules import NEWEST_RULES
+from buystream.order_states import SALE_STATES
+from buystream.projections import allowed
+from buystream.projections.boards import MerchantBoard
+from buystream.projections.order_views import OrderView
+from tests.support.actors import actor_of
+from tests.support.examples import example
+
+FRESH = "nobody-used-this-id-before"
+
+
+def accepted(edition: Edition, command: commands.Command, at_ms: int) -> bool:
+    """Whether the decision does it: neither refused nor known already."""
+    partition = Partition(0)
+    partition.state.rules_version = NEWEST_RULES
+    partition.state.editions[edition.id] = edition
+    copy = Partition.restore(partition.snapshot())
+    answer, *_ = copy.decide(command, command_position=1, at_ms=at_ms, actor=actor_of(command))
+    return not isinstance(answer, events.CommandRefused | events.CommandRepeated)
+
+
+def by_order(order: Order) -> Mapping[str, commands.Command]:
+    """What `can_…` of an order's body speaks of."""
+    mine = {"order_id": order.id, "buyer_id": order.buyer_id}
+    return {
+        "can_pay": example(commands.RequestPayment, **mine, attempt=0),
+        "can_cancel": example(commands.CancelOrder, **mine),
+        "can_return": example(commands.ReturnOrder, **mine, refund_id=FRESH),
+        "can_ship": example(commands.ShipOrder, order_id=order.id),
+        "can_deliver": example(commands.RecordDelivery, order_id=order.id),
+        "can_refund": example(
+            commands.RefundOrder, order_id=order.id, refund_id=FRESH, amount_minor=None, quantity=None
+        ),
+    }
+
+
+def agrees_about_an_order(seen: OrderView, edition: Edition, order: Order, at_ms: int) -> dict[str, bool]:
+    """Of an edition that ships. What is said, for those who count."""
+    said = {**allowed.by_buyer(seen, at_ms), **allowed.by_merchant(seen)}
+    done = {name: accepted(edition, command, at_ms) for name, command in by_order(order).items()}
+    assert said == done, f"{order.id} is {order.state} at {at_ms}"
+    return done
+
+
+def agrees_about_an_edition(seen: MerchantBoard, edition: Edition, at_ms: int) -> dict[str, bool]:
+    """What would change nothing for a buyer isn't offered, although it is accepted."""
+    asked: dict[str, commands.Command] = {
+        "can_pause": commands.PauseSale(edition_id=edition.id),
+        "can_resume": commands.ResumeSale(edition_id=edition.id),
+        "can_add_stock": commands.AddStock(edition_id=edition.id, change_id=FRESH, quantity=1),
+        "can_withdraw_stock": commands.WithdrawStock(edition_id=edition.id, change_id=FRESH, quantity=1),
+        "can_cancel": example(commands.CancelEdition, edition_id=edition.id),
+    }
+    said = {name: getattr(seen, name) for name in asked}
+    done = {name: accepted(edition, command, at_ms) for name, command in asked.items()}
+    if SALE_STATES[seen.state].over:
+        done |= dict.fromkeys(("can_pause", "can_resume", "can_add_stock"), False)
+    assert said == done, f"{edition.id} is {seen.state} at {at_ms}"
+    return said

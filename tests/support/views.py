@@ -1,0 +1,81 @@
+"""What the views say after some events, folded in memory by the projections' own code."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from buystream import events
+from buystream.aggregates.edition import Edition
+from buystream.projections.boards import MerchantBoard, merchant_board_of
+from buystream.projections.campaigns import campaign_view
+from buystream.projections.edition_changes import CHANGES, Change
+from buystream.projections.order_rows import Row, change, changed_order, created
+from buystream.projections.order_views import OrderTerms, OrderView, view_of
+
+_SWITCHES = {
+    "paused": False,
+    "sold_out": False,
+    "reached": False,
+    "outcome": None,
+    "cancelled_reason": None,
+    "cancelled_at_ms": None,
+    "cancellation_completed": False,
+    "refunds_failed": 0,
+    "raised_minor": 0,
+    "givers": 0,
+}
+
+
+class SeenInMemory:
+    """Rows of orders and of editions, by id."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, Row] = {}
+        self._editions: dict[str, dict[str, Any]] = {}
+
+    def see(self, happened: Iterable[events.Event]) -> None:
+        """Fold these."""
+        for event in happened:
+            if isinstance(event, events.EditionReleased):
+                self._editions[event.edition_id] = _released(event)
+            if isinstance(event, events.OrderPlaced | events.OrderRefused):
+                self._orders[event.order_id] = created(event)
+            if (order_id := changed_order(event)) is not None:
+                change(self._orders[order_id], event)
+            if type(event) in CHANGES:
+                self._change_edition(event)
+
+    def order(self, order_id: str) -> OrderView:
+        """An order as it is seen now."""
+        row = self._orders[order_id]
+        fields = self._editions[row.edition_id]
+        terms = OrderTerms(
+            refund_by=fields["refund_by"],
+            refund_until_ms=fields["refund_until_ms"],
+            refund_share_bps=fields["refund_share_bps"],
+            needs_address=fields["needs_address"],
+            is_cancelled=fields["cancelled_at_ms"] is not None,
+            campaign=campaign_view(fields),
+        )
+        return view_of(row, terms=terms)
+
+    def edition(self, edition: Edition, at_ms: int) -> MerchantBoard:
+        """An edition as its merchant sees it at that time."""
+        return merchant_board_of(self._editions[edition.id], at_ms)
+
+    def _change_edition(self, event: Any) -> None:
+        step = Change()
+        CHANGES[type(event)](step, event)
+        fields = self._editions[event.edition_id]
+        for name, value in msgspec.structs.asdict(step).items():
+            if isinstance(value, bool | str) or name in ("cancelled_at_ms", "refunds_failed"):
+                fields[name] = fields[name] if value is None else value
+            elif value is not None and fields[name] is not None:
+                fields[name] += value
+
+
+def _released(event: events.EditionReleased) -> dict[str, Any]:
+    counts = {"available": event.stock, "held": 0, "sold": 0, "withdrawn": 0, "version": 1}
+    names = {"edition_id": event.edition_id, "merchant_name": ""}
+    return msgspec.structs.asdict(event) | _SWITCHES | counts | names

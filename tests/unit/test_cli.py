@@ -1,0 +1,83 @@
+"""The command line: every command explains itself, and every expected error is one clear line with status 1."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import click
+import psycopg2
+import pytest
+from click.testing import CliRunner
+
+from buystream.cli import Commands, cli
+from buystream.errors import BuystreamError
+from tests.support.patience import patient
+
+
+def commands_of(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands_of(command, (*path, name))
+
+
+EVERY = dict(commands_of(cli))
+
+
+@pytest.mark.parametrize("path", EVERY, ids=" ".join)
+def test_every_command_explains_itself_and_its_options(path: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(EVERY[path], ["--help"])
+    assert shown.exit_code == 0
+    assert EVERY[path].help
+    options = [one for one in EVERY[path].params if isinstance(one, click.Option)]
+    assert all(one.help for one in options), [one.name for one in options if not one.help]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (BuystreamError("the shop\nis away"), "buystream: the shop is away"),
+        (psycopg2.OperationalError("no\nserver"), "buystream: PostgreSQL: no server"),
+        (FileNotFoundError(2, "No such file", "x.dump"), "buystream: No such file: x.dump"),
+    ],
+)
+def test_an_expected_error_is_one_line_on_stderr(error: Exception, said: str) -> None:
+    @click.group(cls=Commands)
+    def group() -> None:
+        pass
+
+    @group.command()
+    def fails() -> None:
+        raise error
+
+    result = CliRunner().invoke(group, ["fails"])
+    assert (result.exit_code, result.stderr.splitlines(), result.stdout) == (1, [said], "")
+
+
+IN_A_CALLBACK = """
+import os, signal, time, weakref
+from buystream.cli import end_on_signals
+
+class Held:
+    pass
+
+end_on_signals()
+held = Held()
+watched = weakref.ref(held, lambda _: os.kill(os.getpid(), signal.%s))
+del held  # whatever the callback raises ends there
+try:
+    time.sleep(%d)
+finally:
+    print("stopped")
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_that_comes_inside_a_callback_of_pythons_ends_the_program_too(name: str) -> None:
+    program = [sys.executable, "-c", IN_A_CALLBACK % (name, patient(300))]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=patient(60), check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGTERM, "stopped\n", "")

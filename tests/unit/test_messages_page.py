@@ -1,0 +1,17 @@
+"""The reference page of messages says what the vocabulary says."""
+
+from pathlib import Path
+
+from buystream import codec, messages_page
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_page_is_what_the_vocabulary_says() -> None:
+    assert (ROOT / messages_page.PAGE).read_text() == messages_page.page(), "run `python -m buystream.messages_page`"
+
+
+def test_every_message_is_on_the_page_once() -> None:
+    page = messages_page.page()
+    for kind in (*codec.COMMANDS, *codec.EVENTS):
+        assert page.count(f"| `{kind.__name__}` |") == 1, kind

@@ -1,0 +1,43 @@
+"""A notification about a partition that this process doesn't know yet is sent again, not ignored."""
+
+import time
+from typing import cast
+
+import msgspec
+import pytest
+import stripe
+
+from buystream.ids import payment_id_of
+from buystream.providers import ForeignNotification, ProviderUnavailable
+from buystream.providers.stripe_api import StripeApi
+from buystream.providers.stripe_webhooks import StripeNotifications
+
+SECRET = "whsec_test"
+
+
+def told(payment_id: str, *, partitions: int) -> object:
+    """What a process makes of the news that a payment was cancelled, knowing so many partitions."""
+    intent = {
+        "object": "payment_intent", "id": "pi_1", "status": "canceled", "currency": "usd", "amount": 100,
+        "amount_received": 0, "metadata": {"payment_id": payment_id},
+    }  # fmt: skip
+    event = {"object": "event", "id": "evt_1", "type": "payment_intent.canceled", "data": {"object": intent}}
+    payload = msgspec.json.encode(event)
+    at_seconds = int(time.time())
+    signature = stripe.WebhookSignature._compute_signature(f"{at_seconds}.{payload.decode()}", SECRET)
+    notifications = StripeNotifications(cast(StripeApi, None), [SECRET], partitions=partitions)
+    return notifications.facts(payload, f"t={at_seconds},v1={signature}")
+
+
+PAYMENT = payment_id_of("ed4-c0ncert000-00000000000000000001", 1)
+
+
+def test_news_of_a_partition_that_was_added_later_is_requested_again() -> None:
+    with pytest.raises(ProviderUnavailable, match="added after this process began"):
+        told(PAYMENT, partitions=4)
+    assert told(PAYMENT, partitions=5)
+
+
+def test_what_is_not_the_shops_is_foreign() -> None:
+    with pytest.raises(ForeignNotification):
+        told("another system's", partitions=5)

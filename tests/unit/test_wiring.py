@@ -1,0 +1,50 @@
+"""The composition root's small parts: asking a log for one decision."""
+
+import pytest
+
+from buystream import events
+from buystream.aggregates.partition import Partition
+from buystream.consumers.answering import decide_batch
+from buystream.errors import BuystreamError
+from buystream.log import COMMANDS, EVENTS, Message
+from buystream.projections.history import History
+from buystream.wiring import deciding
+from buystream.wiring.views import HISTORY
+from tests.support.examples import T0
+from tests.support.memory_log import MemoryLog
+from tests.support.steps import release
+
+
+class DecidingLog(MemoryLog):
+    """Answers each command as soon as it is appended."""
+
+    def __init__(self) -> None:
+        super().__init__(stamp=lambda: T0)
+        self.partition = Partition(0)
+
+    def append(self, topic: str, partition: int, messages: list[Message]) -> int:  # type: ignore[override]
+        first = super().append(topic, partition, messages)
+        if topic == COMMANDS:
+            super().append(
+                EVENTS, partition, decide_batch(self.partition, self.read(COMMANDS, partition, first))[EVENTS]
+            )
+        return first
+
+
+def test_a_command_is_answered_by_its_own_event_whatever_else_is_decided() -> None:
+    log = DecidingLog()
+    assert isinstance(deciding.decided(log, release()), events.EditionReleased)  # type: ignore[arg-type]
+    refused = deciding.decided(log, release())  # type: ignore[arg-type]
+    assert isinstance(refused, events.CommandRepeated)
+
+
+def test_that_nobody_decides_is_an_error_and_the_command_stays_on_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding, "DECISION_SECONDS", 0.01)
+    log = MemoryLog(stamp=lambda: T0)
+    with pytest.raises(BuystreamError, match="is a decider running"):
+        deciding.decided(log, release())  # type: ignore[arg-type]
+    assert log.end(COMMANDS, 0) == 1
+
+
+def test_the_history_has_one_name() -> None:
+    assert History.name == HISTORY
