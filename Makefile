@@ -21,7 +21,7 @@ demo: $(run)
 	.venv/bin/buystream demo
 
 kafka: $(run) broker
-	@$(python) -m buystream.broker
+	@$(python) -m buystream.host.broker
 
 test: check postgresql promtool chromium broker proxies stripe-mock
 	$(python) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder

@@ -1,10 +1,10 @@
 """Who asks for the load's commands."""
 
-from buystream import actors
-from buystream.codec import encode_command
-from buystream.commands import Command, PlaceOrder
-from buystream.ids import new_command_id
 from buystream.log import Message
+from buystream.vocabulary import actors
+from buystream.vocabulary.codec import encode_command
+from buystream.vocabulary.commands import Command, PlaceOrder
+from buystream.vocabulary.ids import new_command_id
 
 
 def actor_of(command: Command) -> str:

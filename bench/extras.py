@@ -14,22 +14,29 @@ from bench.machine import describe
 from bench.measuring import BenchError
 from bench.shop_process import start_up, wait_for_views
 from bench.stage import PARTITIONS, Stage
-from buystream.commands import Command, PlaceOrder, RecordAuthorisation, RecordCapture, ReleaseEdition, RequestPayment
 from buystream.consumers.batches import BATCH_COMMANDS_MAX, Commits, Deciding
 from buystream.consumers.decider import decide_batch
-from buystream.consumers.folding import recover
-from buystream.embedded import EmbeddedPostgres
-from buystream.ids import (
+from buystream.delivery.folding import recover
+from buystream.host.embedded import EmbeddedPostgres
+from buystream.log import COMMANDS, EVENTS, Log
+from buystream.log.postgres import PostgresLog
+from buystream.projections.engine.snapshots import Snapshots
+from buystream.replay.audit import audit
+from buystream.vocabulary.commands import (
+    Command,
+    PlaceOrder,
+    RecordAuthorisation,
+    RecordCapture,
+    ReleaseEdition,
+    RequestPayment,
+)
+from buystream.vocabulary.ids import (
     new_buyer_id,
     new_edition_id,
     new_merchant_id,
     new_order_id,
     payment_id_of,
 )
-from buystream.log import COMMANDS, EVENTS, Log
-from buystream.log.postgres import PostgresLog
-from buystream.projections.snapshots import Snapshots
-from buystream.replay.audit import audit
 
 PARTITION = 0
 HOLD_SECONDS = 7 * 24 * 3600

@@ -14,14 +14,14 @@ from bench.live import fill
 from bench.projections import purchases, released, renumbered
 from bench.stage import wait_until
 from bench.sweeper import swept_folder
-from buystream.broker import Broker
 from buystream.consumers.feeds import Feeds, remembered
-from buystream.consumers.folding import recover
-from buystream.ids import new_edition_id
+from buystream.delivery.folding import recover
+from buystream.host.broker import Broker
 from buystream.log import EVENTS
 from buystream.log.kafka import KafkaLog
 from buystream.log.kafka.clients import KafkaClients
 from buystream.log.topics import Topics, plan
+from buystream.vocabulary.ids import new_edition_id
 
 PARTITION = 0
 ROUNDS = 3

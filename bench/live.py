@@ -15,14 +15,14 @@ from contextlib import closing
 import psycopg2
 
 from bench.sweeper import swept_folder
-from buystream import codec, events
-from buystream.broker import Broker
-from buystream.consumers.live import Live
-from buystream.embedded import EmbeddedPostgres
-from buystream.ids import new_buyer_id, new_edition_id, new_merchant_id, new_order_id
+from buystream.consumers.live.live import Live
+from buystream.host.broker import Broker
+from buystream.host.embedded import EmbeddedPostgres
 from buystream.log import EVENTS, Message
 from buystream.log.kafka import KafkaLog
 from buystream.log.topics import Topics, plan
+from buystream.vocabulary import codec, events
+from buystream.vocabulary.ids import new_buyer_id, new_edition_id, new_merchant_id, new_order_id
 
 PARTITIONS = 4
 TRANSACTION = 500

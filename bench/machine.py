@@ -10,8 +10,8 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from buystream.broker import KAFKA_VERSION
-from buystream.postgres_binaries import bin_dir
+from buystream.host.broker import KAFKA_VERSION
+from buystream.host.postgres_binaries import bin_dir
 
 SYNCS = 100
 BLOCK = b"\0" * 8192

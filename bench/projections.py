@@ -13,14 +13,14 @@ import msgspec
 import psycopg2
 
 from bench.sweeper import swept_folder
-from buystream import codec, events
-from buystream.embedded import EmbeddedPostgres
-from buystream.ids import new_buyer_id, new_edition_id, new_merchant_id, new_order_id, payment_id_of
+from buystream.host.embedded import EmbeddedPostgres
 from buystream.log import EVENTS, Message
 from buystream.log.postgres import PostgresLog
 from buystream.projections.edition_board import board
+from buystream.projections.engine.runner import Projector
 from buystream.projections.merchant_dashboard import dashboard
-from buystream.projections.runner import Projector
+from buystream.vocabulary import codec, events
+from buystream.vocabulary.ids import new_buyer_id, new_edition_id, new_merchant_id, new_order_id, payment_id_of
 from buystream.wiring.views import VIEWS
 
 APPEND = 5_000

@@ -19,11 +19,11 @@ from bench.asking import message_of
 from bench.children import STOP_SECONDS, last_line
 from bench.measuring import BenchError
 from bench.stage import PARTITIONS, wait_until
-from buystream.commands import ReleaseEdition
-from buystream.ids import new_edition_id, new_merchant_id, new_order_id, partition_of
+from buystream.host.sockets import free_port
 from buystream.log import COMMANDS, EVENTS, Log, Message
-from buystream.projections.runner import caught_up
-from buystream.sockets import free_port
+from buystream.projections.engine.runner import caught_up
+from buystream.vocabulary.commands import ReleaseEdition
+from buystream.vocabulary.ids import new_edition_id, new_merchant_id, new_order_id, partition_of
 
 BUYSTREAM = Path(sys.executable).with_name("buystream")
 READY_SECONDS = 60

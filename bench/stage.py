@@ -13,9 +13,9 @@ from psycopg2.extensions import make_dsn
 from bench.load import write_lines
 from bench.measuring import BenchError
 from bench.sweeper import swept_folder
-from buystream import embedded
-from buystream.embedded import EmbeddedPostgres
-from buystream.gateway.sessions import Sessions
+from buystream.gateway.server.sessions import Sessions
+from buystream.host import embedded
+from buystream.host.embedded import EmbeddedPostgres
 
 PARTITIONS = 4
 BUYERS = 20_000

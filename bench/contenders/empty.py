@@ -8,9 +8,9 @@ from bench.children import Child
 from bench.load import Load, drive, require_wrk, write_lines
 from bench.measuring import Measured
 from bench.stage import Stage
-from buystream.gateway.bodies.orders import OrderBody
-from buystream.ids import new_order_id
-from buystream.sockets import free_port
+from buystream.gateway.routes.bodies.orders import OrderBody
+from buystream.host.sockets import free_port
+from buystream.vocabulary.ids import new_order_id
 
 EDITION_ID = "ed0-0123456789"
 BODY = msgspec.json.encode(

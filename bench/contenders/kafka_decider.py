@@ -7,9 +7,9 @@ from functools import lru_cache
 from bench.children import Child
 from bench.measuring import BenchError, Measured
 from bench.stage import PARTITIONS, Stage
-from buystream.broker import Broker
-from buystream.ids import new_edition_id
+from buystream.host.broker import Broker
 from buystream.log.topics import Topics, plan
+from buystream.vocabulary.ids import new_edition_id
 
 ORDERS = 200_000
 

@@ -8,14 +8,14 @@ from time import perf_counter
 
 from bench.asking import actor_of
 from buystream.cli import COLLECT_AFTER
-from buystream.codec import encode_command, read_head
-from buystream.commands import PlaceOrder, ReleaseEdition
 from buystream.consumers.batches import Commits, Deciding
 from buystream.consumers.decider import decide_batch
-from buystream.consumers.folding import recover
-from buystream.ids import new_merchant_id, new_order_id, partition_of
+from buystream.delivery.folding import recover
 from buystream.log import COMMANDS, EVENTS, Log, Message
 from buystream.log.kafka import KafkaLog
+from buystream.vocabulary.codec import encode_command, read_head
+from buystream.vocabulary.commands import PlaceOrder, ReleaseEdition
+from buystream.vocabulary.ids import new_merchant_id, new_order_id, partition_of
 
 APPENDED_AT_ONCE = 5_000
 IDLE_SECONDS = 5.0

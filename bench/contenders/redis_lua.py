@@ -9,7 +9,7 @@ from time import perf_counter
 
 from bench.measuring import BenchError, Measured
 from bench.stage import Stage, wait_until
-from buystream.sockets import free_port
+from buystream.host.sockets import free_port
 
 SCRIPT = """
 local left = tonumber(redis.call('GET', KEYS[1]))

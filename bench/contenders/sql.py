@@ -9,7 +9,7 @@ from psycopg2.extensions import parse_dsn
 
 from bench.measuring import BenchError, Measured, percentile_ms
 from bench.stage import Stage
-from buystream.postgres_binaries import bin_dir
+from buystream.host.postgres_binaries import bin_dir
 
 SCHEMA = """
     CREATE TABLE edition (edition_id text PRIMARY KEY, stock integer NOT NULL, sold integer NOT NULL DEFAULT 0);

@@ -15,13 +15,13 @@ from bench.contenders.empty import lifespan
 from bench.load import Load, drive, require_wrk, write_lines
 from bench.measuring import Measured
 from bench.stage import PARTITIONS, Stage
-from buystream.gateway.bodies.fields import encode
-from buystream.gateway.bodies.orders import OrderBody
-from buystream.gateway.buy import _body, _order
-from buystream.gateway.problems import HttpProblem
-from buystream.gateway.sessions import Sessions
-from buystream.ids import new_edition_id
-from buystream.sockets import free_port
+from buystream.gateway.routes.bodies.fields import encode
+from buystream.gateway.routes.bodies.orders import OrderBody
+from buystream.gateway.routes.buy import _body, _order
+from buystream.gateway.server.problems import HttpProblem
+from buystream.gateway.server.sessions import Sessions
+from buystream.host.sockets import free_port
+from buystream.vocabulary.ids import new_edition_id
 
 THREADS = 16
 

@@ -16,17 +16,18 @@ import msgspec
 import pyrage
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, cursor
 
-from buystream import __version__, postgres_dump
-from buystream.codec import rfc3339, type_name
-from buystream.consumers.sequence import Foreign, head_of
+from buystream import __version__
 from buystream.database import connected, one_transaction
+from buystream.delivery.sequence import Foreign, head_of
 from buystream.erasures import erase_again, read_erased
 from buystream.errors import BuystreamError
-from buystream.events import BuyerErased
+from buystream.host import postgres_dump
+from buystream.host.secret_file import keep_secret, secret_of
 from buystream.log import COMMANDS, EVENTS, Log, read_all
-from buystream.secret_file import keep_secret, secret_of
 from buystream.secret_versions import fingerprint_of, versions
 from buystream.settings import Settings
+from buystream.vocabulary.codec import rfc3339, type_name
+from buystream.vocabulary.events import BuyerErased
 from buystream.wiring.opening import Database, open_database, open_log, open_vault
 
 KEPT: Final = ("log", "vault", "sandbox", "consumer", "gateway")

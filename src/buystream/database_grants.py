@@ -10,11 +10,12 @@ from typing import Final, NamedTuple
 from psycopg2.extensions import cursor
 
 from buystream import secret_versions, vault
-from buystream.consumers import delivery
 from buystream.database import DatabaseUnavailable, connect, transaction
-from buystream.gateway import fingerprints, key_uses, session_tables
+from buystream.delivery import policy as delivery
+from buystream.gateway.server import fingerprints, key_uses, session_tables
 from buystream.log import postgres as postgres_log
-from buystream.projections import builds, live_rates, snapshots
+from buystream.projections import live_rates
+from buystream.projections.engine import builds, snapshots
 from buystream.providers import sandbox
 from buystream.settings import Settings
 from buystream.tables import Tables, TablesMissing

@@ -12,8 +12,8 @@ from psycopg2.extensions import connection, cursor, encrypt_password, make_dsn
 from buystream.database import DatabaseUnavailable, connect, connected, transaction
 from buystream.database_grants import EVERY_TABLE, GRANTS, VIEWS_OWNER, parts_used, rights_of
 from buystream.errors import BuystreamError
+from buystream.host.secret_file import secret_of
 from buystream.log.postgres import PostgresLog
-from buystream.secret_file import secret_of
 from buystream.secret_versions import open_root, versions
 from buystream.settings import Settings
 from buystream.variables import BadSetting

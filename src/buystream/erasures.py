@@ -5,12 +5,12 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from buystream import codec, commands
-from buystream.actors import OPERATOR
 from buystream.errors import BuystreamError
-from buystream.ids import MalformedId, partition_of
 from buystream.log import COMMANDS, Log, Message
 from buystream.vault import Vault
+from buystream.vocabulary import codec, commands
+from buystream.vocabulary.actors import OPERATOR
+from buystream.vocabulary.ids import MalformedId, partition_of
 
 
 class BadErasedList(BuystreamError):

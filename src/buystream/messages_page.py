@@ -7,14 +7,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from buystream import codec
 from buystream.consumers.feeds import FED, public_fields
+from buystream.vocabulary import codec
 
 PAGE: Final = Path("docs/messages.md")
 
 _INTRODUCTION: Final = """# Messages
 
-Written by `python -m buystream.messages_page` from the classes in `src/buystream/commands` and `src/buystream/events`.
+Written by `python -m buystream.messages_page` from the classes in
+`src/buystream/vocabulary/commands` and `src/buystream/vocabulary/events`.
 Every field of every message is described in `schemas/`; docs/decisions/0029 says how a record carries a message.
 """
 

@@ -12,17 +12,17 @@ import msgspec
 
 from buystream.database_grants import prepare
 from buystream.errors import BuystreamError
-from buystream.health import Problem, serve_health
+from buystream.host.health import Problem, serve_health
+from buystream.host.sockets import free_port
+from buystream.host.workers import Run
 from buystream.log import Log, LogUnavailable
-from buystream.projections.leading import leading
+from buystream.projections.engine.leading import leading
 from buystream.projections.shown import Shown
 from buystream.settings import Settings
-from buystream.sockets import free_port
 from buystream.wiring.opening import SIGNALS, Database, open_database, open_log, refuse_moved
 from buystream.wiring.parts import Parts
 from buystream.wiring.running import ignore_signals, start_workers
 from buystream.wiring.views import VIEWS
-from buystream.workers import Run
 
 LOOK_SECONDS: Final = 0.5
 

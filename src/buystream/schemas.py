@@ -11,12 +11,12 @@ from typing import Any, Final, get_type_hints
 
 import msgspec
 
-from buystream import codec
-from buystream.consumers.delivery import DeadLetter, DeadLetterEnvelope
 from buystream.consumers.feeds import FED, FEED_CONTENT_TYPE, public_fields
-from buystream.fields import meanings
+from buystream.delivery.policy import DeadLetter, DeadLetterEnvelope
 from buystream.log import COMMANDS, DEADLETTER, EVENTS
 from buystream.log.topics import merchant_topic
+from buystream.vocabulary import codec
+from buystream.vocabulary.fields import meanings
 
 Schema = dict[str, Any]
 
@@ -124,7 +124,7 @@ def _described(name: str, description: str) -> str:
 
 
 def path_of(message: type[msgspec.Struct], folder: str = "") -> str:
-    """`events/OrderPlaced.v1.json`: in the first folder that has the message, unless another is named."""
+    """`vocabulary/events/OrderPlaced.v1.json`: in the first folder that has the message, unless another is named."""
     folder = folder or next(folder for folder, messages in FOLDERS.items() if message in messages)
     return f"{folder}/{message.__struct_config__.tag}.json"
 

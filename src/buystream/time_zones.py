@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from buystream.commands import SetTimeZone
 from buystream.errors import BuystreamError
+from buystream.vocabulary.commands import SetTimeZone
 
 DEFAULT: Final = "UTC"
 FIRST_YEAR: Final = 2020

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from buystream.ids import new_order_id
+from buystream.vocabulary.ids import new_order_id
 from tests.support.browser import DemoShop
 from tests.support.patience import patient, wait_until
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from buystream.ids import new_order_id
+from buystream.vocabulary.ids import new_order_id
 from tests.acceptance.test_anybody_anywhere_can_buy_in_a_browser import website
 from tests.acceptance.test_back_closes_the_sheet import FORUM
 from tests.support.axe import CONTRAST, blocked_by, violations

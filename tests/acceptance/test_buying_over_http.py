@@ -14,9 +14,9 @@ import httpx
 import jwt
 import msgspec
 
-from buystream.codec import read_command
-from buystream.ids import new_buyer_id, new_edition_id, new_order_id
 from buystream.log import COMMANDS, DEADLETTER, read_all
+from buystream.vocabulary.codec import read_command
+from buystream.vocabulary.ids import new_buyer_id, new_edition_id, new_order_id
 from buystream.wiring.opening import open_database, open_log
 from tests.support.browser import HOST, HOST_SECRET, DemoShop
 from tests.support.patience import wait_until

@@ -20,7 +20,7 @@ import pytest
 
 from buystream import rush
 from buystream.demo.headless import EditionBooks, count_log, settle
-from buystream.ids import new_order_id
+from buystream.vocabulary.ids import new_order_id
 from buystream.wiring.opening import open_database, open_log
 from tests.support.patience import patient, wait_until
 from tests.support.shop_process import ShopProcess, buystream

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from buystream.ids import new_order_id
+from buystream.vocabulary.ids import new_order_id
 from tests.support.browser import Buying, DemoShop, Screenshot
 from tests.support.compressing_proxy import compressing_nginx
 from tests.support.shop import DELIVERY, wait_until

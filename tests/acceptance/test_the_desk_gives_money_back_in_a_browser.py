@@ -10,9 +10,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from buystream.commands import RecordDispute
 from buystream.consumers.payments import append_fact
-from buystream.ids import new_order_id, payment_id_of
+from buystream.vocabulary.commands import RecordDispute
+from buystream.vocabulary.ids import new_order_id, payment_id_of
 from buystream.wiring.opening import open_database, open_log
 from tests.support.browser import DESKTOP, PHONE, DemoShop, Screenshot, expect_to_fit, patient_context
 from tests.support.contrast import too_faint

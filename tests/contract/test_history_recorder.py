@@ -12,8 +12,8 @@ from eventsourcing.tests.persistence import (
     NonInterleavingNotificationIDsBaseCase,
 )
 
-from buystream import codec
-from buystream.projections.history import ApplicationHistory, History, LogHistory, StructMapper, TableHistory
+from buystream.projections.engine.history import ApplicationHistory, History, LogHistory, StructMapper, TableHistory
+from buystream.vocabulary import codec
 from tests.support.examples import EVENTS
 
 

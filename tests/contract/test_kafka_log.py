@@ -13,7 +13,7 @@ from typing import TypeVar
 import pytest
 from confluent_kafka import Producer, TopicPartition
 
-from buystream.broker import Broker
+from buystream.host.broker import Broker
 from buystream.log import (
     COMMANDS,
     DEADLETTER,

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from buystream import events
-from buystream.embedded import EmbeddedPostgres
+from buystream.host.embedded import EmbeddedPostgres
 from buystream.log import (
     COMMANDS,
     DEADLETTER,
@@ -30,6 +29,7 @@ from buystream.log import (
     Tail,
 )
 from buystream.log.postgres import PostgresLog
+from buystream.vocabulary import events
 from tests.support.examples import example
 from tests.support.kafka import KafkaBackend
 from tests.support.logs import Backend, PostgresBackend, assigned_elsewhere, read_elsewhere

@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from buystream import commands
-from buystream.commands import Command
-from buystream.ids import new_order_id, payment_id_of
-from buystream.money import currency_of, why_not_charge
 from buystream.providers import Authorisation, Provider, RefundCall
 from buystream.providers.sandbox import SandboxProvider
 from buystream.providers.stripe import StripeProvider
 from buystream.providers.stripe_api import StripeApi
+from buystream.vocabulary import commands
+from buystream.vocabulary.commands import Command
+from buystream.vocabulary.ids import new_order_id, payment_id_of
+from buystream.vocabulary.money import currency_of, why_not_charge
 from tests.support.examples import ANNA, BEN, EDITION
 from tests.support.stripe.wall import API_KEY, Wall
 

@@ -7,12 +7,12 @@ from contextlib import closing
 import psycopg2
 from psycopg2.extensions import cursor
 
-from buystream.codec import read_event, read_head
 from buystream.demo.headless import settle
-from buystream.events import OrderPlaced
 from buystream.log import EVENTS, Log, read_all
-from buystream.projections.builds import caught_up, live_build
-from buystream.projections.history import History
+from buystream.projections.engine.builds import caught_up, live_build
+from buystream.projections.engine.history import History
+from buystream.vocabulary.codec import read_event, read_head
+from buystream.vocabulary.events import OrderPlaced
 from buystream.wiring.opening import open_database, open_log
 from buystream.wiring.views import VIEWS, projector
 from tests.faults.crowd import Crowd

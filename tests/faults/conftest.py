@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from buystream import cluster
-from buystream.broker import Broker
+from buystream.host.broker import Broker
 from tests.faults.alarms import SCENARIOS, promises
 from tests.faults.shop import PARTITIONS, FaultyShop
 from tests.support.patience import patient

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from buystream.ids import new_order_id, partition_of
+from buystream.vocabulary.ids import new_order_id, partition_of
 from tests.faults.alarms import SPEED, Alarms
 from tests.support.roles import RoleProcess, SeparateShop
 

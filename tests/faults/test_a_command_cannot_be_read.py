@@ -5,10 +5,10 @@ import time
 from contextlib import closing
 
 from buystream import cluster
-from buystream.codec import read_event, read_head
-from buystream.consumers.delivery import read_dead_letter
-from buystream.events import CommandRefused
+from buystream.delivery.policy import read_dead_letter
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, Message, read_all
+from buystream.vocabulary.codec import read_event, read_head
+from buystream.vocabulary.events import CommandRefused
 from tests.faults.books import assert_sound
 from tests.faults.crowd import Crowd
 from tests.faults.shop import PARTITIONS, FaultyShop

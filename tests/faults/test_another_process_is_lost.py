@@ -11,9 +11,9 @@ import pytest
 from buystream_merchant import OrderFeed
 
 from buystream import cluster
-from buystream.codec import read_head
 from buystream.demo.headless import settle
 from buystream.log import EVENTS, read_all
+from buystream.vocabulary.codec import read_head
 from buystream.wiring.opening import open_database, open_log
 from tests.faults.books import assert_sound
 from tests.faults.crowd import Crowd

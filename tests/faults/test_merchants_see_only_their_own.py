@@ -24,9 +24,9 @@ from kafka.admin import (
 from kafka.errors import ClusterAuthorizationFailedError
 
 from buystream.api_keys import api_key_hash
-from buystream.commands import RegisterMerchant
-from buystream.events import EditionReleased, MerchantRegistered
-from buystream.ids import new_edition_id, new_merchant_id
+from buystream.vocabulary.commands import RegisterMerchant
+from buystream.vocabulary.events import EditionReleased, MerchantRegistered
+from buystream.vocabulary.ids import new_edition_id, new_merchant_id
 from buystream.wiring.deciding import decided
 from buystream.wiring.opening import open_database, open_log
 from tests.faults.shop import FaultyShop

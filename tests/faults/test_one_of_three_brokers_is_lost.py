@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from buystream.broker import Broker
+from buystream.host.broker import Broker
 from buystream.log import EVENTS
 from tests.faults.books import assert_sound
 from tests.faults.crowd import Crowd

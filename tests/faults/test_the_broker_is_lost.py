@@ -7,9 +7,9 @@ from contextlib import closing
 import pytest
 
 from buystream import cluster
-from buystream.codec import read_event
-from buystream.events import OrderExpired, OrderPlaced, OwnershipTaken
 from buystream.log import EVENTS, Log, read_all
+from buystream.vocabulary.codec import read_event
+from buystream.vocabulary.events import OrderExpired, OrderPlaced, OwnershipTaken
 from tests.faults.books import assert_sound
 from tests.faults.conftest import ProxiedBroker
 from tests.faults.crowd import Crowd

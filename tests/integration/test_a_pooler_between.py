@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from buystream.projections.leading import leading
-from buystream.workers import Run, Workers
+from buystream.host.workers import Run, Workers
+from buystream.projections.engine.leading import leading
 from tests.support.other_postgres import other_postgres
 from tests.support.patience import wait_until
 from tests.support.pooler import pooler

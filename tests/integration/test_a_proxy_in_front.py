@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from buystream.ids import new_order_id
+from buystream.vocabulary.ids import new_order_id
 from tests.support.patience import wait_until
 from tests.support.proxies import NAME, PROXIES, Proxy, proxy
 from tests.support.shop import Shop, lasting_shop

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from buystream.broker import Broker, BrokerError
+from buystream.host.broker import Broker, BrokerError
 from buystream.log import COMMANDS, Message
 from buystream.log.kafka import KafkaLog
 from tests.support.kafka import create_topics

@@ -15,9 +15,9 @@ from psycopg2.extensions import cursor
 
 from buystream.backup import KEPT
 from buystream.cli import MODULES, cli
-from buystream.embedded import EmbeddedPostgres
-from buystream.ids import new_order_id
+from buystream.host.embedded import EmbeddedPostgres
 from buystream.settings import Settings
+from buystream.vocabulary.ids import new_order_id
 from buystream.wiring.opening import open_database
 from buystream.wiring.views import VIEWS
 from tests.support.patience import wait_until

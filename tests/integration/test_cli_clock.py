@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from buystream import codec
-from buystream.commands import Command
 from buystream.log import COMMANDS, Message
 from buystream.log.postgres import PostgresLog
+from buystream.vocabulary import codec
+from buystream.vocabulary.commands import Command
 from tests.support.actors import actor_of
 from tests.support.postgres import run_sql
 from tests.support.shop_process import buystream

@@ -25,7 +25,7 @@ from buystream.database import (
     one_transaction,
     transaction,
 )
-from buystream.embedded import EmbeddedPostgres
+from buystream.host.embedded import EmbeddedPostgres
 from tests.support.postgres import run_sql, throw_out
 
 NOBODY = "host=127.0.0.1 port=1 dbname=nobody user=me password=sesame"

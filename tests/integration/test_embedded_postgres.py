@@ -20,8 +20,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from buystream.embedded import SOCKET_NAME, EmbeddedPostgres, EmbeddedPostgresError
-from buystream.postgres_binaries import ServerAccount, bin_dir
+from buystream.host.embedded import SOCKET_NAME, EmbeddedPostgres, EmbeddedPostgresError
+from buystream.host.postgres_binaries import ServerAccount, bin_dir
 from tests.support.patience import patient
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -29,7 +29,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become ano
 USE_UNTIL_TOLD = """
 import sys
 from pathlib import Path
-from buystream.embedded import EmbeddedPostgres
+from buystream.host.embedded import EmbeddedPostgres
 with EmbeddedPostgres(Path(sys.argv[1])):
     print("ready", flush=True)
     sys.stdin.readline()

@@ -8,9 +8,9 @@ import httpx
 import jwt
 import pytest
 
-from buystream import commands
-from buystream.ids import new_order_id, partition_of
 from buystream.log import COMMANDS
+from buystream.vocabulary import commands
+from buystream.vocabulary.ids import new_order_id, partition_of
 from tests.support.postgres import run_sql
 from tests.support.records import command_message
 from tests.support.shop import DELIVERY, HOST_SECRETS, Shop, order_of, shop, wait_until

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import jwt
 
-from buystream.ids import new_edition_id, new_order_id
+from buystream.vocabulary.ids import new_edition_id, new_order_id
 from tests.support.patience import wait_until
 from tests.support.shop import DELIVERY, HOST_SECRETS, Shop, order_of, shop
 

@@ -15,19 +15,19 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from buystream.codec import answer_to
-from buystream.commands import Tick
-from buystream.embedded import EmbeddedPostgres
-from buystream.events import Ticked
-from buystream.gateway.answers import AnswerTail
-from buystream.gateway.catalogue import Catalogue
 from buystream.gateway.runtime import GatewayParts
 from buystream.gateway.serve import CannotServe
+from buystream.gateway.server.answers import AnswerTail
+from buystream.gateway.server.catalogue import Catalogue
+from buystream.host.embedded import EmbeddedPostgres
 from buystream.log import COMMANDS, EVENTS, LogUnavailable, Message
 from buystream.log.postgres import PostgresLog
 from buystream.log.postgres.reading import PostgresTail
 from buystream.log.writing import QUEUE_MAX, BatchWriter
 from buystream.vault import Vault
+from buystream.vocabulary.codec import answer_to
+from buystream.vocabulary.commands import Tick
+from buystream.vocabulary.events import Ticked
 from tests.support.examples import example
 from tests.support.patience import patient, wait_until
 from tests.support.postgres import run_sql, throw_out
@@ -55,7 +55,7 @@ def test_beyond_the_bound_the_rest_gets_503_at_once(shop_database_url: str, monk
     with shop_at_work(shop_database_url) as shop:
         register_merchant(shop)
         edition = shop.release()
-    monkeypatch.setattr("buystream.gateway.decisions.IN_FLIGHT_MAX", 3)
+    monkeypatch.setattr("buystream.gateway.server.decisions.IN_FLIGHT_MAX", 3)
     waits = patient(2)
     with (
         shop_at_work(shop_database_url, deciding=False, decision_seconds=waits) as shop,

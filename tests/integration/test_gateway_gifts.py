@@ -7,15 +7,15 @@ from typing import Any
 import httpx
 import pytest
 
-from buystream import events
-from buystream.codec import read_event
-from buystream.commands import CancelEdition, SetFeeTerms
 from buystream.consumers.flows import Flows
-from buystream.ids import new_order_id, partition_of
+from buystream.host.workers import Workers
 from buystream.log import EVENTS
 from buystream.log.postgres import PostgresLog
 from buystream.vault import Vault
-from buystream.workers import Workers
+from buystream.vocabulary import events
+from buystream.vocabulary.codec import read_event
+from buystream.vocabulary.commands import CancelEdition, SetFeeTerms
+from buystream.vocabulary.ids import new_order_id, partition_of
 from tests.support.examples import MERCHANT
 from tests.support.patience import wait_until
 from tests.support.postgres import run_sql
@@ -100,7 +100,7 @@ def test_a_release_waits_for_its_terms_and_sells_at_once(shop: Shop) -> None:
 def test_without_the_flow_a_release_is_scheduled_and_opens_automatically(
     shop_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("buystream.gateway.merchants.TERMS_SECONDS", 0.3)
+    monkeypatch.setattr("buystream.gateway.routes.merchants.TERMS_SECONDS", 0.3)
     with shop_at_work(shop_database_url, flowing=False) as shop:
         register_merchant(shop)
         edition = shop.release(stock=2)

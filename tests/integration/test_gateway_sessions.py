@@ -11,7 +11,7 @@ from litestar.routes import HTTPRoute
 
 from buystream.gateway.app import _framework
 from buystream.gateway.runtime import Gateway
-from buystream.gateway.sessions import COOKIE
+from buystream.gateway.server.sessions import COOKIE
 from tests.support.shop import (
     DELIVERY,
     HOST_SECRETS,

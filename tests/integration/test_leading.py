@@ -3,11 +3,11 @@
 import threading
 from contextlib import closing
 
+from buystream.host.workers import Run, Workers
 from buystream.log.postgres import PostgresLog
-from buystream.projections.leading import leading
+from buystream.projections.engine.leading import leading
 from buystream.projections.shown import NO_VIEWS, Shown
 from buystream.wiring.views import VIEWS, projector
-from buystream.workers import Run, Workers
 from tests.support.patience import wait_until
 from tests.support.postgres import run_sql
 

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from buystream import commands
-from buystream.ids import new_edition_id
+from buystream.vocabulary import commands
+from buystream.vocabulary.ids import new_edition_id
 from tests.support.examples import MERCHANT, example
 from tests.support.patience import wait_until
 from tests.support.shop import DELIVERY, Shop, order_of, shop, tell

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from buystream.money import CURRENCIES
+from buystream.vocabulary.money import CURRENCIES
 from tests.support.shop import DELIVERY, Shop, lasting_shop, order_of
 
 __all__ = ["lasting_shop"]

@@ -4,8 +4,8 @@ from typing import Any
 
 import httpx
 
-from buystream.ids import new_edition_id, new_order_id
 from buystream.log import COMMANDS
+from buystream.vocabulary.ids import new_edition_id, new_order_id
 from tests.support.postgres import run_sql
 from tests.support.shop import DELIVERY, Shop, order_of, shop, wait_until
 

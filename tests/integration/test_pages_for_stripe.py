@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from buystream.gateway.security import CONTENT_SECURITY_POLICY
+from buystream.gateway.server.security import CONTENT_SECURITY_POLICY
 from tests.support.shop import Shop, shop, shop_at_work
 
 __all__ = ["shop"]

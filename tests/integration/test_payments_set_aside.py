@@ -8,13 +8,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from buystream import codec, commands, events
-from buystream.consumers import payments, set_aside
-from buystream.consumers.delivery import Place
+from buystream.consumers import payments
 from buystream.consumers.payments import Halted, InFlight, Payments
+from buystream.delivery import set_aside
+from buystream.delivery.policy import Place
 from buystream.log import COMMANDS, EVENTS, Message, Record, Rejected
 from buystream.log.postgres import PostgresLog
 from buystream.providers import Authorisation
+from buystream.vocabulary import codec, commands, events
 from tests.support.examples import example, order_id
 from tests.support.patience import wait_until
 from tests.support.postgres import run_sql

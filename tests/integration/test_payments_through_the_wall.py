@@ -9,14 +9,21 @@ from typing import Any
 
 import pytest
 
-from buystream import codec, commands, events
-from buystream.commands import Command
-from buystream.events import Event
-from buystream.ids import new_buyer_id, new_command_id, new_edition_id, new_order_id, partition_of, payment_id_of
 from buystream.log import COMMANDS, EVENTS, Message
 from buystream.log.postgres import PostgresLog
 from buystream.providers import Authorisation
 from buystream.replay.audit import audit
+from buystream.vocabulary import codec, commands, events
+from buystream.vocabulary.commands import Command
+from buystream.vocabulary.events import Event
+from buystream.vocabulary.ids import (
+    new_buyer_id,
+    new_command_id,
+    new_edition_id,
+    new_order_id,
+    partition_of,
+    payment_id_of,
+)
 from tests.support.actors import actor_of
 from tests.support.patience import Deadline, patient, wait_until
 from tests.support.schedules.provider import provider_at, reconcile, webhooks_received

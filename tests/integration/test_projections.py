@@ -12,20 +12,20 @@ import pytest
 from prometheus_client import REGISTRY
 from psycopg2.extensions import cursor
 
-from buystream import codec, commands
 from buystream.aggregates.partition import Partition
 from buystream.consumers.decider import messages_of
-from buystream.consumers.delivery import DeadLetter, Poisoned, read_dead_letter
 from buystream.database import DatabaseRefused
+from buystream.delivery.batch_reader import Batch
+from buystream.delivery.policy import DeadLetter, Poisoned, read_dead_letter
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, Damaged, Message, Record
 from buystream.log.postgres import PostgresLog
 from buystream.metrics import EVENTS_POISONED
-from buystream.projections.batches import Batch
 from buystream.projections.edition_board import board, boards, boards_of_merchant
+from buystream.projections.engine.runner import Projection, Projector, caught_up, next_positions
 from buystream.projections.merchant_dashboard import Second, dashboard
 from buystream.projections.order_views import PaymentView, order, orders_of_buyer, orders_of_merchant
 from buystream.projections.people import People, SavedDetails, merchant, merchant_by_key_hash, saved_details
-from buystream.projections.runner import Projection, Projector, caught_up, next_positions
+from buystream.vocabulary import codec, commands
 from buystream.wiring.views import VIEWS
 from tests.support.actors import actor_of
 from tests.support.examples import (

@@ -1,13 +1,13 @@
 """Recurring gifts in the views, month after month: given times, on a real PostgreSQL."""
 
-from buystream import commands
-from buystream.aggregates.recurring import months_after
+from buystream.aggregates.edition.recurring import months_after
 from buystream.aggregates.rules import FIRST_RULES, rules_of
-from buystream.ids import payment_id_of, recurring_order_id
 from buystream.log.postgres import PostgresLog
 from buystream.projections.merchant_dashboard import dashboard
 from buystream.projections.order_views import order, taken_by_buyer
 from buystream.projections.recurring_gifts import GiftView, gift, running_gifts
+from buystream.vocabulary import commands
+from buystream.vocabulary.ids import payment_id_of, recurring_order_id
 from tests.integration.test_projections import Author, reading, show
 from tests.support.examples import ANNA, BEN, EDITION, GIFT, MERCHANT, T0, example
 

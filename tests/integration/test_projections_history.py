@@ -6,18 +6,18 @@ import psycopg2
 import pytest
 from eventsourcing.application import Repository
 
-from buystream import codec, commands, events
 from buystream.aggregates.buyer import Buyer
-from buystream.aggregates.edition import Edition
+from buystream.aggregates.edition.edition import Edition
+from buystream.aggregates.edition.order import Order
+from buystream.aggregates.edition.payment import Payment
 from buystream.aggregates.merchant import Merchant
-from buystream.aggregates.order import Order
 from buystream.aggregates.partition import Partition
-from buystream.aggregates.payment import Payment
 from buystream.consumers.decider import messages_of
+from buystream.delivery.batch_reader import BatchReader
 from buystream.log import COMMANDS, EVENTS, Record
 from buystream.log.postgres import PostgresLog
-from buystream.projections.batches import BatchReader
-from buystream.projections.history import History, LogHistory, TableHistory, past, repository
+from buystream.projections.engine.history import History, LogHistory, TableHistory, past, repository
+from buystream.vocabulary import codec, commands, events
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, BEN, EDITION, MERCHANT, ORDER, PAYMENT, T0, example, order_id
 

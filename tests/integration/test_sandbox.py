@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from buystream import commands
-from buystream.commands import Command
-from buystream.ids import new_order_id, payment_id_of
 from buystream.providers import CLIENT_TOKENS, Authorisation, RefundCall
 from buystream.providers.sandbox import CARDS, SandboxProvider
+from buystream.vocabulary import commands
+from buystream.vocabulary.commands import Command
+from buystream.vocabulary.ids import new_order_id, payment_id_of
 from tests.support.examples import ANNA, EDITION
 from tests.support.patience import wait_until
 

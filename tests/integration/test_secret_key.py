@@ -8,8 +8,8 @@ import httpx
 import pyrage
 import pytest
 
+from buystream.host.secret_file import SECRET_FILE
 from buystream.roles import ROLES
-from buystream.secret_file import SECRET_FILE
 from tests.support.patience import wait_until
 from tests.support.postgres import run_sql
 from tests.support.shop import DELIVERY, order_of

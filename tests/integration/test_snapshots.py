@@ -5,15 +5,15 @@ from contextlib import closing
 
 import pytest
 
-from buystream import codec
 from buystream.aggregates.partition import Partition
 from buystream.consumers.answering import decide_batch
-from buystream.consumers.folding import recover
+from buystream.delivery.folding import recover
 from buystream.log import COMMANDS, LogUnavailable, Message
 from buystream.log.postgres import PostgresLog
 from buystream.metrics import SNAPSHOTS_FAILED
-from buystream.projections import snapshots
-from buystream.projections.snapshots import TAIL_EVENTS_MAX, Snapshots, tail_needed
+from buystream.projections.engine import snapshots
+from buystream.projections.engine.snapshots import TAIL_EVENTS_MAX, Snapshots, tail_needed
+from buystream.vocabulary import codec
 from tests.support.actors import actor_of
 from tests.support.postgres import run_sql
 from tests.support.steps import place, release

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from buystream.commands import ConnectAccount, SetFeeTerms
 from buystream.replay.audit import audit
 from buystream.replay.reconcile import Reconciler, lines_of
+from buystream.vocabulary.commands import ConnectAccount, SetFeeTerms
 from tests.support.examples import MERCHANT
 from tests.support.patience import wait_until
 from tests.support.shop import order_of, tell

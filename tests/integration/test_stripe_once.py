@@ -6,11 +6,11 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from buystream import commands
-from buystream.commands import Command
 from buystream.providers import Provider, ProviderUnavailable
 from buystream.providers.stripe import StripeProvider
 from buystream.providers.stripe_api import StripeApi
+from buystream.vocabulary import commands
+from buystream.vocabulary.commands import Command
 from tests.contract.test_provider import authorisation, refund_of
 from tests.support.patience import PAUSE_SECONDS, Deadline
 from tests.support.stripe.client import Impatient

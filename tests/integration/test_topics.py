@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from buystream.broker import Broker
+from buystream.host.broker import Broker
 from buystream.log import COMMANDS, EVENTS, LogUnavailable, Message
 from buystream.log.kafka import KafkaLog
 from buystream.log.topics import TopicChangeRefused, TopicDifference, Topics, merchant_topic, plan

@@ -6,11 +6,10 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from buystream import actors, commands, events
-from buystream.aggregates import refunding
-from buystream.aggregates.edition import Edition
+from buystream.aggregates.edition import refunding
+from buystream.aggregates.edition.edition import Edition
+from buystream.aggregates.edition.order import Order
 from buystream.aggregates.moment import Moment
-from buystream.aggregates.order import Order
 from buystream.aggregates.partition import Partition
 from buystream.aggregates.rules import NEWEST_RULES, rules_of
 from buystream.log.postgres import PostgresLog
@@ -18,6 +17,7 @@ from buystream.projections.boards import Board
 from buystream.projections.edition_board import board, merchant_board
 from buystream.projections.order_views import OrderView, order
 from buystream.projections.recurring_gifts import gifts_of_buyer
+from buystream.vocabulary import actors, commands, events
 from tests.integration.test_projections import Author, show
 from tests.support.histories import History, buyer
 from tests.support.permissions import agrees_about_an_edition, agrees_about_an_order

@@ -4,8 +4,8 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from buystream.gateway.bodies.editions import NewEdition
-from buystream.kinds import KINDS
+from buystream.gateway.routes.bodies.editions import NewEdition
+from buystream.vocabulary.kinds import KINDS
 from tests.integration.test_merchants_money import bought
 from tests.support.shop import Shop, lasting_shop
 

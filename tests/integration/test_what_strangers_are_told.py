@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from psycopg2.extensions import parse_dsn
 
-from buystream.embedded import EmbeddedPostgres
+from buystream.host.embedded import EmbeddedPostgres
 from tests.support.ports import reserved_port
 from tests.support.postgres import run_sql, throw_out
 from tests.support.shop import DELIVERY, Shop, order_of, register_merchant, shop, shop_at_work, wait_until

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import jwt
 
-from buystream.ids import new_order_id, recurring_order_id
 from buystream.limits import Limits
+from buystream.vocabulary.ids import new_order_id, recurring_order_id
 from tests.support.shop import (
     DELIVERY,
     HOST_SECRETS,

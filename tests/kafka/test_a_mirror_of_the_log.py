@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from buystream.broker import Broker, kafka_jars
+from buystream.host.broker import Broker, kafka_jars
 from buystream.log import COMMANDS, EVENTS, LogError, Record, read_all
 from buystream.log.kafka import KafkaLog
 from buystream.log.kafka.clients import KafkaClients

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from buystream.broker import Broker
+from buystream.host.broker import Broker
 from tests.support.database_users import Connections, ShopOfUsers, documented
 from tests.support.other_postgres import other_postgres
 from tests.support.patience import wait_until

@@ -18,9 +18,9 @@ from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, A
 from confluent_kafka.admin import ResourceType as Kind
 
 from buystream import cluster
-from buystream.codec import read_event
-from buystream.events import OrderConfirmed, OrderPlaced
 from buystream.log import COMMANDS, EVENTS, read_all
+from buystream.vocabulary.codec import read_event
+from buystream.vocabulary.events import OrderConfirmed, OrderPlaced
 from tests.support.guarded_kafka import GuardedBroker
 from tests.support.patience import patient
 from tests.support.roles import PARTITIONS, SeparateShop, separate_shop

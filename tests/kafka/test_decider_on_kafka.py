@@ -12,15 +12,15 @@ from itertools import count
 
 import pytest
 
-from buystream.broker import Broker
-from buystream.codec import encode_command, read_event, read_head
-from buystream.commands import Command
 from buystream.consumers.decider import Decider
-from buystream.events import OwnershipTaken
-from buystream.ids import new_command_id, new_edition_id
+from buystream.host.broker import Broker
 from buystream.log import COMMANDS, EVENTS, LogUnavailable, Message, Record
 from buystream.log.kafka import KafkaLog
 from buystream.replay.audit import audit
+from buystream.vocabulary.codec import encode_command, read_event, read_head
+from buystream.vocabulary.commands import Command
+from buystream.vocabulary.events import OwnershipTaken
+from buystream.vocabulary.ids import new_command_id, new_edition_id
 from tests.support.actors import actor_of
 from tests.support.kafka import KafkaPlace
 from tests.support.patience import Deadline, patient

@@ -10,14 +10,15 @@ import jsonschema
 import msgspec
 import pytest
 
-from buystream import codec, events, schemas
-from buystream.consumers.delivery import Read
+from buystream import schemas
 from buystream.consumers.feeds import FED, FEEDS, Feeds, MerchantTopics, Relay, create_missing, memory_topic
-from buystream.events import Event
+from buystream.delivery.policy import Read
 from buystream.log import EVENTS, Damaged, Fenced, Log
 from buystream.log.kafka import KafkaLog
 from buystream.log.kafka.clients import KafkaClients
 from buystream.log.topics import Topics, merchant_topic
+from buystream.vocabulary import codec, events
+from buystream.vocabulary.events import Event
 from tests.support.examples import EXAMPLES
 from tests.support.feeds import Fed, feed_of
 from tests.support.patience import wait_until

@@ -8,10 +8,10 @@ from typing import Any
 from confluent_kafka import Producer
 
 from buystream import cluster
-from buystream.consumers.dead_letters import RecordPlace, place_of
 from buystream.consumers.feeds import FEEDS
-from buystream.events import Ticked
+from buystream.delivery.dead_letters import RecordPlace, place_of
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, Log, Message, read_all
+from buystream.vocabulary.events import Ticked
 from tests.support.examples import example
 from tests.support.patience import patient, wait_until
 from tests.support.records import event_message

@@ -15,21 +15,21 @@ import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from buystream import codec, commands, events
-from buystream.broker import Broker
 from buystream.consumers.decider import Decider
-from buystream.consumers.live import GROUP, Live
-from buystream.consumers.velocity import VelocityLimits
-from buystream.events import Event
-from buystream.ids import new_buyer_id, new_edition_id, new_merchant_id, new_order_id
+from buystream.consumers.live.live import GROUP, Live
+from buystream.consumers.live.velocity import VelocityLimits
+from buystream.delivery.batch_reader import Batch
+from buystream.host.broker import Broker
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, Log, LogUnavailable, Message
 from buystream.log.kafka import KafkaLog
-from buystream.projections.batches import Batch
 from buystream.projections.edition_board import EditionBoard
+from buystream.projections.engine.runner import Projector
 from buystream.projections.live_rates import live_rates
 from buystream.projections.merchant_dashboard import MerchantDashboard, dashboard
 from buystream.projections.people import People
-from buystream.projections.runner import Projector
+from buystream.vocabulary import codec, commands, events
+from buystream.vocabulary.events import Event
+from buystream.vocabulary.ids import new_buyer_id, new_edition_id, new_merchant_id, new_order_id
 from tests.support.examples import example
 from tests.support.live_windows import Counts, recount, shown, wait_for_recount
 from tests.support.patience import patient, wait_until

@@ -12,8 +12,8 @@ import httpx
 import psycopg2
 import pytest
 
-from buystream.broker import Broker
 from buystream.cluster import clients
+from buystream.host.broker import Broker
 from buystream.log import COMMANDS, EVENTS, TOPICS, Log, Message, Record
 from buystream.log.copy import CopyRefused, copy_log
 from buystream.log.kafka import KafkaLog

@@ -13,12 +13,12 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from kafka.admin import KafkaAdminClient, MemberToRemove
 
-from buystream import codec, events
-from buystream.broker import Broker
 from buystream.consumers.feeds import create_missing, feed_message, feed_producer
-from buystream.events import Event
+from buystream.host.broker import Broker
 from buystream.log.kafka.clients import KafkaClients
 from buystream.log.topics import Topics, merchant_topic
+from buystream.vocabulary import codec, events
+from buystream.vocabulary.events import Event
 from tests.support.examples import EXAMPLES, ORDER, PAYMENT
 from tests.support.patience import patient
 from tests.support.records import event_message

@@ -7,16 +7,16 @@ from contextlib import contextmanager
 
 from confluent_kafka import Producer
 
-from buystream.broker import Broker
-from buystream.codec import encode_command, read_event, read_head
-from buystream.commands import Command, RegisterMerchant
 from buystream.consumers.decider import Decider
-from buystream.consumers.delivery import read_dead_letter
-from buystream.events import CommandRefused, EditionReleased, Event
+from buystream.delivery.policy import read_dead_letter
+from buystream.host.broker import Broker
 from buystream.log import COMMANDS, DEADLETTER, EVENTS
 from buystream.log.kafka import KafkaLog
 from buystream.log.kafka.clients import MESSAGE_BYTES_MAX
 from buystream.replay.audit import audit
+from buystream.vocabulary.codec import encode_command, read_event, read_head
+from buystream.vocabulary.commands import Command, RegisterMerchant
+from buystream.vocabulary.events import CommandRefused, EditionReleased, Event
 from tests.support.actors import actor_of
 from tests.support.examples import example
 from tests.support.patience import patient, wait_until

@@ -1,6 +1,6 @@
 """The same on a real cluster, whose topics get partitions by `buystream topics apply`'s own code."""
 
-from buystream.broker import Broker
+from buystream.host.broker import Broker
 from tests.support.growing import adding_partitions_changes_nothing
 from tests.support.kafka import KafkaPlace
 

@@ -4,7 +4,7 @@ alone."""
 import httpx
 import pytest
 
-from buystream.ids import partition_of
+from buystream.vocabulary.ids import partition_of
 from tests.support.patience import wait_until
 from tests.support.roles import PARTITIONS, RoleProcess, SeparateShop
 from tests.support.shop_process import buystream, is_ready

@@ -14,7 +14,7 @@ from kafka import KafkaConsumer
 from kafka import TopicPartition as Place
 
 from buystream import cluster
-from buystream.consumers.faust_app import faust_app
+from buystream.consumers.live.faust_app import faust_app
 from buystream.log import EVENTS, Message
 from buystream.log.topics import Topics, plan
 from buystream.settings import read_settings

@@ -9,7 +9,7 @@ import httpx
 import psycopg2
 import pytest
 
-from buystream.broker import Broker
+from buystream.host.broker import Broker
 from buystream.log.topics import Topics, merchant_topic, plan
 from buystream.settings import read_settings
 from buystream.wiring.opening import open_database, open_log

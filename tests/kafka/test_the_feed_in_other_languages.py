@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from buystream.broker import Broker, kafka_jars
+from buystream.host.broker import Broker, kafka_jars
 from tests.kafka.test_merchant_feed import MERCHANT, ONE, OTHER, Feed, feed
 from tests.support.patience import patient
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from buystream.broker import Broker
+from buystream.host.broker import Broker
 from tests.support.patience import wait_until
 from tests.support.roles import RoleProcess, SeparateShop
 from tests.support.shop_process import READY_SECONDS, ShopProcess, buystream

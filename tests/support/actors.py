@@ -1,7 +1,7 @@
 """Who asks for a command in a test: the first of those who may."""
 
-from buystream import actors
-from buystream.commands import Command
+from buystream.vocabulary import actors
+from buystream.vocabulary.commands import Command
 from tests.support.examples import MERCHANT
 
 ROLES = (actors.BUYER, actors.MERCHANT, actors.PROVIDER, actors.OPERATOR, actors.SYSTEM)

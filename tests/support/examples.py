@@ -4,8 +4,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from buystream import commands, events
-from buystream.ids import payment_id_of
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.ids import payment_id_of
 
 M = TypeVar("M", bound=commands.Command | events.Event)
 

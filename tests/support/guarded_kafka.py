@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from buystream.broker import Broker
+from buystream.host.broker import Broker
 from tests.support.patience import patient
 from tests.support.ports import reserved_port
 

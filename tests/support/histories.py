@@ -3,10 +3,10 @@
 import random
 from typing import Protocol
 
-from buystream import commands
-from buystream.aggregates.order import Order
+from buystream.aggregates.edition.order import Order
 from buystream.aggregates.partition import Partition
 from buystream.aggregates.rules import NEWEST_RULES
+from buystream.vocabulary import commands
 from tests.support.examples import DELIVERY, MERCHANT, T0, example, order_id
 
 DAY_MS = 86_400_000

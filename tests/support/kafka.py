@@ -17,7 +17,7 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from buystream.broker import Broker
+from buystream.host.broker import Broker
 from buystream.log import COMMANDS, Log, LogUnavailable, Message
 from buystream.log.kafka import KafkaLog
 from buystream.log.topics import Topics, plan

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from confluent_kafka.admin import AdminClient, TopicMetadata
 
-from buystream.broker import Broker, new_cluster_id
+from buystream.host.broker import Broker, new_cluster_id
 from tests.support.patience import patient, wait_until
 from tests.support.ports import reserved_port
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from buystream.broker import Broker
+from buystream.host.broker import Broker
 from tests.support.patience import patient
 from tests.support.ports import reserved_port
 

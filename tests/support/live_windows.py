@@ -3,10 +3,10 @@
 from collections import Counter
 from typing import Any
 
-from buystream import events
-from buystream.codec import read_event
-from buystream.consumers.windows import SPANS, starts_ms
 from buystream.log import EVENTS, Log
+from buystream.projections.windows import SPANS, starts_ms
+from buystream.vocabulary import events
+from buystream.vocabulary.codec import read_event
 from tests.support.patience import wait_until
 from tests.support.postgres import run_sql
 

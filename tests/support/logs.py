@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from buystream.embedded import EmbeddedPostgres
+from buystream.host.embedded import EmbeddedPostgres
 from buystream.log import Log, Message, Record
 from buystream.log.postgres import PostgresLog
 from tests.support.patience import patient

@@ -3,15 +3,15 @@ away."""
 
 from collections.abc import Mapping
 
-from buystream import commands, events
-from buystream.aggregates.edition import Edition
-from buystream.aggregates.order import Order
+from buystream.aggregates.edition.edition import Edition
+from buystream.aggregates.edition.order import Order
 from buystream.aggregates.partition import Partition
 from buystream.aggregates.rules import NEWEST_RULES
-from buystream.order_states import SALE_STATES
 from buystream.projections import allowed
 from buystream.projections.boards import MerchantBoard
 from buystream.projections.order_views import OrderView
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.order_states import SALE_STATES
 from tests.support.actors import actor_of
 from tests.support.examples import example
 

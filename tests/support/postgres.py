@@ -15,10 +15,10 @@ import psycopg2
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
-from buystream import embedded
 from buystream.database import one_transaction
 from buystream.database_grants import parts_used
-from buystream.embedded import EmbeddedPostgres
+from buystream.host import embedded
+from buystream.host.embedded import EmbeddedPostgres
 from buystream.log.postgres import PostgresLog
 from buystream.settings import Settings
 from buystream.wiring.views import projector

@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
-from buystream import codec
-from buystream.commands import Command
-from buystream.events import Event
 from buystream.log import Message
+from buystream.vocabulary import codec
+from buystream.vocabulary.commands import Command
+from buystream.vocabulary.events import Event
 from tests.support.actors import actor_of
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from buystream.broker import Broker
+from buystream.host.broker import Broker
 from tests.support.patience import patient, wait_until
 from tests.support.ports import reserved_port
 from tests.support.server_logs import show_on_failure

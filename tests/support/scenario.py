@@ -9,11 +9,11 @@ from typing import Any, Self
 
 import msgspec
 
-from buystream import codec, commands, events
-from buystream.aggregates.edition import Edition
-from buystream.aggregates.order import Order
+from buystream.aggregates.edition.edition import Edition
+from buystream.aggregates.edition.order import Order
 from buystream.aggregates.partition import Partition
-from buystream.ids import edition_of
+from buystream.vocabulary import codec, commands, events
+from buystream.vocabulary.ids import edition_of
 from tests.support.actors import actor_of
 from tests.support.examples import EDITION, ORDER, T0
 

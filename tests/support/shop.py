@@ -14,22 +14,22 @@ import httpx
 import pytest
 import uvloop
 
-from buystream import codec
 from buystream.api_keys import api_key_hash
-from buystream.commands import Command, RegisterMerchant
 from buystream.consumers.decider import Decider
 from buystream.consumers.flows import Flows
 from buystream.consumers.payments import Payments, append_fact
 from buystream.gateway.runtime import GatewayParts
 from buystream.gateway.serve import serve
-from buystream.ids import new_command_id, new_order_id, partition_of
+from buystream.host.workers import Workers
 from buystream.log import COMMANDS, Log
 from buystream.log.postgres import PostgresLog
-from buystream.projections.runner import Projector
+from buystream.projections.engine.runner import Projector
 from buystream.providers.sandbox import CARDS, SandboxProvider
 from buystream.vault import Vault
+from buystream.vocabulary import codec
+from buystream.vocabulary.commands import Command, RegisterMerchant
+from buystream.vocabulary.ids import new_command_id, new_order_id, partition_of
 from buystream.wiring.views import VIEWS
-from buystream.workers import Workers
 from tests.support.examples import MERCHANT
 from tests.support.patience import patient, wait_until
 from tests.support.ports import reserved_port

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from buystream.embedded import EmbeddedPostgres
+from buystream.host.embedded import EmbeddedPostgres
 from buystream.settings import Settings, read_settings
 from tests.support.patience import patient, wait_until
 from tests.support.ports import reserved_port

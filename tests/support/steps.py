@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from buystream import commands
-from buystream.ids import payment_id_of
+from buystream.vocabulary import commands
+from buystream.vocabulary.ids import payment_id_of
 from tests.support.examples import ANNA, EDITION, PRICE_MINOR, example, order_id
 
 FIRST = 1

@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import psycopg2
 
+from buystream.host.workers import Workers
 from buystream.log.postgres import PostgresLog
 from buystream.projections import order_views
 from buystream.settings import Settings
 from buystream.wiring.opening import Database
 from buystream.wiring.parts import Parts
-from buystream.workers import Workers
 from tests.support.patience import wait_until
 from tests.support.shop import DELIVERY, PATIENT, Shop, gateway_at_work, order_of, register_merchant
 from tests.support.stripe.wall import API_KEY, WEBHOOK_SECRET, Wall

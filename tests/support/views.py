@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 
-from buystream import events
-from buystream.aggregates.edition import Edition
+from buystream.aggregates.edition.edition import Edition
 from buystream.projections.boards import MerchantBoard, merchant_board_of
 from buystream.projections.campaigns import campaign_view
 from buystream.projections.edition_changes import CHANGES, Change
 from buystream.projections.order_rows import Row, change, changed_order, created
 from buystream.projections.order_views import OrderTerms, OrderView, view_of
+from buystream.vocabulary import events
 
 _SWITCHES = {
     "paused": False,

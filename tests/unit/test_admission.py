@@ -2,8 +2,8 @@
 
 import pytest
 
-from buystream.gateway.admission import Caller, Origins, admit
-from buystream.gateway.problems import HttpProblem
+from buystream.gateway.server.guard import Caller, Origins, admit
+from buystream.gateway.server.problems import HttpProblem
 
 SHOP = Origins.of("https://shop.example/")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from buystream.codec import EVENTS
 from buystream.consumers.feeds import public_fields
+from buystream.vocabulary.codec import EVENTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "analysts.md").read_text()
 

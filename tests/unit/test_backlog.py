@@ -1,6 +1,6 @@
 """How many may wait for a decision: as many as are decided in time."""
 
-from buystream.gateway.backlog import BACKLOG_MIN, Backlog
+from buystream.gateway.server.backlog import BACKLOG_MIN, Backlog
 
 WAIT_SECONDS_MAX = 2.5
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from buystream.gateway.clients import Clients, network_of
-from buystream.gateway.problems import HttpProblem
+from buystream.gateway.server.clients import Clients, network_of
+from buystream.gateway.server.problems import HttpProblem
 
 PROXY, INNER = "10.0.0.1", "10.0.0.2"
 

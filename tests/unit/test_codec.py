@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from cloudevents.core.formats.json import JSONFormat
 
-from buystream import codec, commands, events
+from buystream.vocabulary import codec, commands, events
 from tests.support import examples
 from tests.support.examples import EDITION, ORDER, T0, example
 from tests.support.records import changed

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from buystream.codec import read_command
-from buystream.commands import EraseBuyer
 from buystream.erasures import BadErasedList, add_erased, erase_again, read_erased
 from buystream.log import COMMANDS
 from buystream.log.postgres import PostgresLog
 from buystream.vault import BuyerIsErased, Vault
+from buystream.vocabulary.codec import read_command
+from buystream.vocabulary.commands import EraseBuyer
 from tests.support.examples import ANNA, BEN
 
 SECRET = b"a secret of the tests"

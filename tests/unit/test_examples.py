@@ -2,7 +2,7 @@
 
 import msgspec
 
-from buystream import codec
+from buystream.vocabulary import codec
 from tests.support.examples import EXAMPLES, VARIANTS
 
 

@@ -7,10 +7,11 @@ import jsonschema
 import msgspec
 import pytest
 
-from buystream import actors, codec, events, schemas
+from buystream import schemas
 from buystream.consumers.feeds import FED, feed_message, public_fields
-from buystream.events import Event, OrderEvent
-from buystream.fields import Quantity, meaning
+from buystream.vocabulary import actors, codec, events
+from buystream.vocabulary.events import Event, OrderEvent
+from buystream.vocabulary.fields import Quantity, meaning
 from tests.support.examples import ANNA, EXAMPLES, MERCHANT, example
 from tests.support.records import event_message
 

@@ -5,7 +5,7 @@ from contextlib import closing
 import psycopg2
 
 from buystream.backup import KEPT
-from buystream.gateway.fingerprints import KEY_SECONDS, Fingerprints
+from buystream.gateway.server.fingerprints import KEY_SECONDS, Fingerprints
 from tests.support.postgres import run_sql
 
 DEVICE = b"a browser"

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from buystream import codec, commands, events
-from buystream.consumers.delivery import Read, read_dead_letter
 from buystream.consumers.flows import FLOWS, Flows, LeadsNowhere, target_of
+from buystream.delivery.policy import Read, read_dead_letter
 from buystream.erasures import BadErasedList
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, LogUnavailable, Record
 from buystream.vault import VaultUnavailable
+from buystream.vocabulary import codec, commands, events
 from tests.support.examples import ANNA, EDITION, MERCHANT, ORDER, T0, example
 from tests.support.memory_log import MemoryLog
 from tests.support.records import event_message

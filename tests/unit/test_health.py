@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from buystream.health import CannotListen, serve_health
+from buystream.host.health import CannotListen, serve_health
 
 
 def test_a_role_is_healthy_and_says_why_it_is_not_ready() -> None:

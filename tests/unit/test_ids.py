@@ -2,8 +2,8 @@
 
 import pytest
 
-from buystream import ids
-from buystream.ids import MalformedId
+from buystream.vocabulary import ids
+from buystream.vocabulary.ids import MalformedId
 from tests.support.examples import ANNA, EDITION, MERCHANT, ORDER, PAYMENT
 
 

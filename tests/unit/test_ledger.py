@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from buystream import commands, events
-from buystream.aggregates.recurring import months_after
-from buystream.ids import payment_id_of, recurring_order_id
+from buystream.aggregates.edition.recurring import months_after
 from buystream.replay.ledger import Ledger
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.ids import payment_id_of, recurring_order_id
 from tests.support.examples import BEN, GIFT, PRICE_MINOR, T0, example
 from tests.support.scenario import given
 from tests.support.steps import authenticate, authorised, captured, pay, payment, place, refund, release, ship

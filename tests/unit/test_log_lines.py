@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from buystream import log_lines
+from buystream.host import log_lines
+from buystream.host.log_lines import FIELDS, JsonLine, TextLine, about
 from buystream.log import COMMANDS, EVENTS, Record
-from buystream.log_lines import FIELDS, JsonLine, TextLine, about
 
 ORDER = "ed0-aaaaaaaaaa-00000000000000000001"
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from buystream import codec, messages_page
+from buystream import messages_page
+from buystream.vocabulary import codec
 
 ROOT = Path(__file__).parents[2]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from buystream.money import (
+from buystream.vocabulary.money import (
     CURRENCIES,
     BadAmount,
     UnknownCurrency,

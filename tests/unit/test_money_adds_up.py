@@ -7,14 +7,14 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from buystream import codec, commands
-from buystream.aggregates.edition import Edition
-from buystream.aggregates.order import Order
+from buystream.aggregates.edition.edition import Edition
+from buystream.aggregates.edition.order import Order
+from buystream.aggregates.edition.payment import Payment
 from buystream.aggregates.partition import Partition
-from buystream.aggregates.payment import Payment
 from buystream.aggregates.rules import NEWEST_RULES
-from buystream.order_states import SOLD
 from buystream.replay.ledger import Ledger
+from buystream.vocabulary import codec, commands
+from buystream.vocabulary.order_states import SOLD
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, BEN, T0, example
 from tests.support.steps import place, release

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from playwright._impl._driver import compute_driver_executable
 
-from buystream.gateway import currency_module
-from buystream.money import AMOUNT_REASONS, CURRENCIES, chargeable_words, decimal_of, why_not_charge
+from buystream.gateway.pages import currency_module
+from buystream.vocabulary.money import AMOUNT_REASONS, CURRENCIES, chargeable_words, decimal_of, why_not_charge
 
 MODULES = Path(str(files("buystream.gateway"))) / "static" / "buystream"
 

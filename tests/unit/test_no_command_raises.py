@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from buystream import codec, commands
-from buystream.aggregates.order import Order
+from buystream.aggregates.edition.order import Order
+from buystream.aggregates.edition.payment import Payment
 from buystream.aggregates.partition import Partition
-from buystream.aggregates.payment import Payment
 from buystream.aggregates.rules import NEWEST_RULES
 from buystream.replay.ledger import Ledger
+from buystream.vocabulary import codec, commands
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, BEN, EDITION, GIFT, MERCHANT, ORDER, PAYMENT, T0, example, order_id
 from tests.support.steps import release

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from buystream.gateway.openapi_page import audience_of, example_of, reference_of
-from buystream.ids import PATTERNS
+from buystream.gateway.pages.openapi_page import audience_of, example_of, reference_of
+from buystream.vocabulary.ids import PATTERNS
 
 SCHEMAS: dict[str, Any] = {
     "NewOrder": {

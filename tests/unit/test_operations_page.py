@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from buystream.projections.history import History
+from buystream.projections.engine.history import History
 from buystream.wiring.views import VIEWS
 from tests.faults.alarms import ASKED_AGAIN, NOTHING_LOST, SCENARIOS, promises
 

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from buystream.gateway import state_module
-from buystream.order_states import (
+from buystream.gateway.pages import state_module
+from buystream.vocabulary.order_states import (
     DISPUTE_STATES,
     FINAL,
     HOLDING,

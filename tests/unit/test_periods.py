@@ -3,7 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from buystream.gateway.money import period_of
+from buystream.gateway.routes.money import period_of
 from buystream.projections.statements import Period
 
 ZONE = "America/New_York"

@@ -5,12 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from buystream import actors, codec, commands, events
 from buystream.aggregates.partition import Partition
-from buystream.commands import NotPermitted, address_of, permits
 from buystream.consumers.answering import decide_batch
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, Message, Record
 from buystream.replay.audit import audit
+from buystream.vocabulary import actors, codec, commands, events
+from buystream.vocabulary.commands import NotPermitted, address_of, permits
 from tests.support.actors import ROLES, actor_of
 from tests.support.examples import ANNA, BEN, EDITION, EXAMPLES, MERCHANT, T0, example
 from tests.support.memory_log import MemoryLog

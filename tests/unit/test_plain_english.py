@@ -15,8 +15,8 @@ import pytest
 
 from buystream.cli import cli
 from buystream.environment import VARIABLES
-from buystream.gateway.problems import PROBLEMS
-from buystream.reasons import REASONS
+from buystream.gateway.server.problems import PROBLEMS
+from buystream.vocabulary.reasons import REASONS
 
 ROOT = Path(__file__).parents[2]
 GATEWAY = Path(str(files("buystream.gateway")))

@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from buystream import commands
 from buystream.consumers.payments import id_of_fact
 from buystream.providers.stripe_facts import dispute_facts
 from buystream.replay.payment_books import PaymentBook
 from buystream.replay.reconcile import _is_news
+from buystream.vocabulary import commands
 from tests.support.examples import COMMANDS, PAYMENT, example
 
 FACTS = [one for one in COMMANDS if type(one).__name__.startswith("Record") and "payment_id" in one.__struct_fields__]

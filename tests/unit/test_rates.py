@@ -2,12 +2,12 @@
 
 import pytest
 
-from buystream.events import OrderAuthorised, OrderExpired, PaymentAuthorised, PaymentDeclined
-from buystream.gateway.catalogue import Offer
-from buystream.gateway.clients import Clients
-from buystream.gateway.problems import HttpProblem
-from buystream.gateway.rates import Buckets, RateLimiter
+from buystream.gateway.server.catalogue import Offer
+from buystream.gateway.server.clients import Clients
+from buystream.gateway.server.problems import HttpProblem
+from buystream.gateway.server.rates import Buckets, RateLimiter
 from buystream.limits import Limits
+from buystream.vocabulary.events import OrderAuthorised, OrderExpired, PaymentAuthorised, PaymentDeclined
 
 EDITION = "ed0-0123456789"
 CLIENT, OTHER = "203.0.113.9", "203.0.113.10"
@@ -71,7 +71,7 @@ def test_a_capacity_of_nothing_is_no_limit() -> None:
 
 
 def test_the_longest_unseen_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("buystream.gateway.rates.KEPT_MAX", 3)
+    monkeypatch.setattr("buystream.gateway.server.rates.KEPT_MAX", 3)
     buckets = Buckets(1, 10.0, FakeClock())
     for key in "abcd":
         buckets.take(key)
@@ -167,7 +167,7 @@ def test_small_editions_unlimited_ones_and_a_share_of_everything_are_free() -> N
 
 
 def test_what_is_followed_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("buystream.gateway.rates.KEPT_MAX", 5)
+    monkeypatch.setattr("buystream.gateway.server.rates.KEPT_MAX", 5)
     limited = rates()
     for number in range(50):
         limited.hold(offer(1000), f"order {number}", 2, CLIENT)

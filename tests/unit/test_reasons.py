@@ -13,13 +13,13 @@ from typing import get_args
 import pytest
 
 from buystream.aggregates.deciding import DECIDE, client_ids
-from buystream.aggregates.edition import REPEATED
+from buystream.aggregates.edition.edition import REPEATED
 from buystream.consumers import answering
-from buystream.gateway import refusal_module
-from buystream.gateway.problems import PROBLEMS, refused
-from buystream.money import AMOUNT_REASONS
-from buystream.order_states import OrderState, PaymentState
-from buystream.reasons import REASONS
+from buystream.gateway.pages import refusal_module
+from buystream.gateway.server.problems import PROBLEMS, refused
+from buystream.vocabulary.money import AMOUNT_REASONS
+from buystream.vocabulary.order_states import OrderState, PaymentState
+from buystream.vocabulary.reasons import REASONS
 
 AGGREGATES = Path(str(files("buystream.aggregates")))
 GATEWAY = Path(str(files("buystream.gateway")))
@@ -101,8 +101,8 @@ def test_the_button_has_the_words_of_the_table() -> None:
 
 
 def test_every_reason_to_refuse_an_order_or_a_gift_has_words_for_the_button() -> None:
-    admission = importlib.import_module("buystream.aggregates.admission")
-    sale = importlib.import_module("buystream.aggregates.sale")
+    admission = importlib.import_module("buystream.aggregates.edition.admission")
+    sale = importlib.import_module("buystream.aggregates.edition.sale")
     to_pay = {admission.EDITION_CANCELLED, admission.CAMPAIGN_MISSED}
     met = {reason for module in (admission, sale) for reason in reasons_in(module) if reason} - to_pay
     assert len(met) > 5

@@ -9,10 +9,11 @@ import jsonschema
 import msgspec
 import pytest
 
-from buystream import codec, fields, schemas
-from buystream.consumers.delivery import dead_letter
-from buystream.fields import meanings
+from buystream import schemas
+from buystream.delivery.policy import dead_letter
 from buystream.log import EVENTS, Record
+from buystream.vocabulary import codec, fields
+from buystream.vocabulary.fields import meanings
 from tests.support.examples import EXAMPLES, VARIANTS
 from tests.support.records import command_message, event_message
 

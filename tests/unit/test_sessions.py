@@ -6,8 +6,8 @@ from typing import Any
 import jwt
 import pytest
 
-from buystream.gateway.problems import HttpProblem
-from buystream.gateway.sessions import COOKIE, SECURE_COOKIE, Sessions
+from buystream.gateway.server.problems import HttpProblem
+from buystream.gateway.server.sessions import COOKIE, SECURE_COOKIE, Sessions
 
 HOST = "app.example"
 HOST_SECRET = "the host application's secret, 32b!"

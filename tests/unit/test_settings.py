@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from buystream.environment import VARIABLES
+from buystream.host.secret_file import secret_of
 from buystream.limits import Limits
-from buystream.secret_file import secret_of
 from buystream.settings import Settings, read_settings
 from buystream.variables import BadSetting
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from buystream.gateway.spreadsheets import Number, defused, encoded, table
+from buystream.gateway.pages.spreadsheets import Number, defused, encoded, table
 
 STARTS = "=+-@＝＋－＠﹦﹢﹣﹫"
 

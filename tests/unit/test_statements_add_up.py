@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from buystream import commands, events
 from buystream.aggregates.partition import Partition
 from buystream.projections.money import Movement, movement_of
 from buystream.replay.ledger import Ledger
+from buystream.vocabulary import commands, events
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, EDITION, T0, example
 from tests.support.steps import authorised, captured, pay, payment, place, refund, release

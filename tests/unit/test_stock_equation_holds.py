@@ -7,12 +7,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from buystream import codec, commands, events
-from buystream.aggregates.order import Order
+from buystream.aggregates.edition.order import Order
+from buystream.aggregates.edition.payment import Payment
 from buystream.aggregates.partition import Partition
-from buystream.aggregates.payment import Payment
-from buystream.ids import edition_of
-from buystream.order_states import SOLD
+from buystream.vocabulary import codec, commands, events
+from buystream.vocabulary.ids import edition_of
+from buystream.vocabulary.order_states import SOLD
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, BEN, EDITION, OTHER_EDITION, T0, example
 from tests.support.steps import place, release

@@ -2,8 +2,8 @@
 
 import pytest
 
-from buystream.money import CURRENCIES
 from buystream.providers.stripe_money import from_stripe, more_decimals, to_stripe
+from buystream.vocabulary.money import CURRENCIES
 
 
 @pytest.mark.parametrize(

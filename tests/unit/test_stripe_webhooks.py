@@ -7,10 +7,10 @@ import msgspec
 import pytest
 import stripe
 
-from buystream.ids import payment_id_of
 from buystream.providers import ForeignNotification, ProviderUnavailable
 from buystream.providers.stripe_api import StripeApi
 from buystream.providers.stripe_webhooks import StripeNotifications
+from buystream.vocabulary.ids import payment_id_of
 
 SECRET = "whsec_test"
 

@@ -5,11 +5,11 @@ from typing import Any, get_args
 
 import pytest
 
-from buystream import commands, events
-from buystream.aggregates.edition import Edition
+from buystream.aggregates.edition.edition import Edition
 from buystream.aggregates.partition import Partition
-from buystream.order_states import ORDER_STATES, Action, OrderState, SaleState
 from buystream.projections import allowed
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.order_states import ORDER_STATES, Action, OrderState, SaleState
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, EDITION, GIFT, PRICE_MINOR, T0, example, order_id
 from tests.support.histories import History

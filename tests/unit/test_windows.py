@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from buystream import events
-from buystream.commands import FlagVelocity
-from buystream.consumers.velocity import Velocity, VelocityLimits
-from buystream.consumers.windows import SPANS, Span, Tally, Window, Windows, starts_ms
-from buystream.events import Event
+from buystream.consumers.live.velocity import Velocity, VelocityLimits
+from buystream.projections.windows import SPANS, Span, Tally, Window, Windows, starts_ms
+from buystream.vocabulary import events
+from buystream.vocabulary.commands import FlagVelocity
+from buystream.vocabulary.events import Event
 from tests.support.examples import ANNA, BEN, EDITION, OTHER_EDITION, T0, example
 
 TEN_SECONDS = 10_000

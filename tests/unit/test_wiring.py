@@ -2,12 +2,12 @@
 
 import pytest
 
-from buystream import events
 from buystream.aggregates.partition import Partition
 from buystream.consumers.answering import decide_batch
 from buystream.errors import BuystreamError
 from buystream.log import COMMANDS, EVENTS, Message
-from buystream.projections.history import History
+from buystream.projections.engine.history import History
+from buystream.vocabulary import events
 from buystream.wiring import deciding
 from buystream.wiring.views import HISTORY
 from tests.support.examples import T0

@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
+from buystream.host.workers import Workers
 from buystream.log import LogUnavailable
 from buystream.providers import ProviderUnavailable
 from buystream.providers.sandbox import SandboxProvider
-from buystream.workers import Workers
 from tests.support.patience import patient
 
 
@@ -68,7 +68,7 @@ def test_an_unexpected_end_is_logged_and_makes_a_problem(dies: bool, caplog: pyt
             raise RuntimeError("no more")
 
     watching = Ended()
-    logger = logging.getLogger("buystream.workers")
+    logger = logging.getLogger("buystream.host.workers")
     logger.addHandler(watching)
     try:
         workers = Workers()

@@ -4,13 +4,13 @@ gift is due, a cancelled edition refunds everyone. Holds have deadlines of their
 from collections.abc import Collection
 from typing import Final
 
-from buystream import events
-from buystream.aggregates import campaigning, cancelling, giving
 from buystream.aggregates.deadlines import Deadlines
-from buystream.aggregates.duty import Duty
-from buystream.aggregates.edition import Edition
+from buystream.aggregates.edition import campaigning, cancelling, giving
+from buystream.aggregates.edition.duty import Duty
+from buystream.aggregates.edition.edition import Edition
 from buystream.aggregates.moment import Moment
 from buystream.aggregates.rules import Rules
+from buystream.vocabulary import events
 
 
 def _by_name(*duties: Duty) -> dict[str, Duty]:

@@ -4,7 +4,7 @@ at the import: so an event finds its way by one look at its type."""
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from buystream import events
+from buystream.vocabulary import events
 
 A = TypeVar("A")
 

@@ -6,9 +6,9 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from buystream import commands, events
 from buystream.aggregates.applying import appliers_of, applies
 from buystream.aggregates.moment import Moment
+from buystream.vocabulary import commands, events
 
 REPEATED: Final = "repeated"
 ERASED: Final = "erased"

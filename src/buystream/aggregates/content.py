@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from buystream import events
+from buystream.vocabulary import events
 
 
 def content_of(first: events.EditionReleased | events.MerchantRegistered) -> bytes:

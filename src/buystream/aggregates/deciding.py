@@ -4,13 +4,13 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
 
-from buystream import commands, events
-from buystream.actors import merchant_of
-from buystream.aggregates import (
+from buystream.aggregates import housekeeping
+from buystream.aggregates.buyer import Buyer
+from buystream.aggregates.content import content_of
+from buystream.aggregates.edition import (
     cancelling,
     disputing,
     giving,
-    housekeeping,
     ordering,
     paying,
     refunding,
@@ -19,18 +19,18 @@ from buystream.aggregates import (
     serving,
     stocking,
 )
-from buystream.aggregates.buyer import Buyer
-from buystream.aggregates.content import content_of
-from buystream.aggregates.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
+from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
+from buystream.aggregates.edition.order import Order
+from buystream.aggregates.edition.paying import UNKNOWN_PAYMENT
+from buystream.aggregates.edition.payment import Payment
 from buystream.aggregates.housekeeping import BAD_ID
 from buystream.aggregates.merchant import Merchant
 from buystream.aggregates.moment import Moment
-from buystream.aggregates.order import Order
-from buystream.aggregates.paying import UNKNOWN_PAYMENT
-from buystream.aggregates.payment import Payment
 from buystream.aggregates.recorder import Recorder
-from buystream.fields import meanings
-from buystream.ids import (
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.actors import merchant_of
+from buystream.vocabulary.fields import meanings
+from buystream.vocabulary.ids import (
     DERIVED,
     MalformedId,
     edition_of,

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from buystream.aggregates.deadlines import Deadlines
-from buystream.aggregates.order import Order
-from buystream.aggregates.ordering import HOLD
+from buystream.aggregates.edition.order import Order
+from buystream.aggregates.edition.ordering import HOLD
 from buystream.aggregates.state import State
 
 _HOLD: Final = HOLD.name

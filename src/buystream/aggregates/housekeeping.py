@@ -1,12 +1,13 @@
 """What a partition decides about itself: its owner, its time, its rules, and what the whole shop has only once."""
 
-from buystream import commands, events
-from buystream.aggregates import agenda, ordering
-from buystream.aggregates.edition import REPEATED
+from buystream.aggregates import agenda
+from buystream.aggregates.edition import ordering
+from buystream.aggregates.edition.edition import REPEATED
 from buystream.aggregates.moment import Moment
 from buystream.aggregates.recorder import Recorder
 from buystream.aggregates.rules import rules_of
-from buystream.ids import is_shop_id
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.ids import is_shop_id
 
 BAD_ID = "bad_id"
 """An id that names what its command makes has the form of its kind, and carries this partition: whatever else stands in

@@ -7,13 +7,13 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from buystream import commands, events
 from buystream.aggregates.applying import appliers_of, applies
 from buystream.aggregates.content import content_of
 from buystream.aggregates.moment import Moment
 from buystream.aggregates.recent import remember
 from buystream.aggregates.rules import Rules
 from buystream.api_keys import FIRST_KEY_ID
+from buystream.vocabulary import commands, events
 
 
 class FeeTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -4,8 +4,8 @@ once."""
 from collections.abc import Callable
 from typing import Any
 
-from buystream import events
 from buystream.aggregates.rules import Rules
+from buystream.vocabulary import events
 
 
 class Moment:

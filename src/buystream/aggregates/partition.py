@@ -5,13 +5,13 @@ from typing import Self
 
 import msgspec
 
-from buystream import commands, events
 from buystream.aggregates.deciding import DECIDE, NOT_PERMITTED
 from buystream.aggregates.moment import Moment
 from buystream.aggregates.recorder import Recorder
 from buystream.aggregates.rules import rules_of
 from buystream.aggregates.state import NOWHERE as NOWHERE
 from buystream.aggregates.state import STATE_VERSION, State
+from buystream.vocabulary import commands, events
 
 
 class Partition(Recorder):

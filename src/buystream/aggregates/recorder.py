@@ -4,16 +4,16 @@ read back. State changes, and what is due by it is noted."""
 from collections.abc import Collection
 from typing import Any, Final
 
-from buystream import commands, events
 from buystream.aggregates.agenda import Agenda
 from buystream.aggregates.applying import appliers_of, applies, kinds_of
 from buystream.aggregates.buyer import Buyer
-from buystream.aggregates.edition import REPEATED, Edition
+from buystream.aggregates.edition.edition import REPEATED, Edition
 from buystream.aggregates.holds import Holds
 from buystream.aggregates.merchant import Merchant
 from buystream.aggregates.moment import Moment
 from buystream.aggregates.rules import Rules, rules_of
 from buystream.aggregates.state import State
+from buystream.vocabulary import commands, events
 
 
 class Recorder:

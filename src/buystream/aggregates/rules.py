@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from buystream.errors import BuystreamError
-from buystream.money import CURRENCIES, Currency
+from buystream.vocabulary.money import CURRENCIES, Currency
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):

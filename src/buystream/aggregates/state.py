@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from buystream.aggregates.buyer import Buyer
-from buystream.aggregates.edition import Edition
+from buystream.aggregates.edition.edition import Edition
 from buystream.aggregates.merchant import Merchant
 from buystream.aggregates.rules import FIRST_RULES
 

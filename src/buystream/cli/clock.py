@@ -9,13 +9,13 @@ import click
 import msgspec
 
 from buystream.cli import options
-from buystream.commands import AcceptTime, PassOverTime
 from buystream.consumers.clock import TIME_MS_MAX, Gate, Verdicts, shown_time, stopped_at, wall_clock_ms
 from buystream.errors import BuystreamError
-from buystream.events import CommandRefused
 from buystream.log import Log, Record
-from buystream.reasons import REASONS
 from buystream.settings import Settings
+from buystream.vocabulary.commands import AcceptTime, PassOverTime
+from buystream.vocabulary.events import CommandRefused
+from buystream.vocabulary.reasons import REASONS
 from buystream.wiring.deciding import decided_in, deciding
 from buystream.wiring.opening import open_database, open_log
 

@@ -5,10 +5,10 @@ from typing import Any
 import click
 import msgspec
 
-from buystream import codec
 from buystream.cli import options
 from buystream.errors import BuystreamError
-from buystream.ids import home_of
+from buystream.vocabulary import codec
+from buystream.vocabulary.ids import home_of
 from buystream.wiring.opening import open_database, open_log
 
 
@@ -31,7 +31,10 @@ def history(about: str, as_json: bool, **chosen: Any) -> None:
     ABOUT is its id. An edition's history includes its orders and payments.
     """
     from buystream.log.postgres import PostgresLog
-    from buystream.projections.history import LogHistory, TableHistory  # with a library that takes long to import
+    from buystream.projections.engine.history import (  # with a library that takes long to import
+        LogHistory,
+        TableHistory,
+    )
 
     home_of(about)
     settings = options.settings_and_logging(level=options.QUIET, **chosen)

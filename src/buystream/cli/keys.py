@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from buystream.cli import options
-from buystream.secret_file import keep_secret, secret_of
+from buystream.host.secret_file import keep_secret, secret_of
 from buystream.secret_versions import add_version, fingerprint_of, remove_version, versions
 from buystream.variables import BadSetting
 from buystream.wiring.opening import open_database

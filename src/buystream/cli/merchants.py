@@ -11,7 +11,11 @@ from rich.table import Table
 from buystream.api_keys import api_key_hash, new_api_key
 from buystream.cli import options
 from buystream.cli.views import views_of
-from buystream.commands import (
+from buystream.errors import BuystreamError
+from buystream.gateway.server import key_uses
+from buystream.projections import people
+from buystream.time_zones import set_time_zone
+from buystream.vocabulary.commands import (
     AddApiKey,
     Command,
     ConnectAccount,
@@ -20,14 +24,10 @@ from buystream.commands import (
     RevokeApiKey,
     SetFeeTerms,
 )
-from buystream.errors import BuystreamError
-from buystream.events import CommandRefused, CommandRepeated, MerchantRegistered
-from buystream.gateway import key_uses
-from buystream.ids import new_command_id, new_merchant_id, partition_of
-from buystream.money import minor_digits, minor_of
-from buystream.projections import people
-from buystream.reasons import REASONS
-from buystream.time_zones import set_time_zone
+from buystream.vocabulary.events import CommandRefused, CommandRepeated, MerchantRegistered
+from buystream.vocabulary.ids import new_command_id, new_merchant_id, partition_of
+from buystream.vocabulary.money import minor_digits, minor_of
+from buystream.vocabulary.reasons import REASONS
 from buystream.wiring.deciding import decided, deciding
 from buystream.wiring.opening import open_database, open_log, refuse_moved
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from rich.console import Console
 
-from buystream import log_lines
 from buystream.errors import BuystreamError
+from buystream.host import log_lines
 from buystream.settings import Settings, read_log_format, read_settings
 
 if TYPE_CHECKING:

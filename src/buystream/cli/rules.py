@@ -6,9 +6,9 @@ import click
 
 from buystream.aggregates.rules import NEWEST_RULES
 from buystream.cli import options
-from buystream.commands import AdoptRules
 from buystream.errors import BuystreamError
-from buystream.events import CommandRefused
+from buystream.vocabulary.commands import AdoptRules
+from buystream.vocabulary.events import CommandRefused
 from buystream.wiring.deciding import decided_in, deciding
 from buystream.wiring.opening import open_database, open_log
 

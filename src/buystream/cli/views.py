@@ -9,10 +9,10 @@ from psycopg2.extensions import cursor
 from buystream.cli import options
 from buystream.database import one_transaction
 from buystream.errors import BuystreamError
+from buystream.host.workers import Workers
 from buystream.log import EVENTS
 from buystream.wiring.opening import open_database, open_log, refuse_moved
 from buystream.wiring.views import projector
-from buystream.workers import Workers
 
 SECONDS = 60.0
 

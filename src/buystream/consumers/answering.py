@@ -4,13 +4,13 @@ code."""
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from buystream import codec, commands
 from buystream.aggregates.partition import Partition
 from buystream.aggregates.rules import UnknownRules
-from buystream.consumers.delivery import dead_letter
+from buystream.delivery.policy import dead_letter
 from buystream.errors import BuystreamError
-from buystream.events import Event
 from buystream.log import DEADLETTER, EVENTS, LogError, Message, Record
+from buystream.vocabulary import codec, commands
+from buystream.vocabulary.events import Event
 
 UNREADABLE: Final = "unreadable"
 UNDECIDABLE: Final = "undecidable"

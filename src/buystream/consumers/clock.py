@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from buystream import codec, commands
-from buystream.consumers.sequence import head_of
+from buystream.delivery.sequence import head_of
 from buystream.errors import BuystreamError
 from buystream.log import COMMANDS, EVENTS, READ_LIMIT, Log, Record
+from buystream.vocabulary import codec, commands
 
 TIME_MS_MAX = 253_402_300_799_999
 """The end of the year 9999, the last one that a date can name. No verdict accepts a later time."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from buystream.consumers.answering import decide_batch, messages_of
 from buystream.consumers.clock import wall_clock_ms
-from buystream.consumers.delivery import tell_assigned
-from buystream.consumers.folding import SnapshotStore
 from buystream.consumers.owning import OwnerSettings, PartitionDecider
+from buystream.delivery.folding import SnapshotStore
+from buystream.delivery.policy import tell_assigned
 from buystream.log import Log
 from buystream.metrics import PARTITIONS_ASSIGNED
 

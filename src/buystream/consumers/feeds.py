@@ -13,17 +13,24 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Sent
 from prometheus_client import Counter
 
-from buystream import codec
-from buystream.actors import merchant_of
-from buystream.consumers.dead_letters import DeadLetters, Unfit
-from buystream.consumers.delivery import EventReader, Place, Read, work_while_assigned
-from buystream.events import EditionEvent, EditionReleased, Event, MerchantRegistered, OrderEvent, PaymentEvent
-from buystream.fields import meanings
-from buystream.ids import is_edition_id, is_merchant_id
+from buystream.delivery.dead_letters import DeadLetters, Unfit
+from buystream.delivery.policy import EventReader, Place, Read, work_while_assigned
 from buystream.log import Damaged, Log, LogError, LogUnavailable, Record, read_all
 from buystream.log.kafka.clients import KafkaClients, as_log_errors, log_error_of
 from buystream.log.topics import Topic, Topics, merchant_topic
 from buystream.metrics import RECORDS_SET_ASIDE
+from buystream.vocabulary import codec
+from buystream.vocabulary.actors import merchant_of
+from buystream.vocabulary.events import (
+    EditionEvent,
+    EditionReleased,
+    Event,
+    MerchantRegistered,
+    OrderEvent,
+    PaymentEvent,
+)
+from buystream.vocabulary.fields import meanings
+from buystream.vocabulary.ids import is_edition_id, is_merchant_id
 
 FEEDS: Final = "buystream.feeds"
 """The relay's memory, compacted, with the partitions of the event log: `<edition id>` → merchant id, and `progress`."""

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from buystream import actors, codec, commands, events
 from buystream.aggregates.buyer import GIFT, PAYMENT_METHOD, PLEDGE
-from buystream.consumers.dead_letters import DeadLetters, Unfit
-from buystream.consumers.delivery import Checkpoints, EventReader, Place, Read, work_while_assigned
+from buystream.delivery.dead_letters import DeadLetters, Unfit
+from buystream.delivery.policy import Checkpoints, EventReader, Place, Read, work_while_assigned
 from buystream.errors import BuystreamError
 from buystream.log import COMMANDS, EVENTS, Log, LogUnavailable, Message
 from buystream.metrics import RECORDS_SET_ASIDE
+from buystream.vocabulary import actors, codec, commands, events
 
 
 class KeyVault(Protocol):

@@ -10,19 +10,19 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from buystream import actors, codec, commands
 from buystream.aggregates.partition import NOWHERE, Partition
 from buystream.aggregates.rules import NEWEST_RULES, UnknownRules
 from buystream.consumers.answering import REJECTED, Undecidable, decide_batch
 from buystream.consumers.batches import BatchRejected, Commits, Deciding
 from buystream.consumers.clock import Contact, Gate, LogClock, TimeAhead, Verdicts
-from buystream.consumers.delivery import Backoff
-from buystream.consumers.folding import SnapshotStore, recover
 from buystream.consumers.shop_id import shop_id_of
-from buystream.ids import new_command_id
+from buystream.delivery.folding import SnapshotStore, recover
+from buystream.delivery.policy import Backoff
+from buystream.host.log_lines import about
 from buystream.log import COMMANDS, Damaged, Fenced, Log, LogUnavailable, Message, Record, Tail
-from buystream.log_lines import about
 from buystream.metrics import COMMANDS_UNDECIDABLE, PARTITIONS_STOPPED
+from buystream.vocabulary import actors, codec, commands
+from buystream.vocabulary.ids import new_command_id
 
 logger = logging.getLogger(__name__)
 

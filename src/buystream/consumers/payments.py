@@ -11,16 +11,16 @@ from hashlib import blake2b
 
 import msgspec
 
-from buystream import codec, commands, events
-from buystream.actors import PROVIDER
 from buystream.aggregates.buyer import PAYMENT_METHOD
-from buystream.commands import Command
-from buystream.consumers.delivery import Backoff, Checkpoints, EventReader, Place, work_while_assigned
-from buystream.consumers.set_aside import Failure, SetAside
+from buystream.delivery.policy import Backoff, Checkpoints, EventReader, Place, work_while_assigned
+from buystream.delivery.set_aside import Failure, SetAside
 from buystream.errors import BuystreamError
 from buystream.log import COMMANDS, EVENTS, Log, LogUnavailable, Message, Record
 from buystream.metrics import PAYMENTS_IN_FLIGHT, PAYMENTS_SET_ASIDE, PROVIDER_RETRIES
 from buystream.providers import Authorisation, Provider, ProviderUnavailable, RefundCall
+from buystream.vocabulary import codec, commands, events
+from buystream.vocabulary.actors import PROVIDER
+from buystream.vocabulary.commands import Command
 
 logger = logging.getLogger(__name__)
 

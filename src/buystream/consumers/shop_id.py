@@ -1,9 +1,9 @@
 """Which shop a log is of: the id in its first OpenShop, which names the shop in the source of every event. The first
 owner of a partition writes one; the order of the log says which of several is the first."""
 
-from buystream import actors, codec, commands
-from buystream.ids import is_shop_id, new_command_id, new_shop_id
 from buystream.log import COMMANDS, Log, Message, read_all
+from buystream.vocabulary import actors, codec, commands
+from buystream.vocabulary.ids import is_shop_id, new_command_id, new_shop_id
 
 PARTITION = 0
 """Where it stands."""

@@ -13,17 +13,24 @@ import msgspec
 import psycopg2
 
 from buystream import rush
-from buystream.codec import read_event
 from buystream.database import connected
 from buystream.demo.samples import Identity, Sample, new_identity, open_sample
 from buystream.errors import BuystreamError
-from buystream.events import OrderCancelled, OrderConfirmed, OrderExpired, OrderPlaced, OrderReclaimed, PaymentDeclined
-from buystream.ids import partition_of
 from buystream.log import EVENTS, Log, read_all
-from buystream.order_states import HOLDING, UNSETTLED
 from buystream.replay.audit import audit
 from buystream.rush.client import Client, NoAnswer
 from buystream.settings import Settings
+from buystream.vocabulary.codec import read_event
+from buystream.vocabulary.events import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderExpired,
+    OrderPlaced,
+    OrderReclaimed,
+    PaymentDeclined,
+)
+from buystream.vocabulary.ids import partition_of
+from buystream.vocabulary.order_states import HOLDING, UNSETTLED
 from buystream.wiring.opening import open_database, open_log
 from buystream.wiring.shop import open_shop
 

@@ -9,12 +9,12 @@ from typing import Final
 import msgspec
 
 from buystream.api_keys import api_key_hash, new_api_key
-from buystream.commands import Command, DescribeMerchant, RegisterMerchant, ReleaseEdition, SetFeeTerms
 from buystream.errors import BuystreamError
-from buystream.events import CommandRefused
-from buystream.ids import new_edition_id, new_merchant_id
-from buystream.kinds import KINDS
-from buystream.reasons import REASONS
+from buystream.vocabulary.commands import Command, DescribeMerchant, RegisterMerchant, ReleaseEdition, SetFeeTerms
+from buystream.vocabulary.events import CommandRefused
+from buystream.vocabulary.ids import new_edition_id, new_merchant_id
+from buystream.vocabulary.kinds import KINDS
+from buystream.vocabulary.reasons import REASONS
 from buystream.wiring.shop import Shop
 
 KEPT_IN: Final = "demo.json"

@@ -18,35 +18,33 @@ from litestar.exceptions import (
 )
 from litestar.types import Message, Receive, Scope, Send
 
-from buystream.gateway import (
-    admission,
+from buystream.gateway import openapi
+from buystream.gateway.pages import assets
+from buystream.gateway.routes import (
     api_keys,
-    assets,
     checkout,
     editions,
     gifts,
-    idempotency,
-    key_holders,
     live,
     merchants,
     moments,
     money,
-    openapi,
     own_data,
-    query_names,
     receipts,
     refunds,
-    session_routes,
     site,
     webhooks,
 )
-from buystream.gateway.buy import BODY_BYTES_MAX, PATH, BuyRoute
-from buystream.gateway.json_bodies import refuse_double_members
-from buystream.gateway.problems import MEDIA_TYPE, HttpProblem, problem_of
+from buystream.gateway.routes import sessions as session_routes
+from buystream.gateway.routes.buy import BODY_BYTES_MAX, PATH, BuyRoute
 from buystream.gateway.runtime import Gateway, GatewayParts
-from buystream.gateway.security import page_headers
-from buystream.gateway.sessions import Session
-from buystream.gateway.valid_values import body_type, valid_values
+from buystream.gateway.server import guard as admission
+from buystream.gateway.server import idempotency, key_holders, query_names
+from buystream.gateway.server.json_bodies import refuse_double_members
+from buystream.gateway.server.problems import MEDIA_TYPE, HttpProblem, problem_of
+from buystream.gateway.server.security import page_headers
+from buystream.gateway.server.sessions import Session
+from buystream.gateway.server.valid_values import body_type, valid_values
 
 
 @get("/healthz", media_type=MediaType.TEXT, include_in_schema=False)

@@ -12,13 +12,13 @@ from litestar.di import NamedDependency
 from litestar.openapi import OpenAPIConfig
 
 from buystream import __version__
-from buystream.gateway.admission import JSON
-from buystream.gateway.bodies.orders import NewOrder, OrderBody
-from buystream.gateway.buy import PATH
-from buystream.gateway.idempotency import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_CHARS_MAX
-from buystream.gateway.openapi_page import METHODS, reference_of
-from buystream.gateway.problems import MEDIA_TYPE, PROBLEMS
-from buystream.ids import PATTERNS
+from buystream.gateway.pages.openapi_page import METHODS, reference_of
+from buystream.gateway.routes.bodies.orders import NewOrder, OrderBody
+from buystream.gateway.routes.buy import PATH
+from buystream.gateway.server.guard import JSON
+from buystream.gateway.server.idempotency import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_CHARS_MAX
+from buystream.gateway.server.problems import MEDIA_TYPE, PROBLEMS
+from buystream.vocabulary.ids import PATTERNS
 
 PROBLEM: Final = "Problem"
 OPENAPI_JSON: Final = "application/vnd.oai.openapi+json"

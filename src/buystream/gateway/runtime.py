@@ -11,31 +11,31 @@ from typing import Final, Protocol
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from psycopg2.extensions import cursor
 
-from buystream import actors, events
-from buystream.commands import FixHostedPartitions, RecordDemand
-from buystream.gateway import key_uses, session_tables, sessions
-from buystream.gateway.admission import Origins
-from buystream.gateway.answers import Answer
-from buystream.gateway.bodies.payments import ConfigBody
-from buystream.gateway.catalogue import Catalogue, Offer
-from buystream.gateway.decisions import DECISION_SECONDS, Decisions
-from buystream.gateway.door import Door
-from buystream.gateway.fingerprints import Fingerprints
-from buystream.gateway.inbox import Inbox, Notifications
-from buystream.gateway.key_uses import KeyUses
-from buystream.gateway.latch import Latch
-from buystream.gateway.problems import HttpProblem
-from buystream.gateway.rates import RateLimiter
-from buystream.gateway.reads import VIEWS_SECONDS, ProjectedPosition, Reads
-from buystream.gateway.sessions import Sessions
-from buystream.gateway.streams import Watchers
-from buystream.ids import MalformedId, edition_of
+from buystream.gateway.routes.bodies.payments import ConfigBody
+from buystream.gateway.server import key_uses, session_tables, sessions
+from buystream.gateway.server.answers import Answer
+from buystream.gateway.server.catalogue import Catalogue, Offer
+from buystream.gateway.server.decisions import DECISION_SECONDS, Decisions
+from buystream.gateway.server.door import Door
+from buystream.gateway.server.fingerprints import Fingerprints
+from buystream.gateway.server.guard import Origins
+from buystream.gateway.server.inbox import Inbox, Notifications
+from buystream.gateway.server.key_uses import KeyUses
+from buystream.gateway.server.latch import Latch
+from buystream.gateway.server.problems import HttpProblem
+from buystream.gateway.server.rates import RateLimiter
+from buystream.gateway.server.reads import VIEWS_SECONDS, ProjectedPosition, Reads
+from buystream.gateway.server.sessions import Sessions
+from buystream.gateway.server.streams import Watchers
 from buystream.limits import Limits
 from buystream.log import EVENTS, Log, LogUnavailable
 from buystream.providers import CLIENT_TOKENS
 from buystream.providers.sandbox import SandboxCard
 from buystream.sealing import purpose_key
 from buystream.vault import Vault
+from buystream.vocabulary import actors, events
+from buystream.vocabulary.commands import FixHostedPartitions, RecordDemand
+from buystream.vocabulary.ids import MalformedId, edition_of
 
 ENDED_POLL_SECONDS = 1.0
 ENDED_OVERLAP_SECONDS = 10.0

@@ -13,9 +13,9 @@ from prometheus_client import REGISTRY
 
 from buystream.errors import BuystreamError
 from buystream.gateway.app import create_app
-from buystream.gateway.connection import Connection
 from buystream.gateway.runtime import Gateway, GatewayParts
-from buystream.health import serve_health
+from buystream.gateway.server.connection import Connection
+from buystream.host.health import serve_health
 
 _log = logging.getLogger(__name__)
 

@@ -1,12 +1,13 @@
-"""What can be done now with an order, an edition or a recurring gift: what its state allows (`buystream.order_states`),
-restricted by the facts that the views show. Bodies carry it to pages. The decision remains the authority: a view may be
-a moment old."""
+"""What can be done now with an order, an edition or a recurring gift: what its state allows
+(`buystream.vocabulary.order_states`), restricted by the facts that the views show. Bodies carry it to pages. The
+decision remains the authority: a view may be a moment old."""
 
 from typing import Final, TypedDict
 
 from buystream.aggregates.rules import NEWEST_RULES, rules_of
-from buystream.money import currency_of, whole_steps
-from buystream.order_states import (
+from buystream.projections.order_views import OrderView
+from buystream.vocabulary.money import currency_of, whole_steps
+from buystream.vocabulary.order_states import (
     CANCELLABLE,
     DELIVERABLE,
     PAYABLE,
@@ -17,7 +18,6 @@ from buystream.order_states import (
     GiftState,
     SaleState,
 )
-from buystream.projections.order_views import OrderView
 
 _RULES: Final = rules_of(NEWEST_RULES)
 

@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from buystream.aggregates.edition.sale import why_not_on_sale
 from buystream.aggregates.rules import NEWEST_RULES, rules_of
-from buystream.aggregates.sale import why_not_on_sale
-from buystream.order_states import SaleState
 from buystream.projections import allowed
 from buystream.projections.campaigns import CampaignView, campaign_view
+from buystream.vocabulary.order_states import SaleState
 
 AWAITS_TERMS = "awaits_terms"
 

@@ -8,7 +8,7 @@ import msgspec
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
-from buystream import events
+from buystream.vocabulary import events
 
 Charged = Literal["now", "when_reached", "at_end"]
 

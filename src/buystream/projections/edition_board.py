@@ -9,11 +9,11 @@ import msgspec
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
-from buystream import events
+from buystream.delivery.batch_reader import Batch
 from buystream.projections import campaigns
-from buystream.projections.batches import Batch
 from buystream.projections.boards import Board, MerchantBoard, board_of, merchant_board_of
 from buystream.projections.edition_changes import APPLY, APPLY_TEMPLATE, CHANGES, Change
+from buystream.vocabulary import events
 
 NAME = "edition_board"
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from buystream import events
-from buystream.events import Event
+from buystream.vocabulary import events
+from buystream.vocabulary.events import Event
 
 
 class Change(msgspec.Struct, gc=False):

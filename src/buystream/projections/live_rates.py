@@ -8,7 +8,7 @@ import msgspec
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
-from buystream.consumers.windows import SECOND_MS, SPANS, Tally, Window
+from buystream.projections.windows import SECOND_MS, SPANS, Tally, Window
 from buystream.tables import Tables
 
 KEPT_MS: Final = 10 * 60 * SECOND_MS

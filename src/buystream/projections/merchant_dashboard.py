@@ -8,11 +8,11 @@ import msgspec
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
-from buystream import events
-from buystream.projections.batches import Batch
+from buystream.delivery.batch_reader import Batch
 from buystream.projections.boards import MerchantBoard
 from buystream.projections.edition_board import boards_of_merchant
 from buystream.projections.live_rates import LiveRates, live_rates
+from buystream.vocabulary import events
 
 NAME = "merchant_dashboard"
 

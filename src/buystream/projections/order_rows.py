@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from buystream import events
-from buystream.events import Event
-from buystream.order_states import OrderState, Served
+from buystream.vocabulary import events
+from buystream.vocabulary.events import Event
+from buystream.vocabulary.order_states import OrderState, Served
 
 
 class Row(msgspec.Struct, gc=False):
@@ -47,7 +47,7 @@ class Row(msgspec.Struct, gc=False):
     payment_chosen: bool = False
     disputes_open: int = 0
     attempts: int = 0
-    """Payments that the buyer tried: as `buystream.aggregates.paying` counts them."""
+    """Payments that the buyer tried: as `buystream.aggregates.edition.paying` counts them."""
     unanswered: str = ""
     """Ids of payments that the provider has said nothing about, with spaces between them."""
     refunding: str = ""
@@ -71,7 +71,7 @@ class Row(msgspec.Struct, gc=False):
 
     @property
     def stage(self) -> OrderState:
-        """As `buystream.aggregates.order.Order.stage`."""
+        """As `buystream.aggregates.edition.order.Order.stage`."""
         is_held = 0 < self.paid_minor - self.refunded_minor <= self.disputed_minor
         return self.state if self.state != "disputed" or is_held else self.served or self.state
 

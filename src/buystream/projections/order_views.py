@@ -8,16 +8,16 @@ import msgspec
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
-from buystream import events
-from buystream.ids import DERIVED
+from buystream.delivery.batch_reader import Batch
 from buystream.log import Damaged
-from buystream.money import currency_of, whole_steps
-from buystream.order_states import RETURNABLE, WITH_STOCK, OrderState, Served
 from buystream.projections import campaigns
-from buystream.projections.batches import Batch
 from buystream.projections.campaigns import CampaignView, campaign_view
 from buystream.projections.order_rows import Row, change, changed_order, created
 from buystream.projections.rows import copy_rows
+from buystream.vocabulary import events
+from buystream.vocabulary.ids import DERIVED
+from buystream.vocabulary.money import currency_of, whole_steps
+from buystream.vocabulary.order_states import RETURNABLE, WITH_STOCK, OrderState, Served
 
 NAME = "order_views"
 
@@ -45,7 +45,7 @@ class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def is_over(self) -> bool:
-        """Whether nobody pays any more: as `buystream.aggregates.admission.why_over`."""
+        """Whether nobody pays any more: as `buystream.aggregates.edition.admission.why_over`."""
         return self.is_cancelled or (self.campaign is not None and self.campaign.is_missed)
 
 

@@ -7,9 +7,9 @@ import msgspec
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
-from buystream import events
 from buystream.api_keys import FIRST_KEY_ID
-from buystream.projections.batches import Batch
+from buystream.delivery.batch_reader import Batch
+from buystream.vocabulary import events
 
 NAME = "people"
 FIRST_KEY_NAME = "First key"

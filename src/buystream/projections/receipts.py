@@ -7,8 +7,8 @@ import msgspec
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
-from buystream import events
-from buystream.projections.batches import Batch
+from buystream.delivery.batch_reader import Batch
+from buystream.vocabulary import events
 
 NAME = "receipts"
 

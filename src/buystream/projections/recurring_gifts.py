@@ -8,11 +8,11 @@ import msgspec
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
-from buystream import events
-from buystream.order_states import GiftState
+from buystream.delivery.batch_reader import Batch
 from buystream.projections import order_views
-from buystream.projections.batches import Batch
 from buystream.projections.order_views import OrderView
+from buystream.vocabulary import events
+from buystream.vocabulary.order_states import GiftState
 
 NAME = "recurring_gifts"
 

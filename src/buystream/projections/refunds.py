@@ -3,7 +3,7 @@
 import msgspec
 from psycopg2.extensions import cursor
 
-from buystream.order_states import WITH_STOCK, DisputeState, RefundState
+from buystream.vocabulary.order_states import WITH_STOCK, DisputeState, RefundState
 
 
 class RefundView(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -7,8 +7,8 @@ from typing import Final
 from psycopg2.errorcodes import UNDEFINED_TABLE
 from psycopg2.extensions import connection
 
-from buystream.consumers.delivery import Backoff
 from buystream.database import DatabaseError, connected
+from buystream.delivery.policy import Backoff
 
 PAUSE_SECONDS: Final = 0.01
 """Between two looks while a reader waits: what a reader of its own writes waits for more, at most."""

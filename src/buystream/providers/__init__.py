@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 import msgspec
 
-from buystream.commands import Command
 from buystream.errors import BuystreamError
+from buystream.vocabulary.commands import Command
 
 Report = Callable[[Command], None]
 """Where a provider's later notifications go; returns when the fact is on the log."""

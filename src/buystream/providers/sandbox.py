@@ -11,13 +11,13 @@ from typing import Any, Final
 import msgspec
 from psycopg2.extensions import cursor
 
-from buystream import commands
-from buystream.commands import Command
 from buystream.database import ConnectionPerThread, DatabaseError
 from buystream.errors import BuystreamError
-from buystream.money import currency_of, why_not_charge
 from buystream.providers import UNUSABLE_METHOD, Authorisation, ProviderUnavailable, RefundCall, Report, sandbox_later
 from buystream.tables import Tables
+from buystream.vocabulary import commands
+from buystream.vocabulary.commands import Command
+from buystream.vocabulary.money import currency_of, why_not_charge
 
 logger = logging.getLogger(__name__)
 

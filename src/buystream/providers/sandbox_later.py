@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from psycopg2.extensions import cursor
 
-from buystream import commands
-from buystream.codec import decode_command, encode
-from buystream.commands import Command
+from buystream.vocabulary import commands
+from buystream.vocabulary.codec import decode_command, encode
+from buystream.vocabulary.commands import Command
 
 DISPUTES: Final[dict[str, tuple[str, ...]]] = {
     "sandbox_dispute_won": ("won",),

@@ -7,9 +7,6 @@ from typing import Any, Final
 
 import stripe
 
-from buystream import commands
-from buystream.commands import Command
-from buystream.ids import edition_of
 from buystream.providers import Authorisation, ProviderUnavailable, RefundCall
 from buystream.providers.rate import Lane
 from buystream.providers.stripe_api import Do, Json, StripeAnswer, StripeApi, StripeRefused, once
@@ -25,6 +22,9 @@ from buystream.providers.stripe_facts import (
     setup_facts,
 )
 from buystream.providers.stripe_money import to_stripe
+from buystream.vocabulary import commands
+from buystream.vocabulary.commands import Command
+from buystream.vocabulary.ids import edition_of
 
 METHOD_KINDS: Final = ("card", "link")
 """What the payment form offers; wallets are cards. All of these can be reserved and taken later."""

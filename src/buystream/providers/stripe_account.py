@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import msgspec
 
-from buystream.ids import partition_of
 from buystream.providers.rate import Lane
 from buystream.providers.stripe_api import Json, StripeApi, StripeRefused
 from buystream.providers.stripe_facts import (
@@ -19,6 +18,7 @@ from buystream.providers.stripe_facts import (
     refund_id_of,
     without_release,
 )
+from buystream.vocabulary.ids import partition_of
 
 _RANK: Final = ("canceled", "requires_payment_method", "requires_confirmation", "requires_action", "processing")
 _MONEY: Final = frozenset({"succeeded", "requires_capture"})

@@ -4,10 +4,10 @@ Pure: an object in, commands out."""
 from collections.abc import Sequence
 from typing import Any, Final
 
-from buystream import commands
-from buystream.commands import Command
-from buystream.ids import DERIVED, MalformedId, order_of
 from buystream.providers.stripe_money import from_stripe
+from buystream.vocabulary import commands
+from buystream.vocabulary.commands import Command
+from buystream.vocabulary.ids import DERIVED, MalformedId, order_of
 
 Json = dict[str, Any]
 

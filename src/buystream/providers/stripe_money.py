@@ -3,7 +3,7 @@ Stripe's, and back: an amount on its way to or from Stripe's API or its elements
 
 from typing import Final
 
-from buystream.money import CURRENCIES, minor_digits
+from buystream.vocabulary.money import CURRENCIES, minor_digits
 
 DECIMALS: Final = 2
 """Of every currency that isn't named below. ISK and UGX lost their decimals, and Stripe keeps two for them, which must

@@ -7,8 +7,6 @@ from typing import Final
 import msgspec
 import stripe
 
-from buystream.commands import Command
-from buystream.ids import partition_of
 from buystream.providers import BadNotification, ForeignNotification, ProviderUnavailable
 from buystream.providers.rate import Lane
 from buystream.providers.stripe_api import Json, StripeApi, StripeRefused
@@ -20,6 +18,8 @@ from buystream.providers.stripe_facts import (
     setup_facts,
     without_release,
 )
+from buystream.vocabulary.commands import Command
+from buystream.vocabulary.ids import partition_of
 
 TOLERANCE_SECONDS: Final = 300
 

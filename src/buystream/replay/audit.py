@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from buystream import __version__, codec
+from buystream import __version__
 from buystream.aggregates.partition import Partition
 from buystream.consumers.answering import (
     REJECTED,
@@ -18,13 +18,14 @@ from buystream.consumers.answering import (
     set_aside,
 )
 from buystream.consumers.clock import Verdicts, shown_time
-from buystream.consumers.dead_letters import RecordPlace, place_of
-from buystream.consumers.delivery import dead_letter, read_dead_letter
-from buystream.consumers.sequence import Foreign, head_of, is_foreign, refuse_contradiction, sequence_of
 from buystream.consumers.shop_id import find_shop_id
-from buystream.events import CommandRefused
+from buystream.delivery.dead_letters import RecordPlace, place_of
+from buystream.delivery.policy import dead_letter, read_dead_letter
+from buystream.delivery.sequence import Foreign, head_of, is_foreign, refuse_contradiction, sequence_of
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, READ_LIMIT, Damaged, Log, Message, Record, read_all
 from buystream.replay.ledger import Ledger
+from buystream.vocabulary import codec
+from buystream.vocabulary.events import CommandRefused
 
 VIOLATIONS_MAX = 100
 """Reported per partition, and as many notes in all; a broken log breaks many rules at once."""

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from buystream.codec import Unreadable, read_event, type_of
 from buystream.consumers.feeds import FED, feed_message
-from buystream.consumers.sequence import EventSequence
+from buystream.delivery.sequence import EventSequence
 from buystream.log import EVENTS, Log, read_all
+from buystream.vocabulary.codec import Unreadable, read_event, type_of
 
 logger = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ the aggregates' code. What both agree on is true; where they differ, one of them
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from buystream import events
-from buystream.events import Event
 from buystream.replay.accounts import DisputeAccount, EditionAccount, Finding, OrderAccount, ReceiptAccount
+from buystream.vocabulary import events
+from buystream.vocabulary.events import Event
 
 
 class Ledger:

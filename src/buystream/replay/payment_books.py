@@ -6,11 +6,11 @@ from typing import Final
 
 import msgspec
 
-from buystream import codec, events
-from buystream.codec import Unreadable, read_event
-from buystream.consumers.sequence import Foreign, head_of
+from buystream.delivery.sequence import Foreign, head_of
 from buystream.log import EVENTS, READ_LIMIT, Log, Record
-from buystream.order_states import DISPUTE_HOLDS
+from buystream.vocabulary import codec, events
+from buystream.vocabulary.codec import Unreadable, read_event
+from buystream.vocabulary.order_states import DISPUTE_HOLDS
 
 _MONEY: Final = {
     codec.type_name(kind).rpartition(".")[0]: kind for kind in codec.EVENTS if issubclass(kind, events.PaymentEvent)

@@ -9,19 +9,19 @@ from typing import Final
 
 import msgspec
 
-from buystream import commands
-from buystream.codec import name_of
-from buystream.commands import Command
 from buystream.consumers.payments import Seal, append_fact
 from buystream.log import COMMANDS, Log, LogUnavailable
 from buystream.metrics import BOOKS_DIFFERENCES
-from buystream.money import format_money
-from buystream.order_states import AT_THE_BANK
 from buystream.providers import ProviderUnavailable
 from buystream.providers.stripe_account import StripeAccount, StripePayment
 from buystream.providers.stripe_api import StripeApi
 from buystream.providers.stripe_facts import TAKEN_BACK, dispute_facts, intent_facts, refund_facts, setup_facts
 from buystream.replay.payment_books import PaymentBook, PaymentBooks
+from buystream.vocabulary import commands
+from buystream.vocabulary.codec import name_of
+from buystream.vocabulary.commands import Command
+from buystream.vocabulary.money import format_money
+from buystream.vocabulary.order_states import AT_THE_BANK
 
 ROUNDS: Final = 3
 """A recorded fact may make room for the next one; and what moves while we look is looked at again."""

@@ -11,8 +11,8 @@ from time import time
 import msgspec
 
 from buystream.errors import BuystreamError
-from buystream.ids import new_edition_id
 from buystream.rush.crowd import CrowdProgress, Line, Outcome, Plan
+from buystream.vocabulary.ids import new_edition_id
 
 CEILING_BUYERS = 6_000
 

@@ -9,9 +9,9 @@ from time import perf_counter, time
 
 import msgspec
 
-from buystream.ids import new_order_id
-from buystream.order_states import HOLDING, ORDER_STATES
 from buystream.rush.client import Client, HttpAnswer, NoAnswer
+from buystream.vocabulary.ids import new_order_id
+from buystream.vocabulary.order_states import HOLDING, ORDER_STATES
 
 RETRY_SECONDS = 0.2
 LOOK_SECONDS = 0.2

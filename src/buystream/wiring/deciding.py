@@ -6,18 +6,18 @@ from contextlib import contextmanager
 from os import getpid
 from time import monotonic
 
-from buystream.actors import OPERATOR
-from buystream.codec import Unreadable, encode_command, read_event, read_head
-from buystream.commands import Command, address_of
 from buystream.consumers.decider import Decider
 from buystream.errors import BuystreamError
-from buystream.events import Event
-from buystream.ids import new_command_id
+from buystream.host.workers import Workers
 from buystream.log import COMMANDS, EVENTS, Log, Message, Record
 from buystream.log.postgres import PostgresLog
-from buystream.projections.snapshots import Snapshots
+from buystream.projections.engine.snapshots import Snapshots
 from buystream.settings import Settings
-from buystream.workers import Workers
+from buystream.vocabulary.actors import OPERATOR
+from buystream.vocabulary.codec import Unreadable, encode_command, read_event, read_head
+from buystream.vocabulary.commands import Command, address_of
+from buystream.vocabulary.events import Event
+from buystream.vocabulary.ids import new_command_id
 
 DECISION_SECONDS = 30.0
 

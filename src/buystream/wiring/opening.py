@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from buystream.database import DatabaseUnavailable
-from buystream.embedded import EmbeddedPostgres
 from buystream.erasures import add_erased
 from buystream.errors import BuystreamError
+from buystream.host.embedded import EmbeddedPostgres
+from buystream.host.secret_file import secret_of
 from buystream.log import Log
 from buystream.log.moved import moved_to
 from buystream.log.postgres import PostgresLog
 from buystream.metrics import PARTITIONS
-from buystream.secret_file import secret_of
 from buystream.secret_versions import check, open_root
 from buystream.settings import Settings
 from buystream.vault import Vault

@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Any
 from buystream.consumers.decider import Decider
 from buystream.consumers.flows import Flows
 from buystream.consumers.payments import Payments, append_fact
+from buystream.host.secret_file import secret_of
+from buystream.host.workers import Run
 from buystream.log import Log
-from buystream.projections.runner import Projector
-from buystream.projections.snapshots import Snapshots
+from buystream.projections.engine.runner import Projector
+from buystream.projections.engine.snapshots import Snapshots
 from buystream.providers import Provider
 from buystream.providers.sandbox import CARDS, SandboxProvider
-from buystream.secret_file import secret_of
 from buystream.secret_versions import open_root
 from buystream.settings import Settings
 from buystream.vault import Vault
 from buystream.wiring.deciding import decider
 from buystream.wiring.opening import Database, check_secret, vault_of
 from buystream.wiring.views import projector
-from buystream.workers import Run
 
 if TYPE_CHECKING:
     from buystream.consumers.feeds import Feeds
-    from buystream.consumers.live import Live
-    from buystream.gateway.reads import ProjectedPosition
+    from buystream.consumers.live.live import Live
     from buystream.gateway.runtime import GatewayParts
+    from buystream.gateway.server.reads import ProjectedPosition
     from buystream.providers.stripe_api import StripeApi
 
 METRICS_PORT = Settings().metrics_port
@@ -139,8 +139,8 @@ class Parts:
         from buystream import cluster
 
         clients = cluster.clients(self.settings)  # before Faust, which takes long to import
-        from buystream.consumers.live import Live
-        from buystream.consumers.velocity import VelocityLimits
+        from buystream.consumers.live.live import Live
+        from buystream.consumers.live.velocity import VelocityLimits
 
         return Live(
             clients.bootstrap,

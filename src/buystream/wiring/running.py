@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 
-from buystream.embedded import EmbeddedPostgres
 from buystream.errors import BuystreamError
+from buystream.host.embedded import EmbeddedPostgres
+from buystream.host.workers import Run, Workers
 from buystream.wiring.opening import SIGNALS, Database
-from buystream.workers import Run, Workers
 
 KEEP_SECONDS = 0.5
 """How often the embedded PostgreSQL is looked after."""

@@ -6,17 +6,17 @@ from contextlib import ExitStack, contextmanager
 
 import msgspec
 
-from buystream.commands import Command, address_of
-from buystream.events import Event
 from buystream.gateway import serve
+from buystream.host.sockets import free_port
+from buystream.host.workers import Run
 from buystream.log import EVENTS, Log
 from buystream.settings import Settings
-from buystream.sockets import free_port
+from buystream.vocabulary.commands import Command, address_of
+from buystream.vocabulary.events import Event
 from buystream.wiring.deciding import DECISION_SECONDS, decided
 from buystream.wiring.opening import Database, open_database, open_log, refuse_moved
 from buystream.wiring.parts import Parts
 from buystream.wiring.running import ignore_signals, start_workers
-from buystream.workers import Run
 
 logger = logging.getLogger(__name__)
 

@@ -3,15 +3,15 @@
 import logging
 from typing import Any
 
+from buystream.host.workers import Run
 from buystream.log import Log
-from buystream.projections.leading import leading
+from buystream.projections.engine.leading import leading
 from buystream.providers.stripe import StripeProvider
 from buystream.providers.stripe_api import StripeApi
 from buystream.providers.stripe_webhooks import StripeNotifications
 from buystream.replay.reconcile import Reconciler
 from buystream.settings import Settings
 from buystream.vault import Vault
-from buystream.workers import Run
 
 logger = logging.getLogger(__name__)
 

@@ -3,13 +3,13 @@
 from buystream.log import Log
 from buystream.log.postgres import PostgresLog
 from buystream.projections.edition_board import EditionBoard
+from buystream.projections.engine.runner import Projector
 from buystream.projections.merchant_dashboard import MerchantDashboard
 from buystream.projections.money import Money
 from buystream.projections.order_views import OrderViews
 from buystream.projections.people import People
 from buystream.projections.receipts import Receipts
 from buystream.projections.recurring_gifts import RecurringGifts
-from buystream.projections.runner import Projector
 
 VIEWS = (OrderViews, EditionBoard, MerchantDashboard, People, RecurringGifts, Money, Receipts)
 
@@ -22,6 +22,6 @@ def projector(log: Log, dsn: str) -> Projector:
     views = [view() for view in VIEWS]
     if isinstance(log, PostgresLog):
         return Projector(log, dsn, views)
-    from buystream.projections.history import History  # with a library that nothing else here needs
+    from buystream.projections.engine.history import History  # with a library that nothing else here needs
 
     return Projector(log, dsn, [*views, History()])

@@ -3,9 +3,9 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from buystream import events
-from buystream.events import Event
-from buystream.ids import order_of
+from buystream.vocabulary import events
+from buystream.vocabulary.events import Event
+from buystream.vocabulary.ids import order_of
 from tests.support.stripe.answers import Json
 
 

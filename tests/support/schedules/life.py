@@ -5,10 +5,10 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from buystream import commands, events
-from buystream.commands import Command
-from buystream.events import Event
-from buystream.ids import ALPHABET, ORDER_RANDOM_CHARS
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.commands import Command
+from buystream.vocabulary.events import Event
+from buystream.vocabulary.ids import ALPHABET, ORDER_RANDOM_CHARS
 
 MERCHANT = "me0-n1ghtsky00"
 ACCOUNT = "acct_merchant"

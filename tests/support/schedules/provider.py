@@ -13,16 +13,16 @@ import uvicorn
 from litestar import Litestar
 from litestar.di import Provide
 
-from buystream.commands import Command, RecordCaptureFailure
-from buystream.gateway.inbox import Inbox
+from buystream.gateway.routes.webhooks import ROUTES
 from buystream.gateway.runtime import Gateway
-from buystream.gateway.webhooks import ROUTES
+from buystream.gateway.server.inbox import Inbox
 from buystream.log import Log
 from buystream.providers import ProviderUnavailable
 from buystream.providers.stripe import StripeProvider
 from buystream.providers.stripe_api import StripeApi
 from buystream.providers.stripe_webhooks import StripeNotifications
 from buystream.replay.reconcile import Reconciler, Report
+from buystream.vocabulary.commands import Command, RecordCaptureFailure
 from tests.support.patience import patient
 from tests.support.ports import reserved_port
 from tests.support.stripe.client import Impatient

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
-from buystream import codec
-from buystream.commands import Command, RegisterMerchant
-from buystream.consumers.delivery import Checkpoints
+from buystream.delivery.policy import Checkpoints
 from buystream.errors import BuystreamError
-from buystream.events import Event
-from buystream.ids import edition_of, new_command_id, partition_of
 from buystream.log import COMMANDS, EVENTS, Message, Tail
 from buystream.log.postgres import PostgresLog
 from buystream.replay.audit import audit
+from buystream.vocabulary import codec
+from buystream.vocabulary.commands import Command, RegisterMerchant
+from buystream.vocabulary.events import Event
+from buystream.vocabulary.ids import edition_of, new_command_id, partition_of
 from tests.support.actors import actor_of
 from tests.support.patience import Deadline
 from tests.support.schedules.books import LogBook, ProviderBook, differences

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from buystream.commands import Command
 from playwright.sync_api import BrowserContext, Frame, Page, Route
 
 from buystream import commands
-from buystream.commands import Command
 from buystream.providers import Authorisation
 from buystream.providers.sandbox import SandboxProvider
 

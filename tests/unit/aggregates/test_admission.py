@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from buystream import commands, events
+from buystream.vocabulary import commands, events
 from tests.support.examples import ANNA, BEN, EDITION, GIFT, ORDER, PRICE_MINOR, T0, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authenticate, authorised, captured, deliver, pay, payment, place, release, ship

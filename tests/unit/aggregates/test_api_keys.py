@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from buystream import commands, events
 from buystream.aggregates import rules
 from buystream.aggregates.rules import NEWEST_RULES, RULES
 from buystream.api_keys import FIRST_KEY_ID
+from buystream.vocabulary import commands, events
 from tests.support.examples import API_KEY_HASH, MERCHANT, example
 from tests.support.scenario import expect, given
 

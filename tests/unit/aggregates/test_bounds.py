@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from buystream import commands, events
+from buystream.aggregates.edition.recurring import months_after
 from buystream.aggregates.partition import Partition
-from buystream.aggregates.recurring import months_after
 from buystream.aggregates.rules import NEWEST_RULES, rules_of
-from buystream.codec import COMMANDS
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.codec import COMMANDS
 from tests.support.examples import EDITION, GIFT, T0, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authorised, captured, pay, place, release

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from buystream import commands, events
-from buystream.aggregates.cancellation import Cancellation
-from buystream.aggregates.order import Order
+from buystream.aggregates.edition.cancellation import Cancellation
+from buystream.aggregates.edition.order import Order
 from buystream.aggregates.rules import RULES
+from buystream.vocabulary import commands, events
 from tests.support.examples import EDITION, ORDER, PRICE_MINOR, T0, example, order_id
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authenticate, authorised, captured, pay, payment, place, refund, release

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import buystream.aggregates
-from buystream import commands, events
-from buystream.codec import COMMANDS
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.codec import COMMANDS
 from tests.support.examples import GIFT, T0, example, order_id
 from tests.support.scenario import Scenario, given
 from tests.support.steps import authorised, captured, pay, payment, place, refund, release

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from buystream import commands, events
+from buystream.vocabulary import commands, events
 from tests.support.examples import ORDER, PRICE_MINOR, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authorised, captured, deliver, pay, payment, place, refund, release, ship

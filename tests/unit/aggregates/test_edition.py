@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from buystream import commands, events
 from buystream.aggregates import rules
 from buystream.aggregates.rules import FIRST_RULES, rules_of
+from buystream.vocabulary import commands, events
 from tests.support.examples import ANNA, BEN, EDITION, HOLD_SECONDS, MERCHANT, ORDER, OTHER_EDITION, T0, example
 from tests.support.scenario import expect, given
 from tests.support.steps import (

@@ -2,8 +2,8 @@
 
 import pytest
 
-from buystream import commands, events
 from buystream.aggregates.rules import rules_of
+from buystream.vocabulary import commands, events
 from tests.support.examples import ANNA, example
 from tests.support.scenario import expect, given
 

@@ -6,10 +6,10 @@ from typing import Any, get_type_hints
 import msgspec
 import pytest
 
-from buystream import commands, events
 from buystream.aggregates.deciding import client_ids
-from buystream.codec import COMMANDS
-from buystream.ids import (
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.codec import COMMANDS
+from buystream.vocabulary.ids import (
     DERIVED,
     cancellation_refund_id,
     payment_id_of,

@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from buystream import commands, events
 from buystream.aggregates import rules
 from buystream.aggregates.partition import Partition
 from buystream.aggregates.rules import UnknownRules
+from buystream.vocabulary import commands, events
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, BEN, COMMANDS, HOLD_SECONDS, ORDER, T0, example, order_id
 from tests.support.scenario import Scenario, expect, given

@@ -2,8 +2,8 @@
 
 import pytest
 
-from buystream import commands, events
-from buystream.ids import hosted_buyer_id
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.ids import hosted_buyer_id
 from tests.support.examples import MERCHANT, example
 from tests.support.scenario import Scenario, expect, given
 

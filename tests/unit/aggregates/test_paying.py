@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from buystream import commands, events
+from buystream.vocabulary import commands, events
 from tests.support.examples import ANNA, BEN, DELIVERY, HOLD_SECONDS, ORDER, PRICE_MINOR, T0, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import (

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from buystream import commands, events
 from buystream.aggregates.partition import Partition
 from buystream.aggregates.rules import NEWEST_RULES, rules_of
+from buystream.vocabulary import commands, events
 from tests.support.examples import EDITION, MERCHANT, ORDER, PAYMENT, T0, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import release

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from buystream import commands, events
-from buystream.aggregates.recurring import months_after
+from buystream.aggregates.edition.recurring import months_after
 from buystream.aggregates.rules import FIRST_RULES, rules_of
-from buystream.ids import payment_id_of, recurring_order_id
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.ids import payment_id_of, recurring_order_id
 from tests.support.examples import ANNA, GIFT, T0, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import place, release

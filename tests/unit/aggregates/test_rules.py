@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 import buystream.aggregates
-from buystream import commands, events, money, order_states
 from buystream.aggregates import rules
 from buystream.aggregates.rules import RULES
+from buystream.vocabulary import commands, events, money, order_states
 from tests.support.examples import BEN, T0, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authorised, pay, place, release
@@ -30,7 +30,7 @@ VOCABULARY = {
 """Tables and numbers that may stand outside the rules."""
 
 STATES = {
-    ("buystream.order_states", name): value
+    ("buystream.vocabulary.order_states", name): value
     for name, value in {
         "PAYABLE": {"held"},
         "CANCELLABLE": {"held", "pledged"},

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from buystream import commands, events
 from buystream.time_zones import UnknownTimeZone, local_day, set_time_zone, start_of_ms
+from buystream.vocabulary import commands, events
 from tests.support.examples import MERCHANT, example
 from tests.support.scenario import Scenario, expect, given
 

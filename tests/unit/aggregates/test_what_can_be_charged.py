@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from buystream import commands, events
 from buystream.aggregates.rules import RULES
-from buystream.money import AMOUNT_MINOR_MAX
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.money import AMOUNT_MINOR_MAX
 from tests.support.examples import MERCHANT, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authorised, captured, pay, place, refund, release

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from buystream import codec, commands
-from buystream.codec import answer_to
 from buystream.consumers.payments import append_fact, id_of_fact
 from buystream.log import COMMANDS, Record
 from buystream.providers.stripe_facts import intent_facts, setup_facts
+from buystream.vocabulary import codec, commands
+from buystream.vocabulary.codec import answer_to
 from tests.support.examples import ANNA, PAYMENT, T0
 from tests.support.memory_log import MemoryLog
 

@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from buystream import codec, commands, events
 from buystream.aggregates import agenda, deciding, rules
 from buystream.aggregates.partition import Partition
-from buystream.codec import read_event
 from buystream.consumers import clock, owning
 from buystream.consumers.decider import Decider
-from buystream.consumers.delivery import DeadLetter, read_dead_letter
-from buystream.consumers.folding import recover
 from buystream.consumers.owning import OwnerSettings, PartitionDecider
-from buystream.consumers.sequence import is_foreign
+from buystream.delivery.folding import recover
+from buystream.delivery.policy import DeadLetter, read_dead_letter
+from buystream.delivery.sequence import is_foreign
+from buystream.host.log_lines import FIELDS
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, Message
-from buystream.log_lines import FIELDS
 from buystream.metrics import COMMANDS_UNDECIDABLE, PARTITIONS_STOPPED
 from buystream.replay.audit import AuditReport, audit
+from buystream.vocabulary import codec, commands, events
+from buystream.vocabulary.codec import read_event
 from tests.support.examples import EDITION, T0, example
 from tests.support.memory_log import MemoryLog, rejecting
 from tests.support.patience import patient, wait_until

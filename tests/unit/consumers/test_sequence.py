@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from buystream import codec, commands, events
-from buystream.consumers.dead_letters import DeadLetters, Unfit
-from buystream.consumers.delivery import dead_letter, read_dead_letter
 from buystream.consumers.feeds import FEEDS, PROGRESS, remembered
-from buystream.consumers.sequence import EventSequence, Foreign, sequence_of
+from buystream.delivery.dead_letters import DeadLetters, Unfit
+from buystream.delivery.policy import dead_letter, read_dead_letter
+from buystream.delivery.sequence import EventSequence, Foreign, sequence_of
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, Damaged, Message, Record
+from buystream.vocabulary import codec, commands, events
 from tests.support.examples import example
 from tests.support.memory_log import MemoryLog
 from tests.support.records import changed, command_message, event_message

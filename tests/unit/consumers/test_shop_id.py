@@ -2,13 +2,13 @@
 
 import pytest
 
-from buystream import codec, commands, events
 from buystream.aggregates.partition import Partition
 from buystream.consumers.answering import decide_batch
 from buystream.consumers.shop_id import find_shop_id, shop_id_of
-from buystream.ids import is_shop_id, new_shop_id
 from buystream.log import COMMANDS, EVENTS, Message
 from buystream.replay.audit import audit
+from buystream.vocabulary import codec, commands, events
+from buystream.vocabulary.ids import is_shop_id, new_shop_id
 from tests.support.examples import T0, example
 from tests.support.memory_log import MemoryLog
 from tests.support.records import changed, command_message

@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from buystream import commands, events
-from buystream.consumers import delivery, payments
+from buystream.consumers import payments
 from buystream.consumers.payments import ABOUT_MONEY, BUYING, OTHERS_ANSWERED, Halted, Payments, Stubborn
+from buystream.delivery import policy as delivery
 from buystream.log import COMMANDS
 from buystream.providers import Authorisation, ProviderUnavailable
+from buystream.vocabulary import commands, events
 from tests.support.examples import T0, example
 from tests.support.memory_log import MemoryLog
 from tests.support.steps import payment

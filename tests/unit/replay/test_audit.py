@@ -5,14 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from buystream import codec, commands, events
 from buystream.aggregates import deciding
 from buystream.aggregates.partition import Partition
 from buystream.consumers.decider import decide_batch
-from buystream.consumers.delivery import dead_letter
+from buystream.delivery.policy import dead_letter
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, Message, Record
 from buystream.replay.audit import audit
 from buystream.replay.ledger import Ledger
+from buystream.vocabulary import codec, commands, events
 from tests.support.actors import actor_of
 from tests.support.examples import ORDER, T0, example
 from tests.support.memory_log import MemoryLog

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from buystream import commands
 from buystream.log import LogUnavailable
 from buystream.providers import ProviderUnavailable
 from buystream.replay.payment_books import PaymentBook
 from buystream.replay.reconcile import Reconciler, Report, _is_news
+from buystream.vocabulary import commands
 from tests.support.examples import PAYMENT, T0, example
 from tests.support.memory_log import MemoryLog
 

@@ -7,10 +7,10 @@ from functools import partial
 from confluent_kafka import KafkaError
 from confluent_kafka import Message as Sent
 
-from buystream.codec import answer_to
 from buystream.log import Message
 from buystream.log.kafka.clients import KafkaClients, as_log_errors, headers_of, log_error_of
 from buystream.log.writing import QUEUE_MAX, OnFailure
+from buystream.vocabulary.codec import answer_to
 
 LINGER_MS = 2
 """A request to the broker, and the look at it that follows, cost as much as some 20 clicks: those that come within this

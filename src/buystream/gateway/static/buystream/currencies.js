@@ -1,5 +1,5 @@
 // What can be charged, by currency, in minor units.
-// Written by `python -m buystream.gateway.currency_module`.
+// Written by `python -m buystream.gateway.pages.currency_module`.
 export const CURRENCIES = {
   AED: { digits: 2, step: 1, least: 200, most: 99999999 },
   AUD: { digits: 2, step: 1, least: 50, most: 99999999 },

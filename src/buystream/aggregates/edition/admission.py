@@ -1,0 +1,68 @@
+"""The one question before anything gives stock or takes money: does the sale allow it now? Three forms of it, each
+including the one before: for buyers who hold already, for what the clock places, and for new stock. ARCHITECTURE.md
+has the table of who asks which."""
+
+from typing import Final, Literal
+
+from buystream.aggregates.edition import sale
+from buystream.aggregates.edition.edition import Edition
+from buystream.aggregates.moment import Moment
+from buystream.vocabulary.money import why_not_charge
+
+EDITION_CANCELLED: Final = "edition_cancelled"
+CAMPAIGN_MISSED: Final = "campaign_missed"
+
+Over = Literal["", "edition_cancelled", "campaign_missed"]
+
+
+def why_over(edition: Edition) -> Over:
+    """Why nobody pays any more, those who hold stock included; nothing while it takes place."""
+    if edition.cancellation is not None:
+        return EDITION_CANCELLED
+    if edition.campaign is not None and edition.campaign.missed:
+        return CAMPAIGN_MISSED
+    return ""
+
+
+def why_not_on_sale(edition: Edition, at_ms: int) -> str:
+    """Why the edition takes no orders now, from any buyer. A campaign that missed its target has closed."""
+    dates = edition.sale
+    return sale.why_not_on_sale(
+        at_ms,
+        cancelled=edition.cancellation is not None,
+        opens_at_ms=dates.opens_at_ms,
+        closes_at_ms=dates.closes_at_ms,
+        awaits_terms=dates.awaits_terms,
+        paused=dates.paused,
+    )
+
+
+def why_not(
+    edition: Edition,
+    moment: Moment,
+    *,
+    buyer_id: str,
+    quantity: int,
+    price_minor: int,
+    vouched: bool = True,
+    limited: bool = True,
+) -> str:
+    """Why this buyer gets no stock now: asked by new orders, and by late money whose hold has run out. `vouched`:
+    a host application says who the buyer is, or did when the order was placed. `limited`: the order counts against
+    the buyer's limit."""
+    terms, stock = edition.terms, edition.stock
+    if edition.cancellation is None and not terms.price_min_minor <= price_minor <= terms.price_max_minor:
+        return "wrong_price"  # whether it is on sale or not, this order never was
+    if edition.cancellation is None and terms.vouched_only and not vouched:
+        return "not_vouched"
+    if reason := why_not_on_sale(edition, moment.at_ms):
+        return reason
+    if moment.at_ms < edition.pace.paused_until_ms.get(buyer_id, 0):
+        return "too_fast"
+    if limited:
+        taken = stock.taken_by_buyer.get(buyer_id, 0)
+        if not 0 < quantity <= moment.rules.quantity_max or taken + quantity > terms.limit_per_buyer:
+            return "over_limit"
+    if reason := why_not_charge(quantity * price_minor, terms.charges_in(moment.rules)):
+        return reason
+    return "" if stock.has(quantity) else "sold_out"

@@ -1,0 +1,236 @@
+"""An order: one buyer's claim on a quantity of one edition."""
+
+from typing import Final, Literal, Self
+
+import msgspec
+
+from buystream.aggregates.applying import appliers_of, applies
+from buystream.aggregates.edition.payment import Payment
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.ids import recurring_order_id
+from buystream.vocabulary.order_states import OrderState, Served
+
+
+class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
+    """Follows the `eventsourcing` library's MutableAggregateProtocol; its edition decides for it."""
+
+    id: str
+    version: int
+    buyer_id: str
+    quantity: int
+    price_minor: int
+    currency: str
+    placed_at_ms: int
+    state: OrderState = "held"
+    reason: str = ""
+    hold_expires_at_ms: int | None = None
+    payments: tuple[Payment, ...] = ()
+    current: str = ""
+    """The payment that the order stands by: what pledged, claimed or paid it; until then, the newest that was requested
+    or authorised."""
+    pledged_by: str = ""
+    """The payment whose authorisation or saved method waits for the target."""
+    claimed_by: str = ""
+    """The payment that has the stock, and whose money moves."""
+    paid_by: str = ""
+    """The payment whose money moved."""
+    served: Served = ""
+    """How far the merchant is with what was sold; `state` says so too, unless the order is refunded or disputed."""
+    given_back: bool = False
+    all_owed: bool = False
+    """It was refunded because its edition was cancelled."""
+    returned: int = 0
+    """Units that came back with a refund."""
+    gift_id: str = ""
+    """The recurring gift that it belongs to."""
+
+    @classmethod
+    def begin(cls, event: events.OrderPlaced | events.OrderRefused) -> Self:
+        """From its first event."""
+        if isinstance(event, events.OrderRefused):
+            return cls(
+                id=event.originator_id,
+                version=event.originator_version,
+                buyer_id=event.buyer_id,
+                quantity=event.quantity,
+                price_minor=event.price_minor,
+                currency=event.currency,
+                placed_at_ms=event.at_ms,
+                state="refused",
+                reason=event.reason,
+            )
+        return cls(
+            id=event.originator_id,
+            version=event.originator_version,
+            buyer_id=event.buyer_id,
+            quantity=event.quantity,
+            price_minor=event.price_minor,
+            currency=event.currency,
+            placed_at_ms=event.at_ms,
+            hold_expires_at_ms=event.hold_expires_at_ms,
+            gift_id=event.gift_id,
+        )
+
+    @property
+    def total_minor(self) -> int:
+        """What the buyer pays, in minor units."""
+        return self.quantity * self.price_minor
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it counts against its buyer's limit. Of a recurring gift only the first order does: however long it
+        is given, it is one gift."""
+        return not self.gift_id or self.id == recurring_order_id(self.gift_id, 1)
+
+    @property
+    def kept(self) -> int:
+        """Units that the buyer has not returned."""
+        return self.quantity - self.returned
+
+    @property
+    def free(self) -> int:
+        """Units that the buyer keeps and that no refund under way takes back."""
+        paid = self.paid_payment
+        return self.kept - (paid.refunding_units if paid is not None else 0)
+
+    @property
+    def stage(self) -> OrderState:
+        """What it is for the merchant who serves it: a dispute that leaves part of the money changes nothing."""
+        paid = self.paid_payment
+        if self.state != "disputed" or paid is None or paid.is_held:
+            return self.state
+        return self.served or self.state
+
+    @property
+    def paid_payment(self) -> Payment | None:
+        """The attempt whose money was taken."""
+        return self.payment(self.paid_by) if self.paid_by else None
+
+    @property
+    def current_payment(self) -> Payment | None:
+        """The attempt that the order stands by."""
+        return self.payment(self.current)
+
+    def payment(self, payment_id: str) -> Payment | None:
+        """The attempt with that id."""
+        for payment in self.payments:
+            if payment.id == payment_id:
+                return payment
+        return None
+
+    def asks_the_same(self, command: commands.PlaceOrder) -> bool:
+        """Whether the command is a repeat of the one that this order came from."""
+        return (
+            self.buyer_id == command.buyer_id
+            and self.quantity == command.quantity
+            and self.price_minor == command.price_minor
+        )
+
+    def apply(self, event: events.OrderEvent) -> None:
+        """Change state by an event of the order's own; never refuses."""
+        self.version = event.originator_version
+        if (change := _CHANGES.get(type(event))) is not None:
+            change(self, event)
+        if served := self.served:
+            self._restate(served)
+
+    def apply_payment(self, event: events.PaymentEvent) -> None:
+        """Change state by an event of one of its payments: the hold's clock stands still while the provider works."""
+        payment = self.payment(event.originator_id)
+        if payment is not None:
+            payment.apply(event)
+        if (change := _CHANGES.get(type(event))) is not None:
+            change(self, event)
+        if served := self.served:
+            self._restate(served)
+
+    # By events of its own.
+
+    @applies(events.HoldExtended)
+    def _extend(self, event: events.HoldExtended) -> None:
+        self.hold_expires_at_ms = event.hold_expires_at_ms
+
+    @applies(events.OrderReclaimed)
+    def _reclaim(self, _: events.OrderReclaimed) -> None:
+        self.state = "held"
+
+    @applies(events.OrderPledged)
+    def _pledge(self, event: events.OrderPledged) -> None:
+        self.state, self.hold_expires_at_ms = "pledged", None
+        self.pledged_by = self.current = event.payment_id
+
+    @applies(events.OrderAuthorised)
+    def _claim(self, event: events.OrderAuthorised) -> None:
+        self.state, self.hold_expires_at_ms = "authorised", None
+        self.pledged_by, self.claimed_by, self.current = "", event.payment_id, event.payment_id
+
+    @applies(events.OrderConfirmed)
+    def _confirm(self, event: events.OrderConfirmed) -> None:
+        self.served, self.paid_by, self.current = "confirmed", event.payment_id, event.payment_id
+
+    @applies(events.OrderExpired)
+    def _expire(self, _: events.OrderExpired) -> None:
+        self.state, self.hold_expires_at_ms = "expired", None
+
+    @applies(events.OrderCancelled)
+    def _cancel(self, event: events.OrderCancelled) -> None:
+        self.state, self.reason, self.hold_expires_at_ms = "cancelled", event.reason, None
+
+    @applies(events.OrderShipped)
+    def _ship(self, _: events.OrderShipped) -> None:
+        self.served = "shipped"
+
+    @applies(events.OrderDelivered)
+    def _deliver(self, _: events.OrderDelivered) -> None:
+        self.served = "delivered"
+
+    @applies(events.OrderRefunded)
+    def _give_back(self, event: events.OrderRefunded) -> None:
+        self.returned += event.quantity
+        self.given_back = self.given_back or event.whole
+        self.reason = event.reason or self.reason
+        paid = self.paid_payment
+        refund = paid.refunds.get(event.refund_id) if paid is not None else None
+        if refund is not None:
+            refund.quantity, refund.restock = event.quantity, event.restock
+        if event.whole and paid is not None and not paid.captured_minor:
+            paid.state = "refunded"  # of nothing, there is no money to tell it by
+
+    # By events of its payments, which have changed already.
+
+    @applies(events.PaymentRequested)
+    def _request(self, event: events.PaymentRequested) -> None:
+        self.payments = (*self.payments, Payment.begin(event))
+        self.hold_expires_at_ms = None
+        self.current, self.pledged_by = event.payment_id, ""
+        if self.state == "pledged":
+            self.state = "held"
+
+    @applies(events.AuthenticationRequired, events.PaymentDeclined)
+    def _run_clock(self, event: events.AuthenticationRequired | events.PaymentDeclined) -> None:
+        self.hold_expires_at_ms = event.hold_expires_at_ms
+
+    @applies(events.PaymentAuthorised, events.MethodSaved)
+    def _stand_by(self, event: events.PaymentAuthorised | events.MethodSaved) -> None:
+        if not (self.pledged_by or self.claimed_by):
+            self.current = event.payment_id
+
+    @applies(events.RefundFailed)
+    def _keep(self, event: events.RefundFailed) -> None:
+        if event.was_refunded:
+            self.returned -= event.quantity
+            self.given_back = False
+
+    def _restate(self, served: Literal["confirmed", "shipped", "delivered"]) -> None:
+        """What was sold is refunded, disputed, or as far as the merchant is with it. Without its payments, as the
+        `eventsourcing` library folds an order from its own events, nobody disputes it."""
+        paid = self.paid_payment
+        if self.given_back:
+            self.state = "refunded"
+        elif paid is not None and (paid.disputed or paid.is_lost):
+            self.state = "disputed"
+        else:
+            self.state = served
+
+
+_CHANGES: Final = appliers_of(Order)

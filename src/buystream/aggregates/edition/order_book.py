@@ -1,0 +1,46 @@
+"""An edition's order book: every order for it."""
+
+import msgspec
+
+from buystream.aggregates.applying import applies
+from buystream.aggregates.edition.order import Order
+from buystream.vocabulary import events
+
+
+class OrderBook(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A part of its edition. Its methods return the order that the event is about."""
+
+    orders: dict[str, Order] = {}
+    placed: list[str] = []
+    """Ids of all orders that ever held stock, the oldest first: what a cancellation walks, in steps."""
+    refused: int = 0
+    """How many were refused: their ids are spent, and stay here."""
+
+    @applies(events.OrderPlaced)
+    def place(self, event: events.OrderPlaced) -> Order:
+        """One more."""
+        order_id = event.originator_id
+        self.orders[order_id] = order = Order.begin(event)
+        self.placed.append(order_id)
+        return order
+
+    @applies(events.OrderRefused)
+    def refuse(self, event: events.OrderRefused) -> Order:
+        """An id is spent."""
+        self.orders[event.originator_id] = order = Order.begin(event)
+        self.refused += 1
+        return order
+
+    @applies(events.OrderEvent)
+    def change(self, event: events.OrderEvent) -> Order:
+        """By an event of the order's own."""
+        order = self.orders[event.originator_id]
+        order.apply(event)
+        return order
+
+    @applies(events.PaymentEvent)
+    def change_payment(self, event: events.PaymentEvent) -> Order:
+        """By an event of one of the order's payments."""
+        order = self.orders[event.order_id]
+        order.apply_payment(event)
+        return order

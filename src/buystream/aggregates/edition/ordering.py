@@ -1,0 +1,128 @@
+"""How an edition decides about orders before any money moves: first come, first served. A hold runs out by the clock,
+when a Tick says so."""
+
+from typing import Final
+
+from buystream.aggregates.edition import admission
+from buystream.aggregates.edition.duty import Duty
+from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
+from buystream.aggregates.edition.order import Order
+from buystream.aggregates.edition.stocking import note_release, note_sell_out
+from buystream.aggregates.moment import Moment
+from buystream.aggregates.rules import Rules
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.order_states import CANCELLABLE
+
+
+def place_order(edition: Edition, command: commands.PlaceOrder, moment: Moment) -> Outcome:
+    """Hold stock for a new order id, or refuse it with the reason. A refusal that is one too many to remember spends no
+    id and is returned; of it only the demand is recorded."""
+    terms, at_ms = edition.terms, moment.at_ms
+    reason = admission.why_not(
+        edition,
+        moment,
+        buyer_id=command.buyer_id,
+        quantity=command.quantity,
+        price_minor=command.price_minor,
+        vouched=command.vouched,
+    )
+    if not reason:
+        moment.record(
+            events.OrderPlaced(
+                originator_id=command.order_id,
+                originator_version=1,
+                at_ms=at_ms,
+                edition_id=edition.id,
+                edition_version=edition.version + 1,
+                buyer_id=command.buyer_id,
+                merchant_id=terms.merchant_id,
+                quantity=command.quantity,
+                price_minor=command.price_minor,
+                currency=terms.currency,
+                hold_expires_at_ms=at_ms + terms.hold_seconds * 1000,
+                device=command.device,
+                network=command.network,
+            )
+        )
+        note_sell_out(edition, moment)
+        return None
+    if not _is_plausible(command, moment.rules):
+        return reason
+    if edition.book.refused >= moment.rules.refused_orders_kept_max:
+        edition.record_own(
+            events.DemandRecorded, moment, demand_id="", clicks=1, quantity=command.quantity, reason=reason
+        )
+        return reason
+    moment.record(
+        events.OrderRefused(
+            originator_id=command.order_id,
+            originator_version=1,
+            at_ms=at_ms,
+            edition_id=edition.id,
+            edition_version=edition.version + 1,
+            buyer_id=command.buyer_id,
+            merchant_id=terms.merchant_id,
+            quantity=command.quantity,
+            price_minor=command.price_minor,
+            currency=terms.currency,
+            reason=reason,
+            available=edition.stock.available,
+            device=command.device,
+            network=command.network,
+        )
+    )
+    return None
+
+
+def _is_plausible(command: commands.PlaceOrder, rules: Rules) -> bool:
+    """Whether a refused order says what a buyer may have wanted. Nothing is kept of any other, so that no number on
+    the log is larger than a view or a snapshot can hold."""
+    return abs(command.quantity) <= rules.units_per_buyer_max and abs(command.price_minor) <= rules.amount_minor_max
+
+
+def cancel_order(edition: Edition, command: commands.CancelOrder, moment: Moment) -> Outcome:
+    """The buyer gives the hold back, while no money is reserved for it."""
+    order = edition.orders.get(command.order_id)
+    if order is None or order.buyer_id != command.buyer_id:
+        return UNKNOWN_ORDER
+    if order.state == "cancelled":
+        return REPEATED
+    if order.state not in CANCELLABLE:
+        return f"order_{order.state}"
+    if order.state == "pledged" and edition.campaign is not None and edition.campaign.is_charging:
+        return "target_reached"  # others are charged because this pledge counts
+    give_up(edition, order, "buyer", moment)
+    return None
+
+
+def give_up(edition: Edition, order: Order, reason: str, moment: Moment) -> None:
+    """End an order that holds stock, and release what its pledge reserved."""
+    payment = order.payment(order.pledged_by)
+    if payment is not None and payment.state == "authorised":
+        edition.record_payment(events.VoidRequested, payment, order, moment, reference=payment.reference, reason=reason)
+    cancel(edition, order, reason, moment)
+
+
+def cancel(edition: Edition, order: Order, reason: str, moment: Moment) -> None:
+    """End an order that holds stock."""
+    edition.record_order(events.OrderCancelled, order, moment, quantity=order.quantity, reason=reason)
+    note_release(edition, moment)
+
+
+def extend_hold(edition: Edition, order_id: str, hold_expires_at_ms: int, moment: Moment) -> None:
+    """The owner gives a grace: an outage of ours expires nobody."""
+    edition.record_order(events.HoldExtended, edition.orders[order_id], moment, hold_expires_at_ms=hold_expires_at_ms)
+
+
+def _runs_out_at(edition: Edition, order_id: str, _: Rules) -> int | None:
+    return edition.book.orders[order_id].hold_expires_at_ms
+
+
+def _expire(edition: Edition, order_id: str, moment: Moment) -> None:
+    order = edition.book.orders[order_id]
+    edition.record_order(events.OrderExpired, order, moment, quantity=order.quantity)
+    note_release(edition, moment)
+
+
+HOLD: Final = Duty(name="hold", due_ms=_runs_out_at, carry_on=_expire)
+"""A hold runs out."""

@@ -1,0 +1,316 @@
+"""How an edition decides about money that goes back: refunds, whole or in part, by the merchant, by the buyer within
+the edition's rule, or made at the provider. What is under way is subtracted before more is granted, and each refund
+takes the units that it was granted. Disputes, which a bank decides, are in `disputing`."""
+
+from typing import Any
+
+from buystream.aggregates.edition import admission
+from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
+from buystream.aggregates.edition.order import Order
+from buystream.aggregates.edition.payment import Payment, Refund
+from buystream.aggregates.edition.stocking import note_release, note_sell_out
+from buystream.aggregates.moment import Moment
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.ids import repeated_refund_id
+from buystream.vocabulary.money import OFF_STEP, Currency, whole_steps
+from buystream.vocabulary.order_states import REFUNDABLE, RETURNABLE
+
+
+def refund_order(edition: Edition, command: commands.RefundOrder, moment: Moment) -> Outcome:
+    """The merchant gives money back."""
+    order = edition.orders.get(command.order_id)
+    if order is None or edition.terms.merchant_id != command.merchant_id:
+        return UNKNOWN_ORDER
+    paid = order.paid_payment
+    if paid is None:
+        return f"order_{order.state}"
+    if (known := paid.refund_for(command.refund_id)) is not None and not _may_be_tried_again(known, command.refund_id):
+        return REPEATED if _asks_the_same(command, paid.refunds[command.refund_id]) else "refund_id_conflict"
+    if order.state == "refunded" and not (command.refund_id and paid.refundable_minor):
+        return "order_refunded" if command.refund_id else REPEATED
+    if order.state not in REFUNDABLE:
+        return f"order_{order.state}"
+    left_minor = whole_steps(
+        paid.refundable_minor, edition.terms.charges_in(moment.rules)
+    )  # a dispute needn't be a whole step
+    amount_minor = left_minor if command.amount_minor is None else command.amount_minor
+    if not 0 <= amount_minor <= paid.refundable_minor or (amount_minor == 0 and paid.captured_minor):
+        return "bad_amount"
+    if amount_minor % edition.terms.charges_in(moment.rules).step_minor:
+        return OFF_STEP
+    quantity = _granted(command, order, paid, amount_minor, left_minor)
+    if isinstance(quantity, str):
+        return quantity
+    ask(
+        edition,
+        paid,
+        order,
+        moment,
+        refund_id=command.refund_id,
+        amount_minor=amount_minor,
+        quantity=quantity,
+        restock=command.restock,
+        keep_fee=command.keep_fee,
+        asked_by="merchant",
+        reason=command.reason,
+    )
+    return None
+
+
+def _may_be_tried_again(refund: Refund, refund_id: str) -> bool:
+    """A refund that failed is requested again: under the same name if the caller gave none, or if it failed after it
+    had succeeded; otherwise under a new one, because a name's first outcome stays its outcome."""
+    return refund.state == "failed" and (not refund_id or refund.was_refunded)
+
+
+def _asks_the_same(command: commands.RefundOrder, known: Refund) -> bool:
+    """Without a name any whole refund is the one whole refund, no matter who made it."""
+    if command.amount_minor not in (None, known.amount_minor):
+        return False
+    return not command.refund_id or (
+        known.asked_by == "merchant"
+        and command.quantity in (None, known.quantity)
+        and (command.restock, command.keep_fee) == (known.restock, known.keep_fee)
+    )
+
+
+def _granted(
+    command: commands.RefundOrder, order: Order, paid: Payment, amount_minor: int, left_minor: int
+) -> int | str:
+    """The units that come back with the money, or the reason of a refusal. The last of the money brings the last units
+    back; of a free order, any part may be returned."""
+    quantity = command.quantity
+    if quantity is not None and not 0 <= quantity <= order.free:
+        return "bad_quantity"
+    if not paid.captured_minor:
+        granted = order.free if quantity is None else quantity
+        return granted or "bad_quantity"
+    if quantity and quantity < order.free and command.amount_minor is None:
+        return "amount_needed"
+    return order.free if amount_minor == left_minor else quantity or 0
+
+
+def return_order(edition: Edition, command: commands.ReturnOrder, moment: Moment) -> Outcome:
+    """The buyer gives the whole order back, as long as the edition's rule allows it and before it is shipped."""
+    order = edition.orders.get(command.order_id)
+    if order is None or order.buyer_id != command.buyer_id:
+        return UNKNOWN_ORDER
+    paid = order.paid_payment
+    known = paid.refund_for(command.refund_id) if paid is not None else None
+    if known is not None and paid is not None and paid.refunds[command.refund_id].asked_by != "buyer":
+        return "refund_id_conflict"
+    if known is not None and not _may_be_tried_again(known, command.refund_id):
+        return REPEATED
+    if order.state not in RETURNABLE or paid is None:
+        return f"order_{order.state}"
+    if admission.why_over(edition):
+        return "cancelled"  # everything goes back, not only the rule's share
+    if edition.terms.refund_by != "buyer":
+        return "not_returnable"
+    if edition.terms.refund_until_ms is not None and moment.at_ms >= edition.terms.refund_until_ms:
+        return "too_late"
+    share_minor = paid.refundable_minor * edition.terms.refund_share_bps // 10_000
+    quantity, amount_minor = order.free, whole_steps(share_minor, edition.terms.charges_in(moment.rules))
+    if not quantity or (paid.captured_minor and not amount_minor):
+        return "not_returnable"  # among others, while an earlier return is on its way
+    ask(
+        edition,
+        paid,
+        order,
+        moment,
+        refund_id=command.refund_id,
+        amount_minor=amount_minor,
+        quantity=quantity,
+        restock=edition.terms.refund_restock,
+        asked_by="buyer",
+        reason="returned",
+    )
+    return None
+
+
+def ask(
+    edition: Edition,
+    paid: Payment,
+    order: Order,
+    moment: Moment,
+    *,
+    refund_id: str,
+    amount_minor: int,
+    quantity: int,
+    restock: bool,
+    asked_by: str,
+    keep_fee: bool = False,
+    reason: str = "",
+) -> None:
+    """Ask the provider for a refund. One that was requested before, and failed, gets a new id: under the old one the
+    provider would repeat the failure."""
+    is_new = refund_id not in paid.refunds
+    edition.record_payment(
+        events.RefundRequested,
+        paid,
+        order,
+        moment,
+        reference=paid.reference,
+        amount_minor=amount_minor,
+        currency=paid.currency,
+        restock=restock,
+        refund_id=refund_id if is_new else repeated_refund_id(paid.id, len(paid.refunds) + 1),
+        quantity=quantity,
+        keep_fee=keep_fee,
+        destination=paid.destination,
+        asked_by=asked_by,
+        reason=reason,
+        instead_of=None if is_new else _last_id_for(paid, refund_id),
+    )
+
+
+def _last_id_for(paid: Payment, refund_id: str) -> str:
+    again = paid.refunds[refund_id].again
+    return refund_id if again is None else again
+
+
+def record_refund(
+    edition: Edition,
+    payment: Payment,
+    order: Order,
+    command: commands.RecordRefund,
+    moment: Moment,
+) -> Outcome:
+    """The money went back; the stock goes on sale again or is withdrawn, as the merchant chose. A refund that was made
+    at the provider, without us, is a fact like any other: its stock is withdrawn."""
+    if payment.id != order.paid_by:
+        # What was taken although its order was given up goes back whole: neither movement is in our books.
+        return REPEATED if payment.state in ("voiding", "voided", "failed") else f"payment_{payment.state}"
+    refund = payment.refunds.get(command.refund_id)
+    if refund is None and not command.refund_id:
+        if payment.state == "refunded":
+            return REPEATED
+        refund = Refund(amount_minor=payment.captured_minor, state="failed")
+    if refund is not None and refund.state == "refunded":
+        return REPEATED
+    if refund is None:
+        refund = Refund(amount_minor=command.amount_minor, state="failed")
+    currency = edition.terms.charges_in(moment.rules)
+    was_asked = refund.state == "requested"  # then its amount and its units are set aside already
+    if command.amount_minor != refund.amount_minor or not (was_asked or _is_left(payment, refund)):
+        return "wrong_amount"
+    edition.record_payment(
+        events.PaymentRefunded,
+        payment,
+        order,
+        moment,
+        amount_minor=command.amount_minor,
+        currency=payment.currency,
+        refund_id=command.refund_id,
+        fee_returned_minor=0 if refund.keep_fee else payment.fee_returned_with(command.amount_minor, currency),
+    )
+    quantity = refund.quantity
+    if not was_asked:
+        quantity = order.free if payment.left_minor <= 0 else min(refund.quantity, order.free)
+    give_back(
+        edition,
+        payment,
+        order,
+        moment,
+        refund_id=command.refund_id,
+        amount_minor=command.amount_minor,
+        quantity=quantity,
+        restock=refund.restock,
+    )
+    return None
+
+
+def give_back(
+    edition: Edition,
+    payment: Payment,
+    order: Order,
+    moment: Moment,
+    *,
+    refund_id: str,
+    quantity: int,
+    restock: bool,
+    amount_minor: int = 0,
+    reason: str = "",
+) -> None:
+    """The units come back: with their money, or without when a bank has it. The order is returned as a whole with its
+    last unit; one without units, with the last of its money."""
+    last_money = payment.captured_minor <= payment.refunded_minor + payment.lost_minor
+    edition.record_order(
+        events.OrderRefunded,
+        order,
+        moment,
+        quantity=quantity,
+        amount_minor=amount_minor,
+        currency=payment.currency,
+        restock=restock,
+        whole=not order.given_back and quantity == order.kept and (quantity > 0 or last_money),
+        refund_id=refund_id,
+        merchant_id=edition.terms.merchant_of_receipts,
+        reason=reason,
+    )
+    note_release(edition, moment)
+
+
+def record_refund_failure(
+    edition: Edition,
+    payment: Payment,
+    order: Order,
+    command: commands.RecordRefundFailure,
+    moment: Moment,
+) -> Outcome:
+    """The buyer's bank didn't take it, at once or days later. What a refund that had succeeded returned is reversed
+    with it."""
+    refund = payment.refunds.get(command.refund_id)
+    if refund is None:
+        return "unknown_refund"
+    if refund.state == "failed":
+        return REPEATED
+    if refund.state == "requested":
+        taken_again: dict[str, Any] = {}
+    else:
+        taken_again = _taken_again(edition, payment, order, refund, edition.terms.charges_in(moment.rules))
+    edition.record_payment(
+        events.RefundFailed,
+        payment,
+        order,
+        moment,
+        refund_id=command.refund_id,
+        amount_minor=refund.amount_minor,
+        currency=payment.currency,
+        reason=command.reason,
+        **taken_again,
+    )
+    note_sell_out(edition, moment)
+    return None
+
+
+def _taken_again(
+    edition: Edition, payment: Payment, order: Order, refund: Refund, currency: Currency
+) -> dict[str, Any]:
+    """What becomes of a refund that had succeeded. The units are the buyer's again: out of what was withdrawn with
+    them, or out of what is still on sale. Of a cancelled edition nobody gets any."""
+    quantity = 0 if admission.why_over(edition) else refund.quantity
+    if refund.restock and edition.stock.available is not None:
+        quantity = min(quantity, edition.stock.available)
+    return {
+        "was_refunded": True,
+        "fee_returned_minor": _fee_taken_again(payment, refund, currency),
+        "quantity": quantity,
+        "from_stock": refund.restock,
+        "missing": refund.quantity - quantity,
+        "was_whole": order.given_back,
+        "merchant_id": edition.terms.merchant_of_receipts,
+    }
+
+
+def _fee_taken_again(payment: Payment, refund: Refund, currency: Currency) -> int:
+    """The fee that belongs to what is back after all, so that what stays returned fits what stays refunded, whichever
+    of several refunds fails first."""
+    if not payment.captured_minor:
+        return 0
+    stays_minor = payment.refunded_minor - refund.amount_minor
+    return max(payment.fee_returned_minor - payment.fee_of(stays_minor, currency), 0)
+
+
+def _is_left(payment: Payment, refund: Refund) -> bool:
+    return 0 < refund.amount_minor <= payment.left_minor or refund.amount_minor == payment.captured_minor == 0

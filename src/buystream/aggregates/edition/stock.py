@@ -1,0 +1,118 @@
+"""An edition's stock: how much of it there is, and how many each buyer took."""
+
+from typing import Self
+
+import msgspec
+
+from buystream.aggregates.applying import applies
+from buystream.aggregates.edition.order import Order
+from buystream.vocabulary import events
+
+
+class Stock(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A part of its edition. At every version `available + held + sold + withdrawn = issued`, none of them negative,
+    unless the edition is unlimited: then `issued` and `available` are None."""
+
+    issued: int | None = None
+    available: int | None = None
+    held: int = 0
+    sold: int = 0
+    withdrawn: int = 0
+    sold_out: bool = False
+    """The latch: nothing is available, and gateways may refuse without asking."""
+    taken_by_buyer: dict[str, int] = {}
+    """Held or sold, by buyer id."""
+    changes: dict[str, int] = {}
+    """By the id that the merchant gave each: what it issued, or withdrew (negative)."""
+
+    @classmethod
+    def begin(cls, event: events.EditionReleased) -> Self:
+        """From the release of its edition."""
+        return cls(issued=event.stock, available=event.stock)
+
+    def has(self, quantity: int) -> bool:
+        """Whether so many can be taken."""
+        return self.available is None or quantity <= self.available
+
+    @applies(events.OrderPlaced, events.OrderReclaimed)
+    def hold(self, _: events.OrderEvent, order: Order) -> None:
+        """Units are held for an order."""
+        quantity = order.quantity
+        if self.available is not None:
+            self.available -= quantity
+        self.held += quantity
+        if not order.gift_id or order.is_limited:
+            taken = self.taken_by_buyer
+            taken[order.buyer_id] = taken.get(order.buyer_id, 0) + quantity
+
+    @applies(events.OrderExpired, events.OrderCancelled)
+    def release(self, _: events.OrderEvent, order: Order) -> None:
+        """Held units are available again."""
+        self.held -= order.quantity
+        self._move_available(order.quantity)
+        self._take(order, -order.quantity)
+
+    @applies(events.OrderConfirmed)
+    def sell(self, _: events.OrderConfirmed, order: Order) -> None:
+        """Held units are sold."""
+        self.held -= order.quantity
+        self.sold += order.quantity
+
+    @applies(events.OrderRefunded)
+    def take_back(self, event: events.OrderRefunded, order: Order) -> None:
+        """Sold units are returned."""
+        self.sold -= event.quantity
+        self._take(order, -event.quantity)
+        if event.restock:
+            self._move_available(event.quantity)
+        else:
+            self.withdrawn += event.quantity
+
+    @applies(events.RefundFailed)
+    def sell_again(self, event: events.RefundFailed, order: Order) -> None:
+        """Returned units are their buyer's after all."""
+        if not event.quantity:
+            return
+        self.sold += event.quantity
+        self._take(order, event.quantity)
+        if event.from_stock:
+            self._move_available(-event.quantity)
+        else:
+            self.withdrawn -= event.quantity
+
+    @applies(events.StockAdded)
+    def issue(self, event: events.StockAdded) -> None:
+        """There are more units."""
+        self.changes[event.change_id] = event.quantity
+        self.issued = (self.issued or 0) + event.quantity
+        self._move_available(event.quantity)
+
+    @applies(events.StockWithdrawn)
+    def withdraw(self, event: events.StockWithdrawn) -> None:
+        """Unsold units are off the sale."""
+        self.changes[event.change_id] = -event.quantity
+        self.withdrawn += event.quantity
+        self._move_available(-event.quantity)
+
+    @applies(events.EditionSoldOut)
+    def latch(self, _: events.EditionSoldOut) -> None:
+        """Nothing is left."""
+        self.sold_out = True
+
+    @applies(events.StockReleased)
+    def lift_latch(self, _: events.StockReleased) -> None:
+        """Something is left again."""
+        self.sold_out = False
+
+    def _move_available(self, quantity: int) -> None:
+        if self.available is not None:
+            self.available += quantity
+
+    def _take(self, order: Order, quantity: int) -> None:
+        if order.gift_id and not order.is_limited:
+            return
+        taken = self.taken_by_buyer.get(order.buyer_id, 0) + quantity
+        if taken:
+            self.taken_by_buyer[order.buyer_id] = taken
+        else:
+            self.taken_by_buyer.pop(order.buyer_id, None)

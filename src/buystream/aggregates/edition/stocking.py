@@ -1,0 +1,58 @@
+"""How an edition decides about its stock: more of it, less of it, and the latch of a sell-out."""
+
+from buystream.aggregates.edition import admission
+from buystream.aggregates.edition.edition import REPEATED, Edition, Outcome
+from buystream.aggregates.edition.stock import Stock
+from buystream.aggregates.moment import Moment
+from buystream.vocabulary import commands, events
+
+
+def add_stock(edition: Edition, command: commands.AddStock, moment: Moment) -> Outcome:
+    """Issue more."""
+    stock = edition.stock
+    if (known := _known_change(stock, command.change_id, command.quantity)) is not None:
+        return known
+    if over := admission.why_over(edition):
+        return "cancelled" if over == admission.EDITION_CANCELLED else "closed"
+    if stock.available is None:
+        return "unlimited"
+    if not 0 < command.quantity <= moment.rules.issued_max - (stock.issued or 0):
+        return "bad_quantity"
+    edition.record_own(events.StockAdded, moment, change_id=command.change_id, quantity=command.quantity)
+    note_release(edition, moment)
+    return None
+
+
+def withdraw_stock(edition: Edition, command: commands.WithdrawStock, moment: Moment) -> Outcome:
+    """Take unsold stock off the sale; what is held or sold stays its buyer's."""
+    stock = edition.stock
+    if (known := _known_change(stock, command.change_id, -command.quantity)) is not None:
+        return known
+    if stock.available is None:
+        return "unlimited"
+    if not 0 < command.quantity <= stock.available:
+        return "bad_quantity"
+    edition.record_own(events.StockWithdrawn, moment, change_id=command.change_id, quantity=command.quantity)
+    note_sell_out(edition, moment)
+    return None
+
+
+def _known_change(stock: Stock, change_id: str, quantity: int) -> Outcome:
+    """The answer to a stock change whose id was used before; None for a new one."""
+    known = stock.changes.get(change_id)
+    if known is None:
+        return None
+    return REPEATED if known == quantity else "change_id_conflict"
+
+
+def note_sell_out(edition: Edition, moment: Moment) -> None:
+    """Set the latch when nothing is available."""
+    if edition.stock.available == 0 and not edition.stock.sold_out:
+        edition.record_own(events.EditionSoldOut, moment)
+
+
+def note_release(edition: Edition, moment: Moment) -> None:
+    """Lift the latch when there is stock again, and a buyer may have it."""
+    stock = edition.stock
+    if stock.sold_out and stock.available and not admission.why_over(edition):
+        edition.record_own(events.StockReleased, moment, available=stock.available)

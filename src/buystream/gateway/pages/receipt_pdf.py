@@ -1,0 +1,150 @@
+"""A receipt on one page of A4: text is shaped (Indic conjuncts, Arabic joining) and runs in its own direction."""
+
+import logging
+from datetime import UTC, datetime
+
+from fpdf import FPDF
+from fpdf.enums import XPos, YPos
+
+from buystream.gateway.pages.receipt_fonts import BASE, fonts_for
+from buystream.gateway.routes.receipts import Receipt, percent
+from buystream.vocabulary.money import format_money
+
+MARGIN_MM = 22
+SMALL, TEXT, TITLE = 8.5, 10.5, 20
+SOFT, INK = (95, 98, 110), (21, 22, 29)
+for _library in ("fontTools", "fpdf"):
+    logging.getLogger(_library).setLevel(logging.ERROR)  # they write down each step, and the letters of people's names
+
+
+def draw(receipt: Receipt, note: str) -> bytes:
+    """The file: the same for the same receipt, whenever it is drawn."""
+    sheet = _Sheet(receipt)
+    sheet.heading(receipt, note)
+    sheet.people(receipt)
+    sheet.lines(receipt)
+    sheet.tax(receipt)
+    sheet.footer_lines(receipt)
+    return bytes(sheet.pdf.output())
+
+
+class _Sheet:
+    """Draws from top to bottom."""
+
+    def __init__(self, receipt: Receipt) -> None:
+        self.pdf = FPDF(format="A4")
+        self.pdf.set_creation_date(datetime.fromtimestamp(receipt.paid_at_ms / 1000, UTC))
+        self.pdf.set_title("Receipt")
+        self.pdf.set_lang("en")
+        self._chosen = fonts_for(_texts(receipt))
+        for font in self._chosen.fonts:
+            self.pdf.add_font(
+                font.name,
+                "",
+                font.path,
+                variations={"": {"wght": 400.0}} if font.is_light else None,
+                collection_font_number=font.number,
+            )
+        self.pdf.set_fallback_fonts([font.name for font in self._chosen.fonts[1:]])
+        self.pdf.set_font(BASE.name)
+        self.pdf.set_text_shaping(True)
+        self.pdf.set_margin(MARGIN_MM)
+        self.pdf.set_auto_page_break(True, MARGIN_MM)
+        self.pdf.add_page()
+
+    def heading(self, receipt: Receipt, note: str) -> None:
+        self._text("Receipt" if receipt.number is None else f"Receipt for a gift, No. {receipt.number}", size=TITLE)
+        self._text(f"{receipt.day(receipt.paid_at_ms)} · order {receipt.order_id}", size=SMALL, soft=True)
+        if note:
+            self._gap(3)
+            self._text(note)
+        self._gap(7)
+
+    def people(self, receipt: Receipt) -> None:
+        seller = receipt.seller
+        numbers = [("Tax ID", seller.tax_id), ("Charity No.", seller.charity_id)]
+        from_whom = [
+            seller.legal_name or receipt.seller_name,
+            seller.address,
+            seller.email,
+            *(f"{label} {number}" for label, number in numbers if number),
+        ]
+        to_whom = [receipt.buyer.name, receipt.buyer.address] if receipt.buyer else ["(erased on request)"]
+        top = self.pdf.get_y()
+        width = self.pdf.epw / 2
+        bottom = top
+        for column, (label, texts) in enumerate((("From", from_whom), ("To", to_whom))):
+            self.pdf.set_xy(MARGIN_MM + column * width, top)
+            self.pdf.set_left_margin(MARGIN_MM + column * width)
+            self._text(label, size=SMALL, soft=True, width=width - 6)
+            self._text("\n".join(text for text in texts if text), width=width - 6)
+            bottom = max(bottom, self.pdf.get_y())
+        self.pdf.set_left_margin(MARGIN_MM)
+        self.pdf.set_xy(MARGIN_MM, bottom)
+        self._gap(9)
+
+    def lines(self, receipt: Receipt) -> None:
+        price = format_money(receipt.price_minor, receipt.currency)
+        full_minor = receipt.quantity * receipt.price_minor
+        self._row(f"{receipt.quantity} × {receipt.title}, {price} each", format_money(full_minor, receipt.currency))
+        if full_minor != receipt.paid_minor:
+            self._row("Not charged", format_money(receipt.paid_minor - full_minor, receipt.currency))
+        for one in receipt.refunds:
+            self._row(f"Refunded on {receipt.day(one.at_ms)}", format_money(-one.amount_minor, receipt.currency))
+        self._rule()
+
+    def tax(self, receipt: Receipt) -> None:
+        gross = format_money(receipt.gross_minor, receipt.currency)
+        if receipt.tax_bps:
+            self._row("Net", format_money(receipt.net_minor, receipt.currency))
+            label = f"{receipt.tax_label or 'Tax'} {percent(receipt.tax_bps)}, included in the price"
+            self._row(label, format_money(receipt.tax_minor, receipt.currency))
+            self._rule()
+        self._row("Given" if receipt.number else "Total paid", gross, size=TEXT + 2.5)
+        self._gap(8)
+
+    def footer_lines(self, receipt: Receipt) -> None:
+        self._text(f"Paid on {receipt.day(receipt.paid_at_ms)} ({receipt.time_zone}) by card.", size=SMALL, soft=True)
+
+        if self._chosen.lacking:
+            note = "Some characters can't be printed with this shop's fonts. The receipt's web page shows them all."
+            self._text(note, size=SMALL, soft=True)
+
+    def _text(self, text: str, *, size: float = TEXT, soft: bool = False, width: float = 0) -> None:
+        self._pen(size, soft)
+        self.pdf.multi_cell(width, size * 0.5, self._chosen.shown(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+
+    def _row(self, what: str, amount: str, *, size: float = TEXT) -> None:
+        """A text that may wrap, and its amount on its last line, aligned right."""
+        self._pen(size, False)
+        self.pdf.multi_cell(
+            self.pdf.epw - 45, size * 0.6, self._chosen.shown(what), align="L", new_x=XPos.RIGHT, new_y=YPos.LAST
+        )
+        self.pdf.cell(45, size * 0.6, amount, align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self._gap(0.8)
+
+    def _rule(self) -> None:
+        self._gap(1)
+        self.pdf.set_draw_color(*SOFT)
+        self.pdf.set_line_width(0.2)
+        self.pdf.line(MARGIN_MM, self.pdf.get_y(), self.pdf.w - MARGIN_MM, self.pdf.get_y())
+        self._gap(2)
+
+    def _gap(self, height_mm: float) -> None:
+        self.pdf.ln(height_mm)
+
+    def _pen(self, size: float, soft: bool) -> None:
+        self.pdf.set_font(BASE.name, size=size)
+        # fpdf2 2.8.9 loses a font and size that are first used in a line that begins in another font: use them here.
+        self.pdf.cell(0, 0, " ", new_x=XPos.LEFT, new_y=YPos.TOP)
+        self.pdf.set_text_color(*(SOFT if soft else INK))
+
+
+def _texts(receipt: Receipt) -> list[str]:
+    """All that people wrote on it; the rest is Latin."""
+    seller, buyer = receipt.seller, receipt.buyer
+    return [
+        *(receipt.title, receipt.seller_name, receipt.tax_label),
+        *(seller.legal_name, seller.address, seller.email, seller.tax_id, seller.charity_id),
+        *((buyer.name, buyer.address) if buyer else ()),
+    ]

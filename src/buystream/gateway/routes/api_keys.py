@@ -1,0 +1,111 @@
+"""A merchant's API keys: several, named, each shown once, when it is created, and revocable."""
+
+from typing import Annotated
+
+from litestar import Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from msgspec import Meta, Struct
+from psycopg2.extensions import cursor
+
+from buystream.api_keys import api_key_hash, new_api_key
+from buystream.gateway.routes.bodies.fields import PLAIN, Request
+from buystream.gateway.routes.checkout import Http
+from buystream.gateway.runtime import Gateway
+from buystream.gateway.server import key_uses
+from buystream.gateway.server.idempotency import idempotent_name
+from buystream.gateway.server.key_holders import KeyHolder
+from buystream.gateway.server.problems import HttpProblem, refused
+from buystream.projections import people
+from buystream.vocabulary import events
+from buystream.vocabulary.actors import merchant_key
+from buystream.vocabulary.commands import AddApiKey, Command, RevokeApiKey
+from buystream.vocabulary.ids import partition_of
+
+
+class NewApiKey(Request, frozen=True, kw_only=True):
+    """The key's purpose, such as the ticket scanner."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=80, pattern=PLAIN)]
+
+
+class ApiKeyBody(Struct, frozen=True):
+    """An API key, without its secret. `last_used_at_ms` is accurate to the minute, null for a key that was never used;
+    `is_yours` marks the key that authorised this request."""
+
+    key_id: str
+    name: str
+    added_at_ms: int
+    last_used_at_ms: int | None
+    is_yours: bool
+
+
+class ApiKeysBody(Struct, frozen=True):
+    """The keys that work, oldest first."""
+
+    keys: list[ApiKeyBody]
+
+
+class MadeApiKey(Struct, frozen=True):
+    """A new key. `api_key` is shown only here: the shop keeps nothing but its hash."""
+
+    key_id: str
+    name: str
+    api_key: str
+
+
+@get("/v1/merchant/keys", summary="The merchant's API keys")
+async def keys(gateway: NamedDependency[Gateway], holder: NamedDependency[KeyHolder]) -> ApiKeysBody:
+    """The keys that work, with their last use; never the secrets."""
+    merchant_id = holder.merchant.merchant_id
+    await gateway.views_show_the_seen(partition_of(merchant_id))
+
+    def read(cur: cursor) -> list[ApiKeyBody]:
+        used = key_uses.last_used_ms(cur, merchant_id)
+        return [
+            ApiKeyBody(key.key_id, key.name, key.added_at_ms, used.get(key.key_id), key.key_id == holder.key_id)
+            for key in people.api_keys(cur, merchant_id)
+            if key.revoked_at_ms is None
+        ]
+
+    return ApiKeysBody(await gateway.reads.query(read))
+
+
+@post("/v1/merchant/keys", status_code=201, summary="Create an API key")
+async def add(
+    request: Http, gateway: NamedDependency[Gateway], holder: NamedDependency[KeyHolder], data: JSONBody[NewApiKey]
+) -> Response[MadeApiKey]:
+    """The key works at once and is shown only in this answer. A repeat with the same Idempotency-Key is refused: if the
+    answer was lost, revoke the key and create another."""
+    made = MadeApiKey(idempotent_name(request, gateway, holder.merchant.merchant_id)[:10], data.name, new_api_key())
+    command = AddApiKey(
+        merchant_id=holder.merchant.merchant_id,
+        key_id=made.key_id,
+        name=made.name,
+        api_key_hash=api_key_hash(made.api_key),
+        by_key_id=holder.key_id,
+    )
+    await _decided(gateway, holder, command)
+    return Response(made, status_code=201, headers={"Cache-Control": "no-store"})
+
+
+@delete("/v1/merchant/keys/{key_id:str}", summary="Revoke an API key")
+async def revoke(gateway: NamedDependency[Gateway], holder: NamedDependency[KeyHolder], key_id: FromPath[str]) -> None:
+    """The key stops working at once, and its open streams end. The last key can't be revoked: create another one
+    first."""
+    command = RevokeApiKey(merchant_id=holder.merchant.merchant_id, key_id=key_id, by_key_id=holder.key_id)
+    await _decided(gateway, holder, command)
+
+
+ROUTES = [keys, add, revoke]
+
+
+async def _decided(gateway: Gateway, holder: KeyHolder, command: Command) -> None:
+    """Waits until it is decided and visible; raises HttpProblem for a refusal."""
+    merchant_id = holder.merchant.merchant_id
+    answer = await gateway.decisions.ask(command, actor=merchant_key(merchant_id, holder.key_id))
+    if isinstance(answer.event, events.CommandRefused):
+        if answer.event.reason == "key_revoked":
+            raise HttpProblem("wrong-key")
+        raise refused(answer.event.reason)
+    await gateway.reads.passed(answer.partition, answer.position)

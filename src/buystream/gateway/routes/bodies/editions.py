@@ -1,0 +1,81 @@
+"""Editions: what releases one, changes its stock or ends it; and boards together."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from buystream.gateway.routes.bodies.fields import PLAIN, Amount, AtMs, BasisPoints, Quantity, Reason, Request, Stock
+from buystream.gateway.routes.bodies.orders import OrderBody
+from buystream.projections.boards import Board
+from buystream.vocabulary.money import CURRENCIES
+
+
+class NewRefundRule(Request, frozen=True, kw_only=True):
+    """Who may start a refund. If `by` is buyer, the buyer may too, before `until_ms` (null: at any time) and before the
+    order ships, for `share_bps` of the money (10 000: all of it). `restock` puts returned units back on sale."""
+
+    by: Literal["merchant", "buyer"] = "merchant"
+    until_ms: AtMs | None = None
+    share_bps: BasisPoints = 10_000
+    restock: bool = True
+
+
+class NewEdition(Request, frozen=True, kw_only=True):
+    """The terms of a new edition. Send `price_minor` for a fixed price, or both bounds; `stock` null means unlimited.
+    Prices include `tax_bps` of tax (1900: 19%). `target_minor` makes it a campaign; `all_or_nothing` charges gifts only
+    if the target is reached before `closes_at_ms`, and `if_missed` says whether givers may then choose another project.
+    `needs_address` asks buyers for a postal address, `receipts` issues a numbered receipt for each payment; null means
+    the default for the `kind`. `vouched_only` accepts orders only from buyers whom a host application vouches for."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
+    currency: Annotated[str, Meta(extra_json_schema={"enum": sorted(CURRENCIES)})] | None = None
+    price_minor: Amount | None = None
+    price_min_minor: Amount | None = None
+    price_max_minor: Amount | None = None
+    stock: Stock | None = None
+    limit_per_buyer: Quantity = 4
+    hold_seconds: Annotated[int, Meta(ge=1, le=7 * 24 * 3600)] = 600
+    description: Annotated[str, Meta(max_length=2000, pattern=PLAIN)] = ""
+    kind: Literal["ticket", "record", "gift", "item"] = "item"
+    image: Annotated[str, Meta(max_length=40, pattern="^[a-z0-9-]*$")] = ""
+    suggested_minor: Annotated[tuple[Amount, ...], Meta(max_length=8)] = ()
+    opens_at_ms: AtMs | None = None
+    closes_at_ms: AtMs | None = None
+    needs_address: bool | None = None
+    tax_bps: BasisPoints = 0
+    tax_label: Annotated[str, Meta(max_length=40, pattern=PLAIN)] = ""
+    refund: NewRefundRule = NewRefundRule()
+    target_minor: Amount | None = None
+    all_or_nothing: bool = False
+    if_missed: Literal["void", "choose"] = "void"
+    receipts: bool | None = None
+    vouched_only: bool = False
+
+
+class StockChange(Request, frozen=True, kw_only=True):
+    """Send exactly one of the two."""
+
+    add: Stock | None = None
+    withdraw: Stock | None = None
+
+
+class EditionEnd(Request, frozen=True, kw_only=True):
+    """Cancels the edition. `restock` counts returned units as available again, otherwise as withdrawn; in either case
+    nobody can buy them any more."""
+
+    restock: bool = False
+    reason: Reason = ""
+
+
+class LiveBody(Struct, frozen=True):
+    """The current state of everything that a page watches; `missing` are the ids that don't exist or aren't visible."""
+
+    boards: list[Board]
+    orders: list[OrderBody]
+    missing: list[str]
+
+
+class EditionsBody(Struct, frozen=True):
+    """Everything on sale."""
+
+    editions: list[Board]

@@ -1,0 +1,92 @@
+"""What a merchant sends about orders and itself, and the orders that it sees."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from buystream.gateway.pages.order_words import desk_word
+from buystream.gateway.routes.bodies.fields import PLAIN, Reason, Request
+from buystream.gateway.routes.bodies.orders import OrderBody, order_fields
+from buystream.gateway.routes.bodies.payments import DeliveryBody
+from buystream.projections import allowed
+from buystream.projections.order_views import OrderView
+from buystream.vocabulary.money import ANY_AMOUNT_MINOR_MAX
+from buystream.vocabulary.order_states import SENT
+
+
+class Shipment(Request, frozen=True, kw_only=True):
+    """The carrier and the tracking number."""
+
+    carrier: Annotated[str, Meta(min_length=1, max_length=80, pattern=PLAIN)]
+    tracking: Annotated[str, Meta(max_length=120, pattern=PLAIN)] = ""
+
+
+class Refund(Request, frozen=True, kw_only=True):
+    """Refunds everything that is left, or `amount_minor` of it. `quantity` units are returned with it (null: all of
+    them with the last of the money, otherwise none); `restock` puts them back on sale, otherwise they are withdrawn.
+    The platform refunds its fee in proportion, unless `keep_fee`."""
+
+    amount_minor: Annotated[int, Meta(ge=1, le=ANY_AMOUNT_MINOR_MAX)] | None = None
+    quantity: Annotated[int, Meta(ge=0, le=100)] | None = None
+    restock: bool = False
+    keep_fee: bool = False
+    reason: Reason = ""
+
+
+class Details(Request, frozen=True, kw_only=True):
+    """A merchant's legal details, as shown on receipts from now on."""
+
+    legal_name: Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
+    address: Annotated[str, Meta(min_length=1, max_length=1000, pattern=PLAIN)]
+    tax_id: Annotated[str, Meta(max_length=80, pattern=PLAIN)] = ""
+    charity_id: Annotated[str, Meta(max_length=80, pattern=PLAIN)] = ""
+    email: Annotated[str, Meta(max_length=254, pattern=PLAIN)] = ""
+
+
+class TimeZone(Request, frozen=True, kw_only=True):
+    """An IANA time zone."""
+
+    time_zone: Annotated[str, Meta(min_length=1, max_length=80, pattern=PLAIN, examples=["Europe/Vienna"])]
+
+
+class MerchantOrderBody(OrderBody, frozen=True, kw_only=True):
+    """An order as its merchant sees it. `buyer` is null before a payment and, with `is_erased`, after an erasure.
+    `refundable_minor` can still be refunded: it is neither refunded, being refunded nor disputed. `returning` units are
+    being returned. `state_name` is the merchant's word for the state. `can_ship` (to an address), `can_deliver` (or
+    mark as used) and `can_refund` are what the merchant can do now; `is_sent`: it was shipped, delivered or used."""
+
+    buyer: DeliveryBody | None
+    is_erased: bool
+    refundable_minor: int
+    returning: int
+    is_sent: bool
+    can_ship: bool
+    can_deliver: bool
+    can_refund: bool
+
+
+class MerchantOrdersBody(Struct, frozen=True):
+    """A page of the merchant's orders. Pass `next` as `after` to get the next page; it is null at the end."""
+
+    orders: list[MerchantOrderBody]
+    next: str | None
+
+
+def merchant_order_body(
+    view: OrderView, *, buyer: DeliveryBody | None, tracking: str | None, is_erased: bool
+) -> MerchantOrderBody:
+    """What the merchant may see of a view, with `buyer` and `tracking` decrypted; the page where the buyer answers the
+    bank is left out."""
+    fields: dict[str, Any] = order_fields(view, tracking)
+    if (payment := fields.get("payment")) is not None:
+        fields["payment"] = msgspec.structs.replace(payment, authentication_url=None)
+    fields |= {"refundable_minor": view.refundable_minor, "returning": view.returning}
+    return MerchantOrderBody(
+        **fields,
+        **allowed.by_merchant(view),
+        state_name=desk_word(view),
+        buyer=buyer,
+        is_erased=is_erased,
+        is_sent=view.served in SENT,
+    )

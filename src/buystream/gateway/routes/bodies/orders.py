@@ -1,0 +1,210 @@
+"""Orders as their buyers see them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+from buystream.gateway.pages.order_words import state_words
+from buystream.gateway.routes.bodies.fields import Amount, EditionId, OrderId, Quantity, Request
+from buystream.gateway.routes.bodies.payments import PaymentBody
+from buystream.gateway.server.catalogue import Offer
+from buystream.projections import allowed
+from buystream.projections.boards import Board
+from buystream.projections.campaigns import Charged
+from buystream.projections.order_views import OrderView
+from buystream.vocabulary import events
+from buystream.vocabulary.order_states import CANCELLABLE, PAYABLE
+
+
+class NewOrder(Request, frozen=True, kw_only=True):
+    """A tap on Buy. The browser generates the order id; `price_minor` is the unit price that the buyer saw."""
+
+    order_id: OrderId
+    edition_id: EditionId
+    quantity: Quantity
+    price_minor: Amount
+
+
+class NewReturn(Request, frozen=True, kw_only=True):
+    """The buyer returns an order. `refund_id` identifies this return, unless an Idempotency-Key does."""
+
+    refund_id: Annotated[str, Meta(min_length=8, max_length=64, pattern="^[0-9a-zA-Z-]*$")] | None = None
+
+
+class ReturnableBody(Struct, frozen=True):
+    """The buyer may return the order until `until_ms` (null: until it ships), for `amount_minor`."""
+
+    amount_minor: int
+    until_ms: int | None
+
+
+class PledgeBody(Struct, frozen=True):
+    """When a pledge is charged: `when_reached`, or `at_end`; never, if the target isn't reached by `ends_at_ms`."""
+
+    charged: Charged
+    ends_at_ms: int | None
+
+
+class BuyerActionBody(Struct, frozen=True):
+    """What the buyer has to do before `until_ms` for the payment to go through: `authenticate` with the bank, at the
+    payment's `authentication_url`, or pay with `another_card` (`attempt` is the number of the next payment)."""
+
+    action: Literal["authenticate", "another_card"]
+    until_ms: int
+    attempt: int
+
+
+class OrderBody(Struct, frozen=True, kw_only=True):
+    """An order. Of the `paid_minor`, `refunded_minor` has been refunded (with `returned` units) and `refunding_minor`
+    is being refunded. `returnable` is present while the buyer may return the order, `pledge` while nothing has been
+    charged yet, `dispute` (open, won, lost, withdrawn) once a bank has been involved. `alternatives` are other projects
+    of a merchant whose campaign missed its target. `state_name` and `meaning` describe the state in words. `can_pay`,
+    `can_cancel` and `can_return` are what the buyer can do now: a moment later the shop may refuse it. `version` grows
+    with every change."""
+
+    order_id: str
+    edition_id: str
+    merchant_id: str
+    merchant_name: str = ""
+    title: str
+    quantity: int
+    price_minor: int
+    total_minor: int
+    currency: str
+    state: str
+    state_name: str = ""
+    meaning: str = ""
+    reason: str | None = None
+    hold_expires_at_ms: int | None = None
+    placed_at_ms: int
+    payment: PaymentBody | None = None
+    tracking: str | None = None
+    version: int
+    paid_minor: int = 0
+    refunded_minor: int = 0
+    refunding_minor: int = 0
+    returned: int = 0
+    dispute: str | None = None
+    gift_id: str | None = None
+    returnable: ReturnableBody | None = None
+    pledge: PledgeBody | None = None
+    buyer_action: BuyerActionBody | None = None
+    receipt_url: str | None = None
+    alternatives: list[Board] = []
+    can_pay: bool = False
+    can_cancel: bool = False
+    can_return: bool = False
+
+
+class OrdersBody(Struct, frozen=True):
+    """The buyer's orders, newest first."""
+
+    orders: list[OrderBody]
+
+
+class MineBody(Struct, frozen=True):
+    """For one edition: how many units the buyer holds or has bought, and how many more the limit per buyer allows."""
+
+    taken: int
+    left: int
+
+
+OPEN_TO_BUYER: Final[Mapping[str, Literal["authenticate", "another_card"]]] = {
+    "authentication_required": "authenticate",
+    "declined": "another_card",
+}
+"""What a payment in such a state waits for."""
+
+
+def order_body(
+    view: OrderView, *, at_ms: int, tracking: str | None = None, alternatives: Sequence[Board] = ()
+) -> OrderBody:
+    """What the buyer may see of a view, and may do at that time; `tracking` is decrypted."""
+    returnable_minor = view.returnable_minor(at_ms)
+    state_name, meaning = state_words(view)
+    can = allowed.by_buyer(view, at_ms)
+    fields = order_fields(view, tracking) | {
+        **can,
+        "buyer_action": _buyer_action(view, can_pay=can["can_pay"]),
+        "alternatives": list(alternatives),
+        "state_name": state_name,
+        "meaning": meaning,
+    }
+    if returnable_minor is not None and view.terms is not None:
+        fields["returnable"] = ReturnableBody(returnable_minor, view.terms.refund_until_ms)
+    return OrderBody(**fields)  # type: ignore[arg-type]
+
+
+_SHOWN: Final = tuple(
+    name for name in OrderBody.__struct_fields__ if name in OrderView.__struct_fields__ and name != "tracking"
+)
+"""As the view has it; its tracking number is a ciphertext."""
+
+
+def order_fields(view: OrderView, tracking: str | None) -> dict[str, object]:
+    fields: dict[str, object] = {name: getattr(view, name) for name in _SHOWN} | {"tracking": tracking}
+    if (payment := view.payment) is not None:
+        fields["payment"] = PaymentBody(
+            payment.payment_id, payment.state, payment.reason, payment.authentication_url, payment.off_session
+        )
+    if view.state == "pledged" and view.terms is not None and (campaign := view.terms.campaign) is not None:
+        fields["pledge"] = PledgeBody(campaign.charged, campaign.ends_at_ms)
+    if view.paid_minor:
+        fields["receipt_url"] = f"/orders/{view.order_id}/receipt"
+    return fields
+
+
+def _buyer_action(view: OrderView, *, can_pay: bool) -> BuyerActionBody | None:
+    payment = view.payment
+    if payment is None or view.state not in PAYABLE or view.hold_expires_at_ms is None:
+        return None
+    action = OPEN_TO_BUYER.get(payment.state)
+    if action is None or (action == "another_card" and not can_pay):
+        return None
+    return BuyerActionBody(action, view.hold_expires_at_ms, int(payment.payment_id.rpartition(".")[2]) + 1)
+
+
+def placed_order_body(event: events.OrderPlaced, offer: Offer) -> OrderBody:
+    """The order that an event has just created, without reading the views."""
+    return OrderBody(
+        order_id=event.originator_id,
+        edition_id=event.edition_id,
+        merchant_id=event.merchant_id,
+        title=offer.title,
+        quantity=event.quantity,
+        price_minor=event.price_minor,
+        total_minor=event.quantity * event.price_minor,
+        currency=event.currency,
+        state="held",
+        can_pay=True,
+        can_cancel=True,
+        hold_expires_at_ms=event.hold_expires_at_ms,
+        placed_at_ms=event.at_ms,
+        version=event.edition_version,
+    )
+
+
+def repeated_order_body(event: events.OrderRepeated, offer: Offer) -> OrderBody:
+    """The order's current state from the owner's answer, for when the views are behind. Its version is 0: anything
+    newer wins."""
+    payment = PaymentBody(event.payment_id, event.payment_state) if event.payment_id else None
+    is_asked = event.payment_state == "requested"
+    return OrderBody(
+        order_id=event.order_id,
+        edition_id=event.edition_id,
+        merchant_id=offer.merchant_id,
+        title=offer.title,
+        quantity=event.quantity,
+        price_minor=event.price_minor,
+        total_minor=event.quantity * event.price_minor,
+        currency=event.currency,
+        state=event.state,
+        reason=event.reason or None,
+        hold_expires_at_ms=event.hold_expires_at_ms,
+        placed_at_ms=event.placed_at_ms,
+        payment=payment,
+        can_pay=event.state in PAYABLE and not is_asked,
+        can_cancel=event.state in CANCELLABLE,
+        version=0,
+    )

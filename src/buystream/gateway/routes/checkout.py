@@ -1,0 +1,367 @@
+"""The buyer's side of the API after the tap: orders, payment, cancellation and erasure."""
+
+from litestar import Request, Response, delete, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from psycopg2.extensions import cursor
+
+from buystream.aggregates.edition.recurring import months_after
+from buystream.aggregates.rules import NEWEST_RULES, RULES
+from buystream.gateway.routes.bodies.gifts import NewGift
+from buystream.gateway.routes.bodies.orders import NewReturn, OrderBody, OrdersBody, order_body
+from buystream.gateway.routes.bodies.payments import (
+    Authentication,
+    ConfigBody,
+    DeliveryBody,
+    MeBody,
+    NewPayment,
+    NextGiftBody,
+)
+from buystream.gateway.runtime import Gateway
+from buystream.gateway.server import idempotency
+from buystream.gateway.server.answers import Answer
+from buystream.gateway.server.catalogue import Offer
+from buystream.gateway.server.guard import SAFE_METHODS, own_pages_only, refuse_foreign
+from buystream.gateway.server.idempotency import idempotent_name
+from buystream.gateway.server.problems import HttpProblem, refused
+from buystream.gateway.server.reads import now_ms
+from buystream.gateway.server.sessions import Session
+from buystream.projections import edition_board, order_views, people, recurring_gifts
+from buystream.projections.order_views import OrderView
+from buystream.vocabulary import actors, events
+from buystream.vocabulary.commands import CancelOrder, EndRecurringGift, EraseBuyer, RequestPayment, ReturnOrder
+
+ORDERS_MAX = 200
+ADDRESS_NEEDED = "This is sent by post: delivery needs an address."
+DETAILS_NEEDED = "payment_method and delivery are needed, or one_tap; an order of nothing needs no payment_method."
+
+Http = Request[None, None, State]
+
+
+async def buyer_id(request: Http, gateway: NamedDependency[Gateway]) -> str:
+    """The buyer who sent the request; raises HttpProblem (401)."""
+    buyer = buyer_of(request, gateway)
+    if buyer is None:
+        raise HttpProblem("no-session")
+    await idempotency.check(request, gateway, buyer)
+    return buyer
+
+
+def buyer_of(request: Http, gateway: Gateway) -> str | None:
+    """The buyer who sent the request, if any. The cookie counts only for reading."""
+    headers = request.headers
+    authorization = headers.get("authorization", "")
+    if request.method in SAFE_METHODS:
+        return gateway.sessions.buyer_of_request(authorization, headers.get("cookie", ""))
+    session = gateway.sessions.bearer(authorization)
+    return session.buyer_id if session else None
+
+
+def client_of(request: Http) -> str:
+    """The client's address, as the connection determined it."""
+    return request.client.host if request.client else ""
+
+
+async def bearer_session(request: Http, gateway: NamedDependency[Gateway]) -> Session:
+    """The session of the request's Bearer token; raises HttpProblem (401)."""
+    session = gateway.sessions.bearer(request.headers.get("authorization", ""))
+    if session is None:
+        raise HttpProblem("no-session")
+    return session
+
+
+@get("/v1/me", guards=[own_pages_only], summary="The buyer's saved details")
+async def me(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str]) -> MeBody:
+    """Delivery details are decrypted only for their buyer."""
+    saved = await gateway.reads.query(lambda cur: people.saved_details(cur, buyer_id))
+    if saved is None:
+        return MeBody(buyer_id, registered=False, card_label=None, delivery=None, next_gifts=_next_gifts())
+    delivery = await gateway.reads.run(lambda: decrypted(gateway, buyer_id, saved.delivery))
+    card_label = await gateway.reads.run(lambda: card_label_of(gateway, buyer_id, saved.card_label)) or None
+    return MeBody(buyer_id, registered=True, card_label=card_label, delivery=delivery, next_gifts=_next_gifts())
+
+
+def _next_gifts() -> list[NextGiftBody]:
+    """By the rule that the owner goes by."""
+    at_ms = now_ms()
+    intervals = RULES[NEWEST_RULES].gift_interval_months
+    return [NextGiftBody(months, months_after(at_ms, months)) for months in intervals]
+
+
+@delete("/v1/me", guards=[own_pages_only], summary="Erase the buyer")
+async def erase_me(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str]) -> Response[None]:
+    """Ends the buyer's recurring gifts, withdraws pledges that have not been charged, then deletes the buyer's key:
+    after that nothing personal can be read anywhere, and the sessions on all devices end. The payment provider deletes
+    what it saved soon afterwards. Orders stay, without their person."""
+    await _take_back(gateway, buyer_id)
+    if await gateway.reads.query(lambda cur: _is_anybody(cur, buyer_id)):
+        command = EraseBuyer(buyer_id=buyer_id)
+        answer = await gateway.decisions.ask(command, actor=actors.buyer(buyer_id))
+        await gateway.reads.run(lambda: gateway.vault.erase(buyer_id))
+        await gateway.reads.passed(answer.partition, answer.position)
+    return Response(None, status_code=204, headers={"Set-Cookie": gateway.sessions.set_cookie("")})
+
+
+def _is_anybody(cur: cursor, buyer_id: str) -> bool:
+    """Whether there is anything to erase. The log keeps no erasure for a session that never did anything."""
+    return bool(
+        order_views.orders_of_buyer(cur, buyer_id, limit=1)
+        or people.saved_details(cur, buyer_id)
+        or recurring_gifts.gifts_of_buyer(cur, buyer_id)
+    )
+
+
+async def _take_back(gateway: Gateway, buyer_id: str) -> None:
+    """Withdraws pledges: a buyer who asks for erasure is not charged again. Raises HttpProblem (503) when that isn't
+    certain."""
+    if not await gateway.views_show_the_seen(*range(gateway.partitions)):
+        raise HttpProblem("unavailable", "A gift may not be shown yet. Ask again in a moment.")
+    for order_id in await gateway.reads.query(lambda cur: order_views.pledges_of_buyer(cur, buyer_id)):
+        # A refusal says that the campaign ended meanwhile: then the order is paid, or gone, as for everyone.
+        await gateway.decisions.ask(CancelOrder(order_id=order_id, buyer_id=buyer_id), actor=actors.buyer(buyer_id))
+    for gift_id in await gateway.reads.query(lambda cur: recurring_gifts.running_gifts(cur, buyer_id)):
+        answer = await gateway.decisions.ask(
+            EndRecurringGift(gift_id=gift_id, buyer_id=buyer_id), actor=actors.buyer(buyer_id)
+        )
+        if isinstance(answer.event, events.CommandRefused):
+            raise refused(answer.event.reason)
+
+
+@get("/v1/config", summary="What the payment form needs to know")
+async def config(gateway: NamedDependency[Gateway]) -> ConfigBody:
+    """The provider, its public key, and the sandbox's test cards."""
+    return gateway.config
+
+
+@get("/v1/orders", summary="The buyer's orders")
+async def orders(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str]) -> OrdersBody:
+    """Newest first."""
+    await gateway.views_show_the_seen(*range(gateway.partitions))
+    views = await gateway.reads.query(lambda cur: order_views.orders_of_buyer(cur, buyer_id, limit=ORDERS_MAX))
+    return OrdersBody([await body_of(gateway, view) for view in views])
+
+
+@get("/v1/orders/{order_id:str}", summary="One of the buyer's orders")
+async def order(
+    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
+) -> OrderBody:
+    """Also 404 for another buyer's order."""
+    return await body_of(gateway, await own_order(gateway, buyer_id, order_id))
+
+
+@post("/v1/orders/{order_id:str}/payment", status_code=202, summary="Pay for a held order")
+async def pay(
+    request: Http,
+    gateway: NamedDependency[Gateway],
+    buyer_id: NamedDependency[str],
+    order_id: FromPath[str],
+    data: JSONBody[NewPayment],
+) -> OrderBody:
+    """With new details, or with one tap and saved ones; in a browser, only the shop's own pages can do the latter. A
+    free order needs no payment method, and delivery details only if it ships. Details are encrypted before they are
+    passed on."""
+    offer = gateway.offer_of_order(order_id)
+    await refuse_unknown_order(gateway, order_id, buyer_id=buyer_id)
+    if data.one_tap:
+        refuse_foreign(request)
+    method, delivery = await payment_details(gateway, buyer_id, offer, data)
+    gateway.rates.pay(order_id, buyer_id, client_of(request))
+    command = RequestPayment(
+        order_id=order_id,
+        buyer_id=buyer_id,
+        payment_method=method,
+        delivery=delivery,
+        save=data.save,
+        attempt=data.attempt,
+    )
+    with gateway.rates.counting_what_is_decided(buyer_id):
+        answer = await gateway.decisions.ask(command, actor=actors.buyer(buyer_id))
+    if isinstance(answer.event, events.CommandRefused) and answer.event.reason == "needs_payment_method":
+        raise HttpProblem("invalid", DETAILS_NEEDED, reason=answer.event.reason)
+    if isinstance(answer.event, events.CommandRefused) and answer.event.reason != "unknown_order":
+        raise HttpProblem("not-payable", reason="not_payable", because=answer.event.reason)
+    return await body_of(gateway, await order_after(gateway, answer, order_id, buyer_id=buyer_id))
+
+
+@post("/v1/orders/{order_id:str}/cancel", status_code=200, summary="Cancel a hold or withdraw a pledge")
+async def cancel(
+    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
+) -> OrderBody:
+    """The stock is released at once; a pledge no longer counts, and nothing is charged."""
+    gateway.offer_of_order(order_id)
+    await refuse_unknown_order(gateway, order_id, buyer_id=buyer_id)
+    command = CancelOrder(order_id=order_id, buyer_id=buyer_id)
+    answer = await gateway.decisions.ask(command, actor=actors.buyer(buyer_id))
+    return await body_of(gateway, await order_after(gateway, answer, order_id, buyer_id=buyer_id))
+
+
+@post("/v1/orders/{order_id:str}/return", status_code=202, summary="Return a paid order")
+async def give_back(
+    request: Http,
+    gateway: NamedDependency[Gateway],
+    buyer_id: NamedDependency[str],
+    order_id: FromPath[str],
+    data: JSONBody[NewReturn],
+) -> OrderBody:
+    """Follows the edition's rule: the order's `returnable` says whether, until when, and for how much. A repeat with
+    the same `refund_id` or `Idempotency-Key` returns nothing more."""
+    gateway.offer_of_order(order_id)
+    await refuse_unknown_order(gateway, order_id, buyer_id=buyer_id)
+    refund_id = data.refund_id or f"return-{idempotent_name(request, gateway, buyer_id)}"
+    command = ReturnOrder(order_id=order_id, buyer_id=buyer_id, refund_id=refund_id)
+    answer = await gateway.decisions.ask(command, actor=actors.buyer(buyer_id))
+    return await body_of(gateway, await order_after(gateway, answer, order_id, buyer_id=buyer_id))
+
+
+@post("/v1/orders/{order_id:str}/authentication", status_code=202, summary="Complete authentication in the sandbox")
+async def authenticate(
+    gateway: NamedDependency[Gateway], order_id: FromPath[str], data: JSONBody[Authentication]
+) -> OrderBody:
+    """The cardholder's answer on the sandbox bank's page. Needs no session, because the bank has none: the order's id,
+    which nobody can guess, is the authorisation. This route exists only in the sandbox."""
+    bank = gateway.bank
+    if bank is None:
+        raise HttpProblem("not-found")
+    gateway.offer_of_order(order_id)
+    view = await gateway.reads.query(lambda cur: order_views.order(cur, order_id))
+    if view is None or view.payment is None or view.payment.state != "authentication_required":
+        raise HttpProblem("not-waiting", reason="not_waiting")
+    payment_id = view.payment.payment_id
+    await gateway.reads.run(lambda: bank.complete_authentication(payment_id, data.outcome == "approved"))
+    return await body_of(gateway, view)
+
+
+ROUTES = [
+    me,
+    erase_me,
+    config,
+    orders,
+    order,
+    pay,
+    cancel,
+    give_back,
+    authenticate,
+]
+
+
+def _client_token(gateway: Gateway, offer: Offer, token: str | None) -> str:
+    """A payment method that the provider's element created in the browser; a client can't name a saved one. Raises
+    HttpProblem (422)."""
+    if token is None and not offer.may_be_free:
+        raise HttpProblem("invalid", DETAILS_NEEDED, reason="needs_payment_method")
+    if token is not None and not gateway.client_token.fullmatch(token):
+        raise HttpProblem("invalid", f"payment_method must be what {gateway.config.provider}'s form made of a card.")
+    return token or ""
+
+
+async def payment_details(gateway: Gateway, buyer_id: str, offer: Offer, data: NewPayment | NewGift) -> tuple[str, str]:
+    """The payment method and the encrypted delivery details: saved ones, or those of the request, which may also say
+    where an order goes that the saved card pays. Raises HttpProblem."""
+    if not data.one_tap:
+        method = _client_token(gateway, offer, data.payment_method)
+        return method, await _encrypted_delivery(gateway, buyer_id, offer, data)
+    if data.payment_method is not None:
+        raise HttpProblem("invalid", "Send either one_tap or payment_method, not both.")
+    saved = await gateway.reads.query(lambda cur: people.saved_details(cur, buyer_id))
+    if saved is None:
+        raise HttpProblem("not-registered", reason="not_registered")
+    if data.delivery is not None:
+        return saved.payment_method, await _encrypted_delivery(gateway, buyer_id, offer, data)
+    if offer.needs_address:
+        known = await gateway.reads.run(lambda: decrypted(gateway, buyer_id, saved.delivery))
+        if known is not None and not known.address.strip():
+            raise HttpProblem("invalid", ADDRESS_NEEDED)
+    return saved.payment_method, saved.delivery
+
+
+async def _encrypted_delivery(gateway: Gateway, buyer_id: str, offer: Offer, data: NewPayment | NewGift) -> str:
+    """Raises HttpProblem (422) for details that are missing."""
+    where = data.delivery
+    if where is None:
+        if data.payment_method is not None or offer.needs_address:
+            raise HttpProblem("invalid", DETAILS_NEEDED)
+        return ""
+    if offer.needs_address and not where.address.strip():
+        raise HttpProblem("invalid", ADDRESS_NEEDED)
+    plain = {"name": where.name, "email": where.email, "address": where.address}
+    return await gateway.reads.run(lambda: gateway.vault.encrypt(buyer_id, plain))
+
+
+async def body_of(gateway: Gateway, view: OrderView) -> OrderBody:
+    """The order as its buyer sees it now; after a missed campaign, with the merchant's other projects."""
+    at_ms = now_ms()
+    tracking = await gateway.reads.run(lambda: decrypted_tracking(gateway, view)) if view.tracking else None
+    if not view.may_choose_another:
+        return order_body(view, at_ms=at_ms, tracking=tracking)
+    others = await gateway.reads.query(
+        lambda cur: edition_board.projects_of_merchant(cur, view.merchant_id, now_ms=at_ms)
+    )
+    alternatives = [one for one in others if one.edition_id != view.edition_id]
+    return order_body(view, at_ms=at_ms, tracking=tracking, alternatives=alternatives)
+
+
+async def own_order(gateway: Gateway, buyer_id: str, order_id: str) -> OrderView:
+    """The buyer's own order; raises HttpProblem (404, 401 once the buyer is erased)."""
+    if gateway.catalogue.is_erased(buyer_id):
+        raise HttpProblem("no-session")  # on a stream that began before
+    await gateway.views_show_the_seen(gateway.offer_of_order(order_id).partition)
+    return await order_view(gateway, order_id, buyer_id=buyer_id)
+
+
+async def refuse_unknown_order(gateway: Gateway, order_id: str, *, buyer_id: str = "") -> None:
+    """Raises HttpProblem (404) when there is no such order, or it is not that buyer's: a command about it would be kept
+    for ever only to be refused. While the views are behind, the log decides."""
+    offer = gateway.offer_of_order(order_id)
+    view = await gateway.reads.query(lambda cur: order_views.order(cur, order_id))
+    if view is None and (end := await gateway.log_end(offer.partition)) is not None:
+        in_time = await gateway.reads.passed(offer.partition, end - 1)
+        view = await gateway.reads.query(lambda cur: order_views.order(cur, order_id))
+        has_read = gateway.decisions.next_position(offer.partition) >= end
+        was_never_sent = has_read and offer.limited and not gateway.catalogue.was_sent(order_id)
+        if view is None and (in_time or was_never_sent):
+            raise HttpProblem("unknown-order")
+    if view is not None and buyer_id and view.buyer_id != buyer_id:
+        raise HttpProblem("unknown-order")
+
+
+async def order_after(gateway: Gateway, answer: Answer, order_id: str, *, buyer_id: str = "") -> OrderView:
+    """The order once the views hold the answer; raises HttpProblem for a refusal."""
+    if isinstance(answer.event, events.CommandRefused):
+        raise refused(answer.event.reason)
+    await gateway.reads.passed(answer.partition, answer.position)
+    return await order_view(gateway, order_id, buyer_id=buyer_id)
+
+
+async def order_view(gateway: Gateway, order_id: str, *, buyer_id: str = "") -> OrderView:
+    """The order; raises HttpProblem (404). Views that are behind can't say that there is no such order: that is 503,
+    not 404."""
+    view = await gateway.reads.query(lambda cur: order_views.order(cur, order_id))
+    if view is None:
+        in_time = await gateway.views_show_the_log(gateway.offer_of_order(order_id).partition)
+        view = await gateway.reads.query(lambda cur: order_views.order(cur, order_id))
+        if view is None and not in_time:
+            raise HttpProblem("unavailable", "The order's page isn't written yet. Ask again in a moment.")
+    if view is None or (buyer_id and view.buyer_id != buyer_id):
+        raise HttpProblem("unknown-order")
+    return view
+
+
+def decrypted_tracking(gateway: Gateway, view: OrderView) -> str | None:
+    """The order's tracking number in clear; None when there is none or the buyer's key is erased. Blocks."""
+    plain = gateway.vault.decrypt(view.buyer_id, view.tracking) if view.tracking else None
+    return plain.get("tracking") if plain else None
+
+
+def card_label_of(gateway: Gateway, buyer_id: str, card_label: str) -> str:
+    """How the buyer recognises the card; "" when it has no name or the buyer's key is erased. Blocks."""
+    plain = gateway.vault.decrypt(buyer_id, card_label) if card_label else None
+    return plain.get("card_label", "") if plain else ""
+
+
+def decrypted(gateway: Gateway, buyer_id: str, delivery: str) -> DeliveryBody | None:
+    """Delivery details in clear; None when there are none or the buyer's key is erased. Blocks."""
+    plain = gateway.vault.decrypt(buyer_id, delivery) if delivery else None
+    if plain is None:
+        return None
+    return DeliveryBody(plain.get("name", ""), plain.get("email", ""), plain.get("address", ""))

@@ -1,0 +1,398 @@
+"""The merchant's side of the API: editions, stock, orders, shipping, and the live dashboard."""
+
+import asyncio
+import secrets
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.response import Stream
+
+from buystream.gateway.routes.bodies.editions import NewEdition, NewRefundRule, StockChange
+from buystream.gateway.routes.bodies.fields import encode
+from buystream.gateway.routes.bodies.merchants import (
+    MerchantOrderBody,
+    MerchantOrdersBody,
+    Shipment,
+    merchant_order_body,
+)
+from buystream.gateway.routes.checkout import (
+    Http,
+    client_of,
+    decrypted,
+    decrypted_tracking,
+    order_after,
+    order_view,
+    refuse_unknown_order,
+)
+from buystream.gateway.runtime import Gateway
+from buystream.gateway.server.catalogue import Offer
+from buystream.gateway.server.idempotency import IDEMPOTENCY_KEY, idempotent_name
+from buystream.gateway.server.key_holders import KeyHolder
+from buystream.gateway.server.problems import HttpProblem, limits_of, refused
+from buystream.gateway.server.reads import now_ms
+from buystream.gateway.server.streams import Place, Subject, Viewer, Watch, follow
+from buystream.projections import merchant_dashboard, order_views
+from buystream.projections.boards import MerchantBoard
+from buystream.projections.edition_board import merchant_board
+from buystream.projections.merchant_dashboard import Dashboard
+from buystream.projections.order_views import OrderView
+from buystream.projections.people import MerchantView
+from buystream.vault import BuyerIsErased
+from buystream.vocabulary import events
+from buystream.vocabulary.commands import (
+    AddStock,
+    NameEdition,
+    PauseSale,
+    RecordDelivery,
+    ReleaseEdition,
+    ResumeSale,
+    ShipOrder,
+    WithdrawStock,
+)
+from buystream.vocabulary.ids import new_edition_id
+from buystream.vocabulary.kinds import KINDS
+from buystream.vocabulary.money import CURRENCIES, chargeable_words, currency_of, format_money, why_not_charge
+
+ORDERS_PAGE_MAX = 100
+DASHBOARD_SECONDS = 1.0
+TERMS_SECONDS = 5.0
+"""How long a release waits for the merchant's terms; an edition without them opens automatically when they arrive."""
+
+
+@get("/v1/merchant", summary="The merchant of this API key")
+async def who(merchant: NamedDependency[MerchantView]) -> MerchantView:
+    """The merchant."""
+    return merchant
+
+
+@post("/v1/merchant/editions", status_code=201, summary="Release an edition")
+async def release(
+    request: Http,
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
+    data: JSONBody[NewEdition],
+) -> MerchantBoard:
+    """With an `Idempotency-Key` header, a repeat of the request releases nothing more. Editions are spread over the
+    partitions, so that a merchant's hot editions don't share an owner. The answer waits for the merchant's terms, so
+    that orders can be placed at once; a board with `awaits_terms` opens automatically when they arrive."""
+    edition_id = await _edition_id_for(request, gateway, merchant, actor)
+    command = _release_command(data, merchant, edition_id)
+    with gateway.watchers.watch(edition_id) as watch:
+        answer = await gateway.decisions.ask(command, actor=actor)
+        if isinstance(answer.event, events.CommandRefused):
+            raise refused(answer.event.reason)
+        applied = await _until_terms_applied(gateway, edition_id, watch)
+        return await merchants_board(gateway, edition_id, applied or (answer.partition, answer.position))
+
+
+async def _edition_id_for(request: Http, gateway: Gateway, merchant: MerchantView, actor: str) -> str:
+    """A new id; for a request that came before, the one that it was given then. That is the merchant's owner to say: a
+    gateway knows neither how many partitions there were then nor what another one answers at this moment."""
+    name = idempotent_name(request, gateway, merchant.merchant_id)
+    edition_id = new_edition_id(secrets.randbelow(gateway.partitions))
+    if not request.headers.get(IDEMPOTENCY_KEY):
+        return edition_id
+    command = NameEdition(merchant_id=merchant.merchant_id, request=name, edition_id=edition_id)
+    event = (await gateway.decisions.ask(command, actor=actor)).event
+    if isinstance(event, events.CommandRefused):
+        raise refused(event.reason)
+    return event.subject if isinstance(event, events.CommandRepeated) else edition_id
+
+
+async def _until_terms_applied(gateway: Gateway, edition_id: str, watch: Watch) -> Place | None:
+    """Where the newest event about the edition is, if any came."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + TERMS_SECONDS
+    newest: Place | None = None
+    while gateway.offer(edition_id).awaits_terms and (left := until - loop.time()) > 0:
+        if gateway.watchers.closing:
+            break
+        newest = (await watch.changed(left)).get(edition_id) or newest
+    return newest
+
+
+@post("/v1/merchant/editions/{edition_id:str}/pause", status_code=200, summary="Pause an edition")
+async def pause(
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
+    edition_id: FromPath[str],
+) -> MerchantBoard:
+    """Existing holds continue; new orders are refused as `paused`."""
+    return await _change(gateway, merchant, PauseSale(edition_id=edition_id), actor)
+
+
+@post("/v1/merchant/editions/{edition_id:str}/resume", status_code=200, summary="Resume an edition")
+async def resume(
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
+    edition_id: FromPath[str],
+) -> MerchantBoard:
+    """Ends a pause."""
+    return await _change(gateway, merchant, ResumeSale(edition_id=edition_id), actor)
+
+
+@post("/v1/merchant/editions/{edition_id:str}/stock", status_code=200, summary="Add or withdraw stock")
+async def change_stock(
+    request: Http,
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
+    edition_id: FromPath[str],
+    data: JSONBody[StockChange],
+) -> MerchantBoard:
+    """With an `Idempotency-Key` header, a repeat of the request changes nothing more."""
+    change_id = idempotent_name(request, gateway, merchant.merchant_id)
+    if data.add is not None and data.withdraw is None:
+        command: AddStock | WithdrawStock = AddStock(edition_id=edition_id, change_id=change_id, quantity=data.add)
+    elif data.withdraw is not None and data.add is None:
+        command = WithdrawStock(edition_id=edition_id, change_id=change_id, quantity=data.withdraw)
+    else:
+        raise HttpProblem("invalid", "Send either add or withdraw.")
+    return await _change(gateway, merchant, command, actor)
+
+
+@get("/v1/merchant/orders", summary="The merchant's orders, page by page")
+async def merchant_orders(
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    after: FromQuery[str | None] = None,
+    limit: FromQuery[int] = ORDERS_PAGE_MAX,
+) -> MerchantOrdersBody:
+    """Newest first, with the buyers' delivery details. Pass one page's `next` as `after` to get the next."""
+    if not 1 <= limit <= ORDERS_PAGE_MAX:
+        raise HttpProblem("invalid", f"limit must be 1 to {ORDERS_PAGE_MAX}.")
+    if after is not None:
+        gateway.offer_of_order(after)
+    views = await gateway.reads.query(
+        lambda cur: order_views.orders_of_merchant(cur, merchant.merchant_id, after=after, limit=limit)
+    )
+    bodies = await gateway.reads.run(lambda: [seen_by_merchant(gateway, view) for view in views])
+    return MerchantOrdersBody(bodies, views[-1].order_id if len(views) == limit else None)
+
+
+@post("/v1/merchant/orders/{order_id:str}/ship", status_code=200, summary="Mark as shipped")
+async def ship(
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
+    order_id: FromPath[str],
+    data: JSONBody[Shipment],
+) -> MerchantOrderBody:
+    """The buyer sees the carrier and the number at once. The number can lead to an address, so it is encrypted like
+    one, and not kept for an erased buyer."""
+    view = await merchants_order(gateway, merchant, order_id)
+    tracking = await gateway.reads.run(lambda: _encrypted_tracking(gateway, view.buyer_id, data.tracking))
+    command = ShipOrder(order_id=order_id, merchant_id=merchant.merchant_id, carrier=data.carrier, tracking=tracking)
+    return await change_order(gateway, merchant, command, actor)
+
+
+@post("/v1/merchant/orders/{order_id:str}/deliver", status_code=200, summary="Mark as delivered or used")
+async def deliver(
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
+    order_id: FromPath[str],
+) -> MerchantOrderBody:
+    """Also marks a ticket as used, which never shipped. The buyer can no longer return a delivered order."""
+    command = RecordDelivery(order_id=order_id, merchant_id=merchant.merchant_id)
+    return await change_order(gateway, merchant, command, actor)
+
+
+@get("/v1/merchant/dashboard", summary="The merchant's figures")
+async def dashboard(gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView]) -> Dashboard:
+    """Stock, clicks, sales, revenue, refusals."""
+    return await _dashboard(gateway, merchant)
+
+
+@get("/v1/merchant/dashboard/stream", summary="The merchant's figures, live", media_type="text/event-stream")
+async def dashboard_stream(
+    request: Http, gateway: NamedDependency[Gateway], holder: NamedDependency[KeyHolder]
+) -> Stream:
+    """Server-sent events `dashboard`, about one a second, until the key is revoked."""
+    merchant = holder.merchant
+
+    def is_revoked() -> bool:
+        return gateway.catalogue.is_revoked(holder.key_hash)
+
+    async def read(place: Place | None) -> bytes:
+        if is_revoked():
+            raise HttpProblem("wrong-key")
+        return encode(await _dashboard(gateway, merchant))
+
+    figures = Subject(topic=merchant.merchant_id, event="dashboard", read=read, is_final=is_revoked, always=True)
+    return await follow(
+        gateway.watchers,
+        figures,
+        viewer=Viewer(client_of(request), merchant.merchant_id),
+        every_seconds=DASHBOARD_SECONDS,
+    )
+
+
+ROUTES = [
+    who,
+    release,
+    pause,
+    resume,
+    change_stock,
+    merchant_orders,
+    ship,
+    deliver,
+    dashboard,
+    dashboard_stream,
+]
+
+
+def own_offer(gateway: Gateway, merchant: MerchantView, offer: Offer, slug: str) -> Offer:
+    """The offer, if it is the merchant's; raises HttpProblem (404)."""
+    if offer.merchant_id != merchant.merchant_id:
+        raise HttpProblem(slug)
+    return offer
+
+
+async def _change(
+    gateway: Gateway, merchant: MerchantView, command: PauseSale | ResumeSale | AddStock | WithdrawStock, actor: str
+) -> MerchantBoard:
+    edition_id = command.edition_id
+    own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    answer = await gateway.decisions.ask(command, actor=actor)
+    if isinstance(answer.event, events.CommandRefused):
+        raise refused(answer.event.reason)
+    return await merchants_board(gateway, edition_id, (answer.partition, answer.position))
+
+
+async def merchants_board(gateway: Gateway, edition_id: str, place: Place) -> MerchantBoard:
+    """The merchant's own edition, showing at least the event at `place` unless the views are far behind."""
+    await gateway.reads.passed(*place)
+    board = await gateway.reads.query(lambda cur: merchant_board(cur, edition_id, now_ms=now_ms()))
+    if board is None:
+        raise HttpProblem("unavailable", "The edition is so new that its board isn't written yet.")
+    return board
+
+
+async def change_order(
+    gateway: Gateway, merchant: MerchantView, command: ShipOrder | RecordDelivery, actor: str
+) -> MerchantOrderBody:
+    """The merchant's order after the command; raises HttpProblem for a refusal."""
+    order_id = command.order_id
+    own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    await refuse_unknown_order(gateway, order_id)
+    view = await order_after(gateway, await gateway.decisions.ask(command, actor=actor), order_id)
+    return await gateway.reads.run(lambda: seen_by_merchant(gateway, view))
+
+
+async def _dashboard(gateway: Gateway, merchant: MerchantView) -> Dashboard:
+    async def read() -> Dashboard:
+        return await gateway.reads.query(
+            lambda cur: merchant_dashboard.dashboard(cur, merchant.merchant_id, now_ms=now_ms())
+        )
+
+    return await gateway.reads.shared(f"dashboard {merchant.merchant_id}", DASHBOARD_SECONDS / 2, read)
+
+
+async def merchants_order(gateway: Gateway, merchant: MerchantView, order_id: str) -> OrderView:
+    """The merchant's own order; raises HttpProblem (404)."""
+    offer = own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    await gateway.views_show_the_seen(offer.partition)
+    return await order_view(gateway, order_id)
+
+
+def _encrypted_tracking(gateway: Gateway, buyer_id: str, tracking: str) -> str:
+    if not tracking:
+        return ""
+    try:
+        return gateway.vault.encrypt(buyer_id, {"tracking": tracking})
+    except BuyerIsErased:
+        return ""
+
+
+def seen_by_merchant(gateway: Gateway, view: OrderView) -> MerchantOrderBody:
+    """The order with its buyer's details in clear. Blocks."""
+    buyer = decrypted(gateway, view.buyer_id, view.delivery)
+    is_erased = gateway.catalogue.is_erased(view.buyer_id)
+    return merchant_order_body(
+        view,
+        buyer=buyer,
+        tracking=decrypted_tracking(gateway, view),
+        is_erased=is_erased,
+    )
+
+
+def _release_command(data: NewEdition, merchant: MerchantView, edition_id: str) -> ReleaseEdition:
+    low = data.price_minor if data.price_minor is not None else data.price_min_minor
+    high = data.price_minor if data.price_minor is not None else data.price_max_minor
+    if low is None or high is None or low > high:
+        raise HttpProblem("invalid", "Send price_minor, or price_min_minor and a price_max_minor not below it.")
+    if data.price_minor is not None and (data.price_min_minor, data.price_max_minor) != (None, None):
+        raise HttpProblem("invalid", "Send either price_minor or both bounds, not all of them.")
+    if any(not low <= amount <= high for amount in data.suggested_minor):
+        raise HttpProblem("invalid", "suggested_minor must lie within the price's bounds.")
+    if data.opens_at_ms is not None and data.closes_at_ms is not None and data.opens_at_ms >= data.closes_at_ms:
+        raise HttpProblem("invalid", "closes_at_ms must be after opens_at_ms.")
+    _check_terms(data)
+    usual = KINDS[data.kind]
+    currency = data.currency or merchant.currency
+    if currency not in CURRENCIES:
+        raise HttpProblem("invalid", f"currency must be one of {', '.join(sorted(CURRENCIES))}.")
+    for amount_minor in (low, high, *data.suggested_minor):
+        _check_amount(amount_minor, currency, format_money(amount_minor, currency))
+    dearest_minor = high * data.limit_per_buyer
+    what = f"{data.limit_per_buyer} for {format_money(dearest_minor, currency)}, which one buyer could order,"
+    _check_amount(dearest_minor, currency, what)
+    return ReleaseEdition(
+        edition_id=edition_id,
+        merchant_id=merchant.merchant_id,
+        title=data.title,
+        currency=currency,
+        price_min_minor=low,
+        price_max_minor=high,
+        stock=data.stock,
+        limit_per_buyer=data.limit_per_buyer,
+        hold_seconds=data.hold_seconds,
+        description=data.description,
+        kind=data.kind,
+        image=data.image or data.kind,
+        suggested_minor=data.suggested_minor,
+        opens_at_ms=data.opens_at_ms,
+        closes_at_ms=data.closes_at_ms,
+        needs_address=usual.needs_address if data.needs_address is None else data.needs_address,
+        awaits_terms=True,
+        tax_bps=data.tax_bps,
+        tax_label=data.tax_label,
+        refund_by=data.refund.by,
+        refund_until_ms=data.refund.until_ms,
+        refund_share_bps=data.refund.share_bps,
+        refund_restock=data.refund.restock,
+        target_minor=data.target_minor,
+        all_or_nothing=data.all_or_nothing,
+        if_missed=data.if_missed,
+        receipts=usual.receipts if data.receipts is None else data.receipts,
+        vouched_only=data.vouched_only,
+    )
+
+
+def _check_amount(amount_minor: int, currency: str, what: str) -> None:
+    """The owner would refuse a price that can't be charged, and couldn't say what can; raises HttpProblem (422)."""
+    if reason := why_not_charge(amount_minor, currency_of(currency)):
+        detail = f"{what} can't be charged. {chargeable_words(reason, currency)}"
+        raise HttpProblem("invalid", detail, reason=reason, **limits_of(currency))
+
+
+def _check_terms(data: NewEdition) -> None:
+    """What the owner would refuse too, said in words; raises HttpProblem (422)."""
+    if data.tax_bps and not data.tax_label.strip():
+        raise HttpProblem("invalid", "Name the tax, VAT for example: tax_label goes with tax_bps.", reason="bad_tax")
+    if data.refund.by == "merchant" and data.refund != NewRefundRule(restock=data.refund.restock):
+        detail = "refund.until_ms and share_bps are about returns by the buyer: send refund.by buyer with them."
+        raise HttpProblem("invalid", detail, reason="bad_refund_rule")
+    if data.all_or_nothing and (data.target_minor is None or data.closes_at_ms is None):
+        detail = "All or nothing is decided at a date, by a target: send target_minor and closes_at_ms."
+        raise HttpProblem("invalid", detail, reason="bad_target")
+    if data.target_minor is not None and data.target_minor < 1:
+        raise HttpProblem("invalid", "target_minor must be at least 1.", reason="bad_target")
+    if data.if_missed == "choose" and not data.all_or_nothing:
+        detail = "if_missed is about campaigns that are all or nothing."
+        raise HttpProblem("invalid", detail, reason="bad_target")

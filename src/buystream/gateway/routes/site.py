@@ -1,0 +1,210 @@
+"""The pages of the shop: templates around the same data that the API gives."""
+
+import logging
+from functools import cache
+from http import HTTPStatus
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec import to_builtins
+
+from buystream.gateway.pages.assets import plotly_styles
+from buystream.gateway.pages.order_words import price_words, sale_words
+from buystream.gateway.routes.bodies.orders import order_body
+from buystream.gateway.routes.checkout import ORDERS_MAX, Http, buyer_of
+from buystream.gateway.routes.editions import all_boards, board_of
+from buystream.gateway.runtime import Gateway
+from buystream.gateway.server.problems import HttpProblem
+from buystream.gateway.server.reads import now_ms
+from buystream.gateway.server.security import CHECKOUT_POLICY, PAYMENT_FORM_POLICY
+from buystream.projections.order_views import orders_of_buyer
+from buystream.time_zones import DEFAULT, local_day
+from buystream.vocabulary.ids import MalformedId, order_of
+from buystream.vocabulary.kinds import KINDS
+from buystream.vocabulary.money import format_money
+
+_log = logging.getLogger(__name__)
+
+HTML = "text/html"  # the framework adds the charset
+
+_INCOMPLETE = (
+    "The link may be incomplete or mistyped. Open it again where you found it, or start at the shop’s front page."
+)
+_LATER = "The shop can’t answer right now. Nothing is lost. Please try again shortly."
+MISTAKES: Final = {
+    "not-found": ("There’s nothing here", _INCOMPLETE),
+    "unknown-edition": ("This isn’t on sale here", _INCOMPLETE),
+    "unknown-order": (
+        "This order isn’t among yours",
+        "Orders are shown only in the browser that placed them. Open this link there, or look under “My orders”.",
+    ),
+    "no-receipt": ("There is no receipt yet", "A receipt is issued once an order has been paid for."),
+    "no-session": (
+        "This browser has no orders here",
+        "Orders and receipts are shown only in the browser that placed them. Open this link there.",
+    ),
+    "unavailable": ("The shop is taking a break", _LATER),
+    "overloaded": ("It’s very busy", _LATER),
+    "internal": ("Something went wrong here", "It’s our fault, and it has been logged. Please try again shortly."),
+}
+"""Slug of a problem → heading and advice, for people."""
+
+
+@get("/", include_in_schema=False)
+async def timeline(gateway: NamedDependency[Gateway]) -> Response[str]:
+    """The demo timeline: one post per edition, the newest first."""
+    return page("timeline.html", editions=await all_boards(gateway), is_sandbox=gateway.bank is not None)
+
+
+@get("/e/{edition_id:str}", include_in_schema=False)
+async def edition_page(gateway: NamedDependency[Gateway], edition_id: FromPath[str]) -> Response[str]:
+    """One edition."""
+    return page("edition.html", edition=await board_of(gateway, edition_id))
+
+
+@get("/orders", include_in_schema=False)
+async def orders_page(request: Http, gateway: NamedDependency[Gateway]) -> Response[str]:
+    """The buyer's orders: drawn by the page's script, which keeps them up to date, or as plain HTML without scripts."""
+    buyer_id = buyer_of(request, gateway)
+    views = []
+    if buyer_id is not None:
+        await gateway.views_show_the_seen(*range(gateway.partitions))
+        views = await gateway.reads.query(lambda cur: orders_of_buyer(cur, buyer_id, limit=ORDERS_MAX))
+    at_ms = now_ms()
+    answer = page(
+        "orders.html", orders=[order_body(view, at_ms=at_ms) for view in views], time_zone=DEFAULT, day=local_day
+    )
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@get("/orders/find", include_in_schema=False)
+async def find_orders_page() -> Response[str]:
+    """For buyers on another device."""
+    return page("find-orders.html")
+
+
+@get("/continue", include_in_schema=False)
+async def continue_page() -> Response[str]:
+    """The target of a link that moves a session to another browser; its code is in the fragment."""
+    return page("continue.html")
+
+
+@get("/checkout", include_in_schema=False)
+async def checkout_page() -> Response[str]:
+    """The frame that buttons lay over other sites' pages."""
+    return _framed(page("checkout.html"))
+
+
+@get("/checkout/orders", include_in_schema=False)
+async def checkout_orders_page() -> Response[str]:
+    """The buyer's orders inside that frame, where only the script has a session."""
+    return _framed(page("checkout-orders.html", orders=[], time_zone=DEFAULT, day=local_day))
+
+
+@get("/confirm", include_in_schema=False)
+async def confirm_page() -> Response[str]:
+    """A window that confirms a payment with saved details; the frame that opens it passes it the order."""
+    answer = page("confirm.html")
+    answer.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
+    return answer
+
+
+@get("/desk", sync_to_thread=True, include_in_schema=False)
+def desk_page() -> Response[str]:
+    """The merchant's desk."""
+    return page("desk.html", plotly_version=version("plotly"), plotly_styles=plotly_styles(), kinds=to_builtins(KINDS))
+
+
+@get("/bank/{payment_id:str}", include_in_schema=False)
+async def bank_page(gateway: NamedDependency[Gateway], payment_id: FromPath[str]) -> Response[str]:
+    """The sandbox's bank."""
+    try:
+        order_id = order_of(payment_id)
+    except MalformedId as error:
+        raise HttpProblem("not-found") from error
+    if gateway.bank is None:
+        raise HttpProblem("not-found")
+    gateway.offer_of_order(order_id)
+    return page("bank.html", order_id=order_id, payment_id=payment_id)
+
+
+@get("/bank-answered", include_in_schema=False)
+async def bank_answered_page() -> Response[str]:
+    """Where a buyer's bank sends them afterwards; the sheet that they came from continues automatically."""
+    return page("bank-answered.html")
+
+
+@get("/payment-form", include_in_schema=False)
+async def payment_form(gateway: NamedDependency[Gateway]) -> Response[str]:
+    """Stripe's elements, for the frame in the checkout sheet."""
+    if gateway.publishable_key is None:
+        raise HttpProblem("not-found")
+    form = page("payment-form.html", publishable_key=gateway.publishable_key)
+    form.headers["Content-Security-Policy"] = PAYMENT_FORM_POLICY
+    return form
+
+
+@get("/.well-known/apple-developer-merchantid-domain-association", sync_to_thread=True, include_in_schema=False)
+def apple_pay_association(gateway: NamedDependency[Gateway]) -> Response[bytes]:
+    """The file with which Apple verifies that this address may offer Apple Pay."""
+    if gateway.apple_pay_association is None:
+        raise HttpProblem("not-found")
+    try:
+        return Response(gateway.apple_pay_association.read_bytes(), media_type="text/plain")
+    except OSError as error:
+        _log.error("Apple Pay's association file can't be read: %s", error)
+        raise HttpProblem("not-found") from error
+
+
+ROUTES = [
+    timeline,
+    edition_page,
+    orders_page,
+    find_orders_page,
+    continue_page,
+    checkout_page,
+    checkout_orders_page,
+    confirm_page,
+    desk_page,
+    bank_page,
+    bank_answered_page,
+    payment_form,
+    apple_pay_association,
+]
+
+
+def mistake(problem: HttpProblem) -> Response[str]:
+    """The page for an address that doesn't exist or can't be shown now."""
+    heading, advice = MISTAKES.get(problem.slug, (f"{HTTPStatus(problem.status).phrase}", problem.detail))
+    answer = page("mistake.html", heading=heading, advice=advice, retry=problem.status >= 500)
+    answer.status_code = problem.status
+    answer.headers.update({"Cache-Control": "no-store", **problem.headers})
+    return answer
+
+
+def _framed(answer: Response[str]) -> Response[str]:
+    answer.headers["Content-Security-Policy"] = CHECKOUT_POLICY
+    return answer
+
+
+def page(template: str, **values: object) -> Response[str]:
+    """A rendered page."""
+    return Response(_templates().get_template(template).render(**values), media_type=HTML)
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("pages")),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+    )
+    environment.globals.update(price_words=price_words, sale_words=sale_words, money=format_money)
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # a table's order is the reader's
+    return environment

@@ -1,0 +1,191 @@
+"""What a gateway knows without asking anyone: which editions exist, which are sold out, which buyers are
+erased, which API keys are revoked."""
+
+import msgspec
+from psycopg2.extensions import cursor
+
+from buystream.log import Record
+from buystream.projections import edition_board, order_views, people
+from buystream.projections.engine import runner
+from buystream.vocabulary import events
+from buystream.vocabulary.codec import read_event
+from buystream.vocabulary.ids import edition_of, partition_of
+
+
+class Offer(msgspec.Struct, kw_only=True):
+    """An edition's terms, as far as the gateway needs them, and its sold-out latch. While it `awaits_terms` it takes no
+    orders."""
+
+    edition_id: str
+    merchant_id: str
+    title: str
+    kind: str
+    stock: int | None
+    limited: bool
+    currency: str
+    may_be_free: bool
+    needs_address: bool
+    sold_out: bool
+    partition: int
+    price_min_minor: int
+    price_max_minor: int
+    limit_per_buyer: int
+    has_dates: bool
+    vouched_only: bool
+    awaits_terms: bool = False
+    cancelled: bool = False
+    paused: bool = False
+
+    def why_never(self, price_minor: int, quantity: int, *, vouched: bool) -> str:
+        """The reason for which its owner will refuse such an order; empty when that can't be known here. Checked in the
+        owner's order (`admission.why_not`), so that the answer is the one the owner would give."""
+        if self.cancelled:
+            return "cancelled" if self.limited else ""  # whether this is a repeat is known of limited ones only
+        if not self.price_min_minor <= price_minor <= self.price_max_minor:
+            return "wrong_price"
+        if self.vouched_only and not vouched:
+            return "not_vouched"
+        if quantity > self.limit_per_buyer and not (self.awaits_terms or self.has_dates or self.paused):
+            return "over_limit"
+        return ""
+
+    def change(self, kind: str) -> None:
+        """Take in an event of this type, one of CHANGES_OFFER."""
+        if kind == TERMS_APPLIED:
+            self.awaits_terms = False
+        elif kind == CANCELLED:
+            self.cancelled = True
+        elif kind in (PAUSED, RESUMED):
+            self.paused = kind == PAUSED
+        else:
+            self.sold_out = kind == SOLD_OUT
+
+
+_TYPES = {
+    kind.__name__: f"buystream.{kind.__struct_config__.tag}"
+    for kind in (
+        events.EditionReleased, events.EditionSoldOut, events.StockReleased, events.TermsApplied,
+        events.EditionCancelled, events.SalePaused, events.SaleResumed,
+        events.OrderPlaced, events.OrderRefused, events.BuyerErased, events.ApiKeyRevoked,
+    )
+}  # fmt: skip
+RELEASED = _TYPES["EditionReleased"]
+SOLD_OUT = _TYPES["EditionSoldOut"]
+STOCK_RELEASED = _TYPES["StockReleased"]
+TERMS_APPLIED = _TYPES["TermsApplied"]
+BUYER_ERASED = _TYPES["BuyerErased"]
+CANCELLED = _TYPES["EditionCancelled"]
+PAUSED = _TYPES["SalePaused"]
+RESUMED = _TYPES["SaleResumed"]
+API_KEY_REVOKED = _TYPES["ApiKeyRevoked"]
+CHANGES_OFFER = frozenset({SOLD_OUT, STOCK_RELEASED, TERMS_APPLIED, CANCELLED, PAUSED, RESUMED})
+DECIDES_ORDER = frozenset({_TYPES["OrderPlaced"], _TYPES["OrderRefused"]})
+
+
+class Catalogue:
+    """Written by the thread that tails the events, read by the event loop; each change is one step of a dict or set."""
+
+    def __init__(self) -> None:
+        self._offers: dict[str, Offer] = {}
+        self._sent: set[int] = set()
+        self._erased: set[int] = set()
+        self._revoked_keys: set[str] = set()
+
+    def offer(self, edition_id: str) -> Offer | None:
+        """The edition, or None when there is none."""
+        return self._offers.get(edition_id)
+
+    def remember_sent(self, order_id: str) -> None:
+        """This order id is on its way to a decision, so a repeat of it must go to the log, sold out or not."""
+        self._sent.add(hash(order_id))
+
+    def was_sent(self, order_id: str) -> bool:
+        """Whether the id may have been decided. Kept as 64-bit hashes: a false yes only costs a look at the log."""
+        return hash(order_id) in self._sent
+
+    def is_erased(self, buyer_id: str) -> bool:
+        """Whether the buyer is erased. Kept as 64-bit hashes, as the ids above."""
+        return hash(buyer_id) in self._erased
+
+    def is_revoked(self, api_key_hash: str) -> bool:
+        """Whether the API key was revoked: known here before the views show it."""
+        return api_key_hash in self._revoked_keys
+
+    def load(self, cur: cursor) -> dict[int, int]:
+        """Start from the views; returns the positions of `buystream.events` to continue from, by partition."""
+        tables = ("views.editions", "views.orders", "views.erased_buyers")
+        cur.execute("SELECT to_regclass(%s), to_regclass(%s), to_regclass(%s)", tables)
+        if None in (cur.fetchone() or (None,)):
+            return {}  # no views yet: the log has everything
+        # Positions first: rows that move on meanwhile are taken in a second time, which is harmless.
+        boards = runner.next_positions(cur, edition_board.NAME)
+        orders = runner.next_positions(cur, order_views.NAME)
+        buyers = runner.next_positions(cur, people.NAME)
+        for board in edition_board.boards(cur, now_ms=0):
+            self._offers[board.edition_id] = Offer(
+                edition_id=board.edition_id,
+                merchant_id=board.merchant_id,
+                title=board.title,
+                kind=board.kind,
+                stock=board.stock,
+                limited=board.stock is not None,
+                currency=board.currency,
+                may_be_free=not board.price_min_minor,
+                needs_address=board.needs_address,
+                sold_out=board.available == 0,
+                partition=partition_of(board.edition_id),
+                price_min_minor=board.price_min_minor,
+                price_max_minor=board.price_max_minor,
+                limit_per_buyer=board.limit_per_buyer,
+                has_dates=(board.opens_at_ms, board.closes_at_ms) != (None, None),
+                vouched_only=board.vouched_only,
+                paused=board.state == "paused",
+                awaits_terms=board.awaits_terms,
+                cancelled=board.cancellation is not None,
+            )
+        limited = [offer.edition_id for offer in self._offers.values() if offer.limited]
+        cur.execute("SELECT order_id FROM views.orders WHERE edition_id = ANY(%s)", (limited,))
+        self._sent.update(hash(order_id) for (order_id,) in cur)
+        self._erased.update(hash(buyer_id) for buyer_id in people.erased_buyers(cur))
+        self._revoked_keys.update(people.revoked_key_hashes(cur))
+        known = (boards, orders, buyers)
+        return {p: min(one.get(p, 0) for one in known) for p in boards.keys() | orders.keys() | buyers.keys()}
+
+    def apply(self, kind: str, subject: str, record: Record) -> None:
+        """Take in an event of the log, of type `kind`, about `subject`; decodes it only when an edition is new."""
+        if kind in DECIDES_ORDER:
+            offer = self._offers.get(edition_of(subject))
+            if offer is not None and offer.limited:
+                self._sent.add(hash(subject))
+        elif kind == BUYER_ERASED:
+            self._erased.add(hash(subject))
+        elif kind == API_KEY_REVOKED:
+            event = read_event(record.value)
+            if isinstance(event, events.ApiKeyRevoked):
+                self._revoked_keys.add(event.api_key_hash)
+        elif kind in CHANGES_OFFER:
+            offer = self._offers.get(subject)
+            if offer is not None:  # its release may be unreadable
+                offer.change(kind)
+        elif kind == RELEASED:
+            event = read_event(record.value)
+            if isinstance(event, events.EditionReleased):
+                self._offers[subject] = Offer(
+                    edition_id=subject,
+                    merchant_id=event.merchant_id,
+                    title=event.title,
+                    kind=event.kind,
+                    stock=event.stock,
+                    limited=event.stock is not None,
+                    currency=event.currency,
+                    may_be_free=not event.price_min_minor,
+                    needs_address=event.needs_address,
+                    sold_out=False,
+                    partition=record.partition,
+                    price_min_minor=event.price_min_minor,
+                    price_max_minor=event.price_max_minor,
+                    limit_per_buyer=event.limit_per_buyer,
+                    vouched_only=event.vouched_only,
+                    has_dates=(event.opens_at_ms, event.closes_at_ms) != (None, None),
+                    awaits_terms=event.awaits_terms,
+                )

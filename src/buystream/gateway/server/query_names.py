@@ -1,0 +1,28 @@
+"""The names in a query: a parameter that isn't there is an error, so that a misspelt one isn't mistaken for a missing
+one."""
+
+from typing import Any
+
+from litestar import Request
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import QueryParameter
+
+from buystream.gateway.server.problems import HttpProblem
+
+
+def refuse_unknown(request: Request[Any, Any, Any]) -> None:
+    """Raises HttpProblem (422) that names it."""
+    taken = _names(request.route_handler) if request.query_params else []
+    for name in request.query_params:
+        if name not in taken:
+            others = f" There is {', '.join(taken)}." if taken else ""
+            raise HttpProblem("invalid", f"There is no query parameter {name[:80]!r} here.{others}")
+
+
+def _names(handler: HTTPRouteHandler) -> list[str]:
+    parameters = handler.parsed_fn_signature.parameters
+    return [
+        field.kwarg_definition.name or name
+        for name, field in parameters.items()
+        if isinstance(field.kwarg_definition, QueryParameter)
+    ]

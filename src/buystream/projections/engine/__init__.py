@@ -1,0 +1,1 @@
+"""How views are kept: the projector, builds of views beside each other, snapshots and history."""

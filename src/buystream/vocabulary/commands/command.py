@@ -1,0 +1,71 @@
+"""What every command is, whom it is about, and who may ask for it."""
+
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple, TypeVar
+
+import msgspec
+
+from buystream.errors import BuystreamError
+from buystream.vocabulary.actors import BUYER, MERCHANT
+from buystream.vocabulary.ids import home_of
+
+
+class Command(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    gc=False,
+    omit_defaults=True,
+    tag_field="type",
+    tag=lambda name: f"{name}.v1",
+):
+    """A request. It is decided once, by the owner of its partition, in the order of the log."""
+
+    about: ClassVar[str] = ""
+    """The field with the id of what the command is about, which carries its partition; empty: the partition itself."""
+    by: ClassVar[frozenset[str]] = frozenset()
+    """The roles that may ask for it."""
+
+
+C = TypeVar("C", bound=Command)
+
+
+def asked(*by: str, about: str) -> Callable[[type[C]], type[C]]:
+    """Says of a kind of command which roles may ask for it, and which field names whom it is about."""
+
+    def declare(kind: type[C]) -> type[C]:
+        kind.about, kind.by = about, frozenset(by)
+        return kind
+
+    return declare
+
+
+class NotPermitted(BuystreamError):
+    """This actor may not ask for this command."""
+
+
+class Address(NamedTuple):
+    """Where a command is decided. The key is the edition, merchant or buyer that it is about."""
+
+    partition: int
+    key: str
+
+
+def address_of(command: Command) -> Address:
+    """The command's address, of one that isn't about a partition; raises MalformedId."""
+    return Address(*home_of(getattr(command, command.about)))
+
+
+def permits(command: Command, actor: str) -> bool:
+    """Whether the actor may ask for the command: it has one of the roles that may, and asks in its own name. What a
+    merchant owns is for the decision to know."""
+    # Most commands come from buyers: nothing is taken apart for them.
+    if BUYER in command.by and actor == f"{BUYER}:{command.buyer_id}":  # type: ignore[attr-defined]
+        return True
+    role, _, name = actor.partition(":")
+    if role == BUYER or role not in command.by:
+        return False
+    if role == MERCHANT:
+        merchant_id = getattr(command, "merchant_id", None)
+        return merchant_id is None or merchant_id == name.partition("/")[0]
+    return True

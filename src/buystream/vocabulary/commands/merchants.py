@@ -1,0 +1,156 @@
+"""Merchants, their keys, terms and receipts."""
+
+from typing import Annotated
+
+from buystream.vocabulary.actors import MERCHANT, OPERATOR, SYSTEM
+from buystream.vocabulary.commands.command import Command, asked
+from buystream.vocabulary.fields import (
+    BY_CLIENT,
+    Account,
+    Address,
+    AmountMinor,
+    ApiKeyHash,
+    ByKeyId,
+    ChangeId,
+    CharityId,
+    Currency,
+    EditionId,
+    Email,
+    FirstYear,
+    FixedMinor,
+    FromMs,
+    KeyId,
+    KeyName,
+    LegalName,
+    MerchantId,
+    OrderId,
+    PaidAtMs,
+    RefundId,
+    RequestName,
+    ShareBps,
+    ShopName,
+    TaxId,
+    TermsId,
+    TimeZone,
+    YearStartsMs,
+)
+
+
+@asked(OPERATOR, about="merchant_id")
+class RegisterMerchant(Command):
+    """A merchant opens a shop. The key is stored hashed (BLAKE2b, hex)."""
+
+    merchant_id: MerchantId
+    name: ShopName
+    currency: Currency
+    api_key_hash: ApiKeyHash
+
+
+@asked(MERCHANT, OPERATOR, about="merchant_id")
+class AddApiKey(Command):
+    """Adds an API key of the merchant. The key is stored hashed (BLAKE2b, hex); `name` is for people. `by_key_id` is
+    the key that requests it; empty: the operator."""
+
+    merchant_id: MerchantId
+    key_id: Annotated[KeyId, BY_CLIENT]
+    name: KeyName
+    api_key_hash: ApiKeyHash
+    by_key_id: ByKeyId = ""
+
+
+@asked(MERCHANT, OPERATOR, about="merchant_id")
+class RevokeApiKey(Command):
+    """The API key stops working. A key can't revoke the merchant's last one, which is itself; the operator (an empty
+    `by_key_id`) can."""
+
+    merchant_id: MerchantId
+    key_id: KeyId
+    by_key_id: ByKeyId = ""
+
+
+@asked(MERCHANT, OPERATOR, about="merchant_id")
+class DescribeMerchant(Command):
+    """The merchant's legal details, as shown on receipts."""
+
+    merchant_id: MerchantId
+    legal_name: LegalName
+    address: Address
+    tax_id: TaxId = ""
+    charity_id: CharityId = ""
+    email: Email = ""
+
+
+@asked(MERCHANT, OPERATOR, about="merchant_id")
+class SetTimeZone(Command):
+    """The merchant's books use this time zone (IANA) from here on. The command states which moment belongs to which
+    year, because a decision must not depend on a machine's zone data: `year_starts_ms` are the beginnings of
+    `first_year` and of the years after it. Moments outside belong to their year in UTC."""
+
+    merchant_id: MerchantId
+    time_zone: TimeZone
+    first_year: FirstYear
+    year_starts_ms: YearStartsMs
+
+
+@asked(OPERATOR, about="merchant_id")
+class ConnectAccount(Command):
+    """Where the merchant's money goes: an account at the payment provider. Empty: it stays with the platform."""
+
+    merchant_id: MerchantId
+    account: Account
+
+
+@asked(OPERATOR, about="merchant_id")
+class SetFeeTerms(Command):
+    """What the platform keeps of this merchant's sales in one currency, for editions released from `from_ms` on: a
+    share (100 basis points are 1%) and a fixed amount per order. The caller chooses `terms_id`, so that a repeat sets
+    nothing."""
+
+    merchant_id: MerchantId
+    terms_id: Annotated[TermsId, BY_CLIENT]
+    currency: Currency
+    share_bps: ShareBps
+    fixed_minor: FixedMinor
+    from_ms: FromMs
+
+
+@asked(SYSTEM, about="merchant_id")
+class RequestTerms(Command):
+    """An edition was released and requests its terms from its merchant: the account and the fee."""
+
+    merchant_id: MerchantId
+    edition_id: EditionId
+    currency: Currency
+
+
+@asked(SYSTEM, about="merchant_id")
+class IssueReceipt(Command):
+    """A gift was paid: give it the merchant's next receipt number of that year, in the merchant's time zone."""
+
+    merchant_id: MerchantId
+    order_id: OrderId
+    amount_minor: AmountMinor
+    currency: Currency
+    paid_at_ms: PaidAtMs
+
+
+@asked(SYSTEM, about="merchant_id")
+class CorrectReceipt(Command):
+    """An amount of a gift was refunded or lost to a bank; negative when it was regained. `change_id` names what
+    changed, once (empty: `refund_id` does). The number stays: numbers have no gaps."""
+
+    merchant_id: MerchantId
+    order_id: OrderId
+    refund_id: RefundId
+    amount_minor: AmountMinor
+    change_id: ChangeId = ""
+
+
+@asked(MERCHANT, about="merchant_id")
+class NameEdition(Command):
+    """A merchant's request with an Idempotency-Key is about to release an edition: the first id named for it is kept,
+    however many partitions there are when the request is repeated."""
+
+    merchant_id: MerchantId
+    request: RequestName
+    edition_id: EditionId

@@ -1,0 +1,110 @@
+"""Orders, from the tap on Buy to the return."""
+
+from typing import Annotated
+
+from buystream.vocabulary.actors import BUYER, MERCHANT, SYSTEM
+from buystream.vocabulary.commands.command import Command, asked
+from buystream.vocabulary.fields import (
+    BY_CLIENT,
+    AmountMinor,
+    BuyerId,
+    Carrier,
+    Delivery,
+    Device,
+    EditionId,
+    KeepFee,
+    MerchantId,
+    Network,
+    OrderId,
+    OwnWords,
+    PaymentMethod,
+    PriceMinor,
+    Quantity,
+    RefundId,
+    Restock,
+    Save,
+    Tracking,
+    Vouched,
+    meaning,
+)
+
+
+@asked(BUYER, about="order_id")
+class PlaceOrder(Command):
+    """A tap on Buy. `price_minor` is the unit price that the buyer saw; device and network are keyed hashes.
+    `vouched`: a host application says who the buyer is."""
+
+    order_id: Annotated[OrderId, BY_CLIENT]
+    edition_id: EditionId
+    buyer_id: BuyerId
+    quantity: Quantity
+    price_minor: PriceMinor
+    device: Device = ""
+    network: Network = ""
+    vouched: Vouched = False
+
+
+@asked(BUYER, SYSTEM, about="order_id")
+class CancelOrder(Command):
+    """Cancel an order that is held or pledged. `buyer_id` must be the order's own."""
+
+    order_id: OrderId
+    buyer_id: BuyerId
+
+
+@asked(BUYER, about="order_id")
+class RequestPayment(Command):
+    """Pay for a held order. `payment_method` is the provider's token, `delivery` a ciphertext under the buyer's key.
+    `attempt` counts from 1, so that a repeat after a lost answer is not the next attempt; 0 means whichever is next."""
+
+    order_id: OrderId
+    buyer_id: BuyerId
+    payment_method: PaymentMethod
+    delivery: Delivery
+    save: Save = False
+    attempt: Annotated[int, meaning("Which attempt to pay this is, counted from 1; 0 means whichever is next.")] = 0
+
+
+@asked(MERCHANT, about="order_id")
+class ShipOrder(Command):
+    """Mark an order as shipped. `tracking` is a ciphertext under the buyer's key: it leads to an address."""
+
+    order_id: OrderId
+    merchant_id: MerchantId
+    carrier: Carrier
+    tracking: Tracking
+
+
+@asked(MERCHANT, about="order_id")
+class RecordDelivery(Command):
+    """Mark the order as delivered, or the ticket as used."""
+
+    order_id: OrderId
+    merchant_id: MerchantId
+
+
+@asked(MERCHANT, about="order_id")
+class RefundOrder(Command):
+    """Refunds `amount_minor`, or all that is left. `quantity` units are returned: by default all of them with the last
+    of the money, otherwise none; for some of them the amount is required, unless nothing was paid. `restock` puts them
+    on sale again, otherwise they are withdrawn. The platform returns its fee in proportion, unless `keep_fee`. The
+    caller chooses `refund_id`, so that a repeat refunds nothing more; without one, a second whole refund is the repeat
+    of the first. A failed refund may be requested again."""
+
+    order_id: OrderId
+    merchant_id: MerchantId
+    restock: Restock
+    refund_id: Annotated[RefundId, BY_CLIENT] = ""
+    amount_minor: AmountMinor | None = None
+    quantity: Quantity | None = None
+    keep_fee: KeepFee = False
+    reason: OwnWords = ""
+
+
+@asked(BUYER, about="order_id")
+class ReturnOrder(Command):
+    """The buyer returns the order, by the edition's rule. The buyer chooses `refund_id`."""
+
+    order_id: OrderId
+    buyer_id: BuyerId
+    refund_id: Annotated[RefundId, BY_CLIENT]

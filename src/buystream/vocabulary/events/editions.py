@@ -1,0 +1,189 @@
+"""The edition's own stream: the offer, its sale and its stock."""
+
+from typing import Annotated
+
+from buystream.vocabulary.events.event import Event
+from buystream.vocabulary.fields import (
+    Account,
+    AllOrNothing,
+    Attempts,
+    Available,
+    AwaitsTerms,
+    BuyerId,
+    ChangeId,
+    Clicks,
+    ClosesAtMs,
+    Currency,
+    DemandId,
+    Description,
+    FeeFixedMinor,
+    FeeShareBps,
+    FlagId,
+    ForgetBeforeMs,
+    HoldSeconds,
+    IfMissed,
+    Image,
+    Kind,
+    LimitPerBuyer,
+    Measure,
+    MerchantId,
+    NeedsAddress,
+    OpensAtMs,
+    OwnWords,
+    PriceMaxMinor,
+    PriceMinMinor,
+    Quantity,
+    Reason,
+    Receipts,
+    RefundBy,
+    RefundRestock,
+    RefundShareBps,
+    RefundUntilMs,
+    Restock,
+    Stock,
+    SuggestedMinor,
+    TargetMinor,
+    TaxBps,
+    TaxLabel,
+    TermsId,
+    Title,
+    VouchedOnly,
+    WindowSeconds,
+    meaning,
+)
+
+
+class EditionEvent(Event):
+    """Belongs to an edition."""
+
+    @property
+    def edition_id(self) -> str:
+        """The edition."""
+        return self.originator_id
+
+    @property
+    def edition_version(self) -> int:
+        """The edition's version."""
+        return self.originator_version
+
+
+class EditionReleased(EditionEvent):
+    """The edition is on sale, by these terms."""
+
+    merchant_id: MerchantId
+    title: Title
+    currency: Currency
+    price_min_minor: PriceMinMinor
+    price_max_minor: PriceMaxMinor
+    stock: Stock | None
+    limit_per_buyer: LimitPerBuyer
+    hold_seconds: HoldSeconds
+    description: Description = ""
+    kind: Kind = "item"
+    image: Image = ""
+    suggested_minor: SuggestedMinor = ()
+    opens_at_ms: OpensAtMs | None = None
+    closes_at_ms: ClosesAtMs | None = None
+    needs_address: NeedsAddress = True
+    awaits_terms: AwaitsTerms = False
+    tax_bps: TaxBps = 0
+    tax_label: TaxLabel = ""
+    refund_by: RefundBy = "merchant"
+    refund_until_ms: RefundUntilMs | None = None
+    refund_share_bps: RefundShareBps = 10_000
+    refund_restock: RefundRestock = True
+    target_minor: TargetMinor | None = None
+    all_or_nothing: AllOrNothing = False
+    if_missed: IfMissed = "void"
+    receipts: Receipts = False
+    saves_methods: Annotated[
+        bool, meaning("Whether pledges save the payment method, to be charged at the end.", feed=True)
+    ] = False
+    """It is a campaign that is too long for reserved money: pledges save the payment method, which is charged at the
+    end."""
+    vouched_only: VouchedOnly = False
+
+
+class TermsApplied(EditionEvent):
+    """This edition's account and the platform's fee; it takes orders from here on."""
+
+    terms_id: TermsId
+    account: Account
+    fee_share_bps: FeeShareBps
+    fee_fixed_minor: FeeFixedMinor
+
+
+class EditionCancelled(EditionEvent):
+    """The edition was called off. The sale has ended for good; Ticks cancel its holds and refund its orders."""
+
+    restock: Restock
+    reason: OwnWords = ""
+
+
+class CancellationContinued(EditionEvent):
+    """One bounded step of refunding everyone; also when something is owed again after completion (a dispute was won).
+    Of all orders that ever held stock, the first `looked_at` have been examined."""
+
+    looked_at: Annotated[int, meaning("How many of the orders that ever held stock have been examined.", feed=True)]
+
+
+class CancellationCompleted(EditionEvent):
+    """Nothing is left to cancel or refund; `failed` refunds need the merchant. Repeated when their number changes."""
+
+    failed: Annotated[int, meaning("Refunds that the buyers' banks rejected.", feed=True)] = 0
+
+
+class SalePaused(EditionEvent):
+    """The sale was paused."""
+
+
+class SaleResumed(EditionEvent):
+    """The sale was resumed."""
+
+
+class StockAdded(EditionEvent):
+    """Stock was added."""
+
+    change_id: ChangeId
+    quantity: Quantity
+
+
+class StockWithdrawn(EditionEvent):
+    """Unsold stock was withdrawn."""
+
+    change_id: ChangeId
+    quantity: Quantity
+
+
+class EditionSoldOut(EditionEvent):
+    """Nothing is available: gateways may refuse from memory until StockReleased."""
+
+
+class StockReleased(EditionEvent):
+    """There is stock again after a sell-out."""
+
+    available: Available
+
+
+class DemandRecorded(EditionEvent):
+    """Clicks that were refused without an order id being spent: from the latch of a gateway, or because the edition
+    remembers as many refused orders as it may; then there is no `demand_id`."""
+
+    demand_id: DemandId
+    clicks: Clicks
+    quantity: Quantity
+    reason: Reason = "sold_out"
+    forget_before_ms: ForgetBeforeMs | None = None
+
+
+class BuyerPaused(EditionEvent):
+    """Until `until_ms` this buyer's orders are refused as too_fast; the pause ends automatically. `measure` says whose
+    `attempts` within `window_seconds` were counted: buyer, device or network."""
+
+    flag_id: FlagId
+    buyer_id: BuyerId
+    until_ms: Annotated[int, meaning("When the pause ends.", feed=True)]
+    measure: Measure
+    attempts: Attempts
+    window_seconds: WindowSeconds
+    forget_before_ms: ForgetBeforeMs | None = None
