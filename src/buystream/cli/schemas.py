@@ -20,9 +20,7 @@ def schemas(folder: Path) -> None:
 
     Refuses a change that would break a published schema.
     """
-    from buystream.vocabulary import (
-        schemas as published,  # with the feeds', hence Kafka's clients, which take long to import
-    )
+    from buystream import schemas as published  # with the feeds', hence Kafka's clients, which take long to import
 
     broken = published.write(folder)
     for line in broken:

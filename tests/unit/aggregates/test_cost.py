@@ -18,7 +18,7 @@ from tests.support.steps import authorised, captured, pay, payment, place, refun
 
 FEW, MANY = 30, 600
 PAUSE_MS = 60_000
-MODULES = sorted(Path(buystream.aggregates.__file__).parent.glob("*.py"))
+MODULES = sorted(Path(buystream.aggregates.__file__).parent.rglob("*.py"))
 
 WHOLE_STATE = {commands.AdoptRules}
 """An operator's command, once for each version of the rules: when what is due is worked out anew."""

@@ -19,7 +19,7 @@ from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authorised, pay, place, release
 
 DAY_MS = 86_400_000
-MODULES = sorted(Path(buystream.aggregates.__file__).parent.glob("*.py"))
+MODULES = sorted(Path(buystream.aggregates.__file__).parent.rglob("*.py"))
 
 VOCABULARY = {
     "_SETS_CLOCK", "_OF_ORDERS", "_FIRST_OF_ORDER",  # kinds of events

@@ -68,14 +68,15 @@ def reasons_in(module: ModuleType) -> Iterator[str]:
 
 
 def decided_reasons() -> set[str]:
-    modules = [importlib.import_module(f"buystream.aggregates.{path.stem}") for path in AGGREGATES.glob("[!_]*.py")]
+    paths = (path.relative_to(AGGREGATES).with_suffix("") for path in AGGREGATES.rglob("[!_]*.py"))
+    modules = [importlib.import_module(".".join(("buystream.aggregates", *path.parts))) for path in paths]
     found = {reason for module in modules for reason in reasons_in(module)}
     return found - {"", REPEATED} | AMOUNT_REASONS | {answering.UNREADABLE, answering.UNDECIDABLE}
 
 
 def gateway_reasons() -> set[str]:
     """What the gateway refuses itself, with `reason=` in the answer."""
-    sources = [path.read_text(encoding="utf-8") for path in GATEWAY.glob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in GATEWAY.rglob("*.py")]
     return {reason for source in sources for reason in re.findall(r'\breason="([a-z_]+)"', source)}
 
 

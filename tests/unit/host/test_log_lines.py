@@ -92,7 +92,7 @@ def test_what_nobody_caught_is_one_line_too(raised_in: str) -> None:
         "warning": "import warnings; warnings.warn('a\\nb')",
     }[raised_in]
     program = f"""
-from buystream import log_lines
+from buystream.host import log_lines
 log_lines.configure(form="json", role="feeds", level="INFO")
 def fail():
     raise RuntimeError("nobody\\nexpected it")

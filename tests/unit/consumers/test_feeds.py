@@ -15,7 +15,7 @@ from buystream.vocabulary.fields import Quantity, meaning
 from tests.support.examples import ANNA, EXAMPLES, MERCHANT, example
 from tests.support.records import event_message
 
-SCHEMAS = Path(__file__).parents[2] / "schemas"
+SCHEMAS = Path(__file__).parents[3] / "schemas"
 
 PRIVATE_FIELDS = {
     "buyer_id": "a pseudonym is personal data too, and no order needs it",
