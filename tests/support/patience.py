@@ -125,3 +125,12 @@ def wait_until(
         assert not deadline.passed, otherwise()
         time.sleep(PAUSE_SECONDS)
     return found
+
+
+def settled(look: Callable[[], T], expected: T, seconds: float = 30.0) -> T:
+    """What `look` gives, as soon as it is what is expected, or as it is when it is too late. A commit on Kafka returns
+    when it is certain, a moment before its readers see it: the markers in its partitions are written after that."""
+    deadline = Deadline(seconds)
+    while (found := look()) != expected and not deadline.passed:
+        time.sleep(PAUSE_SECONDS)
+    return found
