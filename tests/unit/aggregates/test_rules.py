@@ -3,6 +3,7 @@ to yesterday's events."""
 
 import ast
 import hashlib
+import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -19,7 +20,8 @@ from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authorised, pay, place, release
 
 DAY_MS = 86_400_000
-MODULES = sorted(Path(buystream.aggregates.__file__).parent.rglob("*.py"))
+AGGREGATES = Path(buystream.aggregates.__file__).parent
+MODULES = sorted(AGGREGATES.rglob("*.py"))
 
 VOCABULARY = {
     "_SETS_CLOCK", "_OF_ORDERS", "_FIRST_OF_ORDER",  # kinds of events
@@ -164,8 +166,9 @@ def test_what_decides_has_no_number_in_its_code(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.stem != "rules"], ids=lambda path: path.stem)
 def test_what_decides_takes_no_number_or_table_from_another_module(path: Path) -> None:
-    __import__(name := f"buystream.aggregates.{path.stem}")
-    module = __import__("sys").modules[name]
+    module = importlib.import_module(
+        ".".join(("buystream.aggregates", *path.relative_to(AGGREGATES).with_suffix("").parts))
+    )
     read = {
         f"{source}.{alias}"
         for source, alias in imported(ast.parse(path.read_text()))
