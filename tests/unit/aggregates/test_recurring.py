@@ -78,6 +78,25 @@ def test_cards_that_one_gift_tries_in_vain_do_not_end_the_others() -> None:
     assert any(isinstance(event, events.PaymentRequested) for event in shop.decided)
 
 
+def test_who_cancels_the_first_gift_is_not_charged_for_the_next_one() -> None:
+    shop = given(GIFTS, START, *at_the_bank(1))
+    cancel_first = example(commands.CancelOrder, order_id=recurring_order_id(GIFT, 1))
+    shop.when(cancel_first).then(events.OrderCancelled, expect(events.RecurringGiftEnded, gift_id=GIFT, reason="giver"))
+    shop.when(TICK, at_ms=months_after(T0, 1)).then(events.Ticked)
+
+
+def test_who_cancels_a_later_gift_gives_the_following_ones() -> None:
+    shop = given(GIFTS, START, *paid(1), months_after(T0, 1), TICK, *at_the_bank(2))
+    shop.when(example(commands.CancelOrder, order_id=recurring_order_id(GIFT, 2)))
+    assert not shop.edition().recurring[GIFT].ended
+
+
+def test_a_gift_that_ended_already_ends_once() -> None:
+    shop = given(GIFTS, START, *at_the_bank(1), example(commands.EndRecurringGift))
+    cancel_first = example(commands.CancelOrder, order_id=recurring_order_id(GIFT, 1))
+    shop.when(cancel_first).then(events.OrderCancelled)
+
+
 def test_a_recurring_gift_counts_once_against_the_givers_limit() -> None:
     shop = months([paid] * 12)
     assert shop.edition().taken_by_buyer == {ANNA: 1}

@@ -92,7 +92,16 @@ def cancel_order(edition: Edition, command: commands.CancelOrder, moment: Moment
     if order.state == "pledged" and edition.campaign is not None and edition.campaign.is_charging:
         return "target_reached"  # others are charged because this pledge counts
     give_up(edition, order, "buyer", moment)
+    _end_gift_that_never_began(edition, order, moment)
     return None
+
+
+def _end_gift_that_never_began(edition: Edition, order: Order, moment: Moment) -> None:
+    """Whoever cancels the first gift of a recurring one, unpaid as it is, isn't charged for the next one either."""
+    if order.gift_id and order.is_limited and not edition.recurring[order.gift_id].ended:
+        edition.record_own(
+            events.RecurringGiftEnded, moment, gift_id=order.gift_id, buyer_id=order.buyer_id, reason="giver"
+        )
 
 
 def give_up(edition: Edition, order: Order, reason: str, moment: Moment) -> None:
