@@ -42,11 +42,17 @@ def paths(shop: Shop, buyer: httpx.Client) -> dict[str, tuple[str, str, Json, Js
         "ship": ("POST", f"/v1/merchant/orders/{paid}/ship", {"carrier": "A"}, {"carrier": "B"}),
         "details": ("PUT", "/v1/merchant/details", details, {**details, "address": "C"}),
         "pay": ("POST", f"/v1/orders/{held}/payment", paying, {**paying, "save": True}),
+        "order": ("POST", "/v1/orders", order_of(edition), order_of(edition)),
+        "pause": ("POST", f"/v1/merchant/editions/{edition}/pause", {}, {"why": "rain"}),
+        "zone": ("PUT", "/v1/merchant/time-zone", {"time_zone": "Asia/Tokyo"}, {"time_zone": "Asia/Seoul"}),
+        "key": ("POST", "/v1/merchant/keys", {"name": "scanner"}, {"name": "till"}),
         "end": ("POST", f"/v1/merchant/editions/{edition}/cancel", {"reason": "A"}, {"reason": "B"}),
     }
 
 
-@pytest.mark.parametrize("name", ["release", "stock", "refund", "ship", "details", "pay", "end"])
+@pytest.mark.parametrize(
+    "name", ["release", "stock", "refund", "ship", "details", "pay", "order", "pause", "zone", "key", "end"]
+)
 def test_a_key_with_another_body_gets_422_and_changes_nothing(shop: Shop, name: str) -> None:
     with shop.buyer() as buyer, shop.merchant() as merchant:
         method, path, body, other = paths(shop, buyer)[name]

@@ -44,7 +44,7 @@ from buystream.gateway.server.json_bodies import refuse_double_members
 from buystream.gateway.server.problems import MEDIA_TYPE, HttpProblem, problem_of
 from buystream.gateway.server.security import page_headers
 from buystream.gateway.server.sessions import Session
-from buystream.gateway.server.valid_values import body_type, valid_values
+from buystream.gateway.server.valid_values import WHOLE_BODY, body_type, valid_values
 
 
 @get("/healthz", media_type=MediaType.TEXT, include_in_schema=False)
@@ -229,4 +229,6 @@ def _faults(error: HTTPException, body: Any) -> str:
 
 def _fault(fault: dict[str, str], body: Any) -> str:
     key, message = fault.get("key", ""), fault.get("message", "")
+    if key == WHOLE_BODY and message == repr(WHOLE_BODY):  # the framework looked for it in vain
+        return "The request has no body. Send one JSON object."
     return f"{key}: {message}{valid_values(body, key, message)}".strip(": ")

@@ -2,8 +2,9 @@
 without a task of its own; `gateway.connection` brings it here straight from the wire, and ASGI does too."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,6 +13,7 @@ from buystream.gateway.routes.bodies.fields import encode
 from buystream.gateway.routes.bodies.orders import NewOrder, placed_order_body, repeated_order_body
 from buystream.gateway.routes.checkout import body_of
 from buystream.gateway.runtime import Gateway
+from buystream.gateway.server import idempotency
 from buystream.gateway.server.answers import Answer
 from buystream.gateway.server.catalogue import Offer
 from buystream.gateway.server.decisions import OnAnswer
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 PATH = "/v1/orders"
 PLAIN_TYPE = JSON.encode()
 BODY_BYTES_MAX = 16 * 1024
+IDEMPOTENCY_KEY = idempotency.IDEMPOTENCY_KEY.encode()
 ORDER_QUOTES = 12
 """Quotation marks of four names and two texts. With fewer or more, something is escaped or there twice."""
 
@@ -85,6 +88,28 @@ class BuyRoute:
 
     def take(self, head: Head, body: bytes, client: str, answered: Answered) -> None:
         """One click; `answered` is called once, now or later, on the event loop."""
+        key = head.get(IDEMPOTENCY_KEY)
+        session = self._gateway.sessions.bearer(head.get(b"authorization", b"")) if key else None
+        if key and session is not None:
+            self._later(self._keyed(key, session.buyer_id, partial(self._take, head, body, client), body), answered)
+        else:
+            self._take(head, body, client, answered)
+
+    async def _keyed(self, key: bytes, buyer_id: str, take: Callable[[Answered], None], body: bytes) -> Reply:
+        """An order's id is its key, and needs no other; one that comes all the same means what it means everywhere."""
+        named = {"who": buyer_id, "asked": f"POST {PATH}", "key": key.decode("latin-1")}
+        try:
+            claim = await idempotency.claim_of(self._gateway, **named, body=body)
+        except Exception as error:
+            return self._count(_reply_of(error))
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        take(answer.set_result)
+        reply = await answer
+        if claim is not None and reply.status < HTTPStatus.BAD_REQUEST:
+            await idempotency.keep(self._gateway, claim)
+        return reply
+
+    def _take(self, head: Head, body: bytes, client: str, answered: Answered) -> None:
         counted = ""
         try:
             command, offer = self._command(head, body, client)
@@ -182,10 +207,14 @@ class BuyRoute:
 
     def _look(self, event: events.OrderRepeated, answer: Answer, offer: Offer, answered: Answered) -> None:
         """Once there is a payment, the views know more of the order than its owner says."""
-        looking = asyncio.get_running_loop().create_task(self._repeated(event, answer, offer))
-        self._looking.add(looking)
-        looking.add_done_callback(self._looking.discard)
-        looking.add_done_callback(lambda done: answered(self._count(done.result())))
+        self._later(self._repeated(event, answer, offer), lambda reply: answered(self._count(reply)))
+
+    def _later(self, looking: Coroutine[Any, Any, Reply], answered: Answered) -> None:
+        """Answer once the views, or the keys that were used, have been looked at."""
+        task = asyncio.get_running_loop().create_task(looking)
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
+        task.add_done_callback(lambda done: answered(done.result()))
 
     async def _repeated(self, event: events.OrderRepeated, answer: Answer, offer: Offer) -> Reply:
         """What the order is now."""

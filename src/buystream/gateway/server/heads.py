@@ -19,8 +19,8 @@ Head = dict[bytes, bytes]
 
 SINGLE: Final = frozenset(
     {
-        *(b"authorization", b"content-length", b"content-type", b"cookie", b"expect", b"host", b"idempotency-key"),
-        *(b"origin", b"stripe-signature", b"transfer-encoding", b"upgrade", b"user-agent"),
+        *(b"authorization", b"content-encoding", b"content-length", b"content-type", b"cookie", b"expect", b"host"),
+        *(b"idempotency-key", b"origin", b"stripe-signature", b"transfer-encoding", b"upgrade", b"user-agent"),
     }
 )
 """What may be there once: two of them would be read by one part of the shop and not by the other."""
@@ -57,8 +57,8 @@ def read_head(headers: Headers) -> Head:
 
 
 def check_framing(head: Head, version: str) -> None:
-    """Where the request goes and where its body ends; raises HttpProblem (400, 417). The parser has already refused a
-    Content-Length beside a Transfer-Encoding, and duplicates of either."""
+    """Where the request goes, where its body ends, and that the body is what it looks like; raises HttpProblem (400,
+    415, 417). The parser has already refused a Content-Length beside a Transfer-Encoding, and duplicates of either."""
     host = head.get(b"host")
     if host is None:
         if version != "1.0":
@@ -68,6 +68,10 @@ def check_framing(head: Head, version: str) -> None:
     coding = head.get(b"transfer-encoding")
     if coding is not None and (version == "1.0" or coding.lower() != b"chunked"):
         raise ambiguous("The only Transfer-Encoding that is understood is chunked, and only in HTTP/1.1.")
+    compressed = head.get(b"content-encoding")
+    has_body = coding is not None or head.get(b"content-length", b"0") != b"0"
+    if compressed is not None and has_body and compressed.lower() != b"identity":
+        raise HttpProblem("coded-body")  # who unpacks it, a proxy or a scanner, would read another one
     expected = head.get(b"expect")
     if expected is not None and expected.lower() != b"100-continue":
         raise HttpProblem("expectation-failed")

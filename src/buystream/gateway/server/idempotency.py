@@ -50,14 +50,22 @@ async def check(request: Request[Any, Any, State], gateway: Gateway, who: str) -
     key = request.headers.get(IDEMPOTENCY_KEY)
     if not key or request.method == "GET":
         return
-    said = f"{who}\n{request.method} {request.url.path}\n{key}".encode()
+    asked = f"{request.method} {request.url.path}"
+    claim = await claim_of(gateway, who=who, asked=asked, key=key, body=await request.body())
+    if claim is not None:
+        request.scope["state"][_CLAIM] = claim
+
+
+async def claim_of(gateway: Gateway, *, who: str, asked: str, key: str, body: bytes) -> Claim | None:
+    """What is to be remembered once the request has succeeded, `asked` being its method and path; None for a repeat.
+    Raises HttpProblem (422) when the key was used with another body."""
+    said = f"{who}\n{asked}\n{key}".encode()
     name = hashlib.blake2b(said, key=gateway.naming_key, digest_size=16).digest()
-    body_hash = hashlib.blake2b(_canonical(await request.body()), digest_size=16).digest()
+    body_hash = hashlib.blake2b(_canonical(body), digest_size=16).digest()
     first = await gateway.reads.query(lambda cur: _first(cur, name))
     if first is not None and first != body_hash:
         raise HttpProblem("idempotency-key-reused")
-    if first is None:
-        request.scope["state"][_CLAIM] = (name, body_hash)
+    return (name, body_hash) if first is None else None
 
 
 async def remember(message: Message, scope: Scope) -> None:
@@ -66,10 +74,15 @@ async def remember(message: Message, scope: Scope) -> None:
         return
     claim: Claim | None = scope.get("state", {}).pop(_CLAIM, None)
     if claim is not None:
-        try:
-            await scope["litestar_app"].state.gateway.reads.query(lambda cur: _remember(cur, claim))
-        except HttpProblem:
-            _log.warning("an Idempotency-Key was not remembered: its effect is idempotent all the same")
+        await keep(scope["litestar_app"].state.gateway, claim)
+
+
+async def keep(gateway: Gateway, claim: Claim) -> None:
+    """The key stands for this body from here on."""
+    try:
+        await gateway.reads.query(lambda cur: _remember(cur, claim))
+    except HttpProblem:
+        _log.warning("an Idempotency-Key was not remembered: its effect is idempotent all the same")
 
 
 def _first(cur: cursor, name: bytes) -> bytes | None:

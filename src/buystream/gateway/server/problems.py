@@ -40,6 +40,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "too-large": (413, "The body is larger than 16 KiB."),
     "target-too-long": (414, "The request's path and query are too long."),
     "not-json": (415, "The body must be sent as application/json. See /schema for its form."),
+    "coded-body": (415, "The body is compressed. Send it as it is, without a Content-Encoding."),
     "expectation-failed": (417, "The only supported expectation is 100-continue."),
     "bad-period": (422, "Send month=YYYY-MM, or from and to as dates or times in ISO 8601, from before to."),
     "idempotency-key-reused": (422, "This Idempotency-Key was used with another body. A new request needs a new one."),
