@@ -102,3 +102,12 @@ def test_an_email_address_needs_a_domain_with_a_dot(lasting_shop: Shop, email: s
 def test_browsers_find_an_icon_wherever_they_look(lasting_shop: Shop) -> None:
     answer = httpx.get(f"{lasting_shop.url}/favicon.ico")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+
+
+@pytest.mark.parametrize("path", ["/v1/session", "/v1/gifts", "/v1/merchant/editions"])
+def test_a_request_without_its_body_is_told_so(lasting_shop: Shop, path: str) -> None:
+    client = lasting_shop.merchant() if "merchant" in path else lasting_shop.buyer()
+    with client:
+        answer = client.post(path)
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "The request has no body. Send one JSON object."

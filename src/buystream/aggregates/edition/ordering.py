@@ -97,7 +97,7 @@ def cancel_order(edition: Edition, command: commands.CancelOrder, moment: Moment
 
 
 def _end_gift_that_never_began(edition: Edition, order: Order, moment: Moment) -> None:
-    """Whoever cancels the first gift of a recurring one, unpaid as it is, isn't charged for the next one either."""
+    """A giver who cancels the first gift of a recurring one, before it is paid, isn't charged for the next one."""
     if order.gift_id and order.is_limited and not edition.recurring[order.gift_id].ended:
         edition.record_own(
             events.RecurringGiftEnded, moment, gift_id=order.gift_id, buyer_id=order.buyer_id, reason="giver"
