@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator
 
 import httpx
+import pytest
 
-from tests.support.shop import Shop, order_of, shop
+from buystream.vocabulary.commands import CancelOrder
+from tests.support.shop import Shop, order_of, shop, tell
 
 __all__ = ["shop"]
 
@@ -79,3 +81,26 @@ def test_a_buyer_sees_how_many_more_the_limit_allows(shop: Shop) -> None:
         assert buyer.get(mine).json() == {"taken": 3, "left": 1}
         buyer.post(f"/v1/orders/{order['order_id']}/cancel")
         assert buyer.get(mine).json() == {"taken": 0, "left": 4}
+
+
+@pytest.mark.parametrize("boards", [True, False])
+def test_a_stream_shows_no_order_once_its_session_has_ended(shop: Shop, boards: bool) -> None:
+    edition = shop.release(stock=2)
+    order = order_of(edition)
+    order_id = order["order_id"]
+    path = f"/v1/live/stream?edition={edition}&order={order_id}" if boards else f"/v1/orders/{order_id}/stream"
+    with shop.buyer() as buyer:
+        assert buyer.post("/v1/orders", json=order).status_code == 201
+        buyer_id = buyer.get("/v1/me").json()["buyer_id"]
+        with buyer.stream("GET", path) as stream:
+            events = told(stream)
+            assert [next(events)[0] for _ in range(1 + boards)] == ["board"] * boards + ["order"]
+            assert buyer.delete("/v1/session").status_code == 204
+            tell(shop.log, CancelOrder(order_id=order_id, buyer_id=buyer_id), order_id)
+            if boards:
+                news = next(events)
+                while news[1].get("available") != 2:
+                    assert news[0] == "board"
+                    news = next(events)
+            else:
+                assert list(events) == []

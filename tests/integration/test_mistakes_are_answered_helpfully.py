@@ -105,7 +105,7 @@ def test_browsers_find_an_icon_wherever_they_look(lasting_shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/session", "/v1/gifts", "/v1/merchant/editions"])
-def test_a_request_without_its_body_is_told_so(lasting_shop: Shop, path: str) -> None:
+def test_a_request_without_its_body_gets_an_answer_that_says_so(lasting_shop: Shop, path: str) -> None:
     client = lasting_shop.merchant() if "merchant" in path else lasting_shop.buyer()
     with client:
         answer = client.post(path)

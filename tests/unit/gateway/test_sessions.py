@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from buystream.gateway.server.problems import HttpProblem
-from buystream.gateway.server.sessions import COOKIE, SECURE_COOKIE, Sessions
+from buystream.gateway.server.sessions import COOKIE, LINK_SECONDS, SECURE_COOKIE, Sessions
 
 HOST = "app.example"
 HOST_SECRET = "the host application's secret, 32b!"
@@ -113,3 +113,25 @@ def test_a_bad_host_token_is_refused(token: str) -> None:
         sessions().host_user(token)
     assert refusal.value.status == 401
     assert refusal.value.slug == "bad-host-token"
+
+
+def test_a_link_ends_with_the_session_that_made_it() -> None:
+    ours = sessions()
+    session = ours.session(ours.token(BUYER))
+    assert session is not None
+    code, expires_ms = ours.link_code(session)
+    assert ours.link(code)[0].buyer_id == BUYER
+    ours.note_ended({BUYER: expires_ms - LINK_SECONDS * 1000})
+    with pytest.raises(HttpProblem, match="link"):
+        ours.link(code)
+
+
+def test_a_link_of_an_erased_buyer_leads_nowhere() -> None:
+    erased: set[str] = set()
+    ours = Sessions(b"one secret", partitions=4, host_secrets={}, secure_cookie=False, is_erased=erased.__contains__)
+    session = ours.session(ours.token(BUYER))
+    assert session is not None
+    code, _ = ours.link_code(session)
+    erased.add(BUYER)
+    with pytest.raises(HttpProblem, match="link"):
+        ours.link(code)

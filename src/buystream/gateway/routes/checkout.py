@@ -304,7 +304,7 @@ async def body_of(gateway: Gateway, view: OrderView) -> OrderBody:
 async def own_order(gateway: Gateway, buyer_id: str, order_id: str) -> OrderView:
     """The buyer's own order; raises HttpProblem (404, 401 once the buyer is erased)."""
     if gateway.catalogue.is_erased(buyer_id):
-        raise HttpProblem("no-session")  # on a stream that began before
+        raise HttpProblem("no-session")
     await gateway.views_show_the_seen(gateway.offer_of_order(order_id).partition)
     return await order_view(gateway, order_id, buyer_id=buyer_id)
 

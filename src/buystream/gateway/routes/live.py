@@ -55,7 +55,7 @@ async def live_stream(request: Http, gateway: NamedDependency[Gateway], edition:
     editions, orders = _distinct(edition), _distinct(order)
     buyer_id = _buyer_for(request, gateway, orders)
     subjects = [_board_subject(gateway, one) for one in editions]
-    subjects += [_order_subject(gateway, buyer_id, one) for one in orders]
+    subjects += [_order_subject(request, gateway, buyer_id, one) for one in orders]
     seconds = BOARD_LOOK_SECONDS if editions else HEARTBEAT_SECONDS
     return await follow(
         gateway.watchers, *subjects, viewer=_viewer(request, gateway), every_seconds=seconds, missing=True
@@ -73,10 +73,10 @@ async def edition_stream(request: Http, gateway: NamedDependency[Gateway], editi
 async def order_stream(
     request: Http, gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
 ) -> Stream:
-    """Server-sent events `order`: at once, then at each change, until the order can no longer change."""
-    return await follow(
-        gateway.watchers, _order_subject(gateway, buyer_id, order_id), viewer=Viewer(client_of(request), buyer_id)
-    )
+    """Server-sent events `order`: at once, then at each change, until the order can no longer change or the session
+    ends."""
+    subject = _order_subject(request, gateway, buyer_id, order_id)
+    return await follow(gateway.watchers, subject, viewer=Viewer(client_of(request), buyer_id))
 
 
 ROUTES = [live, live_stream, edition_stream, order_stream]
@@ -105,17 +105,26 @@ def _board_subject(gateway: Gateway, edition_id: str) -> Subject:
     return Subject(topic=edition_id, event="board", read=read, pause_seconds=BOARD_SECONDS, always=True)
 
 
-def _order_subject(gateway: Gateway, buyer_id: str, order_id: str) -> Subject:
+def _order_subject(request: Http, gateway: Gateway, buyer_id: str, order_id: str) -> Subject:
     is_ended = False
+
+    def is_signed_out() -> bool:
+        return buyer_of(request, gateway) != buyer_id
 
     async def read(place: Place | None) -> bytes:
         nonlocal is_ended
+        if is_signed_out():
+            raise HttpProblem("no-session")
         view = await own_order(gateway, buyer_id, order_id)
         is_ended = _has_ended(view)
         return encode(await body_of(gateway, view))
 
     return Subject(
-        topic=order_id, event="order", read=read, is_final=lambda: is_ended, pause_seconds=ORDER_PAUSE_SECONDS
+        topic=order_id,
+        event="order",
+        read=read,
+        is_final=lambda: is_ended or is_signed_out(),
+        pause_seconds=ORDER_PAUSE_SECONDS,
     )
 
 

@@ -168,12 +168,14 @@ class Sessions:
         return f"{claims}.{self._signature(claims)}", expires_ms
 
     def link(self, code: str) -> tuple[Session, HostUser]:
-        """The session behind a link's code, and what `spend` uses up of it; raises HttpProblem (401)."""
+        """The session behind a link's code, and what `spend` uses up of it; raises HttpProblem (401). A link ends with
+        the session that made it."""
         claims, _, signature = code.rpartition(".")
         if not hmac.compare_digest(signature.encode(), self._signature(claims).encode()) or claims[:1] != "l":
             raise HttpProblem("bad-link")
         kind, buyer_id, expires_ms, jti = claims.split(".")
-        if int(expires_ms) <= _now_ms():
+        made_ms = int(expires_ms) - LINK_SECONDS * 1000
+        if int(expires_ms) <= _now_ms() or made_ms <= self._ended_ms.get(buyer_id, 0) or self._is_erased(buyer_id):
             raise HttpProblem("bad-link")
         spent = HostUser(host=_LINKS, subject=buyer_id, jti=jti, expires_at_seconds=int(expires_ms) // 1000 + 1)
         return Session(buyer_id, 0, 0, kind == "lh"), spent
