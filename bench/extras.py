@@ -37,6 +37,7 @@ from buystream.vocabulary.ids import (
     new_order_id,
     payment_id_of,
 )
+from buystream.vocabulary.values import Offer
 
 PARTITION = 0
 HOLD_SECONDS = 7 * 24 * 3600
@@ -180,14 +181,16 @@ def _orders(count: int) -> tuple[ReleaseEdition, list[PlaceOrder]]:
     release = ReleaseEdition(
         edition_id=edition_id,
         merchant_id=new_merchant_id(PARTITION),
-        title="One night only",
-        currency="USD",
-        price_min_minor=3_500,
-        price_max_minor=3_500,
-        stock=count,
-        limit_per_buyer=4,
-        hold_seconds=HOLD_SECONDS,
-        needs_address=False,
+        offer=Offer(
+            title="One night only",
+            currency="USD",
+            price_min_minor=3_500,
+            price_max_minor=3_500,
+            stock=count,
+            limit_per_buyer=4,
+            hold_seconds=HOLD_SECONDS,
+            needs_address=False,
+        ),
     )
     placed = [
         PlaceOrder(

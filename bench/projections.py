@@ -21,6 +21,7 @@ from buystream.projections.engine.runner import Projector
 from buystream.projections.merchant_dashboard import dashboard
 from buystream.vocabulary import codec, events
 from buystream.vocabulary.ids import new_buyer_id, new_edition_id, new_merchant_id, new_order_id, payment_id_of
+from buystream.vocabulary.values import Offer
 from buystream.wiring.views import VIEWS
 
 APPEND = 5_000
@@ -28,10 +29,13 @@ EVENTS_PER_SECOND_OF_LOG_TIME = 20_000
 
 
 def released(edition_id: str, orders: int) -> events.EditionReleased:
-    return events.EditionReleased(
-        originator_id=edition_id, originator_version=1, at_ms=0, merchant_id=new_merchant_id(0), title="The concert",
-        currency="USD", price_min_minor=2_500, price_max_minor=2_500, stock=orders, limit_per_buyer=1, hold_seconds=600,
+    offer = Offer(
+        title="The concert", currency="USD", price_min_minor=2_500, price_max_minor=2_500, stock=orders,
+        limit_per_buyer=1, hold_seconds=600,
     )  # fmt: skip
+    return events.EditionReleased(
+        originator_id=edition_id, originator_version=1, at_ms=0, merchant_id=new_merchant_id(0), offer=offer
+    )
 
 
 def placed(edition: events.EditionReleased, version: int) -> events.OrderPlaced:

@@ -24,6 +24,7 @@ from buystream.log import COMMANDS, EVENTS, Log, Message
 from buystream.projections.engine.runner import caught_up
 from buystream.vocabulary.commands import ReleaseEdition
 from buystream.vocabulary.ids import new_edition_id, new_merchant_id, new_order_id, partition_of
+from buystream.vocabulary.values import Offer
 
 BUYSTREAM = Path(sys.executable).with_name("buystream")
 READY_SECONDS = 60
@@ -102,18 +103,21 @@ class RunningShop:
 
     def release(self, count: int, *, stock: int) -> list[str]:
         """So many editions over all partitions; their ids, once the shop sells each (one of the stock is gone then)."""
+        offer = Offer(
+            title="One night only",
+            currency="USD",
+            price_min_minor=PRICE_MINOR,
+            price_max_minor=PRICE_MINOR,
+            stock=stock,
+            limit_per_buyer=1_000_000,
+            hold_seconds=HOLD_SECONDS,
+            needs_address=False,
+        )
         made = [
             ReleaseEdition(
                 edition_id=new_edition_id(number % PARTITIONS),
                 merchant_id=new_merchant_id(0),
-                title="One night only",
-                currency="USD",
-                price_min_minor=PRICE_MINOR,
-                price_max_minor=PRICE_MINOR,
-                stock=stock,
-                limit_per_buyer=1_000_000,
-                hold_seconds=HOLD_SECONDS,
-                needs_address=False,
+                offer=offer,
             )
             for number in range(count)
         ]

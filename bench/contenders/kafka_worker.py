@@ -16,6 +16,7 @@ from buystream.log.kafka import KafkaLog
 from buystream.vocabulary.codec import encode_command, read_head
 from buystream.vocabulary.commands import PlaceOrder, ReleaseEdition
 from buystream.vocabulary.ids import new_merchant_id, new_order_id, partition_of
+from buystream.vocabulary.values import Offer
 
 APPENDED_AT_ONCE = 5_000
 IDLE_SECONDS = 5.0
@@ -28,13 +29,15 @@ def fill(log: Log, edition_id: str, orders: int) -> None:
     release = ReleaseEdition(
         edition_id=edition_id,
         merchant_id=new_merchant_id(partition),
-        title="One night only",
-        currency="USD",
-        price_min_minor=3500,
-        price_max_minor=3500,
-        stock=orders,
-        limit_per_buyer=4,
-        hold_seconds=600,
+        offer=Offer(
+            title="One night only",
+            currency="USD",
+            price_min_minor=3500,
+            price_max_minor=3500,
+            stock=orders,
+            limit_per_buyer=4,
+            hold_seconds=600,
+        ),
     )
     log.append(
         COMMANDS, partition, [Message(encode_command(release, actor=actor_of(release), command_id="c0"), edition_id)]

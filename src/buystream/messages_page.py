@@ -7,8 +7,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from buystream.consumers.feeds import FED, public_fields
+import msgspec
+
+from buystream.consumers.feeds import FED, private_fields
 from buystream.vocabulary import codec
+from buystream.vocabulary.fields import values_in, values_of
+from buystream.vocabulary.values import Value
 
 PAGE: Final = Path("docs/messages.md")
 
@@ -22,7 +26,7 @@ Every field of every message is described in `schemas/`; docs/decisions/0029 say
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([_INTRODUCTION, *_commands(), *_events()])
+    return "\n".join([_INTRODUCTION, *_commands(), *_events(), *_values()])
 
 
 def _commands() -> Iterator[str]:
@@ -48,6 +52,22 @@ def _events() -> Iterator[str]:
         yield ""
 
 
+def _values() -> Iterator[str]:
+    yield "## Values\n"
+    yield "What messages and the parts of an edition pass on whole. A value is written with all of its fields.\n"
+    yield "| value | what | part of |\n|---|---|---|"
+    messages: tuple[type[Any], ...] = (*codec.COMMANDS, *codec.EVENTS)
+    for value in sorted({value for kind in messages for value in values_of(kind)}, key=lambda value: value.__name__):
+        users = sorted(f"`{kind.__name__}`" for kind in (*messages, *codec.leaves(Value)) if value in _held_by(kind))
+        yield f"| `{value.__name__}` | {_what(value)} | {', '.join(users)} |"
+    yield ""
+
+
+def _held_by(kind: type[Any]) -> set[type[Any]]:
+    """The values that are fields of the message or value itself."""
+    return {value for field in msgspec.structs.fields(kind) for value in values_in(field.type)}
+
+
 def _by_capability(kinds: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
     """The messages of each module, by its name."""
     modules = groupby(sorted(kinds, key=lambda kind: kind.__module__), key=lambda kind: kind.__module__)
@@ -60,7 +80,7 @@ def _what(kind: type[Any]) -> str:
 
 
 def _private(kind: type[Any]) -> str:
-    return ", ".join(f"`{name}`" for name in sorted({*kind.__struct_fields__} - public_fields(kind))) or "none"
+    return ", ".join(f"`{name}`" for name in sorted(private_fields(kind))) or "none"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from buystream.delivery.policy import DeadLetter, DeadLetterEnvelope
 from buystream.log import COMMANDS, DEADLETTER, EVENTS
 from buystream.log.topics import merchant_topic
 from buystream.vocabulary import codec
-from buystream.vocabulary.fields import meanings
+from buystream.vocabulary.fields import meanings, values_of
 
 Schema = dict[str, Any]
 
@@ -100,21 +100,30 @@ CHANNELS: Final = {
 
 def schema_of(message: type[msgspec.Struct], folder: str = "") -> Schema:
     """The JSON Schema of one message in its version; in the folder `feed` as merchants read it."""
-    (schema,) = msgspec.json.schema_components([message], ref_template="#/$defs/{name}")[1].values()
+    found = msgspec.json.schema_components([message], ref_template="#/$defs/{name}")[1]
+    schema = _object(found[message.__name__], message, folder)
+    values = {value.__name__: _object(found[value.__name__], value, folder) for value in values_of(message)}
+    identified = {"$schema": DIALECT, "$id": f"{BASE_URL}/{path_of(message, folder)}", **schema}
+    identified["title"] = str(message.__struct_config__.tag)
+    if values:
+        identified["$defs"] = values
+    plain: Schema = msgspec.json.decode(msgspec.json.encode(identified))  # tuples become lists, as when read back
+    return plain
+
+
+def _object(schema: Schema, kind: type[msgspec.Struct], folder: str) -> Schema:
+    """A message or a value, with what its fields mean; in the folder `feed` as merchants read it."""
     schema["description"] = cleandoc(schema["description"])  # as Python 3.13 and newer keep it
-    meaning = meanings(message)
+    meaning = meanings(kind)
     for name, field in schema["properties"].items():
         for it in (field, *field.get("anyOf", ())):
             it.pop("description", None)
         field["description"] = TYPE if name == "type" else _described(name, meaning[name].description)
     if folder == FEED:
-        public = {"type", *public_fields(message)}
+        public = {"type", *public_fields(kind)}
         schema["properties"] = {name: it for name, it in schema["properties"].items() if name in public}
         schema["required"] = [name for name in schema["required"] if name in public]
-    identified = {"$schema": DIALECT, "$id": f"{BASE_URL}/{path_of(message, folder)}", **schema}
-    identified["title"] = str(message.__struct_config__.tag)
-    plain: Schema = msgspec.json.decode(msgspec.json.encode(identified))  # tuples become lists, as when read back
-    return plain
+    return schema
 
 
 def _described(name: str, description: str) -> str:
@@ -169,6 +178,11 @@ def _vanished(path: str, new: Mapping[str, Schema], upcasters: Iterable[str]) ->
 
 
 def _changed(path: str, was: Schema, now: Schema) -> Iterator[str]:
+    for name, value in was.get("$defs", {}).items():
+        if name not in now.get("$defs", {}):
+            yield f"{path}: lost the value {name}"
+        else:
+            yield from _changed(f"{path}: {name}", value, now["$defs"][name])
     for name, field in was["properties"].items():
         if name not in now["properties"]:
             yield f"{path}: lost the field {name}"

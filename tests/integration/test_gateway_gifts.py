@@ -16,6 +16,7 @@ from buystream.vocabulary import events
 from buystream.vocabulary.codec import read_event
 from buystream.vocabulary.commands import CancelEdition, SetFeeTerms
 from buystream.vocabulary.ids import new_order_id, partition_of
+from buystream.vocabulary.values import Fee
 from tests.support.examples import MERCHANT
 from tests.support.patience import wait_until
 from tests.support.postgres import run_sql
@@ -80,7 +81,7 @@ def gift_of(edition: str, **fields: Any) -> dict[str, Any]:
 
 
 def test_a_release_waits_for_its_terms_and_sells_at_once(shop: Shop) -> None:
-    fee = {"currency": "USD", "share_bps": 500, "fixed_minor": 30, "from_ms": 0}
+    fee = {"currency": "USD", "fee": Fee(share_bps=500, fixed_minor=30), "from_ms": 0}
     tell(shop.log, SetFeeTerms(merchant_id=MERCHANT, terms_id="t1", **fee), MERCHANT)  # type: ignore[arg-type]
     edition = shop.release(
         tax_bps=1900,

@@ -10,6 +10,7 @@ import pytest
 
 from buystream.vocabulary import commands
 from buystream.vocabulary.ids import new_edition_id
+from buystream.vocabulary.values import Tax
 from tests.support.examples import MERCHANT, example
 from tests.support.patience import wait_until
 from tests.support.shop import DELIVERY, Shop, order_of, shop, tell
@@ -254,7 +255,7 @@ def test_a_charitys_receipt_numbers_have_their_givers_until_they_are_erased(shop
 
 
 def test_a_receipt_is_for_its_buyer_and_its_merchant_and_shows_the_tax(shop: Shop) -> None:
-    edition_id = released(shop, tax_bps=1900, tax_label="VAT")
+    edition_id = released(shop, tax=Tax(bps=1900, label="VAT"))
     details = {"legal_name": "Night Sky e.V.", "address": "1 Hill"}
     with shop.buyer() as buyer, shop.buyer() as stranger, shop.merchant() as merchant:
         merchant.put("/v1/merchant/details", json=details)

@@ -29,6 +29,7 @@ from tests.support.patience import Deadline, patient, wait_until
 from tests.support.schedules.provider import provider_at, reconcile, webhooks_received
 from tests.support.schedules.wave import subject_of
 from tests.support.schedules.workers import PARTITIONS, Worker, decide, pay
+from tests.support.steps import release
 from tests.support.stripe.answers import Json
 from tests.support.stripe.plan import Scripted
 from tests.support.stripe.wall import Wall
@@ -55,17 +56,8 @@ class Till:
 
     def release(self, **terms: Any) -> None:
         """Put the edition on sale."""
-        fixed: dict[str, Any] = {
-            "title": "Night Sky, live",
-            "currency": "USD",
-            "price_min_minor": PRICE_MINOR,
-            "price_max_minor": PRICE_MINOR,
-            "stock": 10,
-            "limit_per_buyer": 4,
-            "hold_seconds": 30,
-            "needs_address": False,
-        }
-        self.tell(commands.ReleaseEdition(edition_id=self.edition_id, merchant_id=MERCHANT, **{**fixed, **terms}))
+        always = {"opens_at_ms": None, "closes_at_ms": None, "hold_seconds": 30, "price_minor": PRICE_MINOR}
+        self.tell(release(edition_id=self.edition_id, merchant_id=MERCHANT, **always | terms))
 
     def tap(self, card: str = "pm_card_visa") -> str:
         """A new buyer taps and pays; the order's id."""

@@ -8,6 +8,7 @@ import pytest
 from buystream.replay.audit import audit
 from buystream.replay.reconcile import Reconciler, lines_of
 from buystream.vocabulary.commands import ConnectAccount, SetFeeTerms
+from buystream.vocabulary.values import Fee
 from tests.support.examples import MERCHANT
 from tests.support.patience import wait_until
 from tests.support.shop import order_of, tell
@@ -41,7 +42,9 @@ def books_of(shop: StripeShop) -> tuple[bool, list[str]]:
 
 def test_a_price_in_krona_is_charged_refunded_and_disputed_in_full(stripe_shop: StripeShop) -> None:
     tell(stripe_shop.log, ConnectAccount(merchant_id=MERCHANT, account="acct_1"), MERCHANT)
-    terms = SetFeeTerms(merchant_id=MERCHANT, terms_id="t1", currency="ISK", share_bps=500, fixed_minor=30, from_ms=0)
+    terms = SetFeeTerms(
+        merchant_id=MERCHANT, terms_id="t1", currency="ISK", fee=Fee(share_bps=500, fixed_minor=30), from_ms=0
+    )
     tell(stripe_shop.log, terms, MERCHANT)
     order_id = bought(stripe_shop, stripe_shop.release(currency="ISK", price_minor=25_000), 25_000)
     intent = stripe_shop.intent_of(order_id)

@@ -5,9 +5,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.fields import values_in, values_of
 from buystream.vocabulary.ids import payment_id_of
+from buystream.vocabulary.values import CampaignTerms, Fee, Offer, RefundRule, SaleWindow, Tax
 
 M = TypeVar("M", bound=commands.Command | events.Event)
+S = TypeVar("S", bound=msgspec.Struct)
 
 T0 = 1_800_000_000_000
 """When the stories of the tests begin: 2027-01-15T08:00:00Z."""
@@ -32,38 +35,34 @@ def order_id(number: int, edition_id: str = EDITION) -> str:
     return f"{edition_id}-{number:020d}"
 
 
-_TERMS: dict[str, Any] = {
-    "merchant_id": MERCHANT,
-    "title": "Night Sky, live",
-    "currency": "USD",
-    "price_min_minor": PRICE_MINOR,
-    "price_max_minor": PRICE_MINOR,
-    "stock": 10,
-    "limit_per_buyer": 4,
-    "hold_seconds": HOLD_SECONDS,
-    "description": "One evening under the stars.",
-    "kind": "ticket",
-    "image": "night-sky",
-    "suggested_minor": (PRICE_MINOR,),
-    "opens_at_ms": T0 - 1000,
-    "closes_at_ms": T0 + 86_400_000,
-    "needs_address": False,
-}
+OFFER = Offer(
+    title="Night Sky, live",
+    currency="USD",
+    price_min_minor=PRICE_MINOR,
+    price_max_minor=PRICE_MINOR,
+    stock=10,
+    limit_per_buyer=4,
+    hold_seconds=HOLD_SECONDS,
+    description="One evening under the stars.",
+    kind="ticket",
+    image="night-sky",
+    suggested_minor=(PRICE_MINOR,),
+    window=SaleWindow(opens_at_ms=T0 - 1000, closes_at_ms=T0 + 86_400_000),
+    needs_address=False,
+)
 
-_RULES_OF_SALE: dict[str, Any] = {
-    "awaits_terms": True,
-    "tax_bps": 1900,
-    "tax_label": "VAT",
-    "refund_by": "buyer",
-    "refund_until_ms": T0 + 3_600_000,
-    "refund_share_bps": 9_000,
-    "refund_restock": False,
-    "target_minor": 100_000,
-    "all_or_nothing": True,
-    "if_missed": "choose",
-    "receipts": True,
-    "vouched_only": True,
-}
+_RICH_OFFER = msgspec.structs.replace(
+    OFFER,
+    tax=Tax(bps=1900, label="VAT"),
+    refund=RefundRule(by="buyer", until_ms=T0 + 3_600_000, share_bps=9_000, restock=False),
+    campaign=CampaignTerms(target_minor=100_000, all_or_nothing=True, if_missed="choose"),
+    receipts=True,
+    vouched_only=True,
+)
+
+_RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": OFFER}
+_RICHLY_RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": _RICH_OFFER, "awaits_terms": True}
+_FEE = Fee(share_bps=500, fixed_minor=30)
 
 _PART: dict[str, Any] = {
     "refund_id": "refund-1",
@@ -110,19 +109,15 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.DescribeMerchant(merchant_id=MERCHANT, **_DETAILS),
     commands.SetTimeZone(merchant_id=MERCHANT, **_ZONE),
     commands.ConnectAccount(merchant_id=MERCHANT, account="acct_1"),
-    commands.SetFeeTerms(
-        merchant_id=MERCHANT, terms_id="terms-1", currency="USD", share_bps=500, fixed_minor=30, from_ms=T0
-    ),
+    commands.SetFeeTerms(merchant_id=MERCHANT, terms_id="terms-1", currency="USD", fee=_FEE, from_ms=T0),
     commands.RequestTerms(merchant_id=MERCHANT, edition_id=EDITION, currency="USD"),
     commands.IssueReceipt(merchant_id=MERCHANT, order_id=ORDER, **_PAID, paid_at_ms=T0),
     commands.CorrectReceipt(merchant_id=MERCHANT, order_id=ORDER, refund_id="refund-1", amount_minor=500),
     commands.OpenShop(shop_id="sh-0123456789abcdef"),
     commands.FixHostedPartitions(partitions=4),
     commands.NameEdition(merchant_id=MERCHANT, request="request-1", edition_id=EDITION),
-    commands.ReleaseEdition(edition_id=EDITION, **_TERMS),
-    commands.ApplyTerms(
-        edition_id=EDITION, terms_id="terms-1", account="acct_1", fee_share_bps=500, fee_fixed_minor=30
-    ),
+    commands.ReleaseEdition(edition_id=EDITION, **_RELEASED),
+    commands.ApplyTerms(edition_id=EDITION, terms_id="terms-1", account="acct_1", fee=_FEE),
     commands.CancelEdition(edition_id=EDITION, merchant_id=MERCHANT, restock=True, reason="storm"),
     commands.StartRecurringGift(
         gift_id=GIFT,
@@ -221,7 +216,7 @@ EVENTS: tuple[events.Event, ...] = (
         payment_id=PAYMENT,
         payment_state="declined",
     ),
-    events.EditionReleased(**_of(EDITION, 1), **_TERMS),
+    events.EditionReleased(**_of(EDITION, 1), **_RELEASED),
     events.SalePaused(**_of(EDITION, 2)),
     events.SaleResumed(**_of(EDITION, 3)),
     events.StockAdded(**_of(EDITION, 4), change_id="change-1", quantity=5),
@@ -241,9 +236,7 @@ EVENTS: tuple[events.Event, ...] = (
         window_seconds=10,
         forget_before_ms=T0 - 86_400_000,
     ),
-    events.TermsApplied(
-        **_of(EDITION, 10), terms_id="terms-1", account="acct_1", fee_share_bps=500, fee_fixed_minor=30
-    ),
+    events.TermsApplied(**_of(EDITION, 10), terms_id="terms-1", account="acct_1", fee=_FEE),
     events.EditionCancelled(**_of(EDITION, 11), restock=False, reason="storm"),
     events.CancellationContinued(**_of(EDITION, 12), looked_at=7),
     events.CancellationCompleted(**_of(EDITION, 12), failed=1),
@@ -326,17 +319,14 @@ EVENTS: tuple[events.Event, ...] = (
     events.MerchantDescribed(**_of(MERCHANT, 3), **_DETAILS),
     events.TimeZoneSet(**_of(MERCHANT, 4), **_ZONE),
     events.AccountConnected(**_of(MERCHANT, 4), account="acct_1"),
-    events.FeeTermsSet(
-        **_of(MERCHANT, 5), terms_id="terms-1", currency="USD", share_bps=500, fixed_minor=30, from_ms=T0
-    ),
+    events.FeeTermsSet(**_of(MERCHANT, 5), terms_id="terms-1", currency="USD", fee=_FEE, from_ms=T0),
     events.EditionNamed(**_of(MERCHANT, 9), request="request-1", edition_id=EDITION, forget_before_ms=T0 - 86_400_000),
     events.TermsGranted(
         **_of(MERCHANT, 6),
         edition_id=EDITION,
         terms_id="terms-1",
         account="acct_1",
-        fee_share_bps=500,
-        fee_fixed_minor=30,
+        fee=_FEE,
     ),
     events.ReceiptIssued(**_of(MERCHANT, 7), **_PAID, year=2027, number=1, order_id=ORDER, paid_at_ms=T0),
     events.ReceiptCorrected(
@@ -356,7 +346,7 @@ EVENTS: tuple[events.Event, ...] = (
 
 VARIANTS: tuple[commands.Command | events.Event, ...] = (
     commands.Tick(asked_at_ms=T0, without=(EDITION,)),
-    commands.ReleaseEdition(edition_id=EDITION, **_TERMS, **_RULES_OF_SALE),
+    commands.ReleaseEdition(edition_id=EDITION, **_RICHLY_RELEASED),
     commands.RefundOrder(order_id=ORDER, merchant_id=MERCHANT, restock=True, **_PART),
     commands.RecordRefund(payment_id=PAYMENT, amount_minor=500, refund_id="refund-1"),
     commands.StartRecurringGift(
@@ -369,7 +359,7 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
         delivery=DELIVERY,
         save=True,
     ),
-    events.EditionReleased(**_of(EDITION, 1), **_TERMS, **_RULES_OF_SALE, saves_methods=True),
+    events.EditionReleased(**_of(EDITION, 1), **_RICHLY_RELEASED, saves_methods=True),
     events.DemandRecorded(**_of(EDITION, 8), demand_id="", clicks=1, quantity=2, reason="paused"),
     events.OrderPlaced(
         **_of_order(1),
@@ -470,5 +460,22 @@ EXAMPLES: dict[type, commands.Command | events.Event] = {type(example): example 
 
 
 def example(kind: type[M], /, **changes: Any) -> M:
-    """The example of that kind, with some fields replaced."""
-    return msgspec.structs.replace(EXAMPLES[kind], **changes)  # type: ignore[return-value]
+    """The example of that kind, with some fields replaced, each where it stands: in the message or in a value in it."""
+    return replaced(EXAMPLES[kind], changes)  # type: ignore[return-value]
+
+
+def replaced(whole: S, changes: dict[str, Any]) -> S:
+    """The message or value with these fields replaced, in it or in the one value inside that has them."""
+    left = dict(changes)
+    own = {name: left.pop(name) for name in whole.__struct_fields__ if name in left}
+    for field in msgspec.structs.fields(whole):
+        for kind in values_in(field.type):
+            inside = {name: left.pop(name) for name in list(left) if _has(kind, name)}
+            if inside:
+                value = own.get(field.name, getattr(whole, field.name))
+                own[field.name] = kind(**inside) if value is None else replaced(value, inside)
+    return msgspec.structs.replace(whole, **own, **left)
+
+
+def _has(kind: type[msgspec.Struct], name: str) -> bool:
+    return name in kind.__struct_fields__ or any(name in value.__struct_fields__ for value in values_of(kind))

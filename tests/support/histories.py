@@ -7,6 +7,7 @@ from buystream.aggregates.edition.order import Order
 from buystream.aggregates.partition import Partition
 from buystream.aggregates.rules import NEWEST_RULES
 from buystream.vocabulary import commands
+from buystream.vocabulary.values import CampaignTerms, RefundRule
 from tests.support.examples import DELIVERY, MERCHANT, T0, example, order_id
 
 DAY_MS = 86_400_000
@@ -45,7 +46,6 @@ class History:
     def _release(self, edition_id: str) -> commands.ReleaseEdition:
         pick = self.random
         closes_at_ms = T0 + pick.randint(1, 20) * DAY_MS
-        all_or_nothing = pick.random() < 0.7
         return example(
             commands.ReleaseEdition,
             edition_id=edition_id,
@@ -55,17 +55,26 @@ class History:
             stock=pick.choice((None, 6, 40)),
             limit_per_buyer=100,
             closes_at_ms=closes_at_ms,
-            target_minor=pick.choice((None, 800, 2_500, 10**6)) if not all_or_nothing else pick.choice((800, 2_500)),
-            all_or_nothing=all_or_nothing,
-            if_missed=pick.choice(("void", "choose")),
-            refund_by=pick.choice(("buyer", "merchant")),
-            refund_until_ms=pick.choice((None, T0 + 5 * DAY_MS)),
-            refund_share_bps=pick.choice((10_000, 9_000, 1)),
-            refund_restock=pick.random() < 0.5,
+            campaign=self._campaign(),
+            refund=RefundRule(
+                by=pick.choice(("buyer", "merchant")),
+                until_ms=pick.choice((None, T0 + 5 * DAY_MS)),
+                share_bps=pick.choice((10_000, 9_000, 1)),
+                restock=pick.random() < 0.5,
+            ),
             receipts=pick.random() < 0.5,
             awaits_terms=pick.random() < 0.2,
             needs_address=True,
         )
+
+    def _campaign(self) -> CampaignTerms | None:
+        pick = self.random
+        all_or_nothing = pick.random() < 0.7
+        target_minor = pick.choice((800, 2_500) if all_or_nothing else (None, 800, 2_500, 10**6))
+        if target_minor is None:
+            return None
+        if_missed = pick.choice(("void", "choose"))
+        return CampaignTerms(target_minor=target_minor, all_or_nothing=all_or_nothing, if_missed=if_missed)
 
     def _anything(self) -> commands.Command:
         pick = self.random

@@ -7,10 +7,10 @@ import msgspec
 
 from buystream.aggregates.edition.edition import Edition
 from buystream.projections.boards import MerchantBoard, merchant_board_of
-from buystream.projections.campaigns import campaign_view
 from buystream.projections.edition_changes import CHANGES, Change
+from buystream.projections.offer_columns import terms_of
 from buystream.projections.order_rows import Row, change, changed_order, created
-from buystream.projections.order_views import OrderTerms, OrderView, view_of
+from buystream.projections.order_views import OrderView, order_terms, view_of
 from buystream.vocabulary import events
 
 _SWITCHES = {
@@ -50,15 +50,7 @@ class SeenInMemory:
         """An order as it is seen now."""
         row = self._orders[order_id]
         fields = self._editions[row.edition_id]
-        terms = OrderTerms(
-            refund_by=fields["refund_by"],
-            refund_until_ms=fields["refund_until_ms"],
-            refund_share_bps=fields["refund_share_bps"],
-            needs_address=fields["needs_address"],
-            is_cancelled=fields["cancelled_at_ms"] is not None,
-            campaign=campaign_view(fields),
-        )
-        return view_of(row, terms=terms)
+        return view_of(row, terms=order_terms(fields))
 
     def edition(self, edition: Edition, at_ms: int) -> MerchantBoard:
         """An edition as its merchant sees it at that time."""
@@ -76,6 +68,8 @@ class SeenInMemory:
 
 
 def _released(event: events.EditionReleased) -> dict[str, Any]:
-    counts = {"available": event.stock, "held": 0, "sold": 0, "withdrawn": 0, "version": 1}
-    names = {"edition_id": event.edition_id, "merchant_name": ""}
-    return msgspec.structs.asdict(event) | _SWITCHES | counts | names
+    counts = {"available": event.offer.stock, "held": 0, "sold": 0, "withdrawn": 0, "version": 1}
+    names = {"edition_id": event.edition_id, "merchant_id": event.merchant_id, "merchant_name": ""}
+    released = {"awaits_terms": event.awaits_terms, "saves_methods": event.saves_methods}
+    terms = terms_of(event.offer) | {"suggested_minor": event.offer.suggested_minor}
+    return terms | released | _SWITCHES | counts | names

@@ -92,7 +92,7 @@ def _release_edition(recorder: Recorder, command: commands.ReleaseEdition, momen
     if known is not None:
         outcome = REPEATED if known.content == content_of(released) else "edition_id_conflict"
         return recorder.unchanged(outcome, command, command.edition_id, moment)
-    if wrong := releasing.why_not(command, moment):
+    if wrong := releasing.why_not(command.offer, moment):
         return recorder.unchanged(wrong, command, command.edition_id, moment)
     return moment.record(released)
 

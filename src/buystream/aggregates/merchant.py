@@ -14,6 +14,7 @@ from buystream.aggregates.recent import remember
 from buystream.aggregates.rules import Rules
 from buystream.api_keys import FIRST_KEY_ID
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.values import Fee
 
 
 class FeeTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -21,8 +22,7 @@ class FeeTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     terms_id: str
     currency: str
-    share_bps: int
-    fixed_minor: int
+    fee: Fee
     from_ms: int
 
     @classmethod
@@ -31,8 +31,7 @@ class FeeTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return cls(
             terms_id=asked.terms_id,
             currency=asked.currency,
-            share_bps=asked.share_bps,
-            fixed_minor=asked.fixed_minor,
+            fee=asked.fee,
             from_ms=asked.from_ms,
         )
 
@@ -207,7 +206,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         currency = moment.rules.currencies.get(command.currency)
         if currency is None:
             return "unknown_currency"
-        if not 0 <= command.share_bps <= 10_000 or not 0 <= command.fixed_minor <= currency.most_minor:
+        if not command.fee.is_possible(currency.most_minor):
             return "bad_terms"
         if command.from_ms and not moment.rules.earliest_time_ms <= command.from_ms <= moment.rules.latest_time_ms:
             return "not_milliseconds"
@@ -216,8 +215,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
             moment,
             terms_id=command.terms_id,
             currency=command.currency,
-            share_bps=command.share_bps,
-            fixed_minor=command.fixed_minor,
+            fee=command.fee,
             from_ms=command.from_ms,
         )
         return None
@@ -243,8 +241,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
             edition_id=command.edition_id,
             terms_id=terms.terms_id if terms else "",
             account=self.account,
-            fee_share_bps=terms.share_bps if terms else 0,
-            fee_fixed_minor=terms.fixed_minor if terms else 0,
+            fee=terms.fee if terms else Fee(),
         )
         return None
 

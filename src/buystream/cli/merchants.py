@@ -28,6 +28,7 @@ from buystream.vocabulary.events import CommandRefused, CommandRepeated, Merchan
 from buystream.vocabulary.ids import new_command_id, new_merchant_id, partition_of
 from buystream.vocabulary.money import minor_digits, minor_of
 from buystream.vocabulary.reasons import REASONS
+from buystream.vocabulary.values import Fee
 from buystream.wiring.deciding import decided, deciding
 from buystream.wiring.opening import open_database, open_log, refuse_moved
 
@@ -92,8 +93,7 @@ def fees(merchant_id: str, currency: str, percent: str, fixed: str, begins: str,
         merchant_id=merchant_id,
         terms_id=new_command_id(),
         currency=currency,
-        share_bps=_basis_points(percent),
-        fixed_minor=minor_of(fixed, currency),
+        fee=Fee(share_bps=_basis_points(percent), fixed_minor=minor_of(fixed, currency)),
         from_ms=_midnight_ms(begins),
     )
     _submit(command, merchant_id, chosen)

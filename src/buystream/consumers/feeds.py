@@ -5,12 +5,16 @@ relay needs after a restart is in its own compacted topic, written in the same t
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, reduce
+from operator import or_
+from types import UnionType
+from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Sent
+from msgspec.structs import FieldInfo
 from prometheus_client import Counter
 
 from buystream.delivery.dead_letters import DeadLetters, Unfit
@@ -29,7 +33,7 @@ from buystream.vocabulary.events import (
     OrderEvent,
     PaymentEvent,
 )
-from buystream.vocabulary.fields import meanings
+from buystream.vocabulary.fields import meanings, values_in
 from buystream.vocabulary.ids import is_edition_id, is_merchant_id
 
 FEEDS: Final = "buystream.feeds"
@@ -49,6 +53,17 @@ FED: Final = tuple(kind for kind in codec.EVENTS if issubclass(kind, (EditionEve
 def public_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
     """The fields of that kind of event that merchants read: those that are marked for it, none by default."""
     return frozenset(name for name, meaning in meanings(kind).items() if meaning.in_feed)
+
+
+def private_fields(kind: type[msgspec.Struct], inside: str = "") -> Iterator[str]:
+    """The fields of that kind of event that merchants don't read; those of a value as `offer.stock`."""
+    public = public_fields(kind)
+    for field in msgspec.structs.fields(kind):
+        if field.name not in public:
+            yield inside + field.name
+            continue
+        for value in values_in(field.type):
+            yield from private_fields(value, f"{inside}{field.name}.")
 
 
 RELAYED = Counter("buystream_feed_events", "Events relayed to merchants' topics.", ["partition"])
@@ -307,24 +322,46 @@ def feed_message(head: codec.EventHead, event: Event | None, merchant_id: str = 
         headers["ce_actor"] = head.actor
     if event is None:
         return FeedMessage(head.partitionkey, b"{}", headers)
-    public = msgspec.convert(event, _PUBLIC_KINDS[type(event)], from_attributes=True)
-    return FeedMessage(head.partitionkey, _encode(public), headers)
+    return FeedMessage(head.partitionkey, _encode(public_form(event)), headers)
 
 
-def _public_kind(kind: type[Event]) -> type[msgspec.Struct]:
-    """The same message with its public fields only."""
-    public = public_fields(kind)
-    fields = [field for field in msgspec.structs.fields(kind) if field.name in public]
+def public_form(event: Event) -> msgspec.Struct:
+    """What merchants read of the event."""
+    return msgspec.convert(event, _public_kind(type(event)), from_attributes=True)
+
+
+@cache
+def _public_kind(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """The same message or value with its public fields only, and likewise the values inside it."""
+    public, config = public_fields(kind), kind.__struct_config__
     return msgspec.defstruct(
         kind.__name__,
-        [(one.name, one.type) if one.required else (one.name, one.type, one.default) for one in fields],
-        tag_field="type",
-        tag=kind.__struct_config__.tag,
+        [_public_field(field) for field in msgspec.structs.fields(kind) if field.name in public],
+        tag_field=config.tag_field,
+        tag=config.tag,
         kw_only=True,
-        omit_defaults=True,
+        omit_defaults=config.omit_defaults,
         gc=False,
     )
 
 
-_PUBLIC_KINDS: Final[dict[type[Event], type[msgspec.Struct]]] = {kind: _public_kind(kind) for kind in FED}
+def _public_field(field: FieldInfo) -> tuple[str, Any] | tuple[str, Any, Any]:
+    """A default that is a value would be the private form: such a field is always written out."""
+    hint = _public_form(field.type)
+    required = field.required or isinstance(field.default, msgspec.Struct)
+    return (field.name, hint) if required else (field.name, hint, field.default)
+
+
+def _public_form(hint: Any) -> Any:
+    """The type of a field, with the public form of each value in it."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return _public_kind(hint)
+    if not any(values_in(hint)):
+        return hint
+    if get_origin(hint) is Annotated:
+        return _public_form(get_args(hint)[0])
+    parts = tuple(_public_form(part) for part in get_args(hint))
+    return reduce(or_, parts) if isinstance(hint, UnionType) else get_origin(hint)[parts]
+
+
 _encode: Final = msgspec.json.Encoder().encode

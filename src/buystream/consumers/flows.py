@@ -77,7 +77,9 @@ def ask_for_terms(event: events.EditionReleased) -> list[commands.Command]:
     """A released edition asks its merchant where its money goes, and what the platform keeps of it."""
     if not event.awaits_terms:
         return []
-    return [commands.RequestTerms(merchant_id=event.merchant_id, edition_id=event.edition_id, currency=event.currency)]
+    return [
+        commands.RequestTerms(merchant_id=event.merchant_id, edition_id=event.edition_id, currency=event.offer.currency)
+    ]
 
 
 def bring_terms(event: events.TermsGranted) -> list[commands.Command]:
@@ -87,8 +89,7 @@ def bring_terms(event: events.TermsGranted) -> list[commands.Command]:
             edition_id=event.edition_id,
             terms_id=event.terms_id,
             account=event.account,
-            fee_share_bps=event.fee_share_bps,
-            fee_fixed_minor=event.fee_fixed_minor,
+            fee=event.fee,
         )
     ]
 

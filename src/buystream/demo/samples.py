@@ -15,6 +15,7 @@ from buystream.vocabulary.events import CommandRefused
 from buystream.vocabulary.ids import new_edition_id, new_merchant_id
 from buystream.vocabulary.kinds import KINDS
 from buystream.vocabulary.reasons import REASONS
+from buystream.vocabulary.values import BPS_WHOLE, CampaignTerms, Fee, Offer, RefundRule, SaleWindow, Tax
 from buystream.wiring.shop import Shop
 
 KEPT_IN: Final = "demo.json"
@@ -30,13 +31,12 @@ class Charity(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     charity_id: str
     email: str
-    fee_share_bps: int
-    fee_fixed_minor: int
+    fee: Fee
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """A merchant and what it sells; the fields of ReleaseEdition. A fixed price has equal bounds. `of` is the slug of
-    the sample that it shares its merchant with. A campaign has a target and `runs_days`; buyers may return what has
+    """A merchant and what it sells; the fields of its offer. A fixed price has equal bounds. `of` is the slug of
+    the sample that it shares its merchant with. A campaign `runs_days`; buyers may return what has
     `returns_days`, both from the release on."""
 
     slug: str
@@ -53,11 +53,10 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     suggested_minor: tuple[int, ...] = ()
     of: str = ""
     charity: Charity | None = None
-    tax_bps: int = 0
-    tax_label: str = ""
+    tax: Tax = Tax()
     returns_days: int | None = None
-    refund_share_bps: int = 10_000
-    target_minor: int | None = None
+    returns_share_bps: int = BPS_WHOLE
+    campaign: CampaignTerms | None = None
     runs_days: int | None = None
 
 
@@ -74,8 +73,7 @@ SAPLINGS: Final = Charity(
     address="Heckenweg 12, 24937 Flensburg, Germany",
     charity_id="VR 0000 FL",
     email="hello@saplings.example",
-    fee_share_bps=200,
-    fee_fixed_minor=10,
+    fee=Fee(share_bps=200, fixed_minor=10),
 )
 
 SAMPLES: Final = (
@@ -123,7 +121,7 @@ SAMPLES: Final = (
         hold_seconds=600,
         suggested_minor=(1000, 2500, 10_000),
         charity=SAPLINGS,
-        target_minor=30_000,
+        campaign=CampaignTerms(target_minor=30_000, all_or_nothing=True, if_missed="choose"),
         runs_days=5,
     ),
     Sample(
@@ -138,8 +136,7 @@ SAMPLES: Final = (
         stock=300,
         limit_per_buyer=2,
         hold_seconds=300,
-        tax_bps=2000,
-        tax_label="VAT",
+        tax=Tax(bps=2000, label="VAT"),
     ),
     Sample(
         slug="band",
@@ -154,7 +151,7 @@ SAMPLES: Final = (
         limit_per_buyer=4,
         hold_seconds=300,
         returns_days=14,
-        refund_share_bps=9_000,
+        returns_share_bps=9_000,
     ),
 )
 """In the order of their release: the timeline shows the last one first."""
@@ -198,8 +195,7 @@ def _merchant_commands(sample: Sample, identity: Identity) -> list[Command]:
             merchant_id=identity.merchant_id,
             terms_id="demo",
             currency=sample.currency,
-            share_bps=charity.fee_share_bps,
-            fixed_minor=charity.fee_fixed_minor,
+            fee=charity.fee,
             from_ms=0,
         )
         requested += [describe, terms]
@@ -211,30 +207,35 @@ def _release(sample: Sample, identity: Identity) -> ReleaseEdition:
     return ReleaseEdition(
         edition_id=identity.edition_id,
         merchant_id=identity.merchant_id,
-        title=sample.title,
-        description=sample.description,
-        kind=sample.kind,
-        image=sample.kind,
-        currency=sample.currency,
-        price_min_minor=sample.price_min_minor,
-        price_max_minor=sample.price_max_minor,
-        suggested_minor=sample.suggested_minor,
-        stock=sample.stock,
-        limit_per_buyer=sample.limit_per_buyer,
-        hold_seconds=sample.hold_seconds,
-        needs_address=KINDS[sample.kind].needs_address,
+        offer=Offer(
+            title=sample.title,
+            description=sample.description,
+            kind=sample.kind,
+            image=sample.kind,
+            currency=sample.currency,
+            price_min_minor=sample.price_min_minor,
+            price_max_minor=sample.price_max_minor,
+            suggested_minor=sample.suggested_minor,
+            stock=sample.stock,
+            limit_per_buyer=sample.limit_per_buyer,
+            hold_seconds=sample.hold_seconds,
+            needs_address=KINDS[sample.kind].needs_address,
+            window=SaleWindow(closes_at_ms=_days_after(now_ms, sample.runs_days)),
+            tax=sample.tax,
+            refund=RefundRule(
+                by="merchant" if sample.returns_days is None else "buyer",
+                until_ms=_days_after(now_ms, sample.returns_days),
+                share_bps=sample.returns_share_bps,
+            ),
+            campaign=sample.campaign,
+            receipts=KINDS[sample.kind].receipts,
+        ),
         awaits_terms=sample.charity is not None,
-        tax_bps=sample.tax_bps,
-        tax_label=sample.tax_label,
-        refund_by="merchant" if sample.returns_days is None else "buyer",
-        refund_until_ms=None if sample.returns_days is None else now_ms + sample.returns_days * DAY_MS,
-        refund_share_bps=sample.refund_share_bps,
-        closes_at_ms=None if sample.runs_days is None else now_ms + sample.runs_days * DAY_MS,
-        target_minor=sample.target_minor,
-        all_or_nothing=sample.target_minor is not None,
-        if_missed="void" if sample.target_minor is None else "choose",
-        receipts=KINDS[sample.kind].receipts,
     )
+
+
+def _days_after(at_ms: int, days: int | None) -> int | None:
+    return None if days is None else at_ms + days * DAY_MS
 
 
 def new_identity(partition: int) -> Identity:

@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor
 from buystream.gateway.routes.bodies.payments import ConfigBody
 from buystream.gateway.server import key_uses, session_tables, sessions
 from buystream.gateway.server.answers import Answer
-from buystream.gateway.server.catalogue import Catalogue, Offer
+from buystream.gateway.server.catalogue import Catalogue, Listing
 from buystream.gateway.server.decisions import DECISION_SECONDS, Decisions
 from buystream.gateway.server.door import Door
 from buystream.gateway.server.fingerprints import Fingerprints
@@ -185,7 +185,7 @@ class Gateway:
         """Why this gateway can't continue, or None."""
         return self.decisions.failure or self._shop_failure()
 
-    def offer(self, edition_id: str) -> Offer:
+    def offer(self, edition_id: str) -> Listing:
         """The edition; raises HttpProblem (404)."""
         offer = self.catalogue.offer(edition_id)
         if offer is None:
@@ -194,7 +194,7 @@ class Gateway:
             raise HttpProblem("unknown-edition")
         return offer
 
-    def offer_of_order(self, order_id: str) -> Offer:
+    def offer_of_order(self, order_id: str) -> Listing:
         """The edition that the order's id starts with; raises HttpProblem (404) also for what is no id at all."""
         try:
             return self.offer(edition_of(order_id))

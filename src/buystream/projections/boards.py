@@ -1,7 +1,7 @@
 """What the API shows of an edition: to everybody, and to its merchant."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -9,19 +9,11 @@ from buystream.aggregates.edition.sale import why_not_on_sale
 from buystream.aggregates.rules import NEWEST_RULES, rules_of
 from buystream.projections import allowed
 from buystream.projections.campaigns import CampaignView, campaign_view
+from buystream.projections.offer_columns import refund_of, window_of
 from buystream.vocabulary.order_states import SaleState
+from buystream.vocabulary.values import RefundRule
 
 AWAITS_TERMS = "awaits_terms"
-
-
-class RefundRule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Who may give an order back: its merchant at any time, and with `by` buyer its buyer too, before `until_ms` (None:
-    any time) and before it is shipped, for `share_bps` of the money (10 000: all of it)."""
-
-    by: Literal["merchant", "buyer"] = "merchant"
-    until_ms: int | None = None
-    share_bps: int = 10_000
-    restock: bool = True
 
 
 class CancellationView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -131,7 +123,7 @@ def _shown(fields: Mapping[str, Any], at_ms: int) -> dict[str, Any]:
         "can_order": state == "open",
         "reason": reason,
         "suggested_minor": tuple(fields["suggested_minor"]),
-        "refund": RefundRule(**{name: fields[f"refund_{name}"] for name in RefundRule.__struct_fields__}),
+        "refund": refund_of(fields),
         "recurring_months": () if once else rules_of(NEWEST_RULES).gift_interval_months,
         "campaign": campaign,
         "cancellation": cancellation,
@@ -144,8 +136,7 @@ def _state(fields: Mapping[str, Any], at_ms: int) -> tuple[SaleState, str | None
     reason = why_not_on_sale(
         at_ms,
         cancelled=fields["cancelled_at_ms"] is not None,
-        opens_at_ms=fields["opens_at_ms"],
-        closes_at_ms=fields["closes_at_ms"],
+        window=window_of(fields),
         awaits_terms=fields["awaits_terms"],
         paused=fields["paused"],
     )

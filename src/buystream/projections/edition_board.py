@@ -13,6 +13,7 @@ from buystream.delivery.batch_reader import Batch
 from buystream.projections import campaigns
 from buystream.projections.boards import Board, MerchantBoard, board_of, merchant_board_of
 from buystream.projections.edition_changes import APPLY, APPLY_TEMPLATE, CHANGES, Change
+from buystream.projections.offer_columns import REFUND, TERMS, terms_of
 from buystream.vocabulary import events
 
 NAME = "edition_board"
@@ -51,44 +52,13 @@ def projects_of_merchant(cur: cursor, merchant_id: str, *, now_ms: int) -> list[
     return [one for one in mine if one.can_order and (one.kind == "gift" or one.campaign is not None)]
 
 
-_TERMS = (
-    "merchant_id",
-    "title",
-    "description",
-    "kind",
-    "image",
-    "currency",
-    "price_min_minor",
-    "price_max_minor",
-    "limit_per_buyer",
-    "hold_seconds",
-    "needs_address",
-    "opens_at_ms",
-    "closes_at_ms",
-    "stock",
-    "tax_bps",
-    "tax_label",
-    "receipts",
-    "vouched_only",
-    "awaits_terms",
-    "refund_by",
-    "refund_until_ms",
-    "refund_share_bps",
-    "refund_restock",
-    "target_minor",
-    "all_or_nothing",
-    "if_missed",
-)
-"""Columns that carry the name of their field in EditionReleased."""
-
-_SHOWN = tuple(column for column in _TERMS if column in Board.__struct_fields__)
+_SHOWN = ("merchant_id", *(column for column in TERMS if column in Board.__struct_fields__))
 """What a board shows unchanged."""
 
 _COUNTS = ("available", "held", "sold", "withdrawn", "version")
 _SWITCHES = ("paused", "sold_out", "awaits_terms")
-_REFUND = ("refund_by", "refund_until_ms", "refund_share_bps", "refund_restock")
 _CANCELLATION = ("cancelled_reason", "cancelled_at_ms", "cancellation_completed", "refunds_failed")
-_READ = ("edition_id", *_SHOWN, "suggested_minor", *_COUNTS, *_SWITCHES, *_REFUND, *campaigns.COLUMNS, *_CANCELLATION)
+_READ = ("edition_id", *_SHOWN, "suggested_minor", *_COUNTS, *_SWITCHES, *REFUND, *campaigns.COLUMNS, *_CANCELLATION)
 _SELECT = f"""
     SELECT {", ".join(f"e.{column}" for column in _READ)}, coalesce(m.name, '') AS merchant_name
     FROM views.editions AS e LEFT JOIN views.merchants AS m USING (merchant_id)"""
@@ -104,7 +74,7 @@ class EditionBoard:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 5
+    version = 6
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -137,14 +107,16 @@ def _insert(cur: cursor, released: list[events.EditionReleased]) -> None:
         execute_values(
             cur,
             f"""INSERT INTO editions
-                (edition_id, released_at_ms, version, suggested_minor, available, saves_methods, {", ".join(_TERMS)})
+                (edition_id, merchant_id, released_at_ms, version, awaits_terms, saves_methods, suggested_minor,
+                 available, {", ".join(TERMS)})
                 VALUES %s""",
             [
                 (
-                    *(event.originator_id, event.at_ms, event.originator_version, list(event.suggested_minor)),
-                    *(event.stock, event.saves_methods, *(getattr(event, column) for column in _TERMS)),
+                    *(event.originator_id, event.merchant_id, event.at_ms, event.originator_version),
+                    *(event.awaits_terms, event.saves_methods, list(event.offer.suggested_minor)),
+                    *(event.offer.stock, *terms_of(event.offer).values()),
                 )
                 for event in released
             ],
-            template=f"(%s, %s, %s, %s::bigint[], %s, %s, {', '.join('%s' for _ in _TERMS)})",
+            template=f"(%s, %s, %s, %s, %s, %s, %s::bigint[], %s, {', '.join('%s' for _ in TERMS)})",
         )

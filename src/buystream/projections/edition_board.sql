@@ -27,8 +27,8 @@ CREATE TABLE editions (
     refund_restock boolean NOT NULL,
 
     target_minor bigint,
-    all_or_nothing boolean NOT NULL,
-    if_missed text COLLATE "C" NOT NULL,
+    all_or_nothing boolean,
+    if_missed text COLLATE "C",
     saves_methods boolean NOT NULL,
     raised_minor bigint NOT NULL DEFAULT 0,
     givers bigint NOT NULL DEFAULT 0,

@@ -287,7 +287,7 @@ _ADD_BUCKETS = """
 
 
 def _begin(cur: cursor, released: Iterable[events.EditionReleased]) -> None:
-    rows = [(event.originator_id, event.merchant_id, event.currency) for event in released]
+    rows = [(event.originator_id, event.merchant_id, event.offer.currency) for event in released]
     if rows:
         execute_values(cur, "INSERT INTO totals (edition_id, merchant_id, currency) VALUES %s", rows)
 

@@ -161,7 +161,7 @@ def _note_editions(cur: cursor, found: Iterable[events.Event]) -> None:
     for event in found:
         match event:
             case events.EditionReleased():
-                released.append((event.edition_id, event.merchant_id, event.tax_bps, event.tax_label))
+                released.append((event.edition_id, event.merchant_id, event.offer.tax.bps, event.offer.tax.label))
             case events.EditionCancelled():
                 cancelled.append((event.edition_id, event.restock, event.reason, event.at_ms))
             case events.CancellationContinued():

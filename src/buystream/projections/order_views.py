@@ -1,6 +1,6 @@
 """Orders as their buyers and merchants see them: one row per order, refused ones included."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -12,12 +12,14 @@ from buystream.delivery.batch_reader import Batch
 from buystream.log import Damaged
 from buystream.projections import campaigns
 from buystream.projections.campaigns import CampaignView, campaign_view
+from buystream.projections.offer_columns import REFUND, refund_of
 from buystream.projections.order_rows import Row, change, changed_order, created
 from buystream.projections.rows import copy_rows
 from buystream.vocabulary import events
 from buystream.vocabulary.ids import DERIVED
 from buystream.vocabulary.money import currency_of, whole_steps
 from buystream.vocabulary.order_states import RETURNABLE, WITH_STOCK, OrderState, Served
+from buystream.vocabulary.values import RefundRule
 
 NAME = "order_views"
 
@@ -36,9 +38,7 @@ class PaymentView(msgspec.Struct, frozen=True, gc=False):
 class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What its edition says about an order: its money, whether it is sent, and whether it takes place."""
 
-    refund_by: str
-    refund_until_ms: int | None
-    refund_share_bps: int
+    refund: RefundRule
     needs_address: bool
     is_cancelled: bool
     campaign: CampaignView | None
@@ -110,12 +110,9 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         terms = self.terms
         if terms is None or terms.is_over or self.state not in RETURNABLE or self.kept <= 0:
             return None
-        if terms.refund_by != "buyer":
+        if terms.refund.why_not(at_ms):
             return None
-        if terms.refund_until_ms is not None and at_ms >= terms.refund_until_ms:
-            return None
-        share_minor = self.refundable_minor * terms.refund_share_bps // 10_000
-        amount_minor = whole_steps(share_minor, currency_of(self.currency))
+        amount_minor = whole_steps(terms.refund.share_of(self.refundable_minor), currency_of(self.currency))
         return None if self.paid_minor and not amount_minor else amount_minor
 
     @property
@@ -180,10 +177,10 @@ _COLUMNS = Row.__struct_fields__
 _AT_FIRST = _COLUMNS[: _COLUMNS.index("payment_id")]
 """What an order's first event sets; the table has defaults for the rest."""
 _CHANGING = _COLUMNS[_COLUMNS.index("version") :]
-_TERMS = ("refund_by", "refund_until_ms", "refund_share_bps", "needs_address", "cancelled_at_ms")
+_TERMS = (*REFUND, "needs_address", "cancelled_at_ms", *campaigns.COLUMNS)
 _SELECT = f"""
     SELECT {", ".join(f"o.{column}" for column in _COLUMNS)}, coalesce(e.title, ''), coalesce(m.name, ''),
-        {", ".join(f"e.{column}" for column in (*_TERMS, *campaigns.COLUMNS))}
+        {", ".join(f"e.{column}" for column in _TERMS)}
     FROM views.orders AS o LEFT JOIN views.editions AS e USING (edition_id)
         LEFT JOIN views.merchants AS m ON m.merchant_id = o.merchant_id"""
 _READ = f"SELECT {', '.join(_COLUMNS)} FROM orders WHERE order_id = ANY(%s)"
@@ -243,16 +240,17 @@ def view_of(o: Row, *, terms: OrderTerms | None, title: str = "", merchant_name:
 
 
 def _terms(columns: Sequence[Any]) -> OrderTerms | None:
-    refund_by, refund_until_ms, refund_share_bps, needs_address, cancelled_at_ms, *campaign = columns
-    if refund_by is None:
-        return None
+    fields = dict(zip(_TERMS, columns, strict=True))
+    return None if fields["refund_by"] is None else order_terms(fields)
+
+
+def order_terms(fields: Mapping[str, Any]) -> OrderTerms:
+    """From the columns of the order's edition."""
     return OrderTerms(
-        refund_by=refund_by,
-        refund_until_ms=refund_until_ms,
-        refund_share_bps=refund_share_bps,
-        needs_address=needs_address,
-        is_cancelled=cancelled_at_ms is not None,
-        campaign=campaign_view(dict(zip(campaigns.COLUMNS, campaign, strict=True))),
+        refund=refund_of(fields),
+        needs_address=fields["needs_address"],
+        is_cancelled=fields["cancelled_at_ms"] is not None,
+        campaign=campaign_view(fields),
     )
 
 

@@ -267,7 +267,10 @@ def _write_fee_terms(cur: cursor, terms: list[events.FeeTermsSet]) -> None:
             cur,
             f"INSERT INTO fee_terms (merchant_id, version, {', '.join(columns)}) VALUES %s",
             [
-                (event.originator_id, event.originator_version, *(getattr(event, column) for column in columns))
+                (
+                    *(event.originator_id, event.originator_version, event.terms_id, event.currency),
+                    *(event.fee.share_bps, event.fee.fixed_minor, event.from_ms),
+                )
                 for event in terms
             ],
         )

@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 from psycopg2.extensions import cursor
 
+from buystream.vocabulary.values import Tax
+
 
 class Period(msgspec.Struct, frozen=True, gc=False):
     """From `from_ms` on, up to and without `to_ms`."""
@@ -91,18 +93,11 @@ def lines(
     return [_line(row) for row in cur]
 
 
-class Tax(msgspec.Struct, frozen=True, gc=False):
-    """What an edition's prices include: 100 basis points are 1 % of the price without it."""
-
-    bps: int
-    label: str
-
-
 def tax_of_edition(cur: cursor, edition_id: str) -> Tax:
     """The edition's tax; none for an edition that isn't known."""
     cur.execute("SELECT tax_bps, tax_label FROM views.sellers WHERE edition_id = %s", (edition_id,))
     row = cur.fetchone()
-    return Tax(*row) if row else Tax(0, "")
+    return Tax(bps=row[0], label=row[1]) if row else Tax()
 
 
 def paid_at_ms(cur: cursor, order_id: str) -> int | None:

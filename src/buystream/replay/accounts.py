@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from buystream.vocabulary.values import SaleWindow
+
 Finding = tuple[str, str]
 """An invariant's name, and what is wrong with it."""
 
@@ -16,8 +18,7 @@ class EditionAccount(msgspec.Struct):
     issued: int | None
     available: int | None
     limit_per_buyer: int
-    opens_at_ms: int | None = None
-    closes_at_ms: int | None = None
+    window: SaleWindow = SaleWindow()
     awaits_terms: bool = False
     paused: bool = False
     held: int = 0
@@ -37,8 +38,9 @@ class EditionAccount(msgspec.Struct):
 
     def is_on_sale(self, at_ms: int) -> bool:
         """Whether it may take orders at that time."""
-        begun = self.opens_at_ms is None or at_ms >= self.opens_at_ms
-        closed = self.closes_at_ms is not None and at_ms >= self.closes_at_ms
+        opens_ms, closes_ms = self.window.opens_at_ms, self.window.closes_at_ms
+        begun = opens_ms is None or at_ms >= opens_ms
+        closed = closes_ms is not None and at_ms >= closes_ms
         return begun and not (closed or self.paused or self.awaits_terms or self.over)
 
     def check(self, edition_id: str) -> Iterator[Finding]:

@@ -208,14 +208,14 @@ class Ledger:
 
 
 def _released(event: events.EditionReleased) -> EditionAccount:
+    offer = event.offer
     return EditionAccount(
-        issued=event.stock,
-        available=event.stock,
-        limit_per_buyer=event.limit_per_buyer,
-        opens_at_ms=event.opens_at_ms,
-        closes_at_ms=event.closes_at_ms,
+        issued=offer.stock,
+        available=offer.stock,
+        limit_per_buyer=offer.limit_per_buyer,
+        window=offer.window,
         awaits_terms=event.awaits_terms,
-        waits_for_target=event.all_or_nothing,
+        waits_for_target=offer.campaign is not None and offer.campaign.all_or_nothing,
     )
 
 

@@ -1,6 +1,8 @@
 """The fields of messages: what each means, and whether merchants read it in their feed. A field is private unless it is
-marked `feed=True`. Those below are shared by several messages; a field of one message is described where it stands."""
+marked `feed=True`, also inside a value. Those below are shared by several messages; a field
+of one message is described where it stands."""
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, Final, NamedTuple, get_args
 
@@ -45,11 +47,27 @@ def _metas(hint: Any) -> list[msgspec.Meta]:
     return [*inner, *(meta for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, msgspec.Meta))]
 
 
+def values_in(hint: Any) -> Iterator[type[msgspec.Struct]]:
+    """The values that a field of that type holds, without those inside them."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        yield hint
+    for part in get_args(hint):
+        yield from values_in(part)
+
+
+def values_of(message: type[msgspec.Struct]) -> tuple[type[msgspec.Struct], ...]:
+    """All values that the message is made of, those inside others included."""
+    found: dict[type[msgspec.Struct], None] = {}
+    for field in msgspec.structs.fields(message):
+        for value in values_in(field.type):
+            found |= dict.fromkeys((value, *values_of(value)))
+    return tuple(found)
+
+
 Account = Annotated[
     str, meaning("The merchant's account at the payment provider; empty: the money stays with the platform.")
 ]
 Address = Annotated[str, meaning("Postal address, as shown on receipts.")]
-AllOrNothing = Annotated[bool, meaning("Whether money moves only if the target is reached in time.", feed=True)]
 AmountMinor = Annotated[int, meaning("In minor units of the currency.", feed=True)]
 ApiKeyHash = Annotated[str, meaning("BLAKE2b hash of the merchant's API key, hex.")]
 Attempts = Annotated[int, meaning("Orders requested within the window.", feed=True)]
@@ -64,12 +82,10 @@ Carrier = Annotated[str, meaning("The parcel's carrier.", feed=True)]
 ChangeId = Annotated[str, meaning("The caller's id of this change; a repeat changes nothing.", feed=True)]
 CharityId = Annotated[str, meaning("Registration number of the charity; empty when it is none.")]
 Clicks = Annotated[int, meaning("How many taps on Buy.", feed=True)]
-ClosesAtMs = Annotated[int, meaning("End of the sale, exclusive; absent when it has none.", feed=True)]
 CommandName = Annotated[str, meaning("Name of the command that is answered; empty when it can't be read.")]
 Currency = Annotated[str, meaning("ISO 4217 code.", feed=True)]
 Delivery = Annotated[str, meaning("Name, e-mail and address, encrypted with the buyer's own key.")]
 DemandId = Annotated[str, meaning("The gateway's id of this report; a repeat counts nothing.")]
-Description = Annotated[str, meaning("Text of the offer.", feed=True)]
 Destination = Annotated[
     str, meaning("The provider's account that gets the money less the fee; empty: the platform's own.")
 ]
@@ -80,12 +96,9 @@ EditionVersion = Annotated[
     int, meaning("Dense over the edition's own, its orders' and its payments' events, counted from 1.", feed=True)
 ]
 Email = Annotated[str, meaning("Where buyers reach the merchant; empty when not set.")]
-FeeFixedMinor = Annotated[int, meaning("Fixed part of the platform's fee, per order.", feed=True)]
 FeeMinor = Annotated[int, meaning("The platform's part of the amount.", feed=True)]
 FeeReturnedMinor = Annotated[int, meaning("The platform's part of what was refunded.", feed=True)]
-FeeShareBps = Annotated[int, meaning("Share of the platform's fee; 100 basis points are 1%.", feed=True)]
 FirstYear = Annotated[int, meaning("The year of the first beginning.")]
-FixedMinor = Annotated[int, meaning("Fixed part of the fee, per order.")]
 FlagId = Annotated[str, meaning("The observer's id of this flag; a repeat changes nothing.")]
 ForgetBeforeMs = Annotated[
     int, meaning("Ids of this kind used before then may be forgotten; absent: all are recognised.")
@@ -98,26 +111,19 @@ HeldMinor = Annotated[
     int, meaning("What the bank held until now; absent: nothing, or, when a dispute ends, its amount.", feed=True)
 ]
 HoldExpiresAtMs = Annotated[int, meaning("When the hold expires; absent while its clock is stopped.", feed=True)]
-HoldSeconds = Annotated[int, meaning("How long an order holds its stock.", feed=True)]
-IfMissed = Annotated[str, meaning("What a missed target means: void, or choose another project.", feed=True)]
-Image = Annotated[str, meaning("Name of the picture.", feed=True)]
 IntervalMonths = Annotated[int, meaning("Months from one gift to the next.", feed=True)]
 KeepFee = Annotated[bool, meaning("Whether the platform keeps its fee.", feed=True)]
 KeyId = Annotated[str, meaning("Names an API key of the merchant; it is not the key.")]
 KeyName = Annotated[str, meaning("The key's name, for people.")]
-Kind = Annotated[str, meaning("ticket, record, gift or item.", feed=True)]
 LegalName = Annotated[str, meaning("The merchant's full legal name.")]
-LimitPerBuyer = Annotated[int, meaning("Units that one buyer may hold or have bought.", feed=True)]
 LinkId = Annotated[str, meaning("What is linked to the buyer: a gift's id, an order's, or a payment method.")]
 LinkKind = Annotated[str, meaning("What kind of link it is: gift, pledge or payment_method.")]
 Measure = Annotated[str, meaning("What the attempts were counted by: buyer, device or network.", feed=True)]
 MerchantId = Annotated[str, meaning("The merchant.", feed=True)]
-NeedsAddress = Annotated[bool, meaning("Whether buyers give a postal address.", feed=True)]
 Network = Annotated[str, meaning("Keyed hash of the buyer's network.")]
 NextDueMs = Annotated[int, meaning("When the next gift is placed.", feed=True)]
 Number = Annotated[int, meaning("Dense per merchant and year, counted from 1.")]
 OffSession = Annotated[bool, meaning("Whether the buyer isn't present to answer the bank.", feed=True)]
-OpensAtMs = Annotated[int, meaning("Start of the sale; absent when it has none.", feed=True)]
 OrderId = Annotated[
     str,
     meaning("The order: its edition's id and at least 96 random bits, generated by the buyer's browser.", feed=True),
@@ -130,22 +136,13 @@ Partitions = Annotated[int, meaning("How many partitions hosted buyers are sprea
 PaymentId = Annotated[str, meaning("The payment: its order's id and the attempt's number.", feed=True)]
 PaymentMethod = Annotated[str, meaning("The provider's token for the card.")]
 Position = Annotated[int, meaning("Of the command that the verdict is about.")]
-PriceMaxMinor = Annotated[int, meaning("Highest unit price.", feed=True)]
-PriceMinMinor = Annotated[int, meaning("Lowest unit price; equal to the highest when the price is fixed.", feed=True)]
 PriceMinor = Annotated[int, meaning("Unit price that the buyer saw.", feed=True)]
 Quantity = Annotated[int, meaning("Number of units.", feed=True)]
 RaisedMinor = Annotated[int, meaning("Amount given and pledged, less refunds.", feed=True)]
 Reason = Annotated[str, meaning("Why, in one stable word.", feed=True)]
-Receipts = Annotated[bool, meaning("Whether each paid order gets a receipt number of its merchant.", feed=True)]
 Reference = Annotated[str, meaning("The provider's name for the payment.")]
-RefundBy = Annotated[str, meaning("Who may start a refund: merchant or buyer.", feed=True)]
 RefundId = Annotated[
     str, meaning("The caller's name for the refund, or the provider's; empty for the one whole refund.", feed=True)
-]
-RefundRestock = Annotated[bool, meaning("Whether units that buyers return go back on sale.", feed=True)]
-RefundShareBps = Annotated[int, meaning("Share of the price that buyers get back; 10000 is all of it.", feed=True)]
-RefundUntilMs = Annotated[
-    int, meaning("Until when buyers may return orders, exclusive; absent when there is no end.", feed=True)
 ]
 RequestName = Annotated[str, meaning("The name that the gateway derives from the merchant's Idempotency-Key.")]
 RespondByMs = Annotated[int, meaning("Deadline for evidence; absent when the provider names none.", feed=True)]
@@ -153,26 +150,18 @@ Restock = Annotated[bool, meaning("Whether the units go back on sale; otherwise 
 ReusableMethod = Annotated[str, meaning("The provider's token for the next time.")]
 RulesVersion = Annotated[int, meaning("The rules that decide from here on.")]
 Save = Annotated[bool, meaning("Whether the buyer chose to save the details.")]
-ShareBps = Annotated[int, meaning("Share of the fee; 100 basis points are 1%.")]
 ShopId = Annotated[str, meaning("The shop, `sh-` and 16 characters: it names the shop in the source of every event.")]
 ShopName = Annotated[str, meaning("The shop's name.")]
 StampedMs = Annotated[int, meaning("The command's time on the log.")]
-Stock = Annotated[int, meaning("Units issued; null when unlimited.", feed=True)]
 Subject = Annotated[str, meaning("The person or thing that the command was about; empty when it can't be read.")]
-SuggestedMinor = Annotated[tuple[int, ...], meaning("Prices offered to choose from.", feed=True)]
-TargetMinor = Annotated[int, meaning("Amount that a campaign aims to raise; absent when it is none.", feed=True)]
-TaxBps = Annotated[int, meaning("Tax included in the price, in basis points of the price without it.", feed=True)]
 TaxId = Annotated[str, meaning("Tax number; empty when there is none.")]
-TaxLabel = Annotated[str, meaning("The name of the tax.", feed=True)]
 TermsId = Annotated[str, meaning("The fee terms; empty when the platform keeps nothing.", feed=True)]
 TimeZone = Annotated[str, meaning("IANA name of the merchant's time zone.")]
-Title = Annotated[str, meaning("What is sold.", feed=True)]
 Tracking = Annotated[
     str, meaning("The carrier's number of the parcel, encrypted with the buyer's key; empty when there is none.")
 ]
 Url = Annotated[str, meaning("Where the buyer authenticates with the bank.")]
 Vouched = Annotated[bool, meaning("Whether a host application says who the buyer is.")]
-VouchedOnly = Annotated[bool, meaning("Whether only buyers that a host application vouches for may order.", feed=True)]
 WindowSeconds = Annotated[int, meaning("Length of the window in which the attempts were counted.", feed=True)]
 Year = Annotated[int, meaning("Of the payment (UTC).")]
 YearStartsMs = Annotated[tuple[int, ...], meaning("When each year begins in the merchant's time zone.")]

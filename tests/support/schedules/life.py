@@ -9,6 +9,7 @@ from buystream.vocabulary import commands, events
 from buystream.vocabulary.commands import Command
 from buystream.vocabulary.events import Event
 from buystream.vocabulary.ids import ALPHABET, ORDER_RANDOM_CHARS
+from buystream.vocabulary.values import Fee, Offer
 
 MERCHANT = "me0-n1ghtsky00"
 ACCOUNT = "acct_merchant"
@@ -107,8 +108,7 @@ class Life:
                     edition_id=self.edition_id,
                     terms_id="terms",
                     account=ACCOUNT,
-                    fee_share_bps=700,
-                    fee_fixed_minor=30,
+                    fee=Fee(share_bps=700, fixed_minor=30),
                 )
             )
         for buyer in self.buyers.values():
@@ -161,14 +161,16 @@ class Life:
         return commands.ReleaseEdition(
             edition_id=self.edition_id,
             merchant_id=MERCHANT,
-            title=f"Schedule {self.seed}",
-            currency="USD",
-            price_min_minor=self.price_minor,
-            price_max_minor=self.price_minor,
-            stock=self.stock,
-            limit_per_buyer=self.limit,
-            hold_seconds=self.hold_seconds,
-            needs_address=False,
+            offer=Offer(
+                title=f"Schedule {self.seed}",
+                currency="USD",
+                price_min_minor=self.price_minor,
+                price_max_minor=self.price_minor,
+                stock=self.stock,
+                limit_per_buyer=self.limit,
+                hold_seconds=self.hold_seconds,
+                needs_address=False,
+            ),
             awaits_terms=self.shares,
         )
 

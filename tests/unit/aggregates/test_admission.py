@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.values import RefundRule
 from tests.support.examples import ANNA, BEN, EDITION, GIFT, ORDER, PRICE_MINOR, T0, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authenticate, authorised, captured, deliver, pay, payment, place, release, ship
@@ -159,7 +160,7 @@ def test_units_whose_return_is_under_way_are_neither_shipped_nor_used(
     serve: commands.Command, served: type[events.Event]
 ) -> None:
     asked = example(commands.ReturnOrder, buyer_id=ANNA, refund_id="back-1")
-    shop = given(release(refund_by="buyer"), place(), pay(), authorised(), captured(), asked)
+    shop = given(release(refund=RefundRule(by="buyer")), place(), pay(), authorised(), captured(), asked)
     shop.when(serve).then(expect(events.CommandRefused, reason="return_under_way"))
     failure = example(commands.RecordRefundFailure, payment_id=payment(), refund_id="back-1")
     shop.given(failure).when(serve).then(served)

@@ -107,7 +107,7 @@ def test_a_fee_is_no_more_than_what_can_be_charged() -> None:
     shop.then(expect(events.CommandRefused, reason="bad_terms"))
 
 
-@pytest.mark.parametrize("terms", [{"fee_share_bps": 10_001}, {"fee_share_bps": -1}, {"fee_fixed_minor": -1}])
+@pytest.mark.parametrize("terms", [{"share_bps": 10_001}, {"share_bps": -1}, {"fixed_minor": -1}])
 def test_terms_that_an_edition_is_brought_pass_the_same_bounds(terms: dict[str, int]) -> None:
     shop = given(release(awaits_terms=True)).when(example(commands.ApplyTerms, **terms))
     shop.then(expect(events.CommandRefused, reason="bad_terms"))

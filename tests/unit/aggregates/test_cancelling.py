@@ -8,6 +8,7 @@ from buystream.aggregates.edition.cancellation import Cancellation
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.rules import RULES
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.values import RefundRule
 from tests.support.examples import EDITION, ORDER, PRICE_MINOR, T0, example, order_id
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authenticate, authorised, captured, pay, payment, place, refund, release
@@ -169,13 +170,13 @@ def test_units_that_come_back_without_money_take_no_earlier_refunds_name() -> No
 
 
 def test_a_buyer_does_not_return_what_is_refunded_in_full_anyway() -> None:
-    shop = given(release(refund_by="buyer", refund_share_bps=5_000), *PAID, CANCEL)
+    shop = given(release(refund=RefundRule(by="buyer", share_bps=5_000)), *PAID, CANCEL)
     shop.when(example(commands.ReturnOrder)).then(expect(events.CommandRefused, reason="cancelled"))
 
 
 def test_what_was_returned_by_the_rule_before_the_cancellation_stays_so() -> None:
     back = example(commands.RecordRefund, refund_id="return-1", amount_minor=PRICE_MINOR // 2)
-    shop = given(release(refund_by="buyer", refund_share_bps=5_000), *PAID, example(commands.ReturnOrder), back)
+    shop = given(release(refund=RefundRule(by="buyer", share_bps=5_000)), *PAID, example(commands.ReturnOrder), back)
     shop.given(CANCEL).when(TICK).then(events.Ticked, events.CancellationContinued, events.CancellationCompleted)
 
 

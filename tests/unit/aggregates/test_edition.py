@@ -8,6 +8,7 @@ import pytest
 from buystream.aggregates import rules
 from buystream.aggregates.rules import FIRST_RULES, rules_of
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.values import RefundRule
 from tests.support.examples import ANNA, BEN, EDITION, HOLD_SECONDS, MERCHANT, ORDER, OTHER_EDITION, T0, example
 from tests.support.scenario import expect, given
 from tests.support.steps import (
@@ -480,8 +481,8 @@ def test_what_is_not_sold_is_not_shipped(command: commands.Command, since: list[
         ({"opens_at_ms": None, "closes_at_ms": T0 // 1000 + 86_400}, "not_milliseconds"),
         ({"opens_at_ms": None, "closes_at_ms": T0 * 1000}, "not_milliseconds"),
         ({"opens_at_ms": 0}, "not_milliseconds"),
-        ({"refund_by": "buyer", "refund_until_ms": T0 - 1}, "returns_end_in_the_past"),
-        ({"refund_by": "buyer", "refund_until_ms": T0 // 1000}, "not_milliseconds"),
+        ({"refund": RefundRule(by="buyer", until_ms=T0 - 1)}, "returns_end_in_the_past"),
+        ({"refund": RefundRule(by="buyer", until_ms=T0 // 1000)}, "not_milliseconds"),
     ],
 )
 def test_terms_that_make_no_sense_are_refused(terms: dict[str, Any], reason: str) -> None:
@@ -493,7 +494,7 @@ def test_an_edition_is_released_once_by_its_first_terms() -> None:
     shop = (
         given()
         .when(release(stock=3))
-        .then(expect(events.EditionReleased, edition_id=EDITION, merchant_id=MERCHANT, stock=3))
+        .then(expect(events.EditionReleased, edition_id=EDITION, merchant_id=MERCHANT, offer=release(stock=3).offer))
     )
     shop.when(release(stock=3)).then(expect(events.CommandRepeated, subject=EDITION))
     shop.when(release(stock=9)).then(expect(events.CommandRefused, reason="edition_id_conflict")).and_state(issued=3)

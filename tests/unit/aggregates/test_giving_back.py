@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.values import RefundRule
 from tests.support.examples import BEN, EDITION, PRICE_MINOR, T0, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authorised, cancel, captured, pay, payment, place, refund, refunded, release
@@ -37,7 +38,7 @@ def test_a_return_in_progress_cannot_be_requested_again_under_another_name(price
         *(place(price_minor=price_minor), pay(), authorised(), captured(amount_minor=price_minor)),
         give_back("return-1"),
     )
-    shop = given(release(price_minor=price_minor, refund_by="buyer", refund_share_bps=5_000), *paid)
+    shop = given(release(price_minor=price_minor, refund=RefundRule(by="buyer", share_bps=5_000)), *paid)
     shop.when(give_back("return-1")).then(events.CommandRepeated)
     shop.when(give_back("return-2")).then(expect(events.CommandRefused, reason="not_returnable"))
 

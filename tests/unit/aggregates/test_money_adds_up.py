@@ -15,6 +15,7 @@ from buystream.aggregates.rules import NEWEST_RULES
 from buystream.replay.ledger import Ledger
 from buystream.vocabulary import codec, commands
 from buystream.vocabulary.order_states import SOLD
+from buystream.vocabulary.values import RefundRule
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, BEN, T0, example
 from tests.support.steps import place, release
@@ -71,12 +72,12 @@ class Till(RuleBasedStateMachine):
         terms |= {"hold_seconds": 300, "limit_per_buyer": 12, "closes_at_ms": None}
         gift = {**terms, "kind": "gift", "stock": None, "receipts": True}
         target = {"target_minor": TARGET_MINOR, "all_or_nothing": True}
-        self.ask(release(edition_id=TICKETS, **terms, stock=8, refund_by="buyer", refund_share_bps=9_000))
+        self.ask(release(edition_id=TICKETS, **terms, stock=8, refund=RefundRule(by="buyer", share_bps=9_000)))
         self.ask(release(edition_id=SHORT, **{**gift, **target, "closes_at_ms": T0 + 3 * DAY_MS}))
         self.ask(release(edition_id=LONG, **{**gift, **target, "closes_at_ms": T0 + 30 * DAY_MS}))
         self.ask(release(edition_id=GIVEN, **{**gift, "closes_at_ms": T0 + 30 * DAY_MS}, target_minor=TARGET_MINOR))
         self.ask(release(edition_id=MONTHLY, **gift, awaits_terms=True))
-        self.ask(example(commands.ApplyTerms, edition_id=MONTHLY, fee_share_bps=share_bps, fee_fixed_minor=fixed_minor))
+        self.ask(example(commands.ApplyTerms, edition_id=MONTHLY, share_bps=share_bps, fixed_minor=fixed_minor))
 
     @rule(edition_id=editions, buyer_id=buyers, quantity=st.integers(1, 3), price_minor=prices, at_once=st.booleans())
     def somebody_taps_buy_and_pays(
@@ -399,7 +400,7 @@ class Till(RuleBasedStateMachine):
     def all_or_nothing_takes_nothing_before_its_target(self) -> None:
         for edition in self.editions():
             campaign = edition.campaign
-            if campaign is not None and campaign.all_or_nothing and not campaign.reached:
+            if campaign is not None and campaign.terms.all_or_nothing and not campaign.reached:
                 assert not any(order.paid_payment for order in edition.orders.values())
 
     # What holds in the end.

@@ -16,7 +16,8 @@ from buystream.vocabulary.ids import (
     recurring_order_id,
     repeated_refund_id,
 )
-from tests.support.examples import ANNA, BEN, EDITION, GIFT, MERCHANT, ORDER, PAYMENT, T0, example
+from buystream.vocabulary.values import RefundRule
+from tests.support.examples import ANNA, BEN, EDITION, GIFT, MERCHANT, ORDER, PAYMENT, T0, example, replaced
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authorised, captured, pay, place, release
 
@@ -63,7 +64,7 @@ def test_a_recurring_gift_cannot_be_started_under_a_derived_name() -> None:
 
 @pytest.mark.parametrize("derived", [cancellation_refund_id(PAYMENT), repeated_refund_id(PAYMENT, 2), "~void"])
 def test_nobody_names_a_refund_as_the_system_would(derived: str) -> None:
-    sold = given(release(refund_by="buyer", refund_until_ms=None), place(), *PAID)
+    sold = given(release(refund=RefundRule(by="buyer")), place(), *PAID)
     for asked in (
         example(commands.RefundOrder, refund_id=derived, amount_minor=None, quantity=None),
         example(commands.ReturnOrder, refund_id=derived),
@@ -169,7 +170,7 @@ def test_the_same_name_with_other_content_is_a_conflict_and_changes_nothing(
     since: list[Any], made: commands.Command, other: dict[str, Any], reason: str
 ) -> None:
     shop = given(*since, made)
-    shop.when(msgspec.structs.replace(made, **other)).then(expect(events.CommandRefused, reason=reason))
+    shop.when(replaced(made, other)).then(expect(events.CommandRefused, reason=reason))
     repeated = shop.when(made).decided
     assert [type(event) for event in repeated] in ([events.CommandRepeated], [events.OrderRepeated])
 
@@ -202,7 +203,7 @@ def test_a_merchants_stock_change_is_not_taken_for_a_report_of_the_same_name() -
 
 
 def test_a_buyers_return_and_a_merchants_refund_of_one_name_are_not_taken_for_each_other() -> None:
-    sold = [release(refund_by="buyer", refund_until_ms=None, refund_share_bps=5000), place(), *PAID]
+    sold = [release(refund=RefundRule(by="buyer", share_bps=5000)), place(), *PAID]
     returned = example(commands.ReturnOrder, refund_id="one name")
     refunded = example(commands.RefundOrder, refund_id="one name", amount_minor=None, quantity=None)
     given(*sold, returned).when(refunded).then(expect(events.CommandRefused, reason="refund_id_conflict"))

@@ -13,6 +13,7 @@ from buystream.aggregates.partition import Partition
 from buystream.aggregates.rules import NEWEST_RULES
 from buystream.replay.ledger import Ledger
 from buystream.vocabulary import codec, commands
+from buystream.vocabulary.values import CampaignTerms, RefundRule
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, BEN, EDITION, GIFT, MERCHANT, ORDER, PAYMENT, T0, example, order_id
 from tests.support.steps import release
@@ -53,7 +54,7 @@ class History:
         target = {"closes_at_ms": T0 + 3 * DAY_MS, "target_minor": 400, "all_or_nothing": True}
         self.ask(commands.AdoptRules(rules_version=NEWEST_RULES))
         self.ask(example(commands.RegisterMerchant))
-        self.ask(release(**terms, stock=8, refund_by="buyer"))
+        self.ask(release(**terms, stock=8, refund=RefundRule(by="buyer")))
         self.ask(release(**{**gift, **target}, edition_id="ed0-g1ven00000"))
         self.ask(release(**gift, edition_id="ed0-m0nth1y000"))
 
@@ -100,6 +101,12 @@ class History:
     def said(self, field: str, usual: Any, there: dict[str, list[str]]) -> Any:
         """What a command says in a field."""
         chance = self.draw.random()
+        if isinstance(usual, msgspec.Struct):
+            inside = {name: self.said(name, getattr(usual, name), there) for name in usual.__struct_fields__}
+            return msgspec.structs.replace(usual, **inside)
+        if field == "campaign" and chance > 0.6:
+            target_minor, all_or_nothing = self.draw.choice(NUMBERS), chance > 0.8
+            return CampaignTerms(target_minor=target_minor, all_or_nothing=all_or_nothing)
         if field in there and chance < 0.9:
             return self.draw.choice(there[field])
         if isinstance(usual, bool):

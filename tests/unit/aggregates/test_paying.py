@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.values import RefundRule
 from tests.support.examples import ANNA, BEN, DELIVERY, HOLD_SECONDS, ORDER, PRICE_MINOR, T0, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import (
@@ -403,7 +404,12 @@ def test_a_pledge_of_nothing_saves_no_method_and_counts(days: int) -> None:
 
 
 def test_a_free_order_is_sold_and_can_be_returned() -> None:
-    shop = given(release(price_minor=0, refund_by="buyer"), place(price_minor=0), pay(payment_method=""), authorised())
+    shop = given(
+        release(price_minor=0, refund=RefundRule(by="buyer")),
+        place(price_minor=0),
+        pay(payment_method=""),
+        authorised(),
+    )
     shop.when(captured(amount_minor=0)).then(events.PaymentCaptured, events.OrderConfirmed)
     back = example(commands.ReturnOrder, refund_id="back-1")
     shop.when(back).then(expect(events.RefundRequested, amount_minor=0, quantity=1))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.values import RefundRule
 from tests.support.examples import ANNA, BEN, MERCHANT, ORDER, PRICE_MINOR, T0, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authorised, captured, pay, payment, place, refund, refunded, release, ship
@@ -132,7 +133,7 @@ def test_a_refund_that_comes_back_days_later_is_the_merchants_money_again() -> N
 
 
 def test_a_buyer_returns_an_order_by_the_rule() -> None:
-    shop = paid(refund_by="buyer", refund_until_ms=T0 + 1000, refund_share_bps=9_000, refund_restock=True)
+    shop = paid(refund=RefundRule(by="buyer", until_ms=T0 + 1000, share_bps=9_000, restock=True))
     shop.when(returned()).then(
         expect(events.RefundRequested, amount_minor=2 * PRICE_MINOR * 9 // 10, quantity=2, reason="returned")
     )
@@ -144,12 +145,12 @@ def test_a_buyer_returns_an_order_by_the_rule() -> None:
 
 
 def test_after_its_deadline_an_order_cannot_be_returned() -> None:
-    shop = paid(refund_by="buyer", refund_until_ms=T0 + 1000)
+    shop = paid(refund=RefundRule(by="buyer", until_ms=T0 + 1000))
     shop.when(returned(), at_ms=T0 + 1000).then(expect(events.CommandRefused, reason="too_late"))
 
 
 def test_what_is_shipped_goes_back_through_the_merchant() -> None:
-    shop = paid(refund_by="buyer").given(ship())
+    shop = paid(refund=RefundRule(by="buyer")).given(ship())
     shop.when(returned()).then(expect(events.CommandRefused, reason="order_shipped"))
 
 
@@ -157,8 +158,8 @@ def test_what_is_shipped_goes_back_through_the_merchant() -> None:
     ("terms", "buyer_id", "reason"),
     [
         ({}, ANNA, "not_returnable"),
-        ({"refund_by": "buyer"}, BEN, "unknown_order"),
-        ({"refund_by": "buyer", "refund_share_bps": 0}, ANNA, "not_returnable"),
+        ({"refund": RefundRule(by="buyer")}, BEN, "unknown_order"),
+        ({"refund": RefundRule(by="buyer", share_bps=0)}, ANNA, "not_returnable"),
     ],
 )
 def test_a_return_is_refused(terms: dict[str, Any], buyer_id: str, reason: str) -> None:
@@ -296,7 +297,7 @@ def test_a_refund_that_failed_days_later_is_requested_again_under_any_name(first
 
 
 def test_a_return_that_failed_days_later_is_requested_again() -> None:
-    shop = paid(refund_by="buyer").given(returned(), done("back-1", 2 * PRICE_MINOR), failed("back-1"))
+    shop = paid(refund=RefundRule(by="buyer")).given(returned(), done("back-1", 2 * PRICE_MINOR), failed("back-1"))
     shop.when(returned()).then(expect(events.RefundRequested, quantity=2, instead_of="back-1"))
     shop.when(returned()).then(events.CommandRepeated)
 

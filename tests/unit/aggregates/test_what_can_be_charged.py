@@ -7,6 +7,7 @@ import pytest
 from buystream.aggregates.rules import RULES
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.money import AMOUNT_MINOR_MAX
+from buystream.vocabulary.values import RefundRule
 from tests.support.examples import MERCHANT, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authorised, captured, pay, place, refund, release
@@ -79,7 +80,7 @@ def test_a_gift_that_repeats_gives_something_that_can_be_charged() -> None:
         shop.when(start).then(expect(events.CommandRefused, reason="amount_too_small"))
 
 
-TERMS = example(commands.ApplyTerms, fee_share_bps=333, fee_fixed_minor=7)
+TERMS = example(commands.ApplyTerms, share_bps=333, fixed_minor=7)
 PLACED = place(price_minor=1_010)
 
 
@@ -98,7 +99,7 @@ def test_a_refund_is_for_whole_steps() -> None:
 
 
 def test_the_share_that_a_buyer_gets_back_is_rounded_down_to_a_whole_step() -> None:
-    rule = {"refund_by": "buyer", "refund_share_bps": 5_000}
+    rule = {"refund": RefundRule(by="buyer", share_bps=5_000)}
     shop = given(release(currency="KWD", price_minor=1_010, suggested_minor=(), **rule), PLACED, pay(), authorised())
     shop.given(captured(amount_minor=1_010)).when(example(commands.ReturnOrder, refund_id="back-1"))
     shop.then(expect(events.RefundRequested, amount_minor=500))

@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from buystream import schemas
-from buystream.consumers.feeds import FED, feed_message, public_fields
+from buystream.consumers.feeds import FED, feed_message, private_fields, public_fields, public_form
 from buystream.vocabulary import actors, codec, events
 from buystream.vocabulary.events import Event, OrderEvent
-from buystream.vocabulary.fields import Quantity, meaning
+from buystream.vocabulary.fields import Quantity, meaning, values_of
+from buystream.vocabulary.values import Value
 from tests.support.examples import ANNA, EXAMPLES, MERCHANT, example
 from tests.support.records import event_message
 
@@ -38,6 +39,10 @@ PRIVATE_FIELDS = {
 }
 
 
+FED_PARTS = {part for kind in FED for part in (kind, *values_of(kind))}
+"""Every event of a feed, and every value that it is made of."""
+
+
 def recorded(event: Event) -> bytes:
     """The event as it is on the log, with everything that travels beside it."""
     return event_message(
@@ -46,18 +51,18 @@ def recorded(event: Event) -> bytes:
 
 
 def test_every_field_of_an_event_in_a_feed_is_public_or_private_for_a_reason() -> None:
-    private = {field.name for kind in FED for field in msgspec.structs.fields(kind)} - _public_somewhere()
+    private = {field.name for kind in FED_PARTS for field in msgspec.structs.fields(kind)} - _public_somewhere()
     assert private == set(PRIVATE_FIELDS)
 
 
 def test_a_field_is_private_in_every_event_or_in_none() -> None:
-    for kind in FED:
+    for kind in FED_PARTS:
         names = {field.name for field in msgspec.structs.fields(kind)}
         assert names - public_fields(kind) == names & set(PRIVATE_FIELDS), kind
 
 
 def _public_somewhere() -> set[str]:
-    return {name for kind in FED for name in public_fields(kind)}
+    return {name for kind in FED_PARTS for name in public_fields(kind)}
 
 
 def test_a_field_that_is_not_marked_stays_out_of_the_feed_whatever_its_name() -> None:
@@ -71,6 +76,43 @@ def test_a_field_that_is_not_marked_stays_out_of_the_feed_whatever_its_name() ->
     public = public_fields(kind)
     assert "quantity" in public
     assert {"reason", "note"} & public == set()
+
+
+class Note(Value, frozen=True):
+    """What a buyer adds to an order."""
+
+    text: Annotated[str, meaning("Printed on the ticket.", feed=True)]
+    phone: Annotated[str, meaning("Where the buyer is reached.")] = ""
+    author: str = ""
+
+
+Notes = Annotated[tuple[Note, ...], meaning("All of them.", feed=True)]
+
+
+class Noted(Event, frozen=True, tag=False):
+    """Holds values in every way that an event may."""
+
+    note: Annotated[Note, meaning("The first one.", feed=True)]
+    reply: Annotated[Note | None, meaning("The answer.", feed=True)] = None
+    notes: Notes = ()
+    hidden: Annotated[Note, meaning("For the merchant's eyes only.")] = Note(text="hidden")
+
+
+def test_a_field_of_a_value_stays_out_of_the_feed_unless_it_is_marked_itself() -> None:
+    note = Note(text="For Ben", phone="555-0199", author="Anna")
+    event = Noted(originator_id=ANNA, originator_version=1, at_ms=0, note=note, reply=note, notes=(note, note))
+    public = msgspec.to_builtins(public_form(event))
+    assert public["note"] == public["reply"] == {"text": "For Ben"}
+    assert public["notes"] == ({"text": "For Ben"},) * 2
+    assert "hidden" not in public
+    assert sorted(private_fields(Noted)) == [
+        "hidden", "note.author", "note.phone", "notes.author", "notes.phone", "reply.author", "reply.phone"
+    ]  # fmt: skip
+
+
+def test_the_schema_of_a_feed_leaves_out_what_is_private_in_a_value() -> None:
+    (schema,) = [schemas.schema_of(Noted, schemas.FEED)["$defs"]["Note"]]
+    assert list(schema["properties"]) == ["text"]
 
 
 def test_what_counts_in_an_editions_version_is_fed_and_nothing_else() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from buystream.gateway.server.catalogue import Offer
+from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.clients import Clients
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.rates import Buckets, RateLimiter
@@ -25,8 +25,8 @@ def rates(clock: FakeClock | None = None, **limits: float) -> RateLimiter:
     return RateLimiter(made, Clients(made.trusted_proxies), clock or FakeClock())
 
 
-def offer(stock: int | None) -> Offer:
-    return Offer(
+def offer(stock: int | None) -> Listing:
+    return Listing(
         edition_id=EDITION,
         merchant_id="me0-0123456789",
         title="Night Sky",

@@ -10,6 +10,7 @@ from buystream.aggregates.partition import Partition
 from buystream.projections import allowed
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.order_states import ORDER_STATES, Action, OrderState, SaleState
+from buystream.vocabulary.values import RefundRule
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, EDITION, GIFT, PRICE_MINOR, T0, example, order_id
 from tests.support.histories import History
@@ -35,7 +36,7 @@ from tests.support.views import SeenInMemory
 
 DAY_MS = 86_400_000
 END_MS = T0 + DAY_MS
-RETURNABLE: dict[str, Any] = {"refund_by": "buyer"}
+RETURNABLE: dict[str, Any] = {"refund": RefundRule(by="buyer")}
 CAMPAIGN: dict[str, Any] = {"kind": "gift", "stock": None, "all_or_nothing": True, "closes_at_ms": END_MS}
 PAID = (place(quantity=2), pay(), authorised(), captured(amount_minor=2 * PRICE_MINOR))
 PLEDGED = (place(), pay(), authorised())
@@ -89,8 +90,8 @@ STORIES: dict[str, tuple[dict[str, Any], tuple[Step, ...]]] = {
         RETURNABLE,
         (*PAID, example(commands.ReturnOrder, refund_id="return"), part_back(2 * PRICE_MINOR, "return")),
     ),
-    "returned too late": (RETURNABLE | {"refund_until_ms": T0 + 1000}, (*PAID, T0 + 1000, commands.Tick())),
-    "returned for a share": (RETURNABLE | {"refund_share_bps": 1}, PAID),
+    "returned too late": ({"refund": RefundRule(by="buyer", until_ms=T0 + 1000)}, (*PAID, T0 + 1000, commands.Tick())),
+    "returned for a share": ({"refund": RefundRule(by="buyer", share_bps=1)}, PAID),
     "refunded in parts": (
         RETURNABLE,
         (
@@ -206,7 +207,7 @@ class Story(Scenario):
 def told(name: str) -> Story:
     terms, steps = STORIES[name]
     story = Story()
-    usual = {"needs_address": True, "refund_until_ms": None, "refund_share_bps": 10_000, "price_minor": PRICE_MINOR}
+    usual = {"needs_address": True, "price_minor": PRICE_MINOR}
     story.given(example(commands.AdoptRules, rules_version=2), release(**usual | terms), *steps)
     return story
 

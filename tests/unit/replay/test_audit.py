@@ -14,12 +14,12 @@ from buystream.replay.audit import audit
 from buystream.replay.ledger import Ledger
 from buystream.vocabulary import codec, commands, events
 from tests.support.actors import actor_of
-from tests.support.examples import ORDER, T0, example
+from tests.support.examples import OFFER, ORDER, T0, example
 from tests.support.memory_log import MemoryLog
 from tests.support.records import changed, command_message
 from tests.support.steps import authenticate, pay, place, release
 
-HOLD_MS = example(commands.ReleaseEdition).hold_seconds * 1000
+HOLD_MS = OFFER.hold_seconds * 1000
 
 
 def decided(*asked: commands.Command) -> MemoryLog:

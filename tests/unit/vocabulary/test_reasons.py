@@ -17,6 +17,7 @@ from buystream.aggregates.edition.edition import REPEATED
 from buystream.consumers import answering
 from buystream.gateway.pages import refusal_module
 from buystream.gateway.server.problems import PROBLEMS, refused
+from buystream.vocabulary import values
 from buystream.vocabulary.money import AMOUNT_REASONS
 from buystream.vocabulary.order_states import OrderState, PaymentState
 from buystream.vocabulary.reasons import REASONS
@@ -45,8 +46,8 @@ def texts_in(module: ModuleType, value: ast.expr) -> Iterator[str]:
         case ast.IfExp(body=body, orelse=other):
             yield from texts_in(module, body)
             yield from texts_in(module, other)
-        case ast.BoolOp(values=values):
-            for each in values:
+        case ast.BoolOp(values=parts):
+            for each in parts:
                 yield from texts_in(module, each)
 
 
@@ -70,7 +71,7 @@ def reasons_in(module: ModuleType) -> Iterator[str]:
 def decided_reasons() -> set[str]:
     paths = (path.relative_to(AGGREGATES).with_suffix("") for path in AGGREGATES.rglob("[!_]*.py"))
     modules = [importlib.import_module(".".join(("buystream.aggregates", *path.parts))) for path in paths]
-    found = {reason for module in modules for reason in reasons_in(module)}
+    found = {reason for module in (*modules, values) for reason in reasons_in(module)}
     return found - {"", REPEATED} | AMOUNT_REASONS | {answering.UNREADABLE, answering.UNDECIDABLE}
 
 

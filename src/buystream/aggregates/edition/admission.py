@@ -26,14 +26,13 @@ def why_over(edition: Edition) -> Over:
 
 def why_not_on_sale(edition: Edition, at_ms: int) -> str:
     """Why the edition takes no orders now, from any buyer. A campaign that missed its target has closed."""
-    dates = edition.sale
+    its_sale = edition.sale
     return sale.why_not_on_sale(
         at_ms,
         cancelled=edition.cancellation is not None,
-        opens_at_ms=dates.opens_at_ms,
-        closes_at_ms=dates.closes_at_ms,
-        awaits_terms=dates.awaits_terms,
-        paused=dates.paused,
+        window=its_sale.window,
+        awaits_terms=its_sale.awaits_terms,
+        paused=its_sale.paused,
     )
 
 

@@ -8,15 +8,14 @@ import msgspec
 from buystream.aggregates.applying import applies
 from buystream.aggregates.edition.order import Order
 from buystream.vocabulary import events
+from buystream.vocabulary.values import CampaignTerms
 
 
 class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A part of its edition."""
 
-    target_minor: int
+    terms: CampaignTerms
     ends_at_ms: int | None
-    all_or_nothing: bool
-    if_missed: str
     saves_methods: bool
     """Too long for authorisations: pledges save the payment method, which is charged at the end."""
     raised_minor: int = 0
@@ -31,27 +30,27 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Payments that the provider owes an answer: they keep the end waiting, and bound what is asked at once."""
 
     @classmethod
-    def begin(cls, event: events.EditionReleased) -> Self:
-        """From the release of its edition."""
+    def begin(cls, event: events.EditionReleased) -> Self | None:
+        """From the release of its edition; None when that is no campaign."""
+        if event.offer.campaign is None:
+            return None
         return cls(
-            target_minor=event.target_minor or 0,
-            ends_at_ms=event.closes_at_ms,
-            all_or_nothing=event.all_or_nothing,
-            if_missed=event.if_missed,
+            terms=event.offer.campaign,
+            ends_at_ms=event.offer.window.closes_at_ms,
             saves_methods=event.saves_methods,
         )
 
     @property
     def waits(self) -> bool:
         """Whether gifts are pledges now."""
-        if not self.all_or_nothing or self.outcome == "reached":
+        if not self.terms.all_or_nothing or self.outcome == "reached":
             return False
         return self.saves_methods or not self.reached
 
     @property
     def missed(self) -> bool:
         """Whether it is over, and nobody pays."""
-        return self.all_or_nothing and self.outcome == "missed"
+        return self.terms.all_or_nothing and self.outcome == "missed"
 
     @property
     def may_settle(self) -> bool:
@@ -68,8 +67,8 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
     def outcome_now(self) -> Literal["reached", "missed"]:
         """What it comes to, should it end now. Money that moved when the target was reached stays where it is, whatever
         went back since."""
-        money_moved = self.all_or_nothing and self.reached and not self.saves_methods
-        return "reached" if money_moved or self.raised_minor >= self.target_minor else "missed"
+        money_moved = self.terms.all_or_nothing and self.reached and not self.saves_methods
+        return "reached" if money_moved or self.raised_minor >= self.terms.target_minor else "missed"
 
     @applies(events.CampaignReached)
     def reach(self, _: events.CampaignReached) -> None:

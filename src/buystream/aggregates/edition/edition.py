@@ -54,6 +54,7 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     @classmethod
     def begin(cls, event: events.EditionReleased) -> Self:
         """From its first event."""
+        campaign = Campaign.begin(event)
         return cls(
             id=event.originator_id,
             version=event.originator_version,
@@ -63,9 +64,9 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
             book=OrderBook(),
             pace=Pace(),
             gifts=GiftBook(),
-            campaign=Campaign.begin(event) if event.target_minor is not None else None,
+            campaign=campaign,
             content=content_of(event),
-            timed=event.target_minor is not None,
+            timed=campaign is not None,
         )
 
     # What is read of its parts from outside the aggregates.

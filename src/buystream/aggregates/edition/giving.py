@@ -22,7 +22,7 @@ def start_recurring_gift(edition: Edition, command: commands.StartRecurringGift,
         return "gift_id_conflict"
     if command.interval_months not in moment.rules.gift_interval_months:
         return "bad_interval"
-    if edition.campaign is not None and edition.campaign.all_or_nothing:
+    if edition.campaign is not None and edition.campaign.terms.all_or_nothing:
         return "not_recurring"
     reason = admission.why_not(
         edition,

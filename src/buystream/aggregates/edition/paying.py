@@ -236,7 +236,7 @@ def pledge(edition: Edition, payment: Payment, order: Order, moment: Moment) -> 
 def note_target(edition: Edition, moment: Moment) -> None:
     """Say once that the target is reached."""
     campaign = edition.campaign
-    if campaign is not None and not campaign.reached and campaign.raised_minor >= campaign.target_minor:
+    if campaign is not None and not campaign.reached and campaign.raised_minor >= campaign.terms.target_minor:
         edition.record_own(events.CampaignReached, moment, raised_minor=campaign.raised_minor)
 
 

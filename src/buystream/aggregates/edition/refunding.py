@@ -105,12 +105,11 @@ def return_order(edition: Edition, command: commands.ReturnOrder, moment: Moment
         return f"order_{order.state}"
     if admission.why_over(edition):
         return "cancelled"  # everything goes back, not only the rule's share
-    if edition.terms.refund_by != "buyer":
-        return "not_returnable"
-    if edition.terms.refund_until_ms is not None and moment.at_ms >= edition.terms.refund_until_ms:
-        return "too_late"
-    share_minor = paid.refundable_minor * edition.terms.refund_share_bps // 10_000
-    quantity, amount_minor = order.free, whole_steps(share_minor, edition.terms.charges_in(moment.rules))
+    terms = edition.terms
+    if wrong := terms.refund.why_not(moment.at_ms):
+        return wrong
+    share_minor = terms.refund.share_of(paid.refundable_minor)
+    quantity, amount_minor = order.free, whole_steps(share_minor, terms.charges_in(moment.rules))
     if not quantity or (paid.captured_minor and not amount_minor):
         return "not_returnable"  # among others, while an earlier return is on its way
     ask(
@@ -121,7 +120,7 @@ def return_order(edition: Edition, command: commands.ReturnOrder, moment: Moment
         refund_id=command.refund_id,
         amount_minor=amount_minor,
         quantity=quantity,
-        restock=edition.terms.refund_restock,
+        restock=terms.refund.restock,
         asked_by="buyer",
         reason="returned",
     )

@@ -6,6 +6,7 @@ import msgspec
 
 from buystream.aggregates.applying import applies
 from buystream.vocabulary import events
+from buystream.vocabulary.values import SaleWindow
 
 NotOnSale = Literal["", "cancelled", "closed", "not_open", "paused"]
 
@@ -13,15 +14,14 @@ NotOnSale = Literal["", "cancelled", "closed", "not_open", "paused"]
 class Sale(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """A part of its edition."""
 
-    opens_at_ms: int | None = None
-    closes_at_ms: int | None = None
+    window: SaleWindow
     awaits_terms: bool = False
     paused: bool = False
 
     @classmethod
     def begin(cls, event: events.EditionReleased) -> Self:
         """From the release of its edition."""
-        return cls(opens_at_ms=event.opens_at_ms, closes_at_ms=event.closes_at_ms, awaits_terms=event.awaits_terms)
+        return cls(window=event.offer.window, awaits_terms=event.awaits_terms)
 
     @applies(events.TermsApplied)
     def open(self, _: events.TermsApplied) -> None:
@@ -43,8 +43,7 @@ def why_not_on_sale(
     at_ms: int,
     *,
     cancelled: bool,
-    opens_at_ms: int | None,
-    closes_at_ms: int | None,
+    window: SaleWindow,
     awaits_terms: bool,
     paused: bool,
 ) -> NotOnSale:
@@ -52,8 +51,8 @@ def why_not_on_sale(
     what the merchant can change."""
     if cancelled:
         return "cancelled"
-    if closes_at_ms is not None and at_ms >= closes_at_ms:
+    if window.closes_at_ms is not None and at_ms >= window.closes_at_ms:
         return "closed"
-    if awaits_terms or (opens_at_ms is not None and at_ms < opens_at_ms):
+    if awaits_terms or (window.opens_at_ms is not None and at_ms < window.opens_at_ms):
         return "not_open"
     return "paused" if paused else ""

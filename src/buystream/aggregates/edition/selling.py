@@ -9,17 +9,14 @@ def apply_terms(edition: Edition, command: commands.ApplyTerms, moment: Moment) 
     """The first terms stay: what was agreed at the release doesn't change under a sale."""
     if not edition.sale.awaits_terms:
         return REPEATED
-    if not 0 <= command.fee_share_bps <= 10_000:
-        return "bad_terms"
-    if not 0 <= command.fee_fixed_minor <= edition.terms.charges_in(moment.rules).most_minor:
+    if not command.fee.is_possible(edition.terms.charges_in(moment.rules).most_minor):
         return "bad_terms"
     edition.record_own(
         events.TermsApplied,
         moment,
         terms_id=command.terms_id,
         account=command.account,
-        fee_share_bps=command.fee_share_bps,
-        fee_fixed_minor=command.fee_fixed_minor,
+        fee=command.fee,
     )
     return None
 

@@ -28,7 +28,7 @@ class Stock(msgspec.Struct, kw_only=True, omit_defaults=True):
     @classmethod
     def begin(cls, event: events.EditionReleased) -> Self:
         """From the release of its edition."""
-        return cls(issued=event.stock, available=event.stock)
+        return cls(issued=event.offer.stock, available=event.offer.stock)
 
     def has(self, quantity: int) -> bool:
         """Whether so many can be taken."""

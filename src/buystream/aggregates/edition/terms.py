@@ -9,6 +9,7 @@ from buystream.aggregates.applying import applies
 from buystream.aggregates.rules import Rules
 from buystream.vocabulary import events
 from buystream.vocabulary.money import Currency, whole_steps
+from buystream.vocabulary.values import Fee, RefundRule
 
 
 class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
@@ -20,32 +21,27 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     price_max_minor: int
     limit_per_buyer: int
     hold_seconds: int
+    refund: RefundRule
+    fee: Fee
     receipts: bool = False
     vouched_only: bool = False
-    refund_by: str = "merchant"
-    refund_until_ms: int | None = None
-    refund_share_bps: int = 10_000
-    refund_restock: bool = True
     account: str = ""
-    fee_share_bps: int = 0
-    fee_fixed_minor: int = 0
 
     @classmethod
     def begin(cls, event: events.EditionReleased) -> Self:
         """From the release of its edition."""
+        offer = event.offer
         return cls(
             merchant_id=event.merchant_id,
-            currency=event.currency,
-            price_min_minor=event.price_min_minor,
-            price_max_minor=event.price_max_minor,
-            limit_per_buyer=event.limit_per_buyer,
-            hold_seconds=event.hold_seconds,
-            receipts=event.receipts,
-            vouched_only=event.vouched_only,
-            refund_by=event.refund_by,
-            refund_until_ms=event.refund_until_ms,
-            refund_share_bps=event.refund_share_bps,
-            refund_restock=event.refund_restock,
+            currency=offer.currency,
+            price_min_minor=offer.price_min_minor,
+            price_max_minor=offer.price_max_minor,
+            limit_per_buyer=offer.limit_per_buyer,
+            hold_seconds=offer.hold_seconds,
+            receipts=offer.receipts,
+            vouched_only=offer.vouched_only,
+            refund=offer.refund,
+            fee=Fee(),
         )
 
     def charges_in(self, rules: Rules) -> Currency:
@@ -56,8 +52,7 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         """What the platform keeps of a payment, in whole steps; what is left over is the merchant's."""
         if not amount_minor:
             return 0
-        fee_minor = amount_minor * self.fee_share_bps // 10_000 + self.fee_fixed_minor
-        return min(amount_minor, whole_steps(fee_minor, self.charges_in(rules)))
+        return min(amount_minor, whole_steps(self.fee.of(amount_minor), self.charges_in(rules)))
 
     @property
     def merchant_of_receipts(self) -> str:
@@ -67,5 +62,4 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     @applies(events.TermsApplied)
     def agree(self, event: events.TermsApplied) -> None:
         """The merchant's account and fee."""
-        self.account = event.account
-        self.fee_share_bps, self.fee_fixed_minor = event.fee_share_bps, event.fee_fixed_minor
+        self.account, self.fee = event.account, event.fee

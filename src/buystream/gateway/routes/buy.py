@@ -15,7 +15,7 @@ from buystream.gateway.routes.checkout import body_of
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import idempotency
 from buystream.gateway.server.answers import Answer
-from buystream.gateway.server.catalogue import Offer
+from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.decisions import OnAnswer
 from buystream.gateway.server.guard import JSON, Caller, admit
 from buystream.gateway.server.heads import Head, read_head
@@ -131,7 +131,7 @@ class BuyRoute:
         """The answer to a click that can't be read."""
         return self._count(_reply_of(problem))
 
-    def _command(self, head: Head, body: bytes, client: str) -> tuple[PlaceOrder, Offer]:
+    def _command(self, head: Head, body: bytes, client: str) -> tuple[PlaceOrder, Listing]:
         gateway = self._gateway
         authorization = head.get(b"authorization", b"")
         if b"origin" in head or head.get(b"content-type") != PLAIN_TYPE:  # of any other, there is nothing to refuse
@@ -182,7 +182,7 @@ class BuyRoute:
             self._gateway.rates.release(order_id)
         on_answer(answer)
 
-    def _on_answer(self, offer: Offer, answered: Answered, answer: Answer | HttpProblem) -> None:
+    def _on_answer(self, offer: Listing, answered: Answered, answer: Answer | HttpProblem) -> None:
         try:
             if isinstance(answer, HttpProblem):
                 raise answer
@@ -205,7 +205,7 @@ class BuyRoute:
             reply = _reply_of(error)
         answered(self._count(reply))
 
-    def _look(self, event: events.OrderRepeated, answer: Answer, offer: Offer, answered: Answered) -> None:
+    def _look(self, event: events.OrderRepeated, answer: Answer, offer: Listing, answered: Answered) -> None:
         """Once there is a payment, the views know more of the order than its owner says."""
         self._later(self._repeated(event, answer, offer), lambda reply: answered(self._count(reply)))
 
@@ -216,7 +216,7 @@ class BuyRoute:
         task.add_done_callback(self._looking.discard)
         task.add_done_callback(lambda done: answered(done.result()))
 
-    async def _repeated(self, event: events.OrderRepeated, answer: Answer, offer: Offer) -> Reply:
+    async def _repeated(self, event: events.OrderRepeated, answer: Answer, offer: Listing) -> Reply:
         """What the order is now."""
         reads = self._gateway.reads
         try:

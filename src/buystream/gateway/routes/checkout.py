@@ -21,7 +21,7 @@ from buystream.gateway.routes.bodies.payments import (
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import idempotency
 from buystream.gateway.server.answers import Answer
-from buystream.gateway.server.catalogue import Offer
+from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.guard import SAFE_METHODS, own_pages_only, refuse_foreign
 from buystream.gateway.server.idempotency import idempotent_name
 from buystream.gateway.server.problems import HttpProblem, refused
@@ -245,7 +245,7 @@ ROUTES = [
 ]
 
 
-def _client_token(gateway: Gateway, offer: Offer, token: str | None) -> str:
+def _client_token(gateway: Gateway, offer: Listing, token: str | None) -> str:
     """A payment method that the provider's element created in the browser; a client can't name a saved one. Raises
     HttpProblem (422)."""
     if token is None and not offer.may_be_free:
@@ -255,7 +255,9 @@ def _client_token(gateway: Gateway, offer: Offer, token: str | None) -> str:
     return token or ""
 
 
-async def payment_details(gateway: Gateway, buyer_id: str, offer: Offer, data: NewPayment | NewGift) -> tuple[str, str]:
+async def payment_details(
+    gateway: Gateway, buyer_id: str, offer: Listing, data: NewPayment | NewGift
+) -> tuple[str, str]:
     """The payment method and the encrypted delivery details: saved ones, or those of the request, which may also say
     where an order goes that the saved card pays. Raises HttpProblem."""
     if not data.one_tap:
@@ -275,7 +277,7 @@ async def payment_details(gateway: Gateway, buyer_id: str, offer: Offer, data: N
     return saved.payment_method, saved.delivery
 
 
-async def _encrypted_delivery(gateway: Gateway, buyer_id: str, offer: Offer, data: NewPayment | NewGift) -> str:
+async def _encrypted_delivery(gateway: Gateway, buyer_id: str, offer: Listing, data: NewPayment | NewGift) -> str:
     """Raises HttpProblem (422) for details that are missing."""
     where = data.delivery
     if where is None:

@@ -7,7 +7,7 @@ from litestar.params import FromPath, JSONBody
 from buystream.gateway.routes.bodies.gifts import GiftBody, GiftsBody, NewGift, gift_body
 from buystream.gateway.routes.checkout import DETAILS_NEEDED, Http, client_of, payment_details
 from buystream.gateway.runtime import Gateway
-from buystream.gateway.server.catalogue import Offer
+from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.guard import own_pages_only
 from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
@@ -98,7 +98,7 @@ async def end(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str],
 ROUTES = [start, gifts, end]
 
 
-def _limit(gateway: Gateway, offer: Offer, gift_id: str, session: Session, client: str) -> None:
+def _limit(gateway: Gateway, offer: Listing, gift_id: str, session: Session, client: str) -> None:
     """A gift that starts is an order and its payment; raises HttpProblem (429)."""
     first = recurring_order_id(gift_id, 1)
     gateway.rates.order(session.buyer_id)

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 
-from buystream.gateway.routes.bodies.editions import NewEdition, NewRefundRule, StockChange
+from buystream.gateway.routes.bodies.editions import NewEdition, StockChange
 from buystream.gateway.routes.bodies.fields import encode
 from buystream.gateway.routes.bodies.merchants import (
     MerchantOrderBody,
@@ -25,11 +25,12 @@ from buystream.gateway.routes.checkout import (
     order_view,
     refuse_unknown_order,
 )
+from buystream.gateway.routes.releasing import release_command
 from buystream.gateway.runtime import Gateway
-from buystream.gateway.server.catalogue import Offer
+from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.idempotency import IDEMPOTENCY_KEY, idempotent_name
 from buystream.gateway.server.key_holders import KeyHolder
-from buystream.gateway.server.problems import HttpProblem, limits_of, refused
+from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.streams import Place, Subject, Viewer, Watch, follow
 from buystream.projections import merchant_dashboard, order_views
@@ -45,14 +46,11 @@ from buystream.vocabulary.commands import (
     NameEdition,
     PauseSale,
     RecordDelivery,
-    ReleaseEdition,
     ResumeSale,
     ShipOrder,
     WithdrawStock,
 )
 from buystream.vocabulary.ids import new_edition_id
-from buystream.vocabulary.kinds import KINDS
-from buystream.vocabulary.money import CURRENCIES, chargeable_words, currency_of, format_money, why_not_charge
 
 ORDERS_PAGE_MAX = 100
 DASHBOARD_SECONDS = 1.0
@@ -78,7 +76,7 @@ async def release(
     partitions, so that a merchant's hot editions don't share an owner. The answer waits for the merchant's terms, so
     that orders can be placed at once; a board with `awaits_terms` opens automatically when they arrive."""
     edition_id = await _edition_id_for(request, gateway, merchant, actor)
-    command = _release_command(data, merchant, edition_id)
+    command = release_command(data, merchant, edition_id)
     with gateway.watchers.watch(edition_id) as watch:
         answer = await gateway.decisions.ask(command, actor=actor)
         if isinstance(answer.event, events.CommandRefused):
@@ -246,7 +244,7 @@ ROUTES = [
 ]
 
 
-def own_offer(gateway: Gateway, merchant: MerchantView, offer: Offer, slug: str) -> Offer:
+def own_offer(gateway: Gateway, merchant: MerchantView, offer: Listing, slug: str) -> Listing:
     """The offer, if it is the merchant's; raises HttpProblem (404)."""
     if offer.merchant_id != merchant.merchant_id:
         raise HttpProblem(slug)
@@ -319,80 +317,3 @@ def seen_by_merchant(gateway: Gateway, view: OrderView) -> MerchantOrderBody:
         tracking=decrypted_tracking(gateway, view),
         is_erased=is_erased,
     )
-
-
-def _release_command(data: NewEdition, merchant: MerchantView, edition_id: str) -> ReleaseEdition:
-    low = data.price_minor if data.price_minor is not None else data.price_min_minor
-    high = data.price_minor if data.price_minor is not None else data.price_max_minor
-    if low is None or high is None or low > high:
-        raise HttpProblem("invalid", "Send price_minor, or price_min_minor and a price_max_minor not below it.")
-    if data.price_minor is not None and (data.price_min_minor, data.price_max_minor) != (None, None):
-        raise HttpProblem("invalid", "Send either price_minor or both bounds, not all of them.")
-    if any(not low <= amount <= high for amount in data.suggested_minor):
-        raise HttpProblem("invalid", "suggested_minor must lie within the price's bounds.")
-    if data.opens_at_ms is not None and data.closes_at_ms is not None and data.opens_at_ms >= data.closes_at_ms:
-        raise HttpProblem("invalid", "closes_at_ms must be after opens_at_ms.")
-    _check_terms(data)
-    usual = KINDS[data.kind]
-    currency = data.currency or merchant.currency
-    if currency not in CURRENCIES:
-        raise HttpProblem("invalid", f"currency must be one of {', '.join(sorted(CURRENCIES))}.")
-    for amount_minor in (low, high, *data.suggested_minor):
-        _check_amount(amount_minor, currency, format_money(amount_minor, currency))
-    dearest_minor = high * data.limit_per_buyer
-    what = f"{data.limit_per_buyer} for {format_money(dearest_minor, currency)}, which one buyer could order,"
-    _check_amount(dearest_minor, currency, what)
-    return ReleaseEdition(
-        edition_id=edition_id,
-        merchant_id=merchant.merchant_id,
-        title=data.title,
-        currency=currency,
-        price_min_minor=low,
-        price_max_minor=high,
-        stock=data.stock,
-        limit_per_buyer=data.limit_per_buyer,
-        hold_seconds=data.hold_seconds,
-        description=data.description,
-        kind=data.kind,
-        image=data.image or data.kind,
-        suggested_minor=data.suggested_minor,
-        opens_at_ms=data.opens_at_ms,
-        closes_at_ms=data.closes_at_ms,
-        needs_address=usual.needs_address if data.needs_address is None else data.needs_address,
-        awaits_terms=True,
-        tax_bps=data.tax_bps,
-        tax_label=data.tax_label,
-        refund_by=data.refund.by,
-        refund_until_ms=data.refund.until_ms,
-        refund_share_bps=data.refund.share_bps,
-        refund_restock=data.refund.restock,
-        target_minor=data.target_minor,
-        all_or_nothing=data.all_or_nothing,
-        if_missed=data.if_missed,
-        receipts=usual.receipts if data.receipts is None else data.receipts,
-        vouched_only=data.vouched_only,
-    )
-
-
-def _check_amount(amount_minor: int, currency: str, what: str) -> None:
-    """The owner would refuse a price that can't be charged, and couldn't say what can; raises HttpProblem (422)."""
-    if reason := why_not_charge(amount_minor, currency_of(currency)):
-        detail = f"{what} can't be charged. {chargeable_words(reason, currency)}"
-        raise HttpProblem("invalid", detail, reason=reason, **limits_of(currency))
-
-
-def _check_terms(data: NewEdition) -> None:
-    """What the owner would refuse too, said in words; raises HttpProblem (422)."""
-    if data.tax_bps and not data.tax_label.strip():
-        raise HttpProblem("invalid", "Name the tax, VAT for example: tax_label goes with tax_bps.", reason="bad_tax")
-    if data.refund.by == "merchant" and data.refund != NewRefundRule(restock=data.refund.restock):
-        detail = "refund.until_ms and share_bps are about returns by the buyer: send refund.by buyer with them."
-        raise HttpProblem("invalid", detail, reason="bad_refund_rule")
-    if data.all_or_nothing and (data.target_minor is None or data.closes_at_ms is None):
-        detail = "All or nothing is decided at a date, by a target: send target_minor and closes_at_ms."
-        raise HttpProblem("invalid", detail, reason="bad_target")
-    if data.target_minor is not None and data.target_minor < 1:
-        raise HttpProblem("invalid", "target_minor must be at least 1.", reason="bad_target")
-    if data.if_missed == "choose" and not data.all_or_nothing:
-        detail = "if_missed is about campaigns that are all or nothing."
-        raise HttpProblem("invalid", detail, reason="bad_target")

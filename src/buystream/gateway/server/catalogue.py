@@ -12,8 +12,8 @@ from buystream.vocabulary.codec import read_event
 from buystream.vocabulary.ids import edition_of, partition_of
 
 
-class Offer(msgspec.Struct, kw_only=True):
-    """An edition's terms, as far as the gateway needs them, and its sold-out latch. While it `awaits_terms` it takes no
+class Listing(msgspec.Struct, kw_only=True):
+    """An edition's offer, as far as the gateway needs it, and its sold-out latch. While it `awaits_terms` it takes no
     orders."""
 
     edition_id: str
@@ -86,12 +86,12 @@ class Catalogue:
     """Written by the thread that tails the events, read by the event loop; each change is one step of a dict or set."""
 
     def __init__(self) -> None:
-        self._offers: dict[str, Offer] = {}
+        self._offers: dict[str, Listing] = {}
         self._sent: set[int] = set()
         self._erased: set[int] = set()
         self._revoked_keys: set[str] = set()
 
-    def offer(self, edition_id: str) -> Offer | None:
+    def offer(self, edition_id: str) -> Listing | None:
         """The edition, or None when there is none."""
         return self._offers.get(edition_id)
 
@@ -122,7 +122,7 @@ class Catalogue:
         orders = runner.next_positions(cur, order_views.NAME)
         buyers = runner.next_positions(cur, people.NAME)
         for board in edition_board.boards(cur, now_ms=0):
-            self._offers[board.edition_id] = Offer(
+            self._offers[board.edition_id] = Listing(
                 edition_id=board.edition_id,
                 merchant_id=board.merchant_id,
                 title=board.title,
@@ -170,22 +170,23 @@ class Catalogue:
         elif kind == RELEASED:
             event = read_event(record.value)
             if isinstance(event, events.EditionReleased):
-                self._offers[subject] = Offer(
+                offered = event.offer
+                self._offers[subject] = Listing(
                     edition_id=subject,
                     merchant_id=event.merchant_id,
-                    title=event.title,
-                    kind=event.kind,
-                    stock=event.stock,
-                    limited=event.stock is not None,
-                    currency=event.currency,
-                    may_be_free=not event.price_min_minor,
-                    needs_address=event.needs_address,
+                    title=offered.title,
+                    kind=offered.kind,
+                    stock=offered.stock,
+                    limited=offered.stock is not None,
+                    currency=offered.currency,
+                    may_be_free=not offered.price_min_minor,
+                    needs_address=offered.needs_address,
                     sold_out=False,
                     partition=record.partition,
-                    price_min_minor=event.price_min_minor,
-                    price_max_minor=event.price_max_minor,
-                    limit_per_buyer=event.limit_per_buyer,
-                    vouched_only=event.vouched_only,
-                    has_dates=(event.opens_at_ms, event.closes_at_ms) != (None, None),
+                    price_min_minor=offered.price_min_minor,
+                    price_max_minor=offered.price_max_minor,
+                    limit_per_buyer=offered.limit_per_buyer,
+                    vouched_only=offered.vouched_only,
+                    has_dates=offered.window.is_bounded,
                     awaits_terms=event.awaits_terms,
                 )

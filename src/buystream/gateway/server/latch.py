@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from prometheus_client import CollectorRegistry, Counter
 
-from buystream.gateway.server.catalogue import Offer
+from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.problems import HttpProblem
 from buystream.vocabulary.commands import RecordDemand
 
@@ -29,7 +29,7 @@ class Latch:
             "buystream_latch_refusals", "Orders refused from memory, being sold out.", registry=registry
         )
 
-    def refuse(self, offer: Offer, quantity: int) -> HttpProblem:
+    def refuse(self, offer: Listing, quantity: int) -> HttpProblem:
         """Count the click; returns its answer."""
         clicks, wanted = self._counts.get(offer.edition_id, (0, 0))
         self._counts[offer.edition_id] = (clicks + 1, wanted + quantity)

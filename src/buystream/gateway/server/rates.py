@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from buystream.gateway.server.catalogue import Offer
+from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.clients import Clients, network_of
 from buystream.gateway.server.problems import HttpProblem
 from buystream.limits import SHARE_PERCENT_MAX, Limits
@@ -157,7 +157,7 @@ class RateLimiter:
                 self._payments.give(buyer_id)
             raise
 
-    def hold(self, offer: Offer, order_id: str, quantity: int, client: str) -> bool:
+    def hold(self, offer: Listing, order_id: str, quantity: int, client: str) -> bool:
         """Before an unknown buyer's order: count it as held by the network; raises HttpProblem (429) beyond the
         network's share. False when nothing was counted: for a repeat, where there is no limit, and for the address of a
         proxy, which says nothing about the clients behind it."""

@@ -7,88 +7,34 @@ from buystream.vocabulary.commands.command import Command, asked
 from buystream.vocabulary.fields import (
     BY_CLIENT,
     Account,
-    AllOrNothing,
     Attempts,
     AwaitsTerms,
     BuyerId,
     ChangeId,
     Clicks,
-    ClosesAtMs,
-    Currency,
     DemandId,
-    Description,
     EditionId,
-    FeeFixedMinor,
-    FeeShareBps,
     FlagId,
-    HoldSeconds,
-    IfMissed,
-    Image,
-    Kind,
-    LimitPerBuyer,
     Measure,
     MerchantId,
-    NeedsAddress,
-    OpensAtMs,
     OwnWords,
-    PriceMaxMinor,
-    PriceMinMinor,
     Quantity,
-    Receipts,
-    RefundBy,
-    RefundRestock,
-    RefundShareBps,
-    RefundUntilMs,
     Restock,
-    Stock,
-    SuggestedMinor,
-    TargetMinor,
-    TaxBps,
-    TaxLabel,
     TermsId,
-    Title,
-    VouchedOnly,
     WindowSeconds,
     meaning,
 )
+from buystream.vocabulary.values import FEE, OFFER, Fee, Offer
 
 
 @asked(MERCHANT, OPERATOR, about="edition_id")
 class ReleaseEdition(Command):
-    """Puts an edition on sale. `stock` None means unlimited; a fixed price has equal bounds. Prices include tax. With
-    `awaits_terms` it takes no orders before ApplyTerms. `refund_by` says who may return an order: the merchant, or the
-    buyer too, until `refund_until_ms` (None: any time before it ships), who then gets `refund_share_bps` of the money.
-    With `target_minor` it is a campaign; all or nothing means that money moves only if the target is reached before
-    `closes_at_ms`, and `if_missed` says whether givers are then offered another project."""
+    """Puts an edition on sale. With `awaits_terms` it takes no orders before ApplyTerms."""
 
     edition_id: EditionId
     merchant_id: MerchantId
-    title: Title
-    currency: Currency
-    price_min_minor: PriceMinMinor
-    price_max_minor: PriceMaxMinor
-    stock: Stock | None
-    limit_per_buyer: LimitPerBuyer
-    hold_seconds: HoldSeconds
-    description: Description = ""
-    kind: Kind = "item"
-    image: Image = ""
-    suggested_minor: SuggestedMinor = ()
-    opens_at_ms: OpensAtMs | None = None
-    closes_at_ms: ClosesAtMs | None = None
-    needs_address: NeedsAddress = True
+    offer: Annotated[Offer, OFFER]
     awaits_terms: AwaitsTerms = False
-    tax_bps: TaxBps = 0
-    tax_label: TaxLabel = ""
-    refund_by: RefundBy = "merchant"
-    refund_until_ms: RefundUntilMs | None = None
-    refund_share_bps: RefundShareBps = 10_000
-    refund_restock: RefundRestock = True
-    target_minor: TargetMinor | None = None
-    all_or_nothing: AllOrNothing = False
-    if_missed: IfMissed = "void"
-    receipts: Receipts = False
-    vouched_only: VouchedOnly = False
 
 
 @asked(SYSTEM, about="edition_id")
@@ -98,8 +44,7 @@ class ApplyTerms(Command):
     edition_id: EditionId
     terms_id: TermsId
     account: Account
-    fee_share_bps: FeeShareBps
-    fee_fixed_minor: FeeFixedMinor
+    fee: Annotated[Fee, FEE]
 
 
 @asked(MERCHANT, about="edition_id")

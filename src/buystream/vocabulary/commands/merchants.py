@@ -17,7 +17,6 @@ from buystream.vocabulary.fields import (
     EditionId,
     Email,
     FirstYear,
-    FixedMinor,
     FromMs,
     KeyId,
     KeyName,
@@ -27,13 +26,13 @@ from buystream.vocabulary.fields import (
     PaidAtMs,
     RefundId,
     RequestName,
-    ShareBps,
     ShopName,
     TaxId,
     TermsId,
     TimeZone,
     YearStartsMs,
 )
+from buystream.vocabulary.values import FEE, Fee
 
 
 @asked(OPERATOR, about="merchant_id")
@@ -109,8 +108,7 @@ class SetFeeTerms(Command):
     merchant_id: MerchantId
     terms_id: Annotated[TermsId, BY_CLIENT]
     currency: Currency
-    share_bps: ShareBps
-    fixed_minor: FixedMinor
+    fee: Annotated[Fee, FEE]
     from_ms: FromMs
 
 

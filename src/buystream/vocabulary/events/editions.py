@@ -5,52 +5,26 @@ from typing import Annotated
 from buystream.vocabulary.events.event import Event
 from buystream.vocabulary.fields import (
     Account,
-    AllOrNothing,
     Attempts,
     Available,
     AwaitsTerms,
     BuyerId,
     ChangeId,
     Clicks,
-    ClosesAtMs,
-    Currency,
     DemandId,
-    Description,
-    FeeFixedMinor,
-    FeeShareBps,
     FlagId,
     ForgetBeforeMs,
-    HoldSeconds,
-    IfMissed,
-    Image,
-    Kind,
-    LimitPerBuyer,
     Measure,
     MerchantId,
-    NeedsAddress,
-    OpensAtMs,
     OwnWords,
-    PriceMaxMinor,
-    PriceMinMinor,
     Quantity,
     Reason,
-    Receipts,
-    RefundBy,
-    RefundRestock,
-    RefundShareBps,
-    RefundUntilMs,
     Restock,
-    Stock,
-    SuggestedMinor,
-    TargetMinor,
-    TaxBps,
-    TaxLabel,
     TermsId,
-    Title,
-    VouchedOnly,
     WindowSeconds,
     meaning,
 )
+from buystream.vocabulary.values import FEE, OFFER, Fee, Offer
 
 
 class EditionEvent(Event):
@@ -68,40 +42,16 @@ class EditionEvent(Event):
 
 
 class EditionReleased(EditionEvent):
-    """The edition is on sale, by these terms."""
+    """The edition is on sale, by this offer."""
 
     merchant_id: MerchantId
-    title: Title
-    currency: Currency
-    price_min_minor: PriceMinMinor
-    price_max_minor: PriceMaxMinor
-    stock: Stock | None
-    limit_per_buyer: LimitPerBuyer
-    hold_seconds: HoldSeconds
-    description: Description = ""
-    kind: Kind = "item"
-    image: Image = ""
-    suggested_minor: SuggestedMinor = ()
-    opens_at_ms: OpensAtMs | None = None
-    closes_at_ms: ClosesAtMs | None = None
-    needs_address: NeedsAddress = True
+    offer: Annotated[Offer, OFFER]
     awaits_terms: AwaitsTerms = False
-    tax_bps: TaxBps = 0
-    tax_label: TaxLabel = ""
-    refund_by: RefundBy = "merchant"
-    refund_until_ms: RefundUntilMs | None = None
-    refund_share_bps: RefundShareBps = 10_000
-    refund_restock: RefundRestock = True
-    target_minor: TargetMinor | None = None
-    all_or_nothing: AllOrNothing = False
-    if_missed: IfMissed = "void"
-    receipts: Receipts = False
     saves_methods: Annotated[
         bool, meaning("Whether pledges save the payment method, to be charged at the end.", feed=True)
     ] = False
     """It is a campaign that is too long for reserved money: pledges save the payment method, which is charged at the
     end."""
-    vouched_only: VouchedOnly = False
 
 
 class TermsApplied(EditionEvent):
@@ -109,8 +59,7 @@ class TermsApplied(EditionEvent):
 
     terms_id: TermsId
     account: Account
-    fee_share_bps: FeeShareBps
-    fee_fixed_minor: FeeFixedMinor
+    fee: Annotated[Fee, FEE]
 
 
 class EditionCancelled(EditionEvent):

@@ -13,10 +13,7 @@ from buystream.vocabulary.fields import (
     Currency,
     EditionId,
     Email,
-    FeeFixedMinor,
-    FeeShareBps,
     FirstYear,
-    FixedMinor,
     ForgetBeforeMs,
     FromMs,
     KeyId,
@@ -27,7 +24,6 @@ from buystream.vocabulary.fields import (
     PaidAtMs,
     RefundId,
     RequestName,
-    ShareBps,
     ShopName,
     TaxId,
     TermsId,
@@ -36,6 +32,7 @@ from buystream.vocabulary.fields import (
     YearStartsMs,
     meaning,
 )
+from buystream.vocabulary.values import FEE, Fee
 
 
 class MerchantEvent(Event):
@@ -99,8 +96,7 @@ class FeeTermsSet(MerchantEvent):
 
     terms_id: TermsId
     currency: Currency
-    share_bps: ShareBps
-    fixed_minor: FixedMinor
+    fee: Annotated[Fee, FEE]
     from_ms: FromMs
 
 
@@ -118,8 +114,7 @@ class TermsGranted(MerchantEvent):
     edition_id: EditionId
     terms_id: TermsId
     account: Account
-    fee_share_bps: FeeShareBps
-    fee_fixed_minor: FeeFixedMinor
+    fee: Annotated[Fee, FEE]
 
 
 class ReceiptIssued(MerchantEvent):

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from buystream.gateway.pages.order_words import state_words
 from buystream.gateway.routes.bodies.fields import Amount, EditionId, OrderId, Quantity, Request
 from buystream.gateway.routes.bodies.payments import PaymentBody
-from buystream.gateway.server.catalogue import Offer
+from buystream.gateway.server.catalogue import Listing
 from buystream.projections import allowed
 from buystream.projections.boards import Board
 from buystream.projections.campaigns import Charged
@@ -132,7 +132,7 @@ def order_body(
         "meaning": meaning,
     }
     if returnable_minor is not None and view.terms is not None:
-        fields["returnable"] = ReturnableBody(returnable_minor, view.terms.refund_until_ms)
+        fields["returnable"] = ReturnableBody(returnable_minor, view.terms.refund.until_ms)
     return OrderBody(**fields)  # type: ignore[arg-type]
 
 
@@ -165,7 +165,7 @@ def _buyer_action(view: OrderView, *, can_pay: bool) -> BuyerActionBody | None:
     return BuyerActionBody(action, view.hold_expires_at_ms, int(payment.payment_id.rpartition(".")[2]) + 1)
 
 
-def placed_order_body(event: events.OrderPlaced, offer: Offer) -> OrderBody:
+def placed_order_body(event: events.OrderPlaced, offer: Listing) -> OrderBody:
     """The order that an event has just created, without reading the views."""
     return OrderBody(
         order_id=event.originator_id,
@@ -185,7 +185,7 @@ def placed_order_body(event: events.OrderPlaced, offer: Offer) -> OrderBody:
     )
 
 
-def repeated_order_body(event: events.OrderRepeated, offer: Offer) -> OrderBody:
+def repeated_order_body(event: events.OrderRepeated, offer: Listing) -> OrderBody:
     """The order's current state from the owner's answer, for when the views are behind. Its version is 0: anything
     newer wins."""
     payment = PaymentBody(event.payment_id, event.payment_state) if event.payment_id else None

@@ -1,0 +1,90 @@
+"""How a merchant's request becomes the release of an edition: defaults by kind, and mistakes told in words."""
+
+from msgspec import convert
+
+from buystream.gateway.routes.bodies.editions import NewEdition, NewRefundRule
+from buystream.gateway.server.problems import HttpProblem, limits_of
+from buystream.projections.people import MerchantView
+from buystream.vocabulary.commands import ReleaseEdition
+from buystream.vocabulary.kinds import KINDS
+from buystream.vocabulary.money import CURRENCIES, chargeable_words, currency_of, format_money, why_not_charge
+from buystream.vocabulary.values import CampaignTerms, Offer, RefundRule, SaleWindow, Tax
+
+
+def release_command(data: NewEdition, merchant: MerchantView, edition_id: str) -> ReleaseEdition:
+    """What the merchant asks for; raises HttpProblem (422) with what is wrong with it, in words."""
+    low = data.price_minor if data.price_minor is not None else data.price_min_minor
+    high = data.price_minor if data.price_minor is not None else data.price_max_minor
+    if low is None or high is None or low > high:
+        raise HttpProblem("invalid", "Send price_minor, or price_min_minor and a price_max_minor not below it.")
+    if data.price_minor is not None and (data.price_min_minor, data.price_max_minor) != (None, None):
+        raise HttpProblem("invalid", "Send either price_minor or both bounds, not all of them.")
+    if any(not low <= amount <= high for amount in data.suggested_minor):
+        raise HttpProblem("invalid", "suggested_minor must lie within the price's bounds.")
+    if data.opens_at_ms is not None and data.closes_at_ms is not None and data.opens_at_ms >= data.closes_at_ms:
+        raise HttpProblem("invalid", "closes_at_ms must be after opens_at_ms.")
+    _check_terms(data)
+    usual = KINDS[data.kind]
+    currency = data.currency or merchant.currency
+    if currency not in CURRENCIES:
+        raise HttpProblem("invalid", f"currency must be one of {', '.join(sorted(CURRENCIES))}.")
+    for amount_minor in (low, high, *data.suggested_minor):
+        _check_amount(amount_minor, currency, format_money(amount_minor, currency))
+    dearest_minor = high * data.limit_per_buyer
+    what = f"{data.limit_per_buyer} for {format_money(dearest_minor, currency)}, which one buyer could order,"
+    _check_amount(dearest_minor, currency, what)
+    return ReleaseEdition(
+        edition_id=edition_id,
+        merchant_id=merchant.merchant_id,
+        offer=Offer(
+            title=data.title,
+            currency=currency,
+            price_min_minor=low,
+            price_max_minor=high,
+            stock=data.stock,
+            limit_per_buyer=data.limit_per_buyer,
+            hold_seconds=data.hold_seconds,
+            description=data.description,
+            kind=data.kind,
+            image=data.image or data.kind,
+            suggested_minor=data.suggested_minor,
+            window=SaleWindow(opens_at_ms=data.opens_at_ms, closes_at_ms=data.closes_at_ms),
+            needs_address=usual.needs_address if data.needs_address is None else data.needs_address,
+            tax=Tax(bps=data.tax_bps, label=data.tax_label),
+            refund=convert(data.refund, RefundRule, from_attributes=True),
+            campaign=_campaign(data),
+            receipts=usual.receipts if data.receipts is None else data.receipts,
+            vouched_only=data.vouched_only,
+        ),
+        awaits_terms=True,
+    )
+
+
+def _campaign(data: NewEdition) -> CampaignTerms | None:
+    if data.target_minor is None:
+        return None
+    return CampaignTerms(target_minor=data.target_minor, all_or_nothing=data.all_or_nothing, if_missed=data.if_missed)
+
+
+def _check_amount(amount_minor: int, currency: str, what: str) -> None:
+    """The owner would refuse a price that can't be charged, and couldn't say what can; raises HttpProblem (422)."""
+    if reason := why_not_charge(amount_minor, currency_of(currency)):
+        detail = f"{what} can't be charged. {chargeable_words(reason, currency)}"
+        raise HttpProblem("invalid", detail, reason=reason, **limits_of(currency))
+
+
+def _check_terms(data: NewEdition) -> None:
+    """What the owner would refuse too, said in words; raises HttpProblem (422)."""
+    if data.tax_bps and not data.tax_label.strip():
+        raise HttpProblem("invalid", "Name the tax, VAT for example: tax_label goes with tax_bps.", reason="bad_tax")
+    if data.refund.by == "merchant" and data.refund != NewRefundRule(restock=data.refund.restock):
+        detail = "refund.until_ms and share_bps are about returns by the buyer: send refund.by buyer with them."
+        raise HttpProblem("invalid", detail, reason="bad_refund_rule")
+    if data.all_or_nothing and (data.target_minor is None or data.closes_at_ms is None):
+        detail = "All or nothing is decided at a date, by a target: send target_minor and closes_at_ms."
+        raise HttpProblem("invalid", detail, reason="bad_target")
+    if data.target_minor is not None and data.target_minor < 1:
+        raise HttpProblem("invalid", "target_minor must be at least 1.", reason="bad_target")
+    if data.if_missed == "choose" and not data.all_or_nothing:
+        detail = "if_missed is about campaigns that are all or nothing."
+        raise HttpProblem("invalid", detail, reason="bad_target")

@@ -1,0 +1,47 @@
+"""How an edition's row keeps its offer: a column for each field, also for those of the values in it."""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from buystream.vocabulary.values import CampaignTerms, Offer, RefundRule, SaleWindow, Tax, Value
+
+V = TypeVar("V", bound=Value)
+
+_OFFERED: Final = (
+    *("title", "description", "kind", "image", "currency", "price_min_minor", "price_max_minor"),
+    *("limit_per_buyer", "hold_seconds", "needs_address", "stock", "receipts", "vouched_only"),
+)
+"""Columns that carry the name of their field in the offer."""
+
+_FLATTENED: Final = {
+    "window": {name: name for name in SaleWindow.__struct_fields__},
+    "tax": {name: f"tax_{name}" for name in Tax.__struct_fields__},
+    "refund": {name: f"refund_{name}" for name in RefundRule.__struct_fields__},
+    "campaign": {name: name for name in CampaignTerms.__struct_fields__},
+}
+"""The column of each field of the offer's values."""
+
+REFUND: Final = tuple(_FLATTENED["refund"].values())
+TERMS: Final = (*_OFFERED, *(column for columns in _FLATTENED.values() for column in columns.values()))
+
+
+def terms_of(offer: Offer) -> dict[str, Any]:
+    """What an edition's row keeps of its offer, by column; those of a campaign are null where there is none."""
+    terms = {column: getattr(offer, column) for column in _OFFERED}
+    for value, columns in _FLATTENED.items():
+        terms |= {column: getattr(getattr(offer, value), name, None) for name, column in columns.items()}
+    return terms
+
+
+def window_of(row: Mapping[str, Any]) -> SaleWindow:
+    """When the edition takes orders."""
+    return _value("window", SaleWindow, row)
+
+
+def refund_of(row: Mapping[str, Any]) -> RefundRule:
+    """Who may give an order of the edition back."""
+    return _value("refund", RefundRule, row)
+
+
+def _value(name: str, kind: type[V], row: Mapping[str, Any]) -> V:
+    return kind(**{field: row[column] for field, column in _FLATTENED[name].items()})

@@ -1,0 +1,139 @@
+"""What an edition is sold by, as values: its offer with the rules in it, and the platform's fee. Commands, events,
+aggregates and views pass them on whole. On the wire a value has all of its fields, so no reader needs the defaults."""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from buystream.vocabulary.fields import Currency, meaning
+
+BPS_WHOLE: Final = 10_000
+"""All of it, in basis points."""
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Has no identity: two with the same fields are the same."""
+
+
+class SaleWindow(Value, frozen=True):
+    """When an edition takes orders; without a bound, from its release or for good."""
+
+    opens_at_ms: Annotated[int | None, meaning("Start of the sale; null when it starts at once.", feed=True)] = None
+    closes_at_ms: Annotated[int | None, meaning("End of the sale, exclusive; null when it has none.", feed=True)] = None
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the clock opens or closes the sale."""
+        return self.opens_at_ms is not None or self.closes_at_ms is not None
+
+
+class Tax(Value, frozen=True):
+    """The tax that a price includes; 100 basis points are 1% of the price without it."""
+
+    bps: Annotated[int, meaning("Tax included in the price, in basis points of the price without it.", feed=True)] = 0
+    label: Annotated[str, meaning("The name of the tax.", feed=True)] = ""
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether it is at most as much as the price without it."""
+        return 0 <= self.bps <= BPS_WHOLE
+
+
+class RefundRule(Value, frozen=True):
+    """Who may give an order back: its merchant at any time, and with `by` buyer its buyer too, before `until_ms` (null:
+    any time) and before it is shipped, for `share_bps` of the money (10 000: all of it)."""
+
+    by: Annotated[
+        str,
+        meaning("Who may start a refund: merchant or buyer.", feed=True),
+        msgspec.Meta(extra_json_schema={"enum": ["merchant", "buyer"]}),
+    ] = "merchant"
+    until_ms: Annotated[
+        int | None, meaning("Until when buyers may return orders, exclusive; null when there is no end.", feed=True)
+    ] = None
+    share_bps: Annotated[int, meaning("Share of the price that buyers get back; 10000 is all of it.", feed=True)] = (
+        BPS_WHOLE
+    )
+    restock: Annotated[bool, meaning("Whether units that buyers return go back on sale.", feed=True)] = True
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether it names somebody, and a share between nothing and everything."""
+        return self.by in ("merchant", "buyer") and 0 <= self.share_bps <= BPS_WHOLE
+
+    def why_not(self, at_ms: int) -> str:
+        """Why buyers can't return an order at that time, or nothing."""
+        if self.by != "buyer":
+            return "not_returnable"
+        return "too_late" if self.until_ms is not None and at_ms >= self.until_ms else ""
+
+    def share_of(self, amount_minor: int) -> int:
+        """What buyers get back of it, before it is rounded to what the currency can pay."""
+        return amount_minor * self.share_bps // BPS_WHOLE
+
+
+class Fee(Value, frozen=True):
+    """What the platform keeps of each order: a share of its amount (100 basis points are 1%) and a fixed amount."""
+
+    share_bps: Annotated[int, meaning("Share of the platform's fee; 100 basis points are 1%.", feed=True)] = 0
+    fixed_minor: Annotated[int, meaning("Fixed part of the platform's fee, per order.", feed=True)] = 0
+
+    def of(self, amount_minor: int) -> int:
+        """The fee on a payment, before it is rounded to what the currency can pay."""
+        return amount_minor * self.share_bps // BPS_WHOLE + self.fixed_minor
+
+    def is_possible(self, most_minor: int) -> bool:
+        """Whether it is between nothing and everything; `most_minor` is the most that can be charged."""
+        return 0 <= self.share_bps <= BPS_WHOLE and 0 <= self.fixed_minor <= most_minor
+
+
+class CampaignTerms(Value, frozen=True):
+    """What makes an edition a campaign: a target, and what happens to the money when it is missed."""
+
+    target_minor: Annotated[int, meaning("Amount that the campaign aims to raise.", feed=True)]
+    all_or_nothing: Annotated[
+        bool, meaning("Whether money moves only if the target is reached before the sale closes.", feed=True)
+    ] = False
+    if_missed: Annotated[
+        str,
+        meaning(
+            "What givers are offered when the target is missed: void (nothing) or choose (another project).", feed=True
+        ),
+        msgspec.Meta(extra_json_schema={"enum": ["void", "choose"]}),
+    ] = "void"
+
+
+class Offer(Value, frozen=True):
+    """What is on sale, and by which terms. A fixed price has equal bounds; prices include tax. `stock` null means
+    unlimited. With `campaign`, orders are gifts towards its target; the sale's end is the campaign's."""
+
+    title: Annotated[str, meaning("What is sold.", feed=True)]
+    currency: Currency
+    price_min_minor: Annotated[int, meaning("Lowest unit price.", feed=True)]
+    price_max_minor: Annotated[
+        int, meaning("Highest unit price; equal to the lowest when the price is fixed.", feed=True)
+    ]
+    stock: Annotated[int | None, meaning("Units issued; null when unlimited.", feed=True)]
+    limit_per_buyer: Annotated[int, meaning("Units that one buyer may hold or have bought.", feed=True)]
+    hold_seconds: Annotated[int, meaning("How long an order holds its stock.", feed=True)]
+    description: Annotated[str, meaning("Text of the offer.", feed=True)] = ""
+    kind: Annotated[str, meaning("ticket, record, gift or item.", feed=True)] = "item"
+    image: Annotated[str, meaning("Name of the picture.", feed=True)] = ""
+    suggested_minor: Annotated[tuple[int, ...], meaning("Prices offered to choose from.", feed=True)] = ()
+    window: Annotated[SaleWindow, meaning("When it takes orders.", feed=True)] = SaleWindow()
+    needs_address: Annotated[bool, meaning("Whether buyers give a postal address.", feed=True)] = True
+    tax: Annotated[Tax, meaning("Tax included in the prices.", feed=True)] = Tax()
+    refund: Annotated[RefundRule, meaning("Who may start a refund.", feed=True)] = RefundRule()
+    campaign: Annotated[CampaignTerms | None, meaning("What makes it a campaign; null when it is none.", feed=True)] = (
+        None
+    )
+    receipts: Annotated[bool, meaning("Whether each paid order gets a receipt number of its merchant.", feed=True)] = (
+        False
+    )
+    vouched_only: Annotated[
+        bool, meaning("Whether only buyers that a host application vouches for may order.", feed=True)
+    ] = False
+
+
+OFFER: Final = meaning("What is on sale, and by which terms.", feed=True)
+FEE: Final = meaning("What the platform keeps of each order.", feed=True)
