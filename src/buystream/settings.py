@@ -80,6 +80,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.stripe_secret_key)
 
     @property
+    def is_stripe_live(self) -> bool:
+        """Whether Stripe's keys move money; those of its test mode move none."""
+        return self.stripe_secret_key.partition("_")[2].startswith("live_")
+
+    @property
     def url(self) -> str:
         """Where browsers find the shop, without a slash at the end."""
         if self.public_url:
@@ -157,7 +162,7 @@ def _refuse_half_of_stripe(settings: Settings) -> None:
     if given != (True, True):
         missing = "BUYSTREAM_STRIPE_PUBLISHABLE_KEY" if secret else "BUYSTREAM_STRIPE_SECRET_KEY"
         raise BadSetting(f"{missing} is required together with Stripe's other key")
-    is_live = secret.split("_")[1] == "live"
+    is_live = settings.is_stripe_live
     if is_live != publishable.startswith("pk_live_"):
         raise BadSetting("Stripe's two keys are from different modes: one is a test key, the other a live key")
     if is_live and not settings.url.startswith("https://"):

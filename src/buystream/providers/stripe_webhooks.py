@@ -39,8 +39,10 @@ KINDS: Final = PAYMENT_KINDS | SETUP_KINDS | REFUND_KINDS | DISPUTE_KINDS | {"ch
 class StripeNotifications:
     """Reads what is sent to the webhook. Safe for many threads."""
 
-    def __init__(self, api: StripeApi, secrets: Sequence[str], *, partitions: int) -> None:
+    def __init__(self, api: StripeApi, secrets: Sequence[str], *, partitions: int, is_live: bool = False) -> None:
+        """`is_live`: the account's money is real: what happens in test mode is no news, and the other way round."""
         self._api = api
+        self._is_live = is_live
         self._secrets = tuple(secrets)
         self._partitions = partitions
 
@@ -52,6 +54,7 @@ class StripeNotifications:
             kind, about = str(event["type"]), event["data"]["object"]
             if kind not in KINDS:
                 return None
+            self._refuse_other_accounts(event)
             return self._facts(kind, about)
         except (KeyError, TypeError, AttributeError):
             raise BadNotification("The event has not the form of its kind.") from None
@@ -64,6 +67,12 @@ class StripeNotifications:
             return msgspec.json.decode(payload, type=dict)
         except msgspec.DecodeError:
             raise BadNotification("The body is not an event.") from None
+
+    def _refuse_other_accounts(self, event: Json) -> None:
+        """A connected account belongs to its merchant, who can write the ids of our payments into payments of its own;
+        and in test mode anybody pays. Raises ForeignNotification."""
+        if event.get("account") or bool(event.get("livemode", self._is_live)) != self._is_live:
+            raise ForeignNotification
 
     def _facts(self, kind: str, about: Json) -> list[Command]:
         if kind in PAYMENT_KINDS:

@@ -47,7 +47,9 @@ def stripe_gateway_parts(api: StripeApi, settings: Settings, log: Log) -> dict[s
         "apple_pay_association": settings.apple_pay_association,
     }
     if secrets := settings.stripe_webhook_secrets:
-        taken["notifications"] = StripeNotifications(api, secrets, partitions=log.partitions)
+        taken["notifications"] = StripeNotifications(
+            api, secrets, partitions=log.partitions, is_live=settings.is_stripe_live
+        )
     else:
         logger.warning(
             "no BUYSTREAM_STRIPE_WEBHOOK_SECRETS: what happens at Stripe is only looked for every %d s",

@@ -15,17 +15,17 @@ from buystream.vocabulary.ids import payment_id_of
 SECRET = "whsec_test"
 
 
-def told(payment_id: str, *, partitions: int) -> object:
+def told(payment_id: str, *, partitions: int = 5, is_live: bool = False, **event_fields: object) -> object:
     """What a process makes of the news that a payment was cancelled, knowing so many partitions."""
     intent = {
         "object": "payment_intent", "id": "pi_1", "status": "canceled", "currency": "usd", "amount": 100,
         "amount_received": 0, "metadata": {"payment_id": payment_id},
     }  # fmt: skip
     event = {"object": "event", "id": "evt_1", "type": "payment_intent.canceled", "data": {"object": intent}}
-    payload = msgspec.json.encode(event)
+    payload = msgspec.json.encode({**event, **event_fields})
     at_seconds = int(time.time())
     signature = stripe.WebhookSignature._compute_signature(f"{at_seconds}.{payload.decode()}", SECRET)
-    notifications = StripeNotifications(cast(StripeApi, None), [SECRET], partitions=partitions)
+    notifications = StripeNotifications(cast(StripeApi, None), [SECRET], partitions=partitions, is_live=is_live)
     return notifications.facts(payload, f"t={at_seconds},v1={signature}")
 
 
@@ -41,3 +41,15 @@ def test_news_of_a_partition_that_was_added_later_is_requested_again() -> None:
 def test_what_is_not_the_shops_is_foreign() -> None:
     with pytest.raises(ForeignNotification):
         told("another system's", partitions=5)
+
+
+def test_a_payment_of_a_connected_account_is_not_ours_whatever_its_metadata_says() -> None:
+    with pytest.raises(ForeignNotification):
+        told(PAYMENT, account="acct_merchant")
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_what_happens_in_the_other_mode_is_foreign(is_live: bool) -> None:
+    assert told(PAYMENT, is_live=is_live, livemode=is_live)
+    with pytest.raises(ForeignNotification):
+        told(PAYMENT, is_live=is_live, livemode=not is_live)
