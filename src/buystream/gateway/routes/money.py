@@ -239,7 +239,8 @@ ROUTES = [put_time_zone, statement, statement_csv, receipts_of_year, receipts_cs
 
 
 def period_of(month: str | None, from_: str | None, to: str | None, at_ms: int, time_zone: str = DEFAULT) -> Period:
-    """The period that a request names, in that zone; this month without any. Raises HttpProblem (422)."""
+    """The period that a request names, in that zone; this month without any. Raises HttpProblem (422), also for what no
+    calendar there can name: a moment with another offset may lie outside of its years."""
     try:
         if month is None and from_ is None and to is None:
             month = local_day(at_ms, time_zone)[:7]
@@ -254,6 +255,8 @@ def period_of(month: str | None, from_: str | None, to: str | None, at_ms: int, 
             raise HttpProblem("bad-period")
         else:
             period = Period(*(_ms(datetime.fromisoformat(text), time_zone) for text in (from_, to)))
+            for end_ms in (period.from_ms, period.to_ms):
+                local_day(end_ms, time_zone)
     except (ValueError, OverflowError):
         raise HttpProblem("bad-period") from None
     if period.from_ms >= period.to_ms:
