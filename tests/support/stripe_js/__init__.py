@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from buystream.commands import Command
 from playwright.sync_api import BrowserContext, Frame, Page, Route
 
 from buystream.providers import Authorisation
 from buystream.providers.sandbox import SandboxProvider
 from buystream.vocabulary import commands
+from buystream.vocabulary.commands import Command
 
 PUBLISHABLE_KEY = "pk_test_51buystream"
 VISA, DECLINED, ASKS = "4242 4242 4242 4242", "4000 0000 0000 0002", "4000 0027 6000 3184"

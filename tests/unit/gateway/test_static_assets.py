@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from buystream.gateway.routes import site
+
 GATEWAY = Path(str(files("buystream.gateway")))
 STATIC = GATEWAY / "static"
 PAGES = sorted((GATEWAY / "pages").glob("*.html"))
+ROUTES = sorted((GATEWAY / "routes").glob("*.py"))
 SCRIPTS = sorted(STATIC.rglob("*.js"))
 SERVED_FROM_PACKAGES = {"/static/plotly.min.js", "/button.js"}
 
@@ -25,6 +28,13 @@ def test_a_module_imports_only_names_that_exist(script: Path) -> None:
         exported = (script.parent / path).resolve().read_text()
         for name in names.split(","):
             assert re.search(rf"^export (?:async )?(?:const|function|class) {name.strip()}\b", exported, re.MULTILINE)
+
+
+def test_every_template_is_found_where_the_routes_look_for_it() -> None:
+    found = set(site._templates().list_templates(["html"]))
+    assert found == {page.name for page in PAGES}
+    named = {name for path in ROUTES for name in re.findall(r'"([\w-]+\.html)"', path.read_text())}
+    assert {"timeline.html", "desk.html"} <= named <= found
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -4,7 +4,7 @@ import logging
 from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
-from pathlib import Path
+from importlib.resources import files
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -201,7 +201,7 @@ def page(template: str, **values: object) -> Response[str]:
 @cache
 def _templates() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("pages")),
+        loader=FileSystemLoader(str(files("buystream.gateway") / "pages")),
         autoescape=select_autoescape(),
         undefined=StrictUndefined,
     )
