@@ -65,6 +65,7 @@ from buystream.cli import end_on_signals
 class Held:
     pass
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal: what starts the tests may ignore it
 end_on_signals()
 held = Held()
 watched = weakref.ref(held, lambda _: os.kill(os.getpid(), signal.%s))
