@@ -23,6 +23,11 @@ Written by `python -m buystream.messages_page` from the classes in
 Every field of every message is described in `schemas/`; docs/decisions/0029 says how a record carries a message.
 """
 
+_WHO_AND_WHY: Final = """Who asks is the record's `actor` (docs/decisions/0031).
+Anybody else is refused as `not_permitted`. A command that can't be read is refused as `unreadable`, one that can't be
+decided as `undecidable`. The table has the other reasons; `src/buystream/vocabulary/reasons.py` says what each means.
+"""
+
 
 def page() -> str:
     """The whole page."""
@@ -31,13 +36,14 @@ def page() -> str:
 
 def _commands() -> Iterator[str]:
     yield "## Commands\n"
-    yield "Who asks is the record's `actor`. Anybody else is refused as `not_permitted` (docs/decisions/0031).\n"
+    yield _WHO_AND_WHY
     for title, kinds in _by_capability(codec.COMMANDS):
         yield f"### {title}\n"
-        yield "| command | is about | may be requested by | what |\n|---|---|---|---|"
+        yield "| command | is about | may be requested by | what | refusals |\n|---|---|---|---|---|"
         for kind in kinds:
             about = f"`{kind.about}`" if kind.about else "the partition"
-            yield f"| `{kind.__name__}` | {about} | {', '.join(sorted(kind.by))} | {_what(kind)} |"
+            refusals = ", ".join(f"`{reason}`" for reason in sorted(kind.refusals)) or "none"
+            yield f"| `{kind.__name__}` | {about} | {', '.join(sorted(kind.by))} | {_what(kind)} | {refusals} |"
         yield ""
 
 

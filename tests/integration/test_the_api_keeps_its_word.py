@@ -16,7 +16,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from buystream.gateway.server.problems import slug_of
 from buystream.limits import Limits
+from buystream.vocabulary.commands import ShipOrder
+from buystream.vocabulary.reasons import REASONS
 from tests.support.shop import API_KEY, Shop, register_merchant, shop_at_work
 
 EXAMPLES = 12
@@ -79,6 +82,23 @@ def test_the_document_names_who_may_ask_and_what_else_is_answered(shop: Shop) ->
     order = document["components"]["schemas"]["NewOrder"]["properties"]["order_id"]
     assert order["pattern"].startswith("^(ed")
     assert set(document["components"]["securitySchemes"]) == {"session", "sessionCookie", "merchantKey"}
+
+
+def test_the_document_shows_the_refusals_of_each_route(shop: Shop) -> None:
+    document = httpx.get(f"{shop.url}/schema/openapi.json").json()
+    paths = document["paths"]
+    ship = paths["/v1/merchant/orders/{order_id}/ship"]["post"]
+    assert ship["x-refusals"] == sorted(slug_of(reason) for reason in ShipOrder.refusals)
+    said = ship["responses"]["409"]["description"]
+    assert f"`return-under-way`: {REASONS['return_under_way'].advice}" in said
+    assert "`refused`: " in said  # what any change may be answered with
+    assert "`unknown-order`: " in ship["responses"]["404"]["description"]
+    order = paths["/v1/orders"]["post"]
+    assert {"sold-out", "over-limit", "too-many-holds"} <= set(order["x-refusals"])
+    assert "`too-many-holds`: " in order["responses"]["429"]["description"]
+    assert "sold-out" not in document["components"]["responses"]["Problem409"]["description"]
+    assert "x-refusals" not in paths["/v1/config"]["get"]
+    assert "<p>Refusals: <code>cancelled</code>" in httpx.get(f"{shop.url}/schema").text
 
 
 def test_the_reference_is_made_once_and_not_on_the_event_loop(shop: Shop) -> None:

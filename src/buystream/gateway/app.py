@@ -23,6 +23,7 @@ from buystream.gateway.pages import assets
 from buystream.gateway.routes import (
     api_keys,
     checkout,
+    dashboard,
     editions,
     gifts,
     live,
@@ -111,12 +112,12 @@ def create_app(parts: GatewayParts) -> GatewayApp:
 def _framework(gateway: Gateway, *, documented: bool = False) -> Litestar:
     static = assets.Assets()
     drawing = receipts.Drawing()
-    reference = openapi.Reference(lambda: _framework(gateway, documented=True).openapi_schema.to_schema())
+    reference = openapi.Reference(lambda: _framework(gateway, documented=True))
     return Litestar(
         route_handlers=[
             healthz, readyz, *session_routes.ROUTES, *editions.ROUTES, *checkout.ROUTES, *own_data.ROUTES, *live.ROUTES,
-            *gifts.ROUTES, *merchants.ROUTES, *api_keys.ROUTES, *refunds.ROUTES, *moments.ROUTES, *money.ROUTES,
-            *receipts.ROUTES, *site.ROUTES, *assets.ROUTES, *webhooks.ROUTES,
+            *gifts.ROUTES, *merchants.ROUTES, *dashboard.ROUTES, *api_keys.ROUTES, *refunds.ROUTES, *moments.ROUTES,
+            *money.ROUTES, *receipts.ROUTES, *site.ROUTES, *assets.ROUTES, *webhooks.ROUTES,
             *(() if documented else openapi.ROUTES),
         ],
         dependencies={

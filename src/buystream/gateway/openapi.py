@@ -2,14 +2,15 @@
 once, off the event loop, on the first request: that takes half a second."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from functools import cached_property
 from typing import Any, Final
 
 import msgspec
-from litestar import MediaType, Response, get
+from litestar import Litestar, MediaType, Response, get
 from litestar.di import NamedDependency
 from litestar.openapi import OpenAPIConfig
+from litestar.routes import HTTPRoute
 
 from buystream import __version__
 from buystream.gateway.pages.openapi_page import METHODS, reference_of
@@ -17,8 +18,11 @@ from buystream.gateway.routes.bodies.orders import NewOrder, OrderBody
 from buystream.gateway.routes.buy import PATH
 from buystream.gateway.server.guard import JSON
 from buystream.gateway.server.idempotency import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_CHARS_MAX
-from buystream.gateway.server.problems import MEDIA_TYPE, PROBLEMS
+from buystream.gateway.server.problems import MEDIA_TYPE, PROBLEMS, slug_of
+from buystream.gateway.server.refusals import ASKS, Asks
+from buystream.vocabulary.commands import PlaceOrder
 from buystream.vocabulary.ids import PATTERNS
+from buystream.vocabulary.reasons import OF_ANY_COMMAND, REASONS
 
 PROBLEM: Final = "Problem"
 OPENAPI_JSON: Final = "application/vnd.oai.openapi+json"
@@ -54,6 +58,12 @@ ALSO_CSV: Final = frozenset({"/v1/merchant/statement"})
 ALWAYS: Final = (400, 403, 404, 408, 414, 417, 429, 431, 503)
 """What any request may be answered with, by the connection or by the state of the shop."""
 
+REFUSALS: Final = "x-refusals"
+"""An operation's refusals by the slugs of their problems, beside what any request may be answered with."""
+
+TO_ORDER: Final = Asks((PlaceOrder,), also=frozenset({"too-many-holds"}))
+"""What the hot path asks."""
+
 WITH_BODY: Final = (413, 415, 422)
 CHANGING: Final = (409, 422)
 
@@ -61,10 +71,10 @@ Json = dict[str, Any]
 
 
 class Reference:
-    """The document, and its page. `describe` gives the framework's part of it."""
+    """The document, and its page. `documented` makes the application whose routes it describes."""
 
-    def __init__(self, describe: Callable[[], Json]) -> None:
-        self._describe = describe
+    def __init__(self, documented: Callable[[], Litestar]) -> None:
+        self._documented = documented
         self._turn = asyncio.Lock()
 
     async def made(self) -> "Reference":
@@ -76,7 +86,9 @@ class Reference:
     @cached_property
     def document(self) -> Json:
         """The document. Blocks the first time."""
-        document = self._describe()
+        app = self._documented()
+        document = app.openapi_schema.to_schema()
+        asked = _asked(app)
         _add_hot_path(document)
         components = document["components"]
         components["securitySchemes"] = SECURITY_SCHEMES
@@ -84,7 +96,8 @@ class Reference:
         for path, item in document["paths"].items():
             for method in METHODS:
                 if method in item:
-                    _complete(item[method], path, method)
+                    slugs = asked.get((path, method), Asks()).slugs(path)
+                    _complete(item[method], path, method, slugs)
         return document
 
     @cached_property
@@ -123,8 +136,21 @@ def config() -> OpenAPIConfig:
     )
 
 
-def _complete(operation: Json, path: str, method: str) -> None:
-    """What the framework can't know: who may call, what else is answered, and the form of ids."""
+def _asked(app: Litestar) -> Mapping[tuple[str, str], Asks]:
+    """What each route says that it asks, by its path and method."""
+    said = {
+        (route.path_format, method.lower()): handler.opt[ASKS]
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        for method in handler.http_methods
+        if ASKS in handler.opt
+    }
+    return {**said, (PATH, "post"): TO_ORDER}
+
+
+def _complete(operation: Json, path: str, method: str, refusals: Set[str]) -> None:
+    """What the framework can't know: who may call, what else is answered, the refusals, and the form of ids."""
     changes = method != "get"
     operation["security"] = _security(path, changes=changes)
     for parameter in operation.get("parameters", []):
@@ -151,6 +177,8 @@ def _complete(operation: Json, path: str, method: str) -> None:
         statuses.update(CHANGING)
     if operation.get("parameters"):
         statuses.add(422)
+    refused = {status: {slug for slug in refusals if PROBLEMS[slug][0] == status} for status in _statuses()}
+    statuses.update(status for status, slugs in refused.items() if slugs)
     responses = operation["responses"]
     responses.pop("400", None)
     for response in responses.values():
@@ -159,7 +187,13 @@ def _complete(operation: Json, path: str, method: str) -> None:
     if path in ALSO_CSV:
         responses["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
     for status in sorted(statuses):
-        responses[str(status)] = {"$ref": f"#/components/responses/{_response_name(status)}"}
+        responses[str(status)] = (
+            _problem_response(status, refused[status])
+            if refused[status]
+            else {"$ref": f"#/components/responses/{_response_name(status)}"}
+        )
+    if refusals:
+        operation[REFUSALS] = sorted(refusals)
 
 
 def _security(path: str, *, changes: bool) -> list[dict[str, list[str]]]:
@@ -171,6 +205,10 @@ def _security(path: str, *, changes: bool) -> list[dict[str, list[str]]]:
     return [*allowed, {}] if path in SESSION_OPTIONAL else allowed
 
 
+_OF_DECISIONS: Final = frozenset(slug_of(reason) for reason in REASONS) - {slug_of(reason) for reason in OF_ANY_COMMAND}
+"""Each stands at the operations that give it."""
+
+
 def _statuses() -> tuple[int, ...]:
     return tuple(sorted({401, *ALWAYS, *WITH_BODY, *CHANGING}))
 
@@ -179,10 +217,11 @@ def _response_name(status: int) -> str:
     return f"Problem{status}"
 
 
-def _problem_response(status: int) -> Json:
-    slugs = [f"`{slug}`: {advice}" for slug, (of_slug, advice) in PROBLEMS.items() if of_slug == status]
+def _problem_response(status: int, refusals: Set[str] = frozenset()) -> Json:
+    """What any request may be answered with in that status, after the refusals of an operation."""
+    always = [slug for slug, (its, _) in PROBLEMS.items() if its == status and slug not in _OF_DECISIONS]
     return {
-        "description": "\n".join(slugs),
+        "description": "\n".join(f"`{slug}`: {PROBLEMS[slug][1]}" for slug in [*sorted(refusals), *always]),
         "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}},
     }
 

@@ -36,6 +36,9 @@ PaymentState = Literal[
     "method_saved",
 ]
 
+ALL_ORDER_STATES: Final[frozenset[str]] = frozenset(get_args(OrderState))
+ALL_PAYMENT_STATES: Final[frozenset[str]] = frozenset(get_args(PaymentState))
+
 RefundState = Literal["requested", "refunded", "failed"]
 DisputeState = Literal["open", "won", "lost", "withdrawn"]
 GiftState = Literal["running", "ended"]

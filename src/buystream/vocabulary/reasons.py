@@ -1,7 +1,10 @@
 """Why a decision refuses: one table with what each reason means over HTTP, in the command line and on the button."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Final, NamedTuple
+
+from buystream.vocabulary.money import AMOUNT_REASONS
+from buystream.vocabulary.order_states import ALL_ORDER_STATES, ALL_PAYMENT_STATES
 
 
 class Reason(NamedTuple):
@@ -196,3 +199,23 @@ REASONS: Final[Mapping[str, Reason]] = {
     "payment_method_saved": Reason("The payment method is saved and nothing is charged yet."),
 }
 """Every reason of an OrderRefused or CommandRefused event, and the reasons for which the gateway sends no command."""
+
+
+OF_ANY_COMMAND: Final = frozenset({"not_permitted", "unreadable", "undecidable"})
+"""What may refuse a command whatever it is; no command declares these."""
+
+TO_BUYERS: Final = AMOUNT_REASONS | {
+    *("wrong_price", "not_vouched", "cancelled", "closed", "not_open", "paused"),
+    *("too_fast", "over_limit", "sold_out"),
+}
+"""Why a buyer gets no stock, by the one check of every entrance (ARCHITECTURE.md, Money)."""
+
+
+def order_is_none_of(states: Set[str]) -> frozenset[str]:
+    """The refusals of an order in any other state than these."""
+    return frozenset(f"order_{state}" for state in ALL_ORDER_STATES - states)
+
+
+def payment_is_none_of(states: Set[str]) -> frozenset[str]:
+    """The refusals of a payment in any other state than these."""
+    return frozenset(f"payment_{state}" for state in ALL_PAYMENT_STATES - states)

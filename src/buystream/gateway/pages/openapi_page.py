@@ -119,10 +119,12 @@ def _operation(path: str, method: str, operation: Json, schemas: Json) -> str:
     title = html.escape(operation.get("summary") or "")
     words = html.escape(operation.get("description") or "")
     shapes = {key: operation[key] for key in ("security", "parameters", "requestBody", "responses") if key in operation}
+    slugs = ", ".join(f"<code>{slug}</code>" for slug in operation.get("x-refusals", ()))
+    refusals = f"<p>Refusals: {slugs}</p>" if slugs else ""
     example = html.escape(example_of(path, method, operation, schemas))
     return (
         f"<details><summary><strong>{method.upper()}</strong> <code>{html.escape(path)}</code> {title}</summary>"
-        f'<p>{words}</p><pre tabindex="0">{example}</pre>{_pre(shapes)}'
+        f'<p>{words}</p>{refusals}<pre tabindex="0">{example}</pre>{_pre(shapes)}'
         "</details>"
     )
 

@@ -1,6 +1,6 @@
 """A merchant's API keys: several, named, each shown once, when it is created, and revocable."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
@@ -16,6 +16,7 @@ from buystream.gateway.server import key_uses
 from buystream.gateway.server.idempotency import idempotent_name
 from buystream.gateway.server.key_holders import KeyHolder
 from buystream.gateway.server.problems import HttpProblem, refused
+from buystream.gateway.server.refusals import asks
 from buystream.projections import people
 from buystream.vocabulary import events
 from buystream.vocabulary.actors import merchant_key
@@ -54,6 +55,10 @@ class MadeApiKey(Struct, frozen=True):
     api_key: str
 
 
+_RESTATED: Final = {"key_revoked": "wrong-key"}
+"""The key was revoked while its request was under way."""
+
+
 @get("/v1/merchant/keys", summary="The merchant's API keys")
 async def keys(gateway: NamedDependency[Gateway], holder: NamedDependency[KeyHolder]) -> ApiKeysBody:
     """The keys that work, with their last use; never the secrets."""
@@ -71,7 +76,7 @@ async def keys(gateway: NamedDependency[Gateway], holder: NamedDependency[KeyHol
     return ApiKeysBody(await gateway.reads.query(read))
 
 
-@post("/v1/merchant/keys", status_code=201, summary="Create an API key")
+@post("/v1/merchant/keys", status_code=201, opt=asks(AddApiKey, restated=_RESTATED), summary="Create an API key")
 async def add(
     request: Http, gateway: NamedDependency[Gateway], holder: NamedDependency[KeyHolder], data: JSONBody[NewApiKey]
 ) -> Response[MadeApiKey]:
@@ -89,7 +94,7 @@ async def add(
     return Response(made, status_code=201, headers={"Cache-Control": "no-store"})
 
 
-@delete("/v1/merchant/keys/{key_id:str}", summary="Revoke an API key")
+@delete("/v1/merchant/keys/{key_id:str}", opt=asks(RevokeApiKey, restated=_RESTATED), summary="Revoke an API key")
 async def revoke(gateway: NamedDependency[Gateway], holder: NamedDependency[KeyHolder], key_id: FromPath[str]) -> None:
     """The key stops working at once, and its open streams end. The last key can't be revoked: create another one
     first."""
@@ -105,7 +110,5 @@ async def _decided(gateway: Gateway, holder: KeyHolder, command: Command) -> Non
     merchant_id = holder.merchant.merchant_id
     answer = await gateway.decisions.ask(command, actor=merchant_key(merchant_id, holder.key_id))
     if isinstance(answer.event, events.CommandRefused):
-        if answer.event.reason == "key_revoked":
-            raise HttpProblem("wrong-key")
-        raise refused(answer.event.reason)
+        raise HttpProblem(slug) if (slug := _RESTATED.get(answer.event.reason)) else refused(answer.event.reason)
     await gateway.reads.passed(answer.partition, answer.position)

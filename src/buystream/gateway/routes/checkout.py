@@ -26,6 +26,7 @@ from buystream.gateway.server.guard import SAFE_METHODS, own_pages_only, refuse_
 from buystream.gateway.server.idempotency import idempotent_name
 from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
+from buystream.gateway.server.refusals import asks
 from buystream.gateway.server.sessions import Session
 from buystream.projections import edition_board, order_views, people, recurring_gifts
 from buystream.projections.order_views import OrderView
@@ -33,6 +34,9 @@ from buystream.vocabulary import actors, events
 from buystream.vocabulary.commands import CancelOrder, EndRecurringGift, EraseBuyer, RequestPayment, ReturnOrder
 
 ORDERS_MAX = 200
+_SUMMED_UP = RequestPayment.refusals - {"unknown_order", "needs_payment_method"}
+"""Refusals to pay that are answered as `not-payable`; `because` says which it is."""
+
 ADDRESS_NEEDED = "This is sent by post: delivery needs an address."
 DETAILS_NEEDED = "payment_method and delivery are needed, or one_tap; an order of nothing needs no payment_method."
 
@@ -89,7 +93,12 @@ def _next_gifts() -> list[NextGiftBody]:
     return [NextGiftBody(months, months_after(at_ms, months)) for months in intervals]
 
 
-@delete("/v1/me", guards=[own_pages_only], summary="Erase the buyer")
+@delete(
+    "/v1/me",
+    guards=[own_pages_only],
+    opt=asks(EraseBuyer, EndRecurringGift, quietly=[CancelOrder]),
+    summary="Erase the buyer",
+)
 async def erase_me(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str]) -> Response[None]:
     """Ends the buyer's recurring gifts, withdraws pledges that have not been charged, then deletes the buyer's key:
     after that nothing personal can be read anywhere, and the sessions on all devices end. The payment provider deletes
@@ -150,7 +159,16 @@ async def order(
     return await body_of(gateway, await own_order(gateway, buyer_id, order_id))
 
 
-@post("/v1/orders/{order_id:str}/payment", status_code=202, summary="Pay for a held order")
+@post(
+    "/v1/orders/{order_id:str}/payment",
+    status_code=202,
+    opt=asks(
+        RequestPayment,
+        restated={**dict.fromkeys(_SUMMED_UP, "not-payable"), "needs_payment_method": "invalid"},
+        also=["not-registered"],
+    ),
+    summary="Pay for a held order",
+)
 async def pay(
     request: Http,
     gateway: NamedDependency[Gateway],
@@ -184,7 +202,12 @@ async def pay(
     return await body_of(gateway, await order_after(gateway, answer, order_id, buyer_id=buyer_id))
 
 
-@post("/v1/orders/{order_id:str}/cancel", status_code=200, summary="Cancel a hold or withdraw a pledge")
+@post(
+    "/v1/orders/{order_id:str}/cancel",
+    status_code=200,
+    opt=asks(CancelOrder),
+    summary="Cancel a hold or withdraw a pledge",
+)
 async def cancel(
     gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
 ) -> OrderBody:
@@ -196,7 +219,7 @@ async def cancel(
     return await body_of(gateway, await order_after(gateway, answer, order_id, buyer_id=buyer_id))
 
 
-@post("/v1/orders/{order_id:str}/return", status_code=202, summary="Return a paid order")
+@post("/v1/orders/{order_id:str}/return", status_code=202, opt=asks(ReturnOrder), summary="Return a paid order")
 async def give_back(
     request: Http,
     gateway: NamedDependency[Gateway],
@@ -214,7 +237,12 @@ async def give_back(
     return await body_of(gateway, await order_after(gateway, answer, order_id, buyer_id=buyer_id))
 
 
-@post("/v1/orders/{order_id:str}/authentication", status_code=202, summary="Complete authentication in the sandbox")
+@post(
+    "/v1/orders/{order_id:str}/authentication",
+    status_code=202,
+    opt=asks(also=["not-waiting"]),
+    summary="Complete authentication in the sandbox",
+)
 async def authenticate(
     gateway: NamedDependency[Gateway], order_id: FromPath[str], data: JSONBody[Authentication]
 ) -> OrderBody:

@@ -11,6 +11,7 @@ from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.guard import own_pages_only
 from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
+from buystream.gateway.server.refusals import asks
 from buystream.gateway.server.sessions import Session
 from buystream.projections import recurring_gifts
 from buystream.vocabulary import actors, events
@@ -21,7 +22,13 @@ FIRST_GIFT_EVENTS = 2
 """At least so many stand behind the one that answers a start: the first order, and its payment."""
 
 
-@post("/v1/gifts", status_code=201, guards=[own_pages_only], summary="Start a recurring gift")
+@post(
+    "/v1/gifts",
+    status_code=201,
+    guards=[own_pages_only],
+    opt=asks(StartRecurringGift, also=["not-registered", "too-many-holds", "unknown-gift"]),
+    summary="Start a recurring gift",
+)
 async def start(
     request: Http,
     gateway: NamedDependency[Gateway],
@@ -77,7 +84,7 @@ async def gifts(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str
     return GiftsBody([gift_body(view, at_ms=at_ms) for view in views])
 
 
-@post("/v1/gifts/{gift_id:str}/end", status_code=200, summary="End a recurring gift")
+@post("/v1/gifts/{gift_id:str}/end", status_code=200, opt=asks(EndRecurringGift), summary="End a recurring gift")
 async def end(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], gift_id: FromPath[str]) -> GiftBody:
     """A gift that is being paid still goes through; there is no next one."""
     try:

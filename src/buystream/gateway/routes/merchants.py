@@ -1,4 +1,4 @@
-"""The merchant's side of the API: editions, stock, orders, shipping, and the live dashboard."""
+"""The merchant's side of the API: editions, stock, orders and shipping."""
 
 import asyncio
 import secrets
@@ -6,10 +6,8 @@ import secrets
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
-from litestar.response import Stream
 
 from buystream.gateway.routes.bodies.editions import NewEdition, StockChange
-from buystream.gateway.routes.bodies.fields import encode
 from buystream.gateway.routes.bodies.merchants import (
     MerchantOrderBody,
     MerchantOrdersBody,
@@ -18,7 +16,6 @@ from buystream.gateway.routes.bodies.merchants import (
 )
 from buystream.gateway.routes.checkout import (
     Http,
-    client_of,
     decrypted,
     decrypted_tracking,
     order_after,
@@ -29,14 +26,13 @@ from buystream.gateway.routes.releasing import release_command
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.idempotency import IDEMPOTENCY_KEY, idempotent_name
-from buystream.gateway.server.key_holders import KeyHolder
 from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
-from buystream.gateway.server.streams import Place, Subject, Viewer, Watch, follow
-from buystream.projections import merchant_dashboard, order_views
+from buystream.gateway.server.refusals import asks
+from buystream.gateway.server.streams import Place, Watch
+from buystream.projections import order_views
 from buystream.projections.boards import MerchantBoard
 from buystream.projections.edition_board import merchant_board
-from buystream.projections.merchant_dashboard import Dashboard
 from buystream.projections.order_views import OrderView
 from buystream.projections.people import MerchantView
 from buystream.vault import BuyerIsErased
@@ -46,6 +42,7 @@ from buystream.vocabulary.commands import (
     NameEdition,
     PauseSale,
     RecordDelivery,
+    ReleaseEdition,
     ResumeSale,
     ShipOrder,
     WithdrawStock,
@@ -53,7 +50,6 @@ from buystream.vocabulary.commands import (
 from buystream.vocabulary.ids import new_edition_id
 
 ORDERS_PAGE_MAX = 100
-DASHBOARD_SECONDS = 1.0
 TERMS_SECONDS = 5.0
 """How long a release waits for the merchant's terms; an edition without them opens automatically when they arrive."""
 
@@ -64,7 +60,7 @@ async def who(merchant: NamedDependency[MerchantView]) -> MerchantView:
     return merchant
 
 
-@post("/v1/merchant/editions", status_code=201, summary="Release an edition")
+@post("/v1/merchant/editions", status_code=201, opt=asks(NameEdition, ReleaseEdition), summary="Release an edition")
 async def release(
     request: Http,
     gateway: NamedDependency[Gateway],
@@ -111,7 +107,7 @@ async def _until_terms_applied(gateway: Gateway, edition_id: str, watch: Watch) 
     return newest
 
 
-@post("/v1/merchant/editions/{edition_id:str}/pause", status_code=200, summary="Pause an edition")
+@post("/v1/merchant/editions/{edition_id:str}/pause", status_code=200, opt=asks(PauseSale), summary="Pause an edition")
 async def pause(
     gateway: NamedDependency[Gateway],
     merchant: NamedDependency[MerchantView],
@@ -122,7 +118,9 @@ async def pause(
     return await _change(gateway, merchant, PauseSale(edition_id=edition_id), actor)
 
 
-@post("/v1/merchant/editions/{edition_id:str}/resume", status_code=200, summary="Resume an edition")
+@post(
+    "/v1/merchant/editions/{edition_id:str}/resume", status_code=200, opt=asks(ResumeSale), summary="Resume an edition"
+)
 async def resume(
     gateway: NamedDependency[Gateway],
     merchant: NamedDependency[MerchantView],
@@ -133,7 +131,12 @@ async def resume(
     return await _change(gateway, merchant, ResumeSale(edition_id=edition_id), actor)
 
 
-@post("/v1/merchant/editions/{edition_id:str}/stock", status_code=200, summary="Add or withdraw stock")
+@post(
+    "/v1/merchant/editions/{edition_id:str}/stock",
+    status_code=200,
+    opt=asks(AddStock, WithdrawStock),
+    summary="Add or withdraw stock",
+)
 async def change_stock(
     request: Http,
     gateway: NamedDependency[Gateway],
@@ -172,7 +175,7 @@ async def merchant_orders(
     return MerchantOrdersBody(bodies, views[-1].order_id if len(views) == limit else None)
 
 
-@post("/v1/merchant/orders/{order_id:str}/ship", status_code=200, summary="Mark as shipped")
+@post("/v1/merchant/orders/{order_id:str}/ship", status_code=200, opt=asks(ShipOrder), summary="Mark as shipped")
 async def ship(
     gateway: NamedDependency[Gateway],
     merchant: NamedDependency[MerchantView],
@@ -188,7 +191,12 @@ async def ship(
     return await change_order(gateway, merchant, command, actor)
 
 
-@post("/v1/merchant/orders/{order_id:str}/deliver", status_code=200, summary="Mark as delivered or used")
+@post(
+    "/v1/merchant/orders/{order_id:str}/deliver",
+    status_code=200,
+    opt=asks(RecordDelivery),
+    summary="Mark as delivered or used",
+)
 async def deliver(
     gateway: NamedDependency[Gateway],
     merchant: NamedDependency[MerchantView],
@@ -200,36 +208,6 @@ async def deliver(
     return await change_order(gateway, merchant, command, actor)
 
 
-@get("/v1/merchant/dashboard", summary="The merchant's figures")
-async def dashboard(gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView]) -> Dashboard:
-    """Stock, clicks, sales, revenue, refusals."""
-    return await _dashboard(gateway, merchant)
-
-
-@get("/v1/merchant/dashboard/stream", summary="The merchant's figures, live", media_type="text/event-stream")
-async def dashboard_stream(
-    request: Http, gateway: NamedDependency[Gateway], holder: NamedDependency[KeyHolder]
-) -> Stream:
-    """Server-sent events `dashboard`, about one a second, until the key is revoked."""
-    merchant = holder.merchant
-
-    def is_revoked() -> bool:
-        return gateway.catalogue.is_revoked(holder.key_hash)
-
-    async def read(place: Place | None) -> bytes:
-        if is_revoked():
-            raise HttpProblem("wrong-key")
-        return encode(await _dashboard(gateway, merchant))
-
-    figures = Subject(topic=merchant.merchant_id, event="dashboard", read=read, is_final=is_revoked, always=True)
-    return await follow(
-        gateway.watchers,
-        figures,
-        viewer=Viewer(client_of(request), merchant.merchant_id),
-        every_seconds=DASHBOARD_SECONDS,
-    )
-
-
 ROUTES = [
     who,
     release,
@@ -239,8 +217,6 @@ ROUTES = [
     merchant_orders,
     ship,
     deliver,
-    dashboard,
-    dashboard_stream,
 ]
 
 
@@ -280,15 +256,6 @@ async def change_order(
     await refuse_unknown_order(gateway, order_id)
     view = await order_after(gateway, await gateway.decisions.ask(command, actor=actor), order_id)
     return await gateway.reads.run(lambda: seen_by_merchant(gateway, view))
-
-
-async def _dashboard(gateway: Gateway, merchant: MerchantView) -> Dashboard:
-    async def read() -> Dashboard:
-        return await gateway.reads.query(
-            lambda cur: merchant_dashboard.dashboard(cur, merchant.merchant_id, now_ms=now_ms())
-        )
-
-    return await gateway.reads.shared(f"dashboard {merchant.merchant_id}", DASHBOARD_SECONDS / 2, read)
 
 
 async def merchants_order(gateway: Gateway, merchant: MerchantView, order_id: str) -> OrderView:

@@ -18,13 +18,14 @@ from buystream.gateway.routes.checkout import Http, decrypted
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
+from buystream.gateway.server.refusals import asks
 from buystream.projections import people, receipts, statements
 from buystream.projections.people import FeeTermsView, LegalDetails, MerchantView
 from buystream.projections.receipts import GiftReceipt
 from buystream.projections.statements import CurrencyTotals, Line, Period
 from buystream.time_zones import DEFAULT, UnknownTimeZone, local_day, set_time_zone, start_of_ms, zone
 from buystream.vocabulary import events
-from buystream.vocabulary.commands import DescribeMerchant
+from buystream.vocabulary.commands import DescribeMerchant, SetTimeZone
 from buystream.vocabulary.ids import partition_of
 from buystream.vocabulary.money import decimal_of
 
@@ -190,7 +191,7 @@ async def details(gateway: NamedDependency[Gateway], merchant: NamedDependency[M
     return await _details(gateway, merchant)
 
 
-@put("/v1/merchant/details", summary="Set the merchant's legal details")
+@put("/v1/merchant/details", opt=asks(DescribeMerchant), summary="Set the merchant's legal details")
 async def set_details(
     gateway: NamedDependency[Gateway],
     merchant: NamedDependency[MerchantView],
@@ -212,7 +213,11 @@ async def set_details(
     return await _details(gateway, merchant)
 
 
-@put("/v1/merchant/time-zone", summary="Set the merchant's time zone")
+@put(
+    "/v1/merchant/time-zone",
+    opt=asks(SetTimeZone, restated={"bad_time_zone": "invalid"}),
+    summary="Set the merchant's time zone",
+)
 async def put_time_zone(
     gateway: NamedDependency[Gateway],
     merchant: NamedDependency[MerchantView],

@@ -1,6 +1,6 @@
 """The merchant's refunds of orders, cancelled editions, and the disputes that banks decide."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from litestar import get, post
 from litestar.di import NamedDependency
@@ -15,12 +15,17 @@ from buystream.gateway.routes.merchants import own_offer, seen_by_merchant
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.idempotency import IDEMPOTENCY_KEY, idempotent_name
 from buystream.gateway.server.problems import HttpProblem, refused
+from buystream.gateway.server.refusals import asks
 from buystream.projections import refunds
 from buystream.projections.people import MerchantView
 from buystream.projections.refunds import CancellationProgress, DisputeView, RefundView
 from buystream.vocabulary import events
 from buystream.vocabulary.commands import CancelEdition, RefundOrder
-from buystream.vocabulary.order_states import DisputeState
+from buystream.vocabulary.order_states import SOLD, DisputeState
+from buystream.vocabulary.reasons import order_is_none_of
+
+_SUMMED_UP: Final = order_is_none_of(SOLD | {"refunded", "disputed"})
+"""Answered as `not-refundable`: the order isn't sold."""
 
 InState = Annotated[DisputeState | None, QueryParameter(name="state")]
 
@@ -57,7 +62,12 @@ class DisputesBody(Struct, frozen=True):
     disputes: list[DisputeView]
 
 
-@post("/v1/merchant/orders/{order_id:str}/refund", status_code=202, summary="Refund an order, in full or in part")
+@post(
+    "/v1/merchant/orders/{order_id:str}/refund",
+    status_code=202,
+    opt=asks(RefundOrder, restated=dict.fromkeys(_SUMMED_UP, "not-refundable")),
+    summary="Refund an order, in full or in part",
+)
 async def refund(
     request: Http,
     gateway: NamedDependency[Gateway],
@@ -68,9 +78,7 @@ async def refund(
 ) -> RefundBody:
     """The provider moves the money; the refund's state becomes `refunded` when it has, or `failed`. A partial refund
     needs an `Idempotency-Key` header, which a repeat sends again; without one, a second full refund counts as a repeat
-    of the first. A refund that failed after it had succeeded may be requested again. Refusals: amount-needed (for some
-    of the units), bad-amount, amount-off-step, bad-quantity, refund-id-conflict, order-refunded, order-disputed,
-    not-refundable."""
+    of the first. A refund that failed after it had succeeded may be requested again."""
     is_part = data.amount_minor is not None or data.quantity is not None
     if is_part and not request.headers.get(IDEMPOTENCY_KEY):
         raise HttpProblem("key-needed")
@@ -119,7 +127,12 @@ async def order_money(
     )
 
 
-@post("/v1/merchant/editions/{edition_id:str}/cancel", status_code=202, summary="Cancel an edition")
+@post(
+    "/v1/merchant/editions/{edition_id:str}/cancel",
+    status_code=202,
+    opt=asks(CancelEdition),
+    summary="Cancel an edition",
+)
 async def cancel_edition(
     gateway: NamedDependency[Gateway],
     merchant: NamedDependency[MerchantView],
@@ -170,7 +183,7 @@ ROUTES = [refund, order_money, cancel_edition, cancellation, disputes]
 
 
 def _not_refunded(reason: str, currency: str) -> HttpProblem:
-    if reason.startswith("order_") and reason not in ("order_refunded", "order_disputed"):
+    if reason in _SUMMED_UP:
         return HttpProblem("not-refundable", reason="not_refundable", because=reason)
     return refused(reason, currency=currency)
 

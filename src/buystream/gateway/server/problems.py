@@ -19,8 +19,14 @@ _log = logging.getLogger(__name__)
 TYPE_ROOT = "https://buystream.dev/problems/"
 MEDIA_TYPE = "application/problem+json"
 
+
+def slug_of(reason: str) -> str:
+    """The slug of a reason: `sold-out` of `sold_out`."""
+    return reason.replace("_", "-")
+
+
 PROBLEMS: Mapping[str, tuple[int, str]] = {
-    **{reason.replace("_", "-"): (row.status, row.advice) for reason, row in REASONS.items()},
+    **{slug_of(reason): (row.status, row.advice) for reason, row in REASONS.items()},
     "malformed-json": (400, "The body is not JSON. Send one JSON object in UTF-8."),
     "bad-request": (400, "The request is malformed. See /schema."),
     "ambiguous": (400, "The request is ambiguous. See detail."),
@@ -83,7 +89,7 @@ class HttpProblem(BuystreamError):
 def refused(reason: str, *, currency: str = "", **extra: Any) -> HttpProblem:
     """A refused command or order, answered by its row in the table of reasons. An amount of `currency` that can't be
     charged is refused with what can."""
-    slug = reason.replace("_", "-")
+    slug = slug_of(reason)
     if reason not in REASONS:  # a newer version's
         return HttpProblem("refused", reason=reason, **extra)
     if REASONS[reason].status == 404:

@@ -1,6 +1,6 @@
 """What every command is, whom it is about, and who may ask for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ClassVar, NamedTuple, TypeVar
 
 import msgspec
@@ -25,16 +25,19 @@ class Command(
     """The field with the id of what the command is about, which carries its partition; empty: the partition itself."""
     by: ClassVar[frozenset[str]] = frozenset()
     """The roles that may ask for it."""
+    refusals: ClassVar[frozenset[str]] = frozenset()
+    """The reasons that may refuse it, besides those of any command (`reasons.OF_ANY_COMMAND`)."""
 
 
 C = TypeVar("C", bound=Command)
 
 
-def asked(*by: str, about: str) -> Callable[[type[C]], type[C]]:
-    """Says of a kind of command which roles may ask for it, and which field names whom it is about."""
+def asked(*by: str, about: str, refusals: Iterable[str] = ()) -> Callable[[type[C]], type[C]]:
+    """Says of a kind of command which roles may ask for it, which field names whom it is about, and which reasons may
+    refuse it."""
 
     def declare(kind: type[C]) -> type[C]:
-        kind.about, kind.by = about, frozenset(by)
+        kind.about, kind.by, kind.refusals = about, frozenset(by), frozenset(refusals)
         return kind
 
     return declare

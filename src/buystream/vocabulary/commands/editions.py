@@ -24,10 +24,21 @@ from buystream.vocabulary.fields import (
     WindowSeconds,
     meaning,
 )
+from buystream.vocabulary.money import AMOUNT_REASONS
 from buystream.vocabulary.values import FEE, OFFER, Fee, Offer
 
 
-@asked(MERCHANT, OPERATOR, about="edition_id")
+@asked(
+    MERCHANT,
+    OPERATOR,
+    about="edition_id",
+    refusals=[
+        *AMOUNT_REASONS,
+        *("bad_id", "edition_id_conflict", "unknown_currency", "bad_price", "bad_stock", "bad_limit", "bad_hold"),
+        *("bad_tax", "bad_refund_rule", "bad_target", "not_milliseconds", "bad_window"),
+        *("closes_in_the_past", "returns_end_in_the_past"),
+    ],
+)
 class ReleaseEdition(Command):
     """Puts an edition on sale. With `awaits_terms` it takes no orders before ApplyTerms."""
 
@@ -37,7 +48,7 @@ class ReleaseEdition(Command):
     awaits_terms: AwaitsTerms = False
 
 
-@asked(SYSTEM, about="edition_id")
+@asked(SYSTEM, about="edition_id", refusals=["unknown_edition", "bad_terms"])
 class ApplyTerms(Command):
     """The merchant's terms, for one edition; it keeps the first ones."""
 
@@ -47,7 +58,7 @@ class ApplyTerms(Command):
     fee: Annotated[Fee, FEE]
 
 
-@asked(MERCHANT, about="edition_id")
+@asked(MERCHANT, about="edition_id", refusals=["unknown_edition", "unknown_order", "cancelled"])
 class CancelEdition(Command):
     """Calls the edition off: ends the sale for good and refunds everyone."""
 
@@ -57,21 +68,25 @@ class CancelEdition(Command):
     reason: OwnWords = ""
 
 
-@asked(MERCHANT, about="edition_id")
+@asked(MERCHANT, about="edition_id", refusals=["unknown_edition"])
 class PauseSale(Command):
     """Stop taking orders for a while."""
 
     edition_id: EditionId
 
 
-@asked(MERCHANT, about="edition_id")
+@asked(MERCHANT, about="edition_id", refusals=["unknown_edition", "cancelled"])
 class ResumeSale(Command):
     """Resume the sale."""
 
     edition_id: EditionId
 
 
-@asked(MERCHANT, about="edition_id")
+@asked(
+    MERCHANT,
+    about="edition_id",
+    refusals=["unknown_edition", "cancelled", "closed", "unlimited", "bad_quantity", "change_id_conflict"],
+)
 class AddStock(Command):
     """Issues more units. The caller chooses `change_id`, so that a repeat adds nothing."""
 
@@ -80,7 +95,7 @@ class AddStock(Command):
     quantity: Quantity
 
 
-@asked(MERCHANT, about="edition_id")
+@asked(MERCHANT, about="edition_id", refusals=["unknown_edition", "unlimited", "bad_quantity", "change_id_conflict"])
 class WithdrawStock(Command):
     """Takes unsold stock off sale. The caller chooses `change_id`, so that a repeat withdraws nothing."""
 
@@ -89,7 +104,7 @@ class WithdrawStock(Command):
     quantity: Quantity
 
 
-@asked(SYSTEM, about="edition_id")
+@asked(SYSTEM, about="edition_id", refusals=["unknown_edition", "bad_quantity"])
 class RecordDemand(Command):
     """Clicks that a gateway refused from the sold-out latch; never places an order."""
 
@@ -99,7 +114,7 @@ class RecordDemand(Command):
     quantity: Quantity
 
 
-@asked(SYSTEM, about="edition_id")
+@asked(SYSTEM, about="edition_id", refusals=["unknown_edition", "bad_pause"])
 class FlagVelocity(Command):
     """A buyer taps Buy faster than people can: this edition takes none of their orders for a while. `measure` says
     whose `attempts` within `window_seconds` were counted: buyer, device or network. A repeat changes nothing."""

@@ -16,9 +16,14 @@ from buystream.vocabulary.fields import (
     Save,
     Vouched,
 )
+from buystream.vocabulary.reasons import TO_BUYERS
 
 
-@asked(BUYER, about="gift_id")
+@asked(
+    BUYER,
+    about="gift_id",
+    refusals=[*TO_BUYERS, "unknown_edition", "gift_id_conflict", "bad_interval", "not_recurring"],
+)
 class StartRecurringGift(Command):
     """Give this amount now and at each interval, charged to a saved payment method, or with `save` to one that the
     first payment saves. `gift_id` has the form of an order id of the edition."""
@@ -34,7 +39,7 @@ class StartRecurringGift(Command):
     save: Save = False
 
 
-@asked(BUYER, SYSTEM, about="gift_id")
+@asked(BUYER, SYSTEM, about="gift_id", refusals=["unknown_gift"])
 class EndRecurringGift(Command):
     """End a recurring gift."""
 

@@ -35,7 +35,7 @@ from buystream.vocabulary.fields import (
 from buystream.vocabulary.values import FEE, Fee
 
 
-@asked(OPERATOR, about="merchant_id")
+@asked(OPERATOR, about="merchant_id", refusals=["bad_id", "merchant_id_conflict", "unknown_currency"])
 class RegisterMerchant(Command):
     """A merchant opens a shop. The key is stored hashed (BLAKE2b, hex)."""
 
@@ -45,7 +45,12 @@ class RegisterMerchant(Command):
     api_key_hash: ApiKeyHash
 
 
-@asked(MERCHANT, OPERATOR, about="merchant_id")
+@asked(
+    MERCHANT,
+    OPERATOR,
+    about="merchant_id",
+    refusals=["unknown_merchant", "key_revoked", "key_id_conflict", "too_many_keys"],
+)
 class AddApiKey(Command):
     """Adds an API key of the merchant. The key is stored hashed (BLAKE2b, hex); `name` is for people. `by_key_id` is
     the key that requests it; empty: the operator."""
@@ -57,7 +62,7 @@ class AddApiKey(Command):
     by_key_id: ByKeyId = ""
 
 
-@asked(MERCHANT, OPERATOR, about="merchant_id")
+@asked(MERCHANT, OPERATOR, about="merchant_id", refusals=["unknown_merchant", "key_revoked", "unknown_key", "last_key"])
 class RevokeApiKey(Command):
     """The API key stops working. A key can't revoke the merchant's last one, which is itself; the operator (an empty
     `by_key_id`) can."""
@@ -67,7 +72,7 @@ class RevokeApiKey(Command):
     by_key_id: ByKeyId = ""
 
 
-@asked(MERCHANT, OPERATOR, about="merchant_id")
+@asked(MERCHANT, OPERATOR, about="merchant_id", refusals=["unknown_merchant"])
 class DescribeMerchant(Command):
     """The merchant's legal details, as shown on receipts."""
 
@@ -79,7 +84,7 @@ class DescribeMerchant(Command):
     email: Email = ""
 
 
-@asked(MERCHANT, OPERATOR, about="merchant_id")
+@asked(MERCHANT, OPERATOR, about="merchant_id", refusals=["unknown_merchant", "bad_time_zone"])
 class SetTimeZone(Command):
     """The merchant's books use this time zone (IANA) from here on. The command states which moment belongs to which
     year, because a decision must not depend on a machine's zone data: `year_starts_ms` are the beginnings of
@@ -91,7 +96,7 @@ class SetTimeZone(Command):
     year_starts_ms: YearStartsMs
 
 
-@asked(OPERATOR, about="merchant_id")
+@asked(OPERATOR, about="merchant_id", refusals=["unknown_merchant"])
 class ConnectAccount(Command):
     """Where the merchant's money goes: an account at the payment provider. Empty: it stays with the platform."""
 
@@ -99,7 +104,11 @@ class ConnectAccount(Command):
     account: Account
 
 
-@asked(OPERATOR, about="merchant_id")
+@asked(
+    OPERATOR,
+    about="merchant_id",
+    refusals=["unknown_merchant", "bad_terms", "not_milliseconds", "terms_id_conflict", "unknown_currency"],
+)
 class SetFeeTerms(Command):
     """What the platform keeps of this merchant's sales in one currency, for editions released from `from_ms` on: a
     share (100 basis points are 1%) and a fixed amount per order. The caller chooses `terms_id`, so that a repeat sets
@@ -112,7 +121,7 @@ class SetFeeTerms(Command):
     from_ms: FromMs
 
 
-@asked(SYSTEM, about="merchant_id")
+@asked(SYSTEM, about="merchant_id", refusals=["unknown_merchant"])
 class RequestTerms(Command):
     """An edition was released and requests its terms from its merchant: the account and the fee."""
 
@@ -121,7 +130,7 @@ class RequestTerms(Command):
     currency: Currency
 
 
-@asked(SYSTEM, about="merchant_id")
+@asked(SYSTEM, about="merchant_id", refusals=["unknown_merchant", "bad_amount", "not_milliseconds"])
 class IssueReceipt(Command):
     """A gift was paid: give it the merchant's next receipt number of that year, in the merchant's time zone."""
 
@@ -132,7 +141,7 @@ class IssueReceipt(Command):
     paid_at_ms: PaidAtMs
 
 
-@asked(SYSTEM, about="merchant_id")
+@asked(SYSTEM, about="merchant_id", refusals=["unknown_merchant", "unknown_receipt", "bad_amount"])
 class CorrectReceipt(Command):
     """An amount of a gift was refunded or lost to a bank; negative when it was regained. `change_id` names what
     changed, once (empty: `refund_id` does). The number stays: numbers have no gaps."""
@@ -144,7 +153,7 @@ class CorrectReceipt(Command):
     change_id: ChangeId = ""
 
 
-@asked(MERCHANT, about="merchant_id")
+@asked(MERCHANT, about="merchant_id", refusals=["unknown_merchant", "bad_id"])
 class NameEdition(Command):
     """A merchant's request with an Idempotency-Key is about to release an edition: the first id named for it is kept,
     however many partitions there are when the request is repeated."""

@@ -27,9 +27,11 @@ from buystream.vocabulary.fields import (
     Vouched,
     meaning,
 )
+from buystream.vocabulary.order_states import CANCELLABLE, PAYABLE, PROMISED, RETURNABLE, SENT, SHIPPABLE, SOLD
+from buystream.vocabulary.reasons import TO_BUYERS, order_is_none_of
 
 
-@asked(BUYER, about="order_id")
+@asked(BUYER, about="order_id", refusals=[*TO_BUYERS, "unknown_edition", "order_id_conflict"])
 class PlaceOrder(Command):
     """A tap on Buy. `price_minor` is the unit price that the buyer saw; device and network are keyed hashes.
     `vouched`: a host application says who the buyer is."""
@@ -44,7 +46,12 @@ class PlaceOrder(Command):
     vouched: Vouched = False
 
 
-@asked(BUYER, SYSTEM, about="order_id")
+@asked(
+    BUYER,
+    SYSTEM,
+    about="order_id",
+    refusals=[*order_is_none_of(CANCELLABLE | {"cancelled"}), "unknown_order", "target_reached"],
+)
 class CancelOrder(Command):
     """Cancel an order that is held or pledged. `buyer_id` must be the order's own."""
 
@@ -52,7 +59,14 @@ class CancelOrder(Command):
     buyer_id: BuyerId
 
 
-@asked(BUYER, about="order_id")
+@asked(
+    BUYER,
+    about="order_id",
+    refusals=[
+        *order_is_none_of(PAYABLE | PROMISED | SOLD),
+        *("unknown_order", "needs_payment_method", "too_many_attempts", "campaign_missed", "edition_cancelled"),
+    ],
+)
 class RequestPayment(Command):
     """Pay for a held order. `payment_method` is the provider's token, `delivery` a ciphertext under the buyer's key.
     `attempt` counts from 1, so that a repeat after a lost answer is not the next attempt; 0 means whichever is next."""
@@ -65,7 +79,11 @@ class RequestPayment(Command):
     attempt: Annotated[int, meaning("Which attempt to pay this is, counted from 1; 0 means whichever is next.")] = 0
 
 
-@asked(MERCHANT, about="order_id")
+@asked(
+    MERCHANT,
+    about="order_id",
+    refusals=[*order_is_none_of(SHIPPABLE | SENT), "unknown_order", "cancelled", "return_under_way"],
+)
 class ShipOrder(Command):
     """Mark an order as shipped. `tracking` is a ciphertext under the buyer's key: it leads to an address."""
 
@@ -75,7 +93,11 @@ class ShipOrder(Command):
     tracking: Tracking
 
 
-@asked(MERCHANT, about="order_id")
+@asked(
+    MERCHANT,
+    about="order_id",
+    refusals=[*order_is_none_of(SHIPPABLE | SENT), "unknown_order", "cancelled", "return_under_way"],
+)
 class RecordDelivery(Command):
     """Mark the order as delivered, or the ticket as used."""
 
@@ -83,7 +105,14 @@ class RecordDelivery(Command):
     merchant_id: MerchantId
 
 
-@asked(MERCHANT, about="order_id")
+@asked(
+    MERCHANT,
+    about="order_id",
+    refusals=[
+        *order_is_none_of(SOLD),
+        *("unknown_order", "amount_off_step", "amount_needed", "bad_amount", "bad_quantity", "refund_id_conflict"),
+    ],
+)
 class RefundOrder(Command):
     """Refunds `amount_minor`, or all that is left. `quantity` units are returned: by default all of them with the last
     of the money, otherwise none; for some of them the amount is required, unless nothing was paid. `restock` puts them
@@ -101,7 +130,14 @@ class RefundOrder(Command):
     reason: OwnWords = ""
 
 
-@asked(BUYER, about="order_id")
+@asked(
+    BUYER,
+    about="order_id",
+    refusals=[
+        *order_is_none_of(RETURNABLE),
+        *("unknown_order", "cancelled", "not_returnable", "too_late", "refund_id_conflict"),
+    ],
+)
 class ReturnOrder(Command):
     """The buyer returns the order, by the edition's rule. The buyer chooses `refund_id`."""
 

@@ -29,7 +29,7 @@ class Tick(Command):
     without: Annotated[tuple[str, ...], meaning("Orders, editions and recurring gifts that are skipped.")] = ()
 
 
-@asked(OPERATOR, about="")
+@asked(OPERATOR, about="", refusals=["unknown_position", "verdict_too_late"])
 class AcceptTime(Command):
     """An operator's verdict: the time `stamped_ms` of the command at `position` is right, and so are those of the
     commands between that one and this one, however far they are ahead of the owner's clock."""
@@ -38,7 +38,7 @@ class AcceptTime(Command):
     stamped_ms: StampedMs
 
 
-@asked(OPERATOR, about="")
+@asked(OPERATOR, about="", refusals=["unknown_position", "verdict_too_late"])
 class PassOverTime(Command):
     """An operator's verdict: the time `stamped_ms` of the command at `position` is wrong. That command and those up to
     this one whose times are too far ahead are decided at the time that the partition has reached."""
@@ -47,14 +47,14 @@ class PassOverTime(Command):
     stamped_ms: StampedMs
 
 
-@asked(OPERATOR, SYSTEM, about="")
+@asked(OPERATOR, SYSTEM, about="", refusals=["unknown_rules"])
 class AdoptRules(Command):
     """From here on, decide by these rules."""
 
     rules_version: RulesVersion
 
 
-@asked(SYSTEM, about="")
+@asked(SYSTEM, about="", refusals=["bad_id"])
 class OpenShop(Command):
     """The shop's id, made at its first start: written to partition 0 by the first owner of a partition. The first one
     counts, in the order of the log; it names the shop in the source of every event."""
@@ -62,7 +62,7 @@ class OpenShop(Command):
     shop_id: ShopId
 
 
-@asked(SYSTEM, about="")
+@asked(SYSTEM, about="", refusals=["bad_partitions"])
 class FixHostedPartitions(Command):
     """Hosted buyers are spread over this many partitions, for good: a gateway sends it to partition 0 for its first
     hosted buyer. The first number is kept, and answers any later one."""

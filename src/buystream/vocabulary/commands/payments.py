@@ -16,9 +16,11 @@ from buystream.vocabulary.fields import (
     ReusableMethod,
     Url,
 )
+from buystream.vocabulary.order_states import TAKEN
+from buystream.vocabulary.reasons import payment_is_none_of
 
 
-@asked(PROVIDER, about="payment_id")
+@asked(PROVIDER, about="payment_id", refusals=["unknown_payment"])
 class RecordAuthorisation(Command):
     """The buyer's bank reserved the money. `card_label` is a ciphertext of the buyer's key, and there only with a saved
     method."""
@@ -30,7 +32,7 @@ class RecordAuthorisation(Command):
     buyer_id: BuyerId = ""
 
 
-@asked(PROVIDER, about="payment_id")
+@asked(PROVIDER, about="payment_id", refusals=["unknown_payment"])
 class RecordAuthenticationRequired(Command):
     """The buyer's bank requires authentication first, at this address."""
 
@@ -38,7 +40,7 @@ class RecordAuthenticationRequired(Command):
     url: Url
 
 
-@asked(PROVIDER, about="payment_id")
+@asked(PROVIDER, about="payment_id", refusals=["unknown_payment"])
 class RecordDecline(Command):
     """The buyer's bank declined the payment."""
 
@@ -46,7 +48,7 @@ class RecordDecline(Command):
     reason: Reason
 
 
-@asked(PROVIDER, about="payment_id")
+@asked(PROVIDER, about="payment_id", refusals=["unknown_payment"])
 class RecordMethodSaved(Command):
     """The buyer's payment method can be charged later; no money is reserved. `card_label` is a ciphertext of the
     buyer's key."""
@@ -58,7 +60,7 @@ class RecordMethodSaved(Command):
     buyer_id: BuyerId = ""
 
 
-@asked(PROVIDER, about="payment_id")
+@asked(PROVIDER, about="payment_id", refusals=[*payment_is_none_of(TAKEN), "unknown_payment", "wrong_amount"])
 class RecordCapture(Command):
     """The money moved: all that was reserved, or less."""
 
@@ -66,7 +68,7 @@ class RecordCapture(Command):
     amount_minor: AmountMinor
 
 
-@asked(PROVIDER, about="payment_id")
+@asked(PROVIDER, about="payment_id", refusals=["unknown_payment"])
 class RecordCaptureFailure(Command):
     """The reserved money can no longer be captured."""
 
@@ -74,14 +76,18 @@ class RecordCaptureFailure(Command):
     reason: Reason
 
 
-@asked(PROVIDER, about="payment_id")
+@asked(PROVIDER, about="payment_id", refusals=["unknown_payment"])
 class RecordVoid(Command):
     """The reservation was released."""
 
     payment_id: PaymentId
 
 
-@asked(PROVIDER, about="payment_id")
+@asked(
+    PROVIDER,
+    about="payment_id",
+    refusals=[*payment_is_none_of(TAKEN | {"voiding", "voided", "failed"}), "unknown_payment", "wrong_amount"],
+)
 class RecordRefund(Command):
     """Money went back to the buyer. `refund_id` is ours, or the provider's for one that was made there; empty for the
     one whole refund."""
@@ -91,7 +97,7 @@ class RecordRefund(Command):
     refund_id: RefundId = ""
 
 
-@asked(PROVIDER, about="payment_id")
+@asked(PROVIDER, about="payment_id", refusals=["unknown_payment", "unknown_refund"])
 class RecordRefundFailure(Command):
     """The buyer's bank rejected the refund: the merchant has the money again."""
 
@@ -101,7 +107,7 @@ class RecordRefundFailure(Command):
     reason: Reason
 
 
-@asked(PROVIDER, about="payment_id")
+@asked(PROVIDER, about="payment_id", refusals=[*payment_is_none_of(set()), "unknown_payment", "wrong_amount"])
 class RecordDispute(Command):
     """The buyer's bank claims the money back; the provider holds it until the bank has decided."""
 
@@ -112,7 +118,11 @@ class RecordDispute(Command):
     respond_by_ms: RespondByMs | None = None
 
 
-@asked(PROVIDER, about="payment_id")
+@asked(
+    PROVIDER,
+    about="payment_id",
+    refusals=[*payment_is_none_of(set()), "unknown_payment", "wrong_amount", "unknown_outcome"],
+)
 class RecordDisputeOutcome(Command):
     """The bank has decided: `won` by the merchant, or `lost`; or the dispute was `withdrawn`. It may decide again."""
 
