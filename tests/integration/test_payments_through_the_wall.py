@@ -24,6 +24,7 @@ from buystream.vocabulary.ids import (
     partition_of,
     payment_id_of,
 )
+from buystream.vocabulary.values import Fee
 from tests.support.actors import actor_of
 from tests.support.patience import Deadline, patient, wait_until
 from tests.support.schedules.provider import provider_at, reconcile, webhooks_received
@@ -126,7 +127,7 @@ def test_a_tap_is_reserved_then_captured_with_the_platforms_fee(till: Till, wall
     till.release(awaits_terms=True)
     till.tell(
         commands.ApplyTerms(
-            edition_id=till.edition_id, terms_id="t1", account="acct_merchant", fee_share_bps=500, fee_fixed_minor=30
+            edition_id=till.edition_id, terms_id="t1", account="acct_merchant", fee=Fee(share_bps=500, fixed_minor=30)
         )
     )
     order_id = till.tap()

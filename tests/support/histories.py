@@ -46,6 +46,7 @@ class History:
     def _release(self, edition_id: str) -> commands.ReleaseEdition:
         pick = self.random
         closes_at_ms = T0 + pick.randint(1, 20) * DAY_MS
+        all_or_nothing = pick.random() < 0.7
         return example(
             commands.ReleaseEdition,
             edition_id=edition_id,
@@ -55,7 +56,7 @@ class History:
             stock=pick.choice((None, 6, 40)),
             limit_per_buyer=100,
             closes_at_ms=closes_at_ms,
-            campaign=self._campaign(),
+            campaign=self._campaign(all_or_nothing=all_or_nothing),
             refund=RefundRule(
                 by=pick.choice(("buyer", "merchant")),
                 until_ms=pick.choice((None, T0 + 5 * DAY_MS)),
@@ -67,13 +68,11 @@ class History:
             needs_address=True,
         )
 
-    def _campaign(self) -> CampaignTerms | None:
-        pick = self.random
-        all_or_nothing = pick.random() < 0.7
-        target_minor = pick.choice((800, 2_500) if all_or_nothing else (None, 800, 2_500, 10**6))
+    def _campaign(self, *, all_or_nothing: bool) -> CampaignTerms | None:
+        target_minor = self.random.choice((800, 2_500) if all_or_nothing else (None, 800, 2_500, 10**6))
+        if_missed = self.random.choice(("void", "choose"))
         if target_minor is None:
             return None
-        if_missed = pick.choice(("void", "choose"))
         return CampaignTerms(target_minor=target_minor, all_or_nothing=all_or_nothing, if_missed=if_missed)
 
     def _anything(self) -> commands.Command:

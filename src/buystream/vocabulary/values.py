@@ -15,7 +15,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Has no identity: two with the same fields are the same."""
 
 
-class SaleWindow(Value, frozen=True):
+class SaleWindow(Value, frozen=True, kw_only=True):
     """When an edition takes orders; without a bound, from its release or for good."""
 
     opens_at_ms: Annotated[int | None, meaning("Start of the sale; null when it starts at once.", feed=True)] = None
@@ -27,7 +27,7 @@ class SaleWindow(Value, frozen=True):
         return self.opens_at_ms is not None or self.closes_at_ms is not None
 
 
-class Tax(Value, frozen=True):
+class Tax(Value, frozen=True, kw_only=True):
     """The tax that a price includes; 100 basis points are 1% of the price without it."""
 
     bps: Annotated[int, meaning("Tax included in the price, in basis points of the price without it.", feed=True)] = 0
@@ -39,7 +39,7 @@ class Tax(Value, frozen=True):
         return 0 <= self.bps <= BPS_WHOLE
 
 
-class RefundRule(Value, frozen=True):
+class RefundRule(Value, frozen=True, kw_only=True):
     """Who may give an order back: its merchant at any time, and with `by` buyer its buyer too, before `until_ms` (null:
     any time) and before it is shipped, for `share_bps` of the money (10 000: all of it)."""
 
@@ -72,7 +72,7 @@ class RefundRule(Value, frozen=True):
         return amount_minor * self.share_bps // BPS_WHOLE
 
 
-class Fee(Value, frozen=True):
+class Fee(Value, frozen=True, kw_only=True):
     """What the platform keeps of each order: a share of its amount (100 basis points are 1%) and a fixed amount."""
 
     share_bps: Annotated[int, meaning("Share of the platform's fee; 100 basis points are 1%.", feed=True)] = 0
@@ -87,7 +87,7 @@ class Fee(Value, frozen=True):
         return 0 <= self.share_bps <= BPS_WHOLE and 0 <= self.fixed_minor <= most_minor
 
 
-class CampaignTerms(Value, frozen=True):
+class CampaignTerms(Value, frozen=True, kw_only=True):
     """What makes an edition a campaign: a target, and what happens to the money when it is missed."""
 
     target_minor: Annotated[int, meaning("Amount that the campaign aims to raise.", feed=True)]
@@ -103,7 +103,7 @@ class CampaignTerms(Value, frozen=True):
     ] = "void"
 
 
-class Offer(Value, frozen=True):
+class Offer(Value, frozen=True, kw_only=True):
     """What is on sale, and by which terms. A fixed price has equal bounds; prices include tax. `stock` null means
     unlimited. With `campaign`, orders are gifts towards its target; the sale's end is the campaign's."""
 
