@@ -9,8 +9,9 @@ import click
 import psycopg2
 import pytest
 from click.testing import CliRunner
+from rich.table import Table
 
-from buystream.cli import Commands, cli
+from buystream.cli import Commands, cli, options
 from buystream.errors import BuystreamError
 from tests.support.patience import patient
 
@@ -82,3 +83,31 @@ def test_a_signal_that_comes_inside_a_callback_of_pythons_ends_the_program_too(n
     program = [sys.executable, "-c", IN_A_CALLBACK % (name, patient(300))]
     done = subprocess.run(program, capture_output=True, text=True, timeout=patient(60), check=False)
     assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGTERM, "stopped\n", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("[/close] [red]x[/red]", "[/close] [red]x[/red]"),
+        (":smile: [link=x]y", ":smile: [link=x]y"),
+        ("\x1b[31mred\x07", r"\x1b[31mred\x07"),
+        ("\u202etxt\ud800", r"\u202etxt\ud800"),
+        ("Müller 東京 🎟", "Müller 東京 🎟"),
+    ],
+)
+def test_a_table_shows_any_name_as_it_is_and_acts_on_nothing_in_it(
+    name: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = Table("name", box=None)
+    options.add_row(table, name)
+    options.print_table(table)
+    assert capsys.readouterr().out.splitlines()[1].strip() == shown
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\x00b", "\x1b[2J", "x" * 201])
+@pytest.mark.parametrize("path", [("merchant", "add"), ("merchant", "keys", "add")], ids=" ".join)
+def test_a_name_that_the_api_would_refuse_is_refused_here(path: tuple[str, ...], name: str) -> None:
+    arguments = ["--name", name, *(["--currency", "USD"] if path == ("merchant", "add") else ["me0-n1ghtsky00"])]
+    result = CliRunner().invoke(cli, [*path, *arguments])
+    assert result.exit_code == 1
+    assert "characters" in result.stderr

@@ -42,5 +42,5 @@ def _print_report(report: AuditReport) -> None:
     table = Table("invariant", "partition", "positions", "detail")
     for violation in report.violations:
         positions = ", ".join(f"{topic} {position}" for topic, position in violation.positions.items())
-        table.add_row(violation.invariant, str(violation.partition), positions, violation.detail)
+        options.add_row(table, violation.invariant, str(violation.partition), positions, violation.detail)
     options.print_table(table)

@@ -54,7 +54,7 @@ def copy(to: str, as_json: bool, **chosen: Any) -> None:
         return
     table = Table("topic", "partition", "records", "checksum")
     for one in copied:
-        table.add_row(one.topic, str(one.partition), str(one.records), one.checksum)
+        options.add_row(table, one.topic, str(one.partition), str(one.records), one.checksum)
     options.print_table(table)
     click.echo(f"The log is now on {to.capitalize()}: set BUYSTREAM_KAFKA_BOOTSTRAP permanently.")
 

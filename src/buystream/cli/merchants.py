@@ -35,6 +35,8 @@ from buystream.wiring.opening import open_database, open_log, refuse_moved
 NAME_CHARS_MAX = 80
 """Of an API key's name."""
 
+SHOP_NAME_CHARS_MAX = 200
+
 
 @click.group()
 def merchant() -> None:
@@ -51,6 +53,7 @@ def add(name: str, currency: str, as_json: bool, **chosen: Any) -> None:
 
     Works beside a running shop and without one.
     """
+    name = options.plain(name, "the name of a shop", chars_max=SHOP_NAME_CHARS_MAX)
     currency = currency.upper()
     minor_digits(currency)
     settings = options.settings_and_logging(level=options.QUIET, **chosen)
@@ -127,15 +130,13 @@ def details(
     merchant_id: str, legal_name: str, address: str, tax_id: str, charity_id: str, email: str, **chosen: Any
 ) -> None:
     """Set the legal details of MERCHANT_ID, shown on receipts for payments made from now on."""
-    if not legal_name.strip() or not address.strip():
-        raise BuystreamError("a receipt needs a legal name and an address")
     command = DescribeMerchant(
         merchant_id=merchant_id,
-        legal_name=legal_name,
-        address=address,
-        tax_id=tax_id,
-        charity_id=charity_id,
-        email=email,
+        legal_name=options.plain(legal_name, "a receipt's legal name", chars_max=200),
+        address=options.plain(address, "a receipt's address", chars_max=1000),
+        tax_id=options.plain(tax_id, "a tax number", chars_min=0, chars_max=80),
+        charity_id=options.plain(charity_id, "a charity's number", chars_min=0, chars_max=80),
+        email=options.plain(email, "an e-mail address", chars_min=0, chars_max=254),
     )
     _submit(command, merchant_id, chosen)
     click.echo(f"{merchant_id}: receipts are from {legal_name}")
@@ -166,7 +167,7 @@ def list_merchants(as_json: bool, **chosen: Any) -> None:
         return
     table = Table("merchant", "name", "currency", "time zone", box=None)
     for one in found:
-        table.add_row(one.merchant_id, one.name, one.currency, one.time_zone)
+        options.add_row(table, one.merchant_id, one.name, one.currency, one.time_zone)
     options.print_table(table)
 
 
@@ -202,7 +203,9 @@ def list_keys(merchant_id: str, as_json: bool, **chosen: Any) -> None:
     table = Table("key", "name", "made (UTC)", "last used (UTC)", box=None)
     for key in working:
         last_ms = used.get(key.key_id)
-        table.add_row(key.key_id, key.name, _minute(key.added_at_ms), "never" if last_ms is None else _minute(last_ms))
+        options.add_row(
+            table, key.key_id, key.name, _minute(key.added_at_ms), "never" if last_ms is None else _minute(last_ms)
+        )
     options.print_table(table)
 
 
@@ -213,10 +216,9 @@ def list_keys(merchant_id: str, as_json: bool, **chosen: Any) -> None:
 @options.as_json
 def add_key(merchant_id: str, name: str, as_json: bool, **chosen: Any) -> None:
     """Create an API key for MERCHANT_ID and print it, only once."""
-    if not 1 <= len(name.strip()) <= NAME_CHARS_MAX:
-        raise BuystreamError(f"the name of a key has 1 to {NAME_CHARS_MAX} characters")
+    name = options.plain(name, "the name of a key", chars_max=NAME_CHARS_MAX)
     api_key, key_id = new_api_key(), new_command_id()[-10:]
-    command = AddApiKey(merchant_id=merchant_id, key_id=key_id, name=name.strip(), api_key_hash=api_key_hash(api_key))
+    command = AddApiKey(merchant_id=merchant_id, key_id=key_id, name=name, api_key_hash=api_key_hash(api_key))
     _submit(command, merchant_id, chosen)
     if as_json:
         click.echo(msgspec.json.encode({"key_id": key_id, "api_key": api_key}).decode())

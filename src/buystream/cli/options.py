@@ -1,6 +1,7 @@
 """What several commands share: options, and how they talk."""
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -62,9 +63,29 @@ def of_a_shop(chosen: dict[str, Any], *, level: str = QUIET) -> Settings:
     return settings
 
 
+def add_row(table: "Table", *cells: str) -> None:
+    """Names and reports are other people's words: what a terminal would act on is shown escaped."""
+    table.add_row(*(visible(cell) for cell in cells))
+
+
+def visible(text: str) -> str:
+    """Printable characters and line ends as they are, others escaped: `\\x1b`."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+
+
 def print_table(table: "Table") -> None:
-    """On stdout, and whole: what is wider than the terminal is wrapped by it, never cut."""
-    Console(width=WIDE, soft_wrap=True).print(table)
+    """On stdout, and whole: what is wider than the terminal is wrapped by it, never cut. Nothing in it is markup."""
+    Console(width=WIDE, soft_wrap=True, markup=False, emoji=False).print(table)
+
+
+def plain(text: str, what: str, *, chars_max: int, chars_min: int = 1) -> str:
+    """The text without spaces around it; raises BuystreamError unless it has the form that the API takes, too."""
+    from buystream.gateway.routes.bodies.fields import PLAIN
+
+    text = text.strip()
+    if not chars_min <= len(text) <= chars_max or re.fullmatch(PLAIN, text) is None:
+        raise BuystreamError(f"{what} has {chars_min} to {chars_max} characters, and no control characters")
+    return text
 
 
 def progress_bar() -> "Progress":

@@ -101,6 +101,6 @@ def _print(settings: Settings, differences: "list[TopicDifference]", *, as_json:
     else:
         table = Table("topic", "what", "found", "wanted", "refused")
         for one in differences:
-            table.add_row(one.topic, one.what, one.found, one.wanted, one.refused)
+            options.add_row(table, one.topic, one.what, one.found, one.wanted, one.refused)
         options.print_table(table)
         click.echo(f"Differences on {cluster.clients(settings).where}: {len(differences)}.")
