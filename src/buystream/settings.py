@@ -136,7 +136,7 @@ def _text(name: str, environment: Mapping[str, str]) -> str:
     if text:
         raise BadSetting(f"{name} and {name}{IN_A_FILE} are both set: keep one of them")
     try:
-        text = Path(named).read_text().rstrip("\r\n")
+        text = Path(named).read_text("utf-8-sig").strip()  # as a variable's text: the same secret is the same key
     except UnicodeDecodeError:
         raise BadSetting(f"{name}{IN_A_FILE}: {named} is no text") from None
     except OSError as error:

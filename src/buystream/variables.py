@@ -50,6 +50,8 @@ def secret(text: str) -> str:
     """What can't be guessed."""
     if len(text) < SECRET_CHARS_MIN:
         raise BadSetting(f"must have at least {SECRET_CHARS_MIN} characters; generate one with 'openssl rand -hex 32'")
+    if not text.isprintable():
+        raise BadSetting("must be one line without control characters")
     return text
 
 

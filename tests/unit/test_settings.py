@@ -166,12 +166,14 @@ def test_every_variable_that_holds_a_secret_may_be_a_file() -> None:
     assert set(told) - {"BUYSTREAM_SECRET_KEY_FILE"} == set(SECRETS)
 
 
-@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_a_secret_is_read_from_the_file_that_is_named_without_its_last_newline(tmp_path: Path, end: str) -> None:
+@pytest.mark.parametrize(("begin", "end"), [("", ""), ("", "\n"), ("", "\r\n"), ("\ufeff", " \n\n"), (" ", " ")])
+def test_a_secret_is_read_from_the_file_that_is_named_as_it_would_be_from_the_variable(
+    tmp_path: Path, begin: str, end: str
+) -> None:
     plain = {name: text.strip() for name, text in STRIPE.items() if "PUBLISHABLE" in name}
     files = {}
     for name, text in SECRETS.items():
-        (tmp_path / name).write_bytes((text + end).encode())
+        (tmp_path / name).write_bytes((begin + text + end).encode())
         files[f"{name}_FILE"] = str(tmp_path / name)
     settings = read_settings(plain | files)
     assert settings.secret_key == settings.new_secret_key == SECRET
@@ -187,7 +189,8 @@ def test_a_secret_in_both_places_or_in_no_readable_file_is_refused_in_one_line(t
     file = tmp_path / "secret"
     file.write_text(SECRET)
     name = "BUYSTREAM_SECRET_KEY"
-    empty, short = tmp_path / "empty", tmp_path / "short"
+    empty, short, lines = tmp_path / "empty", tmp_path / "short", tmp_path / "lines"
+    lines.write_text(f"{SECRET}\n{SECRET}\n")
     empty.write_text("\n")
     short.write_text("hunter2\n")
     for environment, said in (
@@ -196,6 +199,7 @@ def test_a_secret_in_both_places_or_in_no_readable_file_is_refused_in_one_line(t
         ({f"{name}_FILE": str(tmp_path)}, f"{name}_FILE: can't read {tmp_path}: Is a directory"),
         ({f"{name}_FILE": str(empty)}, f"{name}_FILE: {empty} is empty"),
         ({f"{name}_FILE": str(short)}, f"{name} must have at least 32 characters"),
+        ({f"{name}_FILE": str(lines)}, f"{name} must be one line"),
         ({"BUYSTREAM_PORT_FILE": str(file)}, "BUYSTREAM_PORT_FILE: only secrets are read from files"),
     ):
         with pytest.raises(BadSetting) as refused:
