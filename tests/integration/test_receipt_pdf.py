@@ -137,3 +137,13 @@ def test_what_a_correction_says() -> None:
     cancelled = msgspec.structs.replace(RECEIPT, state="cancelled", gross_minor=0)
     assert note(cancelled) == "Cancelled: the full amount of 90.00 EUR was refunded. This receipt is no longer valid."
     assert note(msgspec.structs.replace(RECEIPT, state="issued")) == ""
+
+
+@pytest.mark.parametrize("address", ["\n" * 999 + "a", "a\n" * 500, "a\r\n\n\n\nb", "\u2028" * 500, " \t"])
+def test_an_address_of_any_number_of_lines_is_drawn(address: str) -> None:
+    seller = msgspec.structs.replace(RECEIPT.seller, address=address)
+    assert drawn(seller=seller, buyer=DeliveryBody("\n" * 200, "", address)).startswith(b"%PDF")
+
+
+def test_any_number_of_refunds_is_drawn() -> None:
+    assert drawn(refunds=[GivenBack(T0, 1)] * 500).startswith(b"%PDF")

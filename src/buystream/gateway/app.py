@@ -205,7 +205,7 @@ def _framework_problem(error: Exception, request: Any) -> HttpProblem | None:
             return HttpProblem("too-large")
         case ClientException(__cause__=SerializationException()):
             return HttpProblem("malformed-json", f"The body is not JSON: {error.detail}.")
-        case RecursionError():
+        case RecursionError() if request.method in ("POST", "PUT"):
             return HttpProblem("malformed-json", "The body is nested too deeply.")
         case ClientException():
             return HttpProblem("bad-request", _faults(error, None))

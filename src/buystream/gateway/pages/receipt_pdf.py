@@ -111,8 +111,12 @@ class _Sheet:
             self._text(note, size=SMALL, soft=True)
 
     def _text(self, text: str, *, size: float = TEXT, soft: bool = False, width: float = 0) -> None:
+        """Line by line, without empty ones: fpdf2 calls itself once for each line of a text."""
         self._pen(size, soft)
-        self.pdf.multi_cell(width, size * 0.5, self._chosen.shown(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        for line in filter(str.strip, text.splitlines()):
+            self.pdf.multi_cell(
+                width, size * 0.5, self._chosen.shown(line), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
+            )
 
     def _row(self, what: str, amount: str, *, size: float = TEXT) -> None:
         """A text that may wrap, and its amount on its last line, aligned right."""
