@@ -111,3 +111,22 @@ def test_a_request_without_its_body_gets_an_answer_that_says_so(lasting_shop: Sh
         answer = client.post(path)
     assert answer.status_code == 422
     assert answer.json()["detail"] == "The request has no body. Send one JSON object."
+
+
+@pytest.mark.parametrize("blank", [" ", "\t\n", "\u3000"])
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("POST", "/v1/merchant/editions", {"price_minor": 4500}, "title"),
+        ("PUT", "/v1/merchant/details", {"address": "A"}, "legal_name"),
+        ("PUT", "/v1/merchant/details", {"legal_name": "A"}, "address"),
+        ("POST", "/v1/merchant/keys", {}, "name"),
+    ],
+)
+def test_a_name_that_nobody_can_see_is_refused(
+    lasting_shop: Shop, method: str, path: str, body: dict[str, object], field: str, blank: str
+) -> None:
+    with lasting_shop.merchant() as merchant:
+        answer = merchant.request(method, path, json={**body, field: blank})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(field)

@@ -1,6 +1,7 @@
 """Stripe's notifications, read: signed, in any order, any number of times, weeks late. They say that something
 happened; where that could be outdated by now, Stripe is asked what is."""
 
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -125,6 +126,12 @@ class StripeNotifications:
 def _is_signed(payload: bytes, signature: str, secret: str) -> bool:
     try:
         stripe.WebhookSignature.verify_header(payload, signature, secret, TOLERANCE_SECONDS)
+        return _signed_at_seconds(signature) <= time.time() + TOLERANCE_SECONDS
     except (stripe.SignatureVerificationError, ValueError, IndexError, TypeError):  # TypeError: not ASCII
         return False
-    return True
+
+
+def _signed_at_seconds(signature: str) -> int:
+    """Of a signature that is valid. The library refuses old ones only; one from the future could be repeated until
+    then."""
+    return max(int(value) for name, _, value in (part.partition("=") for part in signature.split(",")) if name == "t")

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import stripe
 
-from buystream.providers import ForeignNotification, ProviderUnavailable
+from buystream.providers import BadNotification, ForeignNotification, ProviderUnavailable
 from buystream.providers.stripe_api import StripeApi
 from buystream.providers.stripe_webhooks import StripeNotifications
 from buystream.vocabulary.ids import payment_id_of
@@ -15,7 +15,9 @@ from buystream.vocabulary.ids import payment_id_of
 SECRET = "whsec_test"
 
 
-def told(payment_id: str, *, partitions: int = 5, is_live: bool = False, **event_fields: object) -> object:
+def told(
+    payment_id: str, *, partitions: int = 5, is_live: bool = False, seconds_ahead: int = 0, **event_fields: object
+) -> object:
     """What a process makes of the news that a payment was cancelled, knowing so many partitions."""
     intent = {
         "object": "payment_intent", "id": "pi_1", "status": "canceled", "currency": "usd", "amount": 100,
@@ -23,7 +25,7 @@ def told(payment_id: str, *, partitions: int = 5, is_live: bool = False, **event
     }  # fmt: skip
     event = {"object": "event", "id": "evt_1", "type": "payment_intent.canceled", "data": {"object": intent}}
     payload = msgspec.json.encode({**event, **event_fields})
-    at_seconds = int(time.time())
+    at_seconds = int(time.time()) + seconds_ahead
     signature = stripe.WebhookSignature._compute_signature(f"{at_seconds}.{payload.decode()}", SECRET)
     notifications = StripeNotifications(cast(StripeApi, None), [SECRET], partitions=partitions, is_live=is_live)
     return notifications.facts(payload, f"t={at_seconds},v1={signature}")
@@ -53,3 +55,14 @@ def test_what_happens_in_the_other_mode_is_foreign(is_live: bool) -> None:
     assert told(PAYMENT, is_live=is_live, livemode=is_live)
     with pytest.raises(ForeignNotification):
         told(PAYMENT, is_live=is_live, livemode=not is_live)
+
+
+@pytest.mark.parametrize("seconds_ahead", [-400, 400, 10**9])
+def test_what_was_signed_long_ago_or_is_dated_ahead_is_refused(seconds_ahead: int) -> None:
+    with pytest.raises(BadNotification):
+        told(PAYMENT, seconds_ahead=seconds_ahead)
+
+
+@pytest.mark.parametrize("seconds_ahead", [-200, 200])
+def test_a_clock_may_be_a_few_minutes_off(seconds_ahead: int) -> None:
+    assert told(PAYMENT, seconds_ahead=seconds_ahead)

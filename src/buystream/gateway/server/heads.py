@@ -68,13 +68,17 @@ def check_framing(head: Head, version: str) -> None:
     coding = head.get(b"transfer-encoding")
     if coding is not None and (version == "1.0" or coding.lower() != b"chunked"):
         raise ambiguous("The only Transfer-Encoding that is understood is chunked, and only in HTTP/1.1.")
-    compressed = head.get(b"content-encoding")
-    has_body = coding is not None or head.get(b"content-length", b"0") != b"0"
-    if compressed is not None and has_body and compressed.lower() != b"identity":
-        raise HttpProblem("coded-body")  # who unpacks it, a proxy or a scanner, would read another one
+    if b"content-encoding" in head and (coding is not None or head.get(b"content-length", b"0") != b"0"):
+        _refuse_compressed(head[b"content-encoding"])
     expected = head.get(b"expect")
     if expected is not None and expected.lower() != b"100-continue":
         raise HttpProblem("expectation-failed")
+
+
+def _refuse_compressed(coding: bytes) -> None:
+    """Who unpacks a body, a proxy or a scanner, would read another one."""
+    if coding.lower() != b"identity":
+        raise HttpProblem("coded-body")
 
 
 def read_target(target: bytes, host: bytes | None) -> tuple[str, bytes, bytes]:

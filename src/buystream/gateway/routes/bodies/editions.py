@@ -4,7 +4,17 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from buystream.gateway.routes.bodies.fields import PLAIN, Amount, AtMs, BasisPoints, Quantity, Reason, Request, Stock
+from buystream.gateway.routes.bodies.fields import (
+    NOT_BLANK,
+    PLAIN,
+    Amount,
+    AtMs,
+    BasisPoints,
+    Quantity,
+    Reason,
+    Request,
+    Stock,
+)
 from buystream.gateway.routes.bodies.orders import OrderBody
 from buystream.projections.boards import Board
 from buystream.vocabulary.money import CURRENCIES
@@ -27,7 +37,7 @@ class NewEdition(Request, frozen=True, kw_only=True):
     `needs_address` asks buyers for a postal address, `receipts` issues a numbered receipt for each payment; null means
     the default for the `kind`. `vouched_only` accepts orders only from buyers whom a host application vouches for."""
 
-    title: Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
+    title: Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
     currency: Annotated[str, Meta(extra_json_schema={"enum": sorted(CURRENCIES)})] | None = None
     price_minor: Amount | None = None
     price_min_minor: Amount | None = None

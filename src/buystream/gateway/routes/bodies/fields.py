@@ -29,8 +29,12 @@ AtMs = Annotated[int, Meta(ge=0, le=253_402_300_799_999)]
 BasisPoints = Annotated[int, Meta(ge=0, le=10_000)]
 
 
-PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+_CHARS = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*"
+PLAIN = f"^{_CHARS}$"
 """People's texts hold no control characters but tabs and line breaks; PostgreSQL couldn't even keep a NUL."""
+
+NOT_BLANK = rf"^{_CHARS}[^\s\x00-\x1f\x7f]{_CHARS}$"
+"""The same, and more than spaces: what is shown as a name can be seen."""
 
 
 EMAIL = r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f.]+(\.[^@\s\x00-\x1f\x7f.]+)+$"

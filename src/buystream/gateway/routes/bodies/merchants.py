@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from buystream.gateway.pages.order_words import desk_word
-from buystream.gateway.routes.bodies.fields import PLAIN, Reason, Request
+from buystream.gateway.routes.bodies.fields import NOT_BLANK, PLAIN, Reason, Request
 from buystream.gateway.routes.bodies.orders import OrderBody, order_fields
 from buystream.gateway.routes.bodies.payments import DeliveryBody
 from buystream.projections import allowed
@@ -18,7 +18,7 @@ from buystream.vocabulary.order_states import SENT
 class Shipment(Request, frozen=True, kw_only=True):
     """The carrier and the tracking number."""
 
-    carrier: Annotated[str, Meta(min_length=1, max_length=80, pattern=PLAIN)]
+    carrier: Annotated[str, Meta(min_length=1, max_length=80, pattern=NOT_BLANK)]
     tracking: Annotated[str, Meta(max_length=120, pattern=PLAIN)] = ""
 
 
@@ -37,8 +37,8 @@ class Refund(Request, frozen=True, kw_only=True):
 class Details(Request, frozen=True, kw_only=True):
     """A merchant's legal details, as shown on receipts from now on."""
 
-    legal_name: Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
-    address: Annotated[str, Meta(min_length=1, max_length=1000, pattern=PLAIN)]
+    legal_name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
+    address: Annotated[str, Meta(min_length=1, max_length=1000, pattern=NOT_BLANK)]
     tax_id: Annotated[str, Meta(max_length=80, pattern=PLAIN)] = ""
     charity_id: Annotated[str, Meta(max_length=80, pattern=PLAIN)] = ""
     email: Annotated[str, Meta(max_length=254, pattern=PLAIN)] = ""

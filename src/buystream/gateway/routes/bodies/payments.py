@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from buystream.gateway.routes.bodies.fields import EMAIL, PLAIN, Request, Token
+from buystream.gateway.routes.bodies.fields import EMAIL, NOT_BLANK, PLAIN, Request, Token
 from buystream.providers.sandbox import SandboxCard
 
 
 class Delivery(Request, frozen=True, kw_only=True):
     """Where the order goes. Encrypted with the buyer's own key before it is stored anywhere."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
+    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
     email: Annotated[str, Meta(max_length=254, pattern=EMAIL)]
     address: Annotated[str, Meta(max_length=1000, pattern=PLAIN)] = ""
 
