@@ -18,6 +18,7 @@ from buystream.variables import (
     log_format,
     log_level,
     number,
+    origin,
     rack,
     secret,
     stripe_key,
@@ -75,7 +76,9 @@ VARIABLES: Mapping[str, Variable] = {
     ),
     "BUYSTREAM_HOST": Variable("host", str, "127.0.0.1", "Address to listen on; 0.0.0.0 for every network."),
     "BUYSTREAM_PORT": Variable("port", number(int, 0, 65535), "8000", "Port to listen on; 0 picks a free one."),
-    "BUYSTREAM_PUBLIC_URL": Variable("public_url", url, "", "Where browsers reach the shop, if not at host and port."),
+    "BUYSTREAM_PUBLIC_URL": Variable(
+        "public_url", origin, "", "Where browsers reach the shop, if not at host and port."
+    ),
     "BUYSTREAM_PARTITIONS": Variable(
         "partitions", number(int, 1, 1024), "4", "Number of log partitions; it can be raised later but never lowered."
     ),

@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from buystream.errors import BuystreamError
 
 SECRET_CHARS_MIN = 32
 
+_HOST = re.compile(r"[a-z\d.\-]+|[\da-f:.]*:[\da-f:.]*")
 _HOST_AND_PORT = re.compile(r"[\w.\-]+:\d{1,5}|\[[\da-fA-F:]+\]:\d{1,5}")
 _STRIPE_KEY = re.compile(r"[\w+/=\-]{10,}", re.ASCII)
 _RACK = re.compile(r"[\w.:\-]{1,80}", re.ASCII)
@@ -68,6 +70,24 @@ def url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise BadSetting("must start with http:// or https://")
     return text.rstrip("/")
+
+
+def origin(text: str) -> str:
+    """Where a shop is, as browsers say it in their Origin header: scheme and host, and the port unless it is the usual
+    one."""
+    said = url(text)
+    try:
+        parts = urlsplit(said)
+        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+    except ValueError:
+        host, port, parts = "", None, urlsplit("")
+    if not _HOST.fullmatch(host) or "@" in parts.netloc or parts.path or "?" in said or "#" in said:
+        raise BadSetting(
+            "must be scheme, host and perhaps a port, such as https://shop.example, and nothing after them"
+        )
+    name = f"[{host}]" if ":" in host else host
+    usual = port is None or port == {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{name}" if usual else f"{parts.scheme}://{name}:{port}"
 
 
 def database_url(text: str) -> str:

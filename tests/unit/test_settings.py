@@ -47,6 +47,14 @@ def test_only_settings_reads_the_environment() -> None:
         ("BUYSTREAM_PARTITIONS", "1.5"),
         ("BUYSTREAM_SECRET_KEY", "short"),
         ("BUYSTREAM_PUBLIC_URL", "shop.example"),
+        ("BUYSTREAM_PUBLIC_URL", "https://"),
+        ("BUYSTREAM_PUBLIC_URL", "https://shop.example/path"),
+        ("BUYSTREAM_PUBLIC_URL", "https://shop.example?a=b"),
+        ("BUYSTREAM_PUBLIC_URL", "https://shop.example/#"),
+        ("BUYSTREAM_PUBLIC_URL", "https://user@shop.example"),
+        ("BUYSTREAM_PUBLIC_URL", "https://shop.example:99999"),
+        ("BUYSTREAM_PUBLIC_URL", "https://shop example"),
+        ("BUYSTREAM_PUBLIC_URL", "https://[::1"),
         ("BUYSTREAM_DATABASE_URL", "shop"),
         ("BUYSTREAM_HOST_SECRETS", "forum.example"),
         ("BUYSTREAM_HOST_SECRETS", f"={SECRET}"),
@@ -73,6 +81,21 @@ def test_the_url_is_one_that_a_browser_can_open() -> None:
     assert read_settings({"BUYSTREAM_HOST": "0.0.0.0"}).url == "http://127.0.0.1:8000"
     assert read_settings({"BUYSTREAM_HOST": "::1"}).url == "http://[::1]:8000"
     assert read_settings({"BUYSTREAM_PUBLIC_URL": "https://shop.example/"}).url == "https://shop.example"
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://Shop.Example", "https://shop.example"),
+        ("https://shop.example:443/", "https://shop.example"),
+        ("http://shop.example:80", "http://shop.example"),
+        ("http://shop.example:443", "http://shop.example:443"),
+        ("https://müller.example", "https://xn--mller-kva.example"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_the_public_url_is_read_as_browsers_say_it_in_their_origin(text: str, origin: str) -> None:
+    assert read_settings({"BUYSTREAM_PUBLIC_URL": text}).url == origin
 
 
 def test_a_database_of_ones_own_needs_a_secret_of_ones_own() -> None:
