@@ -69,7 +69,7 @@ def add_row(table: "Table", *cells: str) -> None:
 
 
 def visible(text: str) -> str:
-    """Printable characters and line ends as they are, others escaped: `\\x1b`."""
+    """Printable characters and newlines as they are, others escaped: `\\x1b`."""
     return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
