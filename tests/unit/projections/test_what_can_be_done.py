@@ -7,6 +7,7 @@ import pytest
 
 from buystream.aggregates.edition.edition import Edition
 from buystream.aggregates.partition import Partition
+from buystream.gateway.routes.bodies.orders import order_body
 from buystream.projections import allowed
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.order_states import ORDER_STATES, Action, OrderState, SaleState
@@ -282,3 +283,15 @@ def test_a_gift_can_be_ended_while_it_runs() -> None:
     assert not allowed.can_end("ended")
     assert not accepted(shop.edition(), end, T0)
     assert (shop.edition().recurring[GIFT].buyer_id, shop.edition().recurring[GIFT].ended) == (ANNA, "giver")
+
+
+def test_no_buyer_is_sent_to_the_bank_once_nobody_pays_any_more() -> None:
+    shop = InMemory()
+    shop.write(release(**CAMPAIGN, target_minor=2 * PRICE_MINOR, hold_seconds=2 * DAY_MS // 1000), place(), pay())
+    shop.write(authenticate())
+    asked = order_body(shop.seen.order(order_id(1)), at_ms=T0).buyer_action
+    assert asked is not None
+    assert asked.action == "authenticate"
+    shop.write(commands.Tick(), at_ms=END_MS + DAY_MS // 4)
+    over = order_body(shop.seen.order(order_id(1)), at_ms=END_MS + DAY_MS // 4)
+    assert (over.state, over.buyer_action, over.can_pay) == ("held", None, False)

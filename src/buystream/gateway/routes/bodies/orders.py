@@ -156,8 +156,8 @@ def order_fields(view: OrderView, tracking: str | None) -> dict[str, object]:
 
 
 def _buyer_action(view: OrderView, *, can_pay: bool) -> BuyerActionBody | None:
-    payment = view.payment
-    if payment is None or view.state not in PAYABLE or view.hold_expires_at_ms is None:
+    payment, is_over = view.payment, view.terms is not None and view.terms.is_over
+    if payment is None or is_over or view.state not in PAYABLE or view.hold_expires_at_ms is None:
         return None
     action = OPEN_TO_BUYER.get(payment.state)
     if action is None or (action == "another_card" and not can_pay):
