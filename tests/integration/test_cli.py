@@ -315,7 +315,7 @@ def test_a_port_in_use_is_reported_and_leaves_nothing_behind(shop: ShopProcess, 
 
 @pytest.mark.parametrize("reached", [".", "postgres.new", "postgres", "postgres/postmaster.pid", "secret.key"])
 def test_a_signal_during_the_start_leaves_nothing_behind(shop: ShopProcess, reached: str) -> None:
-    shop.start(ready=False)
+    shop.start(ready=False, from_nothing=True)
     wait_until(lambda: (shop.data_dir / reached).exists())
     assert shop.stop() in (0, 128 + signal.SIGTERM, -signal.SIGTERM)
     assert shop.processes() == []

@@ -23,6 +23,7 @@ from buystream.log.postgres import PostgresLog
 from buystream.settings import Settings
 from buystream.wiring.views import projector
 from tests.support.patience import wait_until
+from tests.support.prepared import prepare
 from tests.support.server_logs import show_on_failure
 
 PARTITIONS = 2
@@ -36,6 +37,7 @@ def postgres_server() -> Iterator[EmbeddedPostgres]:
     with tempfile.TemporaryDirectory(prefix="buystream-test-") as folder:
         Path(folder).chmod(0o755)  # the server's account, when we are root, has to pass
         show_on_failure("PostgreSQL", Path(folder, "postgres", "server.log"))
+        prepare(Path(folder))
         server = EmbeddedPostgres(Path(folder))
         with pytest.MonkeyPatch.context() as patched:
             patched.setitem(embedded.SETTINGS, "fsync", "off")  # its data needn't outlive this machine

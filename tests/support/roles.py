@@ -117,6 +117,7 @@ class SeparateShop(ShopProcess):
 
     def run(self, *roles: str) -> list[RoleProcess]:
         """Start these and wait until they are ready."""
+        self._prepare()
         started = []
         for role in roles:
             is_first = role == "gateway" and not any(one.role == role for one in self.roles)

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from buystream.host.embedded import EmbeddedPostgres
 from buystream.settings import Settings, read_settings
 from tests.support.patience import patient, wait_until
 from tests.support.ports import reserved_port
+from tests.support.prepared import prepare
 from tests.support.server_logs import show_on_failure
 
 BUYSTREAM = Path(sys.executable).with_name("buystream")
@@ -41,9 +44,11 @@ def buystream(*arguments: str, **environment: str) -> "subprocess.CompletedProce
 
 
 def is_ready(url: str) -> bool:
-    """Whether /readyz there says so."""
-    with contextlib.suppress(httpx.TransportError):
-        return httpx.get(f"{url}/readyz").status_code == 200
+    """Whether /readyz there says so. Asked fifty times a second while a shop starts, so without a client's own cost."""
+    with closing(HTTPConnection(url.removeprefix("http://"), timeout=patient(60))) as connection:
+        with contextlib.suppress(OSError, HTTPException):
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
     return False
 
 
@@ -68,7 +73,10 @@ class ShopProcess:
         """As its processes read them."""
         return read_settings(self._environment, data_dir=self.data_dir)
 
-    def start(self, *, ready: bool = True) -> None:
+    def start(self, *, ready: bool = True, from_nothing: bool = False) -> None:
+        """Its PostgreSQL is there already, unless it starts `from_nothing`."""
+        if not from_nothing:
+            self._prepare()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [BUYSTREAM, *self._command, "--data-dir", str(self.data_dir), "--port", str(self.port)],
@@ -78,6 +86,10 @@ class ShopProcess:
             )
         if ready:
             self.wait_until_ready()
+
+    def _prepare(self) -> None:
+        if not self._environment.get("BUYSTREAM_DATABASE_URL"):
+            prepare(self.data_dir)
 
     def wait_until_ready(self) -> None:
         """As soon as /readyz says so; fails with the shop's own last words."""

@@ -30,7 +30,7 @@ def run(folder: Path, *program: str) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, *program],
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT)},
+        env={"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # which take longer than the tests
         capture_output=True,
         text=True,
         check=False,
