@@ -11,6 +11,7 @@ import pytest
 import pytest_timeout
 from httpx._config import DEFAULT_TIMEOUT_CONFIG
 
+from tests.support.in_memory import keep_files_in_memory
 from tests.support.kafka import kafka_broker, kafka_log, kafka_prefix
 from tests.support.patience import measured_at_start, patient
 from tests.support.postgres import (
@@ -45,9 +46,10 @@ __all__ = [
 HTTP_SECONDS = 60
 
 
-def pytest_configure() -> None:
-    """Measure before workers start: they inherit it."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Measure and choose a place for files before workers start: they inherit both."""
     measured_at_start()
+    config.add_cleanup(keep_files_in_memory())
     _configure_httpx()
     # Hundreds of processes are started: each would compile all of the shop's modules again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -5,7 +5,6 @@ outgoing connections, so that none of these takes it while its server is down.""
 import fcntl
 import random
 import socket
-import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import IO
@@ -13,15 +12,17 @@ from typing import IO
 HOST = "127.0.0.1"
 RANGE = range(20_000, 30_000)
 
+LOCKS = Path("/tmp/buystream-test-ports")
+"""The same for all suites, wherever each keeps its files."""
+
 _reserved: dict[int, IO[bytes]] = {}
 
 
 def reserved_port() -> int:
     """One that nobody else has, and that nobody listens on."""
-    locks = Path(tempfile.gettempdir(), "buystream-test-ports")
-    locks.mkdir(exist_ok=True)
+    LOCKS.mkdir(exist_ok=True)
     for port in random.sample(RANGE, len(RANGE)):
-        lock = (locks / str(port)).open("ab")
+        lock = (LOCKS / str(port)).open("ab")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

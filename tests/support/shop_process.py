@@ -45,10 +45,10 @@ def buystream(*arguments: str, **environment: str) -> "subprocess.CompletedProce
 
 def is_ready(url: str) -> bool:
     """Whether /readyz there says so. Asked fifty times a second while a shop starts, so without a client's own cost."""
-    with closing(HTTPConnection(url.removeprefix("http://"), timeout=patient(60))) as connection:
-        with contextlib.suppress(OSError, HTTPException):
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
+    connection = HTTPConnection(url.removeprefix("http://"), timeout=patient(60))
+    with closing(connection), contextlib.suppress(OSError, HTTPException):
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
     return False
 
 
