@@ -297,7 +297,7 @@ def test_an_unusable_data_folder_is_reported_in_one_line(folder: Path) -> None:
         # click itself refuses a file where a folder must be
         assert done.returncode in (1, 2)
         assert "Traceback" not in done.stderr
-    done = buystream("up", BUYSTREAM_DATA_DIR=str(folder / "data"))
+    done = buystream("up", "--port", "0", BUYSTREAM_DATA_DIR=str(folder / "data"))
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "can't use the data folder" in done.stderr
 

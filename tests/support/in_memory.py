@@ -33,7 +33,7 @@ def keep_files_in_memory(memory: Path = MEMORY) -> Callable[[], None]:
         return lambda: None
     _remove_abandoned(memory)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=memory))
-    folder.chmod(0o755)  # PostgreSQL's account, when we are root, has to pass
+    folder.chmod(0o1777)  # as /tmp is: the tests have servers and users of other accounts
     lock = os.open(folder, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     before, tempfile.tempdir = tempfile.tempdir, str(folder)
