@@ -21,6 +21,7 @@ from buystream.log import COMMANDS, DEADLETTER, EVENTS, Damaged, Message, Record
 from buystream.log.postgres import PostgresLog
 from buystream.metrics import EVENTS_POISONED
 from buystream.projections.edition_board import board, boards, boards_of_merchant
+from buystream.projections.engine import builds
 from buystream.projections.engine.runner import Projection, Projector, caught_up, next_positions
 from buystream.projections.merchant_dashboard import Second, dashboard
 from buystream.projections.order_views import PaymentView, order, orders_of_buyer, orders_of_merchant
@@ -510,6 +511,33 @@ def test_a_rebuilt_view_equals_the_one_that_grew(author: Author, database_url: s
     for view in VIEWS:
         projector.rebuild(view.name)
     assert everything(database_url) == grown
+
+
+def test_a_view_that_is_replaced_while_a_projector_asks_where_it_stands_does_not_end_the_projector(
+    author: Author, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author.write(*SHOP, place(1))
+    projector = Projector(author.log, database_url, all_projections())
+    projector.prepare()
+    stand, live_build = projector._stand, builds.live_build
+    left = ["people"]
+
+    def then_it_is_replaced(cur: cursor, name: str) -> builds.Build | None:
+        build = live_build(cur, name)
+        if name in left:
+            left.remove(name)
+            projector.rebuild(name)
+        return build
+
+    def stand_beside_a_rebuild(conn: Any) -> Any:
+        with monkeypatch.context() as patched:
+            patched.setattr(builds, "live_build", then_it_is_replaced)
+            return stand(conn)
+
+    monkeypatch.setattr(projector, "_stand", stand_beside_a_rebuild)
+    with running(projector):
+        assert projector.wait_for({0: author.log.end(EVENTS, 0)}, timeout_seconds=patient(60))
+    assert not left
 
 
 def test_a_view_of_another_version_is_built_anew_before_it_is_read(author: Author, database_url: str) -> None:

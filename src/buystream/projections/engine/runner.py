@@ -188,9 +188,11 @@ class Projector:
             standing: Standing = {}
             for name in self._projections:
                 build = builds.live_build(cur, name)
-                if build is None:
+                places = builds.places(cur, build) if build is not None else {}
+                if build is None or places.keys() < set(range(self._log.partitions)):
+                    # A rebuild, here or in another process, took its place between the two questions.
                     raise _Overtaken(f"view {name} is being replaced")
-                standing[build] = builds.places(cur, build)
+                standing[build] = places
         self._publish(standing)
         return standing
 
