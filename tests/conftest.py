@@ -46,10 +46,10 @@ __all__ = [
 HTTP_SECONDS = 60
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     """Measure and choose a place for files before workers start: they inherit both."""
     measured_at_start()
-    config.add_cleanup(keep_files_in_memory())
+    keep_files_in_memory()
     _configure_httpx()
     # Hundreds of processes are started: each would compile all of the shop's modules again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

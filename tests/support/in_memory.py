@@ -5,7 +5,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 import psutil
@@ -14,6 +14,9 @@ MEMORY = Path("/dev/shm")
 PREFIX = "buystream-tests-"
 ROOM_BYTES = 2 * 1024**3
 """Several times what a whole run has at once."""
+
+AFTER_MULTIPROCESSING = -200
+"""Its own folder, which is below ours, goes at -100."""
 
 
 def has_room(memory: Path) -> bool:
@@ -26,26 +29,17 @@ def has_room(memory: Path) -> bool:
     return os.access(memory, os.W_OK) and not found.f_flag & os.ST_NOEXEC and free >= ROOM_BYTES
 
 
-def keep_files_in_memory(memory: Path = MEMORY) -> Callable[[], None]:
-    """For this process and those that it starts; returns what ends it. Does nothing where somebody chose a place
-    (TMPDIR), as the first process of a run does for its workers."""
+def keep_files_in_memory(memory: Path = MEMORY) -> None:
+    """For this process and those that it starts, until it ends. Does nothing where somebody chose a place (TMPDIR), as
+    the first process of a run does for its workers."""
     if "TMPDIR" in os.environ or not has_room(memory):
-        return lambda: None
+        return
     _remove_abandoned(memory)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=memory))
     folder.chmod(0o1777)  # as /tmp is: the tests have servers and users of other accounts
-    lock = os.open(folder, os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    before, tempfile.tempdir = tempfile.tempdir, str(folder)
-    os.environ["TMPDIR"] = str(folder)
-
-    def end() -> None:
-        del os.environ["TMPDIR"]
-        tempfile.tempdir = before
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
-
-    return end
+    fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)
+    Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=AFTER_MULTIPROCESSING)
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
 
 
 def _remove_abandoned(memory: Path) -> None:
