@@ -30,6 +30,8 @@ class MemoryLog:
         self.stamp = stamp
         self.on_commit = on_commit
         self.away = False
+        self.unreached = 0
+        """How often somebody tried while it was away."""
         self.changed = threading.Condition(threading.RLock())
         self.epochs = [0] * partitions
         self._records: dict[tuple[str, int], list[Record]] = {
@@ -94,6 +96,7 @@ class MemoryLog:
 
     def _reach(self) -> None:
         if self.away:
+            self.unreached += 1
             raise LogUnavailable("the log is away")
 
 

@@ -558,7 +558,7 @@ def test_an_owner_that_survives_an_outage_of_the_log_gives_the_grace() -> None:
         shop.answered(shop.ask(release(hold_seconds=1), place(1)))
         shop.log.away = True
         shop.clocks.advance(20_000)
-        time.sleep(0.2)
+        wait_until(lambda: shop.log.unreached > 0)
         shop.log.away = False
         wait_until(lambda: len(shop.asked(commands.OwnerStarted)) == 2)
         wait_until(lambda: any(isinstance(one, events.HoldExtended) for one in all_events(shop)))
@@ -581,8 +581,9 @@ def test_a_log_that_was_silent_for_too_long_while_a_hold_ran_out_gives_the_grace
     monkeypatch.setattr(shop.log, "end", slowly)
     with at_work(shop):
         shop.answered(shop.ask(release(hold_seconds=2), place(1)))
+        before = len(shop.asked(commands.OwnerStarted))  # a busy machine may be silent for that long too
         silent.set()
-        wait_until(lambda: len(shop.asked(commands.OwnerStarted)) == 2)
+        wait_until(lambda: len(shop.asked(commands.OwnerStarted)) > before)
 
 
 def all_events(shop: Shop) -> Sequence[events.Event]:
