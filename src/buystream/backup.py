@@ -61,6 +61,8 @@ def save(settings: Settings, dsn: str, file: Path) -> Manifest:
     """Save one moment of the shop into `file`, which appears whole or not at all, readable by its owner only; encrypted
     for the settings' recipients if there are any. Raises BackupFailed and DumpFailed."""
     recipients = [_recipient(text) for text in settings.backup_recipients]
+    if not file.absolute().parent.is_dir():
+        raise BackupFailed(f"there is no folder {file.absolute().parent}")
     with tempfile.TemporaryDirectory(prefix=".buystream-backup-", dir=file.absolute().parent) as folder:
         dump, unfinished = Path(folder, "database.dump"), Path(folder, "backup.tar")
         with connected(dsn, "backup") as conn:
@@ -175,7 +177,7 @@ def _manifest(settings: Settings, dsn: str, cur: cursor) -> Manifest:
 
 def _unpack(file: Path, folder: Path) -> Manifest:
     try:
-        with tarfile.open(file) as tar:
+        with tarfile.open(file, "r:") as tar:
             tar.extractall(folder, filter="data")
         manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
     except (tarfile.TarError, FileNotFoundError, msgspec.DecodeError) as error:

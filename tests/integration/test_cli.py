@@ -3,9 +3,11 @@
 import json
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import cast
 
 import httpx
 import psycopg2
@@ -14,8 +16,9 @@ from click.testing import CliRunner
 from psycopg2.extensions import cursor
 
 from buystream.backup import KEPT
-from buystream.cli import MODULES, cli
+from buystream.cli import MODULES, cli, views
 from buystream.host.embedded import EmbeddedPostgres
+from buystream.log import Log
 from buystream.settings import Settings
 from buystream.vocabulary.ids import new_order_id
 from buystream.wiring.opening import open_database
@@ -94,7 +97,7 @@ def test_a_restored_backup_does_not_bring_an_erased_buyer_back(shop: ShopProcess
         "restore", str(file), "--erased", str(shop.data_dir / "erased-buyers.txt"), "--data-dir", str(copy.data_dir)
     )
     assert restored.returncode == 0, restored.stderr
-    assert "erased 1 buyers again" in restored.stdout
+    assert "buyers erased again: 1, erased after " in restored.stdout
     try:
         copy.start()
         with httpx.Client(base_url=copy.url, headers={"Authorization": f"Bearer {token}"}) as device:
@@ -156,6 +159,54 @@ def test_a_merchant_is_added_without_a_running_shop(shop: ShopProcess) -> None:
     assert answer.json() == {**shown, "time_zone": "UTC"}
     assert shop.stop() == 0
     assert shop.processes() == []
+
+
+def status_of(shop: ShopProcess, api_key: str) -> int:
+    return httpx.get(f"{shop.url}/v1/merchant", headers={"Authorization": f"Bearer {api_key}"}).status_code
+
+
+def test_a_key_works_as_soon_as_the_command_that_made_it_ends(shop: ShopProcess) -> None:
+    shop.start()
+    for _ in range(5):
+        merchant = shop.add_merchant()
+        assert status_of(shop, merchant["api_key"]) == 200
+        added = buystream(
+            "merchant", "keys", "add", merchant["merchant_id"], "--name", "Door", "--json",
+            "--data-dir", str(shop.data_dir),
+        )  # fmt: skip
+        assert status_of(shop, json.loads(added.stdout)["api_key"]) == 200
+    assert shop.stop() == 0
+
+
+def test_a_command_says_so_when_the_views_do_not_follow_in_time(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Behind:
+        def prepare(self) -> None: ...
+
+        def run(self, stop: threading.Event) -> None:
+            stop.wait()
+
+        def wait_for(self, positions: dict[int, int], timeout_seconds: float) -> bool:
+            assert positions == {0: 7, 1: 7}
+            assert timeout_seconds == views.SECONDS
+            return False
+
+    class OfTwo:
+        partitions = 2
+
+        def end(self, topic: str, partition: int) -> int:
+            return 7
+
+    monkeypatch.setattr(views, "projector", lambda log, dsn: Behind())
+    views.wait_until_shown(cast("Log", OfTwo()), "postgresql://nowhere")
+    assert capsys.readouterr() == ("", "warning: it is decided, but the shop doesn't know it after 60 s yet\n")
+
+
+def test_a_backup_into_a_folder_that_there_is_not_names_the_folder(shop: ShopProcess, folder: Path) -> None:
+    shop.add_merchant()
+    done = buystream("backup", str(folder / "no" / "shop.backup"), "--data-dir", str(shop.data_dir))
+    assert (done.returncode, done.stderr) == (1, f"buystream: there is no folder {folder / 'no'}\n")
 
 
 def test_the_operator_gives_a_merchant_another_key(shop: ShopProcess) -> None:
@@ -275,7 +326,7 @@ def test_a_view_is_rebuilt_from_the_log(shop: ShopProcess) -> None:
         (["rebuild", "nothing"], {}, 2, "'nothing' is not one of"),
         (["audit", "--json"], {}, 1, "there is no shop in"),
         (["backup", "shop.backup"], {}, 1, "there is no shop in"),
-        (["restore", "pyproject.toml"], {}, 1, "is not a backup of a shop"),
+        (["restore", "pyproject.toml"], {}, 1, "is not a backup of a shop, or it is damaged: "),
         (["rush", "--edition", "ed0-x", "--url", "http://127.0.0.1:9"], {}, 1, "127.0.0.1:9 can't be reached"),
     ],
 )

@@ -68,7 +68,7 @@ def restore(file: Path, erased: Path | None, identity: Path | None, **chosen: An
     restored = backups.restore(settings, file, erased=erased, identity=identity)
     manifest, own = restored.manifest, settings.erased_file
     click.echo(f"restored {manifest.commands} commands, {manifest.events} events, {manifest.buyer_keys} keys")
-    click.echo(f"erased {len(restored.erased_again)} buyers again, erased after {manifest.made_at}")
+    click.echo(f"buyers erased again: {len(restored.erased_again)}, erased after {manifest.made_at}")
     if erased is None and not settings.is_on_kafka and (own is None or not own.exists()):
         click.echo(
             "warning: no list of erased buyers was found, so buyers erased since the backup may have been restored; if"

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from buystream.api_keys import api_key_hash, new_api_key
 from buystream.cli import options
-from buystream.cli.views import views_of
+from buystream.cli.views import views_of, wait_until_shown
 from buystream.errors import BuystreamError
 from buystream.gateway.server import key_uses
 from buystream.projections import people
@@ -66,8 +66,9 @@ def add(name: str, currency: str, as_json: bool, **chosen: Any) -> None:
         refuse_moved(database, settings)
         with deciding(log, settings, database.dsn):
             answer = decided(log, command)
-    if not isinstance(answer, MerchantRegistered):
-        raise BuystreamError(f"the merchant was not registered: {getattr(answer, 'reason', type(answer).__name__)}")
+        if not isinstance(answer, MerchantRegistered):
+            raise BuystreamError(f"the merchant was not registered: {getattr(answer, 'reason', type(answer).__name__)}")
+        wait_until_shown(log, database.dsn)
     if as_json:
         click.echo(msgspec.json.encode({"merchant_id": merchant_id, "api_key": api_key}).decode())
     else:
@@ -241,7 +242,8 @@ def _minute(at_ms: int) -> str:
 
 
 def _submit(command: Command, merchant_id: str, chosen: dict[str, Any]) -> None:
-    """Submit the command and wait for its decision; raises BuystreamError with the advice of a refusal."""
+    """Submit the command, wait for its decision and until the shop knows it; raises BuystreamError with the advice of a
+    refusal."""
     partition_of(merchant_id)
     settings = options.of_a_shop(chosen)
     with open_database(settings) as database, open_log(database, settings) as log:
@@ -250,9 +252,10 @@ def _submit(command: Command, merchant_id: str, chosen: dict[str, Any]) -> None:
             raise BuystreamError(f"there is no merchant {merchant_id}")
         with deciding(log, settings, database.dsn):
             answer = decided(log, command)
-    if isinstance(answer, CommandRefused):
-        unknown = answer.reason == "unknown_merchant"
-        raise BuystreamError(f"there is no merchant {merchant_id}" if unknown else REASONS[answer.reason].advice)
+        if isinstance(answer, CommandRefused):
+            unknown = answer.reason == "unknown_merchant"
+            raise BuystreamError(f"there is no merchant {merchant_id}" if unknown else REASONS[answer.reason].advice)
+        wait_until_shown(log, database.dsn)
     if isinstance(answer, CommandRepeated):
         click.echo("already set; nothing changed")
 
