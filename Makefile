@@ -18,10 +18,10 @@ help:
 	@echo "make clean   removes .venv and caches, never your data"
 
 demo: $(run)
-	.venv/bin/buystream demo
+	@$(python) tools/under_make.py .venv/bin/buystream demo
 
 kafka: $(run) broker
-	@$(python) -m buystream.host.broker
+	@$(python) tools/under_make.py $(python) -m buystream.host.broker
 
 test: check postgresql promtool chromium broker proxies stripe-mock
 	$(python) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder || $(python) -m tests.support.alone $$?
