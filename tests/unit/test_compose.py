@@ -9,11 +9,20 @@ import pytest
 import yaml
 
 from buystream.database_grants import GRANTS
+from buystream.settings import Settings, read_settings
 
 ROOT = Path(__file__).parents[2]
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+COMPOSED: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSED["services"]
+SECRETS: dict[str, dict[str, str]] = COMPOSED["secrets"]
 
 EXACT_VERSION = re.compile(r"[\w./-]+:v?\d+\.\d+(\.\d+)?([.-][\w.-]+)?(@sha256:[0-9a-f]{64})?")
+
+
+def mounted(service: str) -> dict[str, str]:
+    """The secrets of the service: the name of each file under /run/secrets, and whose secret it is."""
+    listed = [each if isinstance(each, dict) else {"source": each} for each in SERVICES[service].get("secrets", [])]
+    return {each.get("target", each["source"]): each["source"] for each in listed}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -51,24 +60,62 @@ def test_the_image_is_built_from_an_exact_version_and_runs_as_nobody_special() -
     assert re.search(r"^USER (?!root)\w+", text, re.M)
 
 
-def test_no_password_stands_in_the_file() -> None:
-    for service in SERVICES.values():
+def test_no_secret_is_in_the_file_or_in_an_environment() -> None:
+    for name, service in SERVICES.items():
         for variable, value in service.get("environment", {}).items():
-            if re.search(r"PASSWORD|SECRET", variable):
-                assert re.fullmatch(r"((\w+=)?\$\{\w+:\?[^}]*\},?)+", str(value)), variable
-            if variable == "BUYSTREAM_DATABASE_URL":
-                assert re.fullmatch(r"postgresql://\w+:\$\{\w+:\?[^}]*\}@postgres/buystream", value), value
+            if re.search(r"PASSWORD|SECRET|DATABASE_URL", variable):
+                assert variable.endswith("_FILE"), variable
+                assert str(value).removeprefix("/run/secrets/") in mounted(name), value
 
 
-@pytest.mark.parametrize("role", GRANTS)
-def test_a_role_connects_as_a_user_of_its_own_with_a_password_of_its_own(role: str) -> None:
-    password = f"{role.upper()}_DATABASE_PASSWORD"
-    environment = SERVICES[role]["environment"]
-    assert environment["BUYSTREAM_DATABASE_URL"].startswith(f"postgresql://buystream_{role}:${{{password}:?")
-    known = {name for value in environment.values() for name in re.findall(r"\$\{(\w*PASSWORD)", value)}
-    assert known == {password}
-    assert f"{role}=${{{password}:?}}" in SERVICES["database"]["environment"]["BUYSTREAM_DATABASE_PASSWORDS"]
-    assert SERVICES[role]["depends_on"]["database"] == {"condition": "service_completed_successfully"}
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_mounts_only_the_secrets_that_it_needs(name: str) -> None:
+    needed = {
+        "postgres": {"postgres-password": "postgres-password"},
+        "database": {
+            "secret-key": "secret-key",
+            "database-passwords": "database-passwords",
+            "database-url": "owner-database-url",
+        },
+        **{role: {"secret-key": "secret-key", "database-url": f"{role}-database-url"} for role in GRANTS},
+    }
+    assert mounted(name) == needed.get(name, {})
+
+
+def test_every_secret_is_made_before_once_and_for_nobody_else(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    subprocess.run([ROOT / "deploy" / "secrets.sh", folder], check=True)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    made = {path.name: path.read_text() for path in folder.iterdir()}
+    assert {f"./secrets/{name}" for name in made} == {one["file"] for one in SECRETS.values()}
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o444}
+    again = subprocess.run([ROOT / "deploy" / "secrets.sh", folder], capture_output=True, check=False)
+    assert again.returncode != 0
+    assert {path.name: path.read_text() for path in folder.iterdir()} == made
+
+
+def test_the_secrets_that_are_made_are_those_that_a_role_and_the_owner_read(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    subprocess.run([ROOT / "deploy" / "secrets.sh", folder], check=True)
+
+    def settings(service: str) -> Settings:
+        named = SERVICES[service]["environment"].items()
+        files = {
+            source: str(folder / mounted(service)[Path(value).name]) for source, value in named if "FILE" in source
+        }
+        return read_settings(environment=files)
+
+    owner = settings("database")
+    passwords = dict(owner.database_passwords)
+    assert (
+        owner.database_url
+        == f"postgresql://buystream:{(folder / 'postgres-password').read_text().strip()}@postgres/buystream"
+    )
+    assert passwords.keys() == set(GRANTS)
+    for role in GRANTS:
+        own = settings(role)
+        assert own.database_url == f"postgresql://buystream_{role}:{passwords[role]}@postgres/buystream"
+        assert own.secret_key == owner.secret_key
 
 
 def test_the_database_is_prepared_once_by_its_owner() -> None:
@@ -77,16 +124,19 @@ def test_the_database_is_prepared_once_by_its_owner() -> None:
     assert service["restart"] == "no"
     assert service["depends_on"] == {"postgres": {"condition": "service_healthy"}}
     owner = SERVICES["postgres"]["environment"]["POSTGRES_USER"]
-    assert service["environment"]["BUYSTREAM_DATABASE_URL"].startswith(f"postgresql://{owner}:${{POSTGRES_PASSWORD:?")
-    assert {name for name in SERVICES if "BUYSTREAM_DATABASE_URL" in SERVICES[name].get("environment", {})} == {
+    assert owner == "buystream"  # as deploy/secrets.sh names it
+    assert {name for name in SERVICES if "BUYSTREAM_DATABASE_URL_FILE" in SERVICES[name].get("environment", {})} == {
         "database",
         *GRANTS,
     }
 
 
+@pytest.mark.parametrize("role", GRANTS)
+def test_a_role_starts_once_the_database_is_prepared(role: str) -> None:
+    assert SERVICES[role]["depends_on"]["database"] == {"condition": "service_completed_successfully"}
+
+
 @pytest.mark.parametrize("file", ["docker-compose.yml", "README.md"])
-def test_every_secret_that_the_file_asks_for_is_made_before(file: str) -> None:
-    asked = set(re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text()))
-    (words,) = re.findall(r"for secret in ([^;]+?)\n[# ]*do ", (ROOT / file).read_text())
-    said = subprocess.run(["bash", "-c", f"echo {words.replace('#', '')}"], capture_output=True, text=True, check=True)
-    assert set(said.stdout.split()) == asked
+def test_who_follows_the_file_makes_the_secrets_first(file: str) -> None:
+    text = (ROOT / file).read_text()
+    assert 0 < text.index("deploy/secrets.sh") < text.index("docker compose up")
