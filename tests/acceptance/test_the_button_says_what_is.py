@@ -259,7 +259,7 @@ def test_after_a_hold_expired_and_another_buyer_took_the_last_one_nothing_is_ask
     fan = at(phone, demo_shop, edition)
     fan.tap_buy()
     if kind == "gift":
-        fan.sheet.get_by_label("Own amount").fill("20")
+        fan.sheet.get_by_label("Other amount").fill("20")
         fan.sheet.get_by_role("button", name="Give", exact=False).first.tap()
     fan.sees("Your hold expired")
     again = fan.sheet.get_by_role("button", name="Try again")

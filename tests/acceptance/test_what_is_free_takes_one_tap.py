@@ -82,10 +82,10 @@ def test_a_free_gift_is_a_gift_too(phone: BrowserContext, demo_shop: DemoShop) -
     giver = at(phone, demo_shop.url, demo_shop.on_sale("charity", currency="EUR", **GIFT))
     giver.tap_buy()
     giver.sees("How much would you like to give?")
-    giver.sheet.get_by_label("Own amount").fill("0.30")
+    giver.sheet.get_by_label("Other amount").fill("0.30")
     giver.sheet.locator("[part=amount-button]").tap()
     expect(giver.sheet.get_by_text("The smallest amount that can be charged is €0.50.")).to_be_visible()
-    giver.sheet.get_by_label("Own amount").fill("0")
+    giver.sheet.get_by_label("Other amount").fill("0")
     giver.sheet.locator("[part=amount-button]").tap()
     giver.sees("Thank you!")
     assert [order["total_minor"] for order in giver.orders()] == [0]

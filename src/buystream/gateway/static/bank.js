@@ -5,7 +5,9 @@ const bank = document.getElementById("bank");
 const status = document.getElementById("bank-status");
 const buttons = [...bank.querySelectorAll("[data-outcome]")];
 
+status.textContent = "";
 for (const button of buttons) {
+  button.hidden = false;
   button.addEventListener("click", async () => {
     for (const each of buttons) each.disabled = true;
     try {

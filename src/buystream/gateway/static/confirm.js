@@ -13,6 +13,7 @@ addEventListener("message", ({ source, origin, data }) => {
     status.textContent = problem.message;
   });
 });
+status.textContent = "Loading your order…";
 opener?.postMessage({ buystream: "confirm" }, location.origin);
 if (!opener) status.textContent = "This window confirms an order. Return to the page where you bought.";
 

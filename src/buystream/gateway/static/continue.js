@@ -10,7 +10,7 @@ const status = document.getElementById("continue-status");
 history.replaceState(null, "", location.pathname); // the code must not stay in the address
 document.getElementById("continue-other").hidden = !hasSession();
 go.hidden = !code;
-if (!code) status.textContent = "This link is incomplete. Get a new one where you bought.";
+status.textContent = code ? "" : "This link is incomplete. Get a new one where you bought.";
 
 go.addEventListener("click", async () => {
   go.disabled = true;

@@ -49,6 +49,7 @@ function say(message) {
   }, 6000);
 }
 
+element("waiting").remove();
 const keys = new Keys({ call, say });
 const ledger = new Ledger({ call, say });
 const statement = new Statement({ call, say, download: (path, name) => download(path, apiKey, name) });

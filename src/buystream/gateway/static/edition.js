@@ -1,8 +1,10 @@
 // The edition page: the two lines that embed its button elsewhere.
 const code = document.getElementById("embed-code");
+const embed = document.getElementById("embed");
 const copy = document.getElementById("embed-copy");
 const loader = `<script src="${location.origin}/button.js"></script>`;
 code.textContent = `${loader}\n<buy-button edition="${code.dataset.edition}"></buy-button>`;
+embed.hidden = false;
 copy.addEventListener("click", async () => {
   try {
     await navigator.clipboard.writeText(code.textContent);

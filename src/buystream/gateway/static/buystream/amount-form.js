@@ -21,8 +21,8 @@ export class AmountForm {
       name: "own",
       inputmode: minorDigits(currency) ? "decimal" : "numeric",
       autocomplete: "off",
-      placeholder: "Own amount",
-      "aria-label": "Own amount",
+      placeholder: "Other amount",
+      "aria-label": "Other amount",
       "aria-describedby": "own-error",
       oninput: () => this.#ownTyped(),
     });

@@ -74,6 +74,7 @@ class BuyButton extends HTMLElement {
   }
 
   connectedCallback() {
+    this.replaceChildren(); // the words for as long as there was no button
     this.#person();
     this.#start();
     this.#seen = new IntersectionObserver(
@@ -111,7 +112,8 @@ class BuyButton extends HTMLElement {
 
   #start() {
     const edition = this.getAttribute("edition");
-    if (!edition || (this.#till && this.edition === edition)) return;
+    if (!edition) return this.#nameless();
+    if (this.#till && this.edition === edition) return undefined;
     this.edition = edition;
     this.#unwatch?.();
     this.#unwatch = null;
@@ -134,12 +136,20 @@ class BuyButton extends HTMLElement {
     });
     if (this.#till.element) this.shadowRoot.append(this.#till.element);
     this.#watch();
-    this.#render();
+    return this.#render();
+  }
+
+  /** A page that names no edition yet, or forgot to. */
+  #nameless() {
+    if (this.#till) return;
+    this.button.textContent = "Not on sale";
+    this.button.disabled = true;
+    console.warn("buystream: <buy-button> has no edition attribute, so it has nothing to sell", this);
   }
 
   /** An invisible button keeps no connection open. */
   #watch() {
-    const wanted = this.#visible && !document.hidden;
+    const wanted = this.#till && this.#visible && !document.hidden;
     if (wanted && !this.#unwatch) {
       this.#unwatch = watchBoard(
         this.edition,

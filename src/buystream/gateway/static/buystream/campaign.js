@@ -38,8 +38,8 @@ export function promise({ campaign, currency }) {
   const end = moment(campaign.ends_at_ms);
   const otherwise =
     campaign.if_missed === "choose"
-      ? " If not, nobody pays, and you can choose another project."
-      : " If not, nobody pays.";
+      ? " If the target is missed, nobody pays, and you can choose another project."
+      : " If the target is missed, nobody pays.";
   if (campaign.charged === "when_reached") {
     const until = "Until then your bank only reserves your gift.";
     return `Nothing is charged unless ${target} is reached by ${end}. ${until}${otherwise}`;

@@ -1,5 +1,6 @@
 // What each state says, in one table: for tickets, for goods (records and other things) and for gifts. A line is
 // [heading, text]; a function of {purchase, board} where it depends on them. `every` says the same for all.
+import { isPledge } from "./campaign.js";
 import { money } from "./money.js";
 import { declineWords, endingWords, everyWords, refusalWords, wordsOf } from "./words.js";
 
@@ -36,6 +37,14 @@ const held = ({ purchase }) =>
   purchase.isDeclined
     ? ["Try another card", `${declineWords(purchase.order.payment.reason)} Nothing was charged and your hold is safe.`]
     : ["It’s held for you", ""];
+
+/** Nothing is held for a giver: what waits is the gift. */
+const begun = ({ purchase, board }) =>
+  purchase.isDeclined
+    ? ["Try another card", `${declineWords(purchase.order.payment.reason)} Nothing was charged.`]
+    : [isPledge(board) ? "Complete your pledge" : "Complete your gift", ""];
+
+const beforePaying = { ticket: held, goods: held, gift: begun };
 
 const offlineText = ({ purchase }) => {
   const { hold_expires_at_ms: until } = purchase.order;
@@ -92,11 +101,14 @@ export const SAYS = {
     "You’ve been signed out",
     "Nothing was charged. Sign in again where you came from, or continue as a new buyer.",
   ]),
-  held: every(held),
-  free: every(held),
-  unknown: every(["No answer from the shop", "It’s still held for you, and nothing was charged."]),
-  confirming: every(held),
-  filling: every(held),
+  held: beforePaying,
+  free: beforePaying,
+  unknown: {
+    ...every(["No answer from the shop", "It’s still held for you, and nothing was charged."]),
+    gift: ["No answer from the shop", "Nothing was charged."],
+  },
+  confirming: beforePaying,
+  filling: beforePaying,
   paying: every(["Paying…", "Your hold doesn’t expire while the bank answers."]),
   paying_offline: every((shown) => ["You’re offline", offlineText(shown)]),
   late: every([

@@ -16,6 +16,9 @@ import { confirmInWindow } from "./window.js";
 import { costWords, everyWords, termsWords, wordsOf } from "./words.js";
 
 const GET_FREE = "Get it for free";
+/** Which of the saved details another could take the place of. */
+const otherDetails = (isFree, board) =>
+  isFree ? "Use another address" : `Use another card or ${board.needs_address ? "address" : "e-mail address"}`;
 // States in which there is nothing to do but wait.
 const PASSING = new Set(["placing", "busy", "offline", "held", "paying", "paying_offline", "late"]);
 
@@ -255,7 +258,7 @@ export class Screens {
       this.#heldWords("confirming"),
       delivery && savedLines(delivery),
       this.#confirmed(isFree ? GET_FREE : `${this.#payWords} with ${this.#card}`, () => this.#pay({ one_tap: true })),
-      quiet(isFree ? "Use another address" : "Use another card or address", () => this.#purchase.go("other")),
+      quiet(otherDetails(isFree, this.#board()), () => this.#purchase.go("other")),
       quiet("Cancel", () => this.#purchase.cancel()),
     ];
   }

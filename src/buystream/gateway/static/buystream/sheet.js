@@ -134,7 +134,10 @@ export class Sheet {
     this.offline.textContent = this.offline.hidden
       ? ""
       : "You’re offline. What you do here continues once you’re back online.";
-    if (left === null) return;
+    if (left === null) {
+      this.status.textContent = "";
+      return;
+    }
     this.timer.replaceChildren(
       icon(ICONS.clock),
       h("span", { class: "visually-hidden" }, "Held for you for "),

@@ -169,7 +169,11 @@ code {
 }
 
 form { display: grid; gap: 18px; }
-form > .primary { position: sticky; bottom: 12px; box-shadow: 0 0 0 12px var(--surface); }
+/* Twice: a shadow's corners are round, and what scrolls past would show in them. */
+form > .primary {
+  position: sticky; bottom: 12px;
+  box-shadow: 0 -6px 0 12px var(--surface), 0 12px 0 12px var(--surface);
+}
 fieldset { display: grid; gap: 12px; margin: 0; padding: 0; border: 0; min-width: 0; }
 legend { padding: 0 0 10px; font-weight: 650; }
 .field { display: grid; gap: 5px; min-width: 0; }

@@ -42,8 +42,9 @@ export function stockWords(board) {
   if (words) return { text: words(board) };
   if (board.stock == null) return { text: board.sold ? `${count(board.sold, board)} so far` : "Be the first" };
   const isLow = board.available <= Math.max(5, board.stock * 0.1);
+  const outOf = board.available < board.stock ? ` of ${board.stock}` : "";
   return {
-    text: isLow ? `Only ${board.available} left of ${board.stock}` : `${board.available} of ${board.stock} left`,
+    text: isLow ? `Only ${board.available} left${outOf}` : `${board.available} of ${board.stock} left`,
     isLow,
   };
 }

@@ -183,7 +183,7 @@ export class Ledger {
           max: kept,
           step: 1,
           placeholder: "all",
-          hint: `Leave empty for all ${kept} with a full refund, or none with a partial one`,
+          hint: "Leave empty: all with a full refund, none with a partial one",
         }),
         field("restock", "Put returned units back on sale", { type: "checkbox", checked: !order.is_sent }),
         field("reason", "Reason", { maxlength: 200, wide: true }),

@@ -20,13 +20,13 @@ const shown = (atMs, options) => {
 };
 
 export const day = (atMs) => shown(atMs, { day: "numeric", month: "short", year: "numeric" });
-export const clockTime = (atMs) => shown(atMs, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+export const clockTime = (atMs) => shown(atMs, { hour: "numeric", minute: "2-digit", second: "2-digit" });
 export const fullTime = (atMs) =>
   shown(atMs, {
     day: "numeric",
     month: "long",
     year: "numeric",
-    hour: "2-digit",
+    hour: "numeric",
     minute: "2-digit",
     second: "2-digit",
     timeZoneName: "short",

@@ -4,6 +4,8 @@ import { asBuyer } from "../buystream/session.js";
 const make = document.getElementById("along-make");
 const shown = document.getElementById("along-link");
 
+document.getElementById("along").hidden = false;
+
 make.addEventListener("click", async () => {
   make.disabled = true;
   try {
