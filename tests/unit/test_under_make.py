@@ -1,4 +1,4 @@
-"""Whatever ends `make demo` or `make kafka` ends what it runs, which hears of it once: Ctrl-C at a terminal, and a
+"""Whatever ends `make demo` or `make kafka` ends what it runs, which gets it once: Ctrl-C at a terminal, and a
 signal to make alone."""
 
 import fcntl
@@ -34,7 +34,7 @@ Path("heard").write_text(" ".join(heard))
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Our Makefile, with an environment that is set up already, whose shop and broker only run until they are told."""
+    """Our Makefile, with an environment that is set up already, whose shop and broker only run until a signal."""
     (tmp_path / "tools").mkdir()
     for name in ("Makefile", "tools/under_make.py"):
         (tmp_path / name).write_text((ROOT / name).read_text())
@@ -54,7 +54,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def at_a_terminal(end: int | None) -> None:
-    """In the child: SIGINT counts, even if whoever starts the tests ignores it, and comes from this terminal."""
+    """In the child: SIGINT counts, even if the starter of the tests ignores it, and comes from this terminal."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if end is not None:
         fcntl.ioctl(end, termios.TIOCSCTTY, 0)
@@ -85,7 +85,7 @@ def test_a_signal_to_make_alone_ends_what_it_runs(project: Path, target: str, nu
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_ctrl_c_at_a_terminal_is_heard_once(project: Path, target: str) -> None:
+def test_ctrl_c_at_a_terminal_arrives_once(project: Path, target: str) -> None:
     terminal, end = pty.openpty()
     with making(project, target, end, stdin=end, stdout=end, stderr=end) as make:
         os.write(terminal, b"\x03")
