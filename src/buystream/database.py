@@ -172,7 +172,8 @@ def _error_of(error: psycopg2.Error) -> DatabaseError:
 
 def _on_connecting(error: psycopg2.Error) -> DatabaseError:
     """libpq gives no SQLSTATE before there is a connection, only a line for each address that it tried."""
-    reported = " ".join(str(error).split())
+    lines = (line.strip() for line in str(error).splitlines())
+    reported = "; ".join(line for line in lines if line and not line.startswith("Is the server running"))
     if not isinstance(error, _MAY_PASS):
         return DatabaseRefused(f"PostgreSQL can't be reached: {reported}")
     if "authentication failed" in reported or "no password supplied" in reported:

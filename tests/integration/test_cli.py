@@ -328,6 +328,9 @@ def test_a_view_is_rebuilt_from_the_log(shop: ShopProcess) -> None:
         (["backup", "shop.backup"], {}, 1, "there is no shop in"),
         (["restore", "pyproject.toml"], {}, 1, "is not a backup of a shop, or it is damaged: "),
         (["rush", "--edition", "ed0-x", "--url", "http://127.0.0.1:9"], {}, 1, "127.0.0.1:9 can't be reached"),
+        (["rush", "--url", "http://nowhere.invalid"], {}, 1, "nowhere.invalid can't be reached: Name or service"),
+        (["rush", "--url", "127.0.0.1:8000"], {}, 2, "it is an address such as http://127.0.0.1:8000"),
+        (["rush", "--url", "http://127.0.0.1:8000/desk"], {}, 2, "it is an address such as http://127.0.0.1:8000"),
     ],
 )
 def test_a_mistake_is_reported_in_one_line(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -176,6 +177,9 @@ def rush(
     --decline pay, with the sandbox's cards.
     """  # fmt: skip
     url = url.rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path:
+        raise click.BadParameter("it is an address such as http://127.0.0.1:8000", param_hint="--url")
     edition = edition or newest_on_sale(url)
     price = price_of(url, edition) if price_minor is None else price_minor
     plan = crowd.Plan(url=url, edition_id=edition, price_minor=price, concurrency=concurrency, **others)

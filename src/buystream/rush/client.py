@@ -79,7 +79,8 @@ class Client:
             async with asyncio.timeout(CONNECT_SECONDS):
                 _, connection = await loop.create_connection(_Connection, self._host, self._port, ssl=tls)
         except (OSError, TimeoutError) as error:
-            raise NoAnswer(f"{self._authority} can't be reached: {str(error) or 'it does not answer'}") from error
+            why = getattr(error, "strerror", None) or "it doesn't answer"
+            raise NoAnswer(f"{self._authority} can't be reached: {why}") from error
         return connection
 
 

@@ -2,6 +2,7 @@
 be reached, or it refuses this client."""
 
 import logging
+import socket
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -35,6 +36,8 @@ class ClientRefused(LogError):
 
 def reach(clients: KafkaClients, seconds: float = REACH_SECONDS) -> None:
     """Raises Unreachable, ClientRefused, and LogError when the client's options are wrong."""
+    if unknown := unresolved(clients.bootstrap):
+        raise Unreachable(f"{clients.where} can't be reached: {unknown}")
     reported = _Reported()
     try:
         client = Producer(
@@ -58,6 +61,22 @@ def reach(clients: KafkaClients, seconds: float = REACH_SECONDS) -> None:
                 f"{clients.where} refuses this client by {by}: {why}. Check BUYSTREAM_KAFKA_OPTIONS"
             ) from error
         raise Unreachable(f"{clients.where} can't be reached: {reported.obstacle(seconds)}") from error
+
+
+def unresolved(bootstrap: str) -> str | None:
+    """Why none of the brokers' names has an address; None when one has. librdkafka would ask until its time is over,
+    and then take seconds to give up."""
+    said = []
+    for broker in bootstrap.split(","):
+        name, _, port = broker.strip().rpartition(":")
+        host = (name or port).rpartition("://")[2].strip("[]")
+        try:
+            socket.getaddrinfo(host, None)
+        except OSError as error:
+            said.append(f"{host}: {error.strerror}")
+        else:
+            return None
+    return "; ".join(said)
 
 
 class _Reported(logging.Handler):
