@@ -97,3 +97,31 @@ def test_the_warning_of_the_last_seconds_ends_with_the_hold(phone: BrowserContex
     fan.sheet.get_by_role("button", name="Cancel").tap()
     fan.sees("Order cancelled")
     expect(warning).to_have_count(0)
+
+
+def test_without_a_network_my_orders_says_beside_each_button_that_this_phone_is_offline(
+    phone: BrowserContext, demo_shop: DemoShop
+) -> None:
+    edition = demo_shop.on_sale(stock=5)
+    page = phone.new_page()
+    page.goto(f"{demo_shop.url}/e/{edition}")
+    fan = Buying(page, edition)
+    fan.tap_buy()
+    fan.enter("Accepted")
+    fan.pay()
+    fan.sees("You’re going!")
+    page.goto(f"{demo_shop.url}/orders")
+    expect(page.locator("#privacy")).to_be_visible()
+    phone.set_offline(True)
+    page.on("dialog", lambda dialog: dialog.accept())
+    for name in ("Download my data first", "Erase my details"):
+        button = page.get_by_role("button", name=name)
+        for _ in range(2):
+            button.tap()
+            beside = button.locator("xpath=following-sibling::*[contains(@class, 'problem')]").first
+            expect(beside).to_have_text("You’re offline. Try again once you’re back online.")
+            expect(button).to_be_enabled()
+    expect(page.locator("#privacy .problem")).to_have_count(2)
+    page.get_by_role("button", name="Create a link").tap()
+    expect(page.locator("#along-link")).to_have_text("You’re offline. Try again once you’re back online.")
+    phone.set_offline(False)

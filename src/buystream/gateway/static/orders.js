@@ -46,6 +46,17 @@ function startAgain() {
   load();
 }
 
+/** Takes back what `complain` said beside the button. */
+function hush(button) {
+  if (button.nextElementSibling?.matches(".problem")) button.nextElementSibling.remove();
+}
+
+/** Says beside a button why it did nothing, once. */
+function complain(button, { reason, message }) {
+  hush(button);
+  button.after(h("span", { class: "problem", role: "alert" }, ` ${REFUSALS[reason]?.[1] ?? message}`));
+}
+
 /** Does what a row's button says, and shows the result. */
 async function act(button, method, path, body) {
   button.disabled = true;
@@ -54,16 +65,16 @@ async function act(button, method, path, body) {
     await load();
   } catch (problem) {
     button.disabled = false;
-    const text = REFUSALS[problem.reason]?.[1] ?? problem.message;
-    button.after(h("span", { class: "problem", role: "alert" }, ` ${text}`));
+    complain(button, problem);
   }
 }
 
-document.getElementById("download").addEventListener("click", async () => {
+document.getElementById("download").addEventListener("click", async ({ currentTarget: button }) => {
+  hush(button);
   try {
     await download("/v1/me/data", await sessionToken(), "my-data.json");
   } catch (problem) {
-    say(problem.message);
+    complain(button, problem);
   }
 });
 
@@ -73,13 +84,14 @@ erase.addEventListener("click", async () => {
     "Your orders and receipts disappear from here too. This can’t be undone.";
   if (!(await sure(question, "Erase"))) return;
   erase.disabled = true;
+  hush(erase);
   try {
     await asBuyer("DELETE", "/v1/me");
     endSession();
     erase.textContent = "Erased";
   } catch (problem) {
     erase.disabled = false;
-    say(problem.message);
+    complain(erase, problem);
   }
 });
 

@@ -5,10 +5,15 @@ export const origin = new URL(import.meta.url).origin;
 
 const TIMEOUT_MS = 20_000;
 
+const unanswered = () =>
+  globalThis.navigator?.onLine === false
+    ? "You’re offline. Try again once you’re back online."
+    : "The shop could not be reached.";
+
 /** An answer that is not a success. `status` 0: no answer came at all. */
 export class Problem extends Error {
   constructor({ status, body = {}, retryAfterSeconds = null }) {
-    super(body.detail ?? body.title ?? "The shop could not be reached.");
+    super(body.detail ?? body.title ?? unanswered());
     this.status = status;
     this.reason = body.reason ?? null;
     this.available = body.available ?? null; // how many are left, when fewer than were ordered
