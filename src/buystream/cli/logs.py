@@ -28,7 +28,7 @@ def copy(to: str, as_json: bool, **chosen: Any) -> None:
     """Copy the log of a stopped shop from PostgreSQL to empty topics on Kafka, and switch the shop over.
 
     Every record keeps its position and its time; both logs are read to the end and compared. Run it
-    again to resume an interrupted copy. Buyers on the list of the erased are erased again. Afterwards this shop starts
+    again to resume an interrupted copy. Buyers who were erased are erased again. Afterwards this shop starts
     only with BUYSTREAM_KAFKA_BOOTSTRAP set.
     """
     from buystream import cluster  # with Kafka's clients, which take long to import

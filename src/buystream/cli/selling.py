@@ -173,8 +173,8 @@ def rush(
     """Send a crowd of real HTTP buyers to a running shop.
 
     First the crowd measures its own maximum rate against a server that does nothing, to show that the crowd isn't
-    the bottleneck. Then each buyer gets a session, and the clock starts. All buyers but the shares --abandon and
-    --decline pay, with the sandbox's cards.
+    the bottleneck. Then each buyer gets a session, and the clock starts. Buyers pay with the sandbox's cards, except
+    for the shares set by --abandon and --decline.
     """  # fmt: skip
     url = url.rstrip("/")
     parts = urlsplit(url)

@@ -105,7 +105,7 @@ class GatewayApp:
 
 
 def create_app(parts: GatewayParts) -> GatewayApp:
-    """The application. Who serves it starts its gateway before, and stops it after."""
+    """The application. Its server starts the gateway first, and stops it last."""
     return GatewayApp(Gateway(parts))
 
 

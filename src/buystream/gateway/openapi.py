@@ -78,7 +78,7 @@ class Reference:
         self._turn = asyncio.Lock()
 
     async def made(self) -> "Reference":
-        """Itself, once both are there."""
+        """This reference, once both parts are built."""
         async with self._turn:
             await asyncio.to_thread(lambda: self.page)
         return self
@@ -137,7 +137,7 @@ def config() -> OpenAPIConfig:
 
 
 def _asked(app: Litestar) -> Mapping[tuple[str, str], Asks]:
-    """What each route says that it asks, by its path and method."""
+    """What each route asks of the log, by its path and method."""
     said = {
         (route.path_format, method.lower()): handler.opt[ASKS]
         for route in app.routes
@@ -150,7 +150,7 @@ def _asked(app: Litestar) -> Mapping[tuple[str, str], Asks]:
 
 
 def _complete(operation: Json, path: str, method: str, refusals: Set[str]) -> None:
-    """What the framework can't know: who may call, what else is answered, the refusals, and the form of ids."""
+    """What the framework can't know: who may call, which other answers there are, the refusals, and the form of ids."""
     changes = method != "get"
     operation["security"] = _security(path, changes=changes)
     for parameter in operation.get("parameters", []):

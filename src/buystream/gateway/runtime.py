@@ -49,7 +49,7 @@ class SandboxBank(Protocol):
     """The part of the sandbox provider that its bank's page talks to."""
 
     def complete_authentication(self, payment_id: str, approved: bool) -> None:
-        """What the card holder answered."""
+        """Pass on the cardholder's answer."""
         ...
 
 
@@ -195,14 +195,14 @@ class Gateway:
         return offer
 
     def offer_of_order(self, order_id: str) -> Listing:
-        """The edition that the order's id starts with; raises HttpProblem (404) also for what is no id at all."""
+        """The edition that the order's id starts with; raises HttpProblem (404) also for a malformed id."""
         try:
             return self.offer(edition_of(order_id))
         except MalformedId as error:
             raise HttpProblem("unknown-order") from error
 
     async def views_show_the_seen(self, *partitions: int) -> bool:
-        """Read your writes: wait, a second at most, until the views show what this gateway has seen. Did they?"""
+        """Read your writes: whether the views show what this gateway has seen, within a second at most."""
         shown = [
             await self.reads.passed(partition, self.decisions.next_position(partition) - 1) for partition in partitions
         ]
@@ -217,7 +217,7 @@ class Gateway:
             return None
 
     async def views_show_the_log(self, partition: int) -> bool:
-        """Wait, a second at most, until the views show what is on the log now. Did they?"""
+        """Whether the views show what is on the log now, within a second at most."""
         end = await self.log_end(partition)
         return end is not None and await self.reads.passed(partition, end - 1)
 

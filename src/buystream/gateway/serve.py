@@ -58,7 +58,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """None."""
+        """Leave signals to the caller."""
         yield
 
 
@@ -141,7 +141,7 @@ def configuration(app: object, connection: type[asyncio.Protocol], *, lifespan: 
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A socket of that address; raises CannotServe."""
+    """A socket bound to that address; raises CannotServe."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)

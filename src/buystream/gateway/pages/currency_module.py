@@ -12,7 +12,7 @@ MODULE: Final = Path(str(files("buystream.gateway") / "static" / "buystream" / "
 
 
 def text() -> str:
-    """What the module says."""
+    """The module's source."""
     lines = [f"  {code}: {_literal(currency)}," for code, currency in sorted(CURRENCIES.items())]
     more = ", ".join(f"{code}: {decimals}" for code, decimals in sorted(more_decimals().items()))
     return "\n".join(

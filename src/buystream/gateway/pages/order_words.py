@@ -1,4 +1,4 @@
-"""An order and a sale in words, for the API and the pages: the states' own, where the facts say no more."""
+"""An order and a sale in words, for the API and the pages: those of the state, unless the facts say more."""
 
 from buystream.projections.boards import Board
 from buystream.projections.order_views import OrderView

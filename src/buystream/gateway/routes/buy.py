@@ -96,7 +96,7 @@ class BuyRoute:
             self._take(head, body, client, answered)
 
     async def _keyed(self, key: bytes, buyer_id: str, take: Callable[[Answered], None], body: bytes) -> Reply:
-        """An order's id is its key, and needs no other; one that comes all the same means what it means everywhere."""
+        """An order's id is its key, and needs no other; one that is sent anyway has its usual meaning."""
         named = {"who": buyer_id, "asked": f"POST {PATH}", "key": key.decode("latin-1")}
         try:
             claim = await idempotency.claim_of(self._gateway, **named, body=body)
@@ -206,7 +206,7 @@ class BuyRoute:
         answered(self._count(reply))
 
     def _look(self, event: events.OrderRepeated, answer: Answer, offer: Listing, answered: Answered) -> None:
-        """Once there is a payment, the views know more of the order than its owner says."""
+        """Once there is a payment, the views know more about the order than its owner does."""
         self._later(self._repeated(event, answer, offer), lambda reply: answered(self._count(reply)))
 
     def _later(self, looking: Coroutine[Any, Any, Reply], answered: Answered) -> None:

@@ -87,7 +87,7 @@ async def me(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str]) 
 
 
 def _next_gifts() -> list[NextGiftBody]:
-    """By the rule that the owner goes by."""
+    """By the owner's own rule."""
     at_ms = now_ms()
     intervals = RULES[NEWEST_RULES].gift_interval_months
     return [NextGiftBody(months, months_after(at_ms, months)) for months in intervals]
@@ -102,7 +102,7 @@ def _next_gifts() -> list[NextGiftBody]:
 async def erase_me(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str]) -> Response[None]:
     """Ends the buyer's recurring gifts, withdraws pledges that have not been charged, then deletes the buyer's key:
     after that nothing personal can be read anywhere, and the sessions on all devices end. The payment provider deletes
-    what it saved soon afterwards. Orders stay, without their person."""
+    what it saved soon afterwards. Orders are kept, without personal data."""
     await _take_back(gateway, buyer_id)
     if await gateway.reads.query(lambda cur: _is_anybody(cur, buyer_id)):
         command = EraseBuyer(buyer_id=buyer_id)

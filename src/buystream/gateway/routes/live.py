@@ -133,7 +133,7 @@ async def _body(gateway: Gateway, buyer_id: str, order_id: str) -> OrderBody:
 
 
 async def _found(readings: Iterable[Awaitable[T]]) -> list[T]:
-    """What there is of it; what isn't there is left out."""
+    """Those that exist; the rest are left out."""
     found = []
     for reading in readings:
         try:

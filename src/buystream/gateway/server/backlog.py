@@ -30,7 +30,7 @@ class Backlog:
         self._waiting += 1
 
     def leave(self, waited_seconds: float) -> None:
-        """One less does, whatever became of it."""
+        """One fewer waits, decided or not."""
         self._waiting -= 1
         self._waited_seconds += waited_seconds
 
@@ -39,7 +39,7 @@ class Backlog:
         self._decided += 1
 
     def measure(self, seconds: float) -> None:
-        """Look at the last so many seconds, and begin to count anew."""
+        """Take stock of the last so many seconds, and start counting again."""
         if self._waited_seconds / seconds < BACKLOG_MIN:  # so many waited on average (Little's law)
             self._waiting_max = None
         elif self._decided:

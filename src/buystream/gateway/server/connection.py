@@ -160,7 +160,7 @@ class Connection(HttpToolsProtocol):
             self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """A click, or uvicorn's. Raises HttpProblem."""
+        """A click, or a request for uvicorn. Raises HttpProblem."""
         limits, parser, url = self.door.limits, self.parser, self.url
         if len(url) > limits.target_bytes_max:
             raise HttpProblem("target-too-long")

@@ -20,7 +20,7 @@ class Notifications(Protocol):
     """Reads what the provider sends."""
 
     def facts(self, payload: bytes, signature: str) -> Sequence[Command] | None:
-        """What it says; None when it is of a kind that says nothing to us."""
+        """What it says; None for the kinds that we don't use."""
         ...
 
 

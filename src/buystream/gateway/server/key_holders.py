@@ -52,7 +52,7 @@ async def key_holder(request: Http, gateway: NamedDependency[Gateway]) -> KeyHol
 
 
 async def actor(holder: NamedDependency[KeyHolder]) -> str:
-    """Who asks, as the log says it: the merchant, by the API key that came with the request."""
+    """Who asks, as the log records it: the merchant, by the API key that came with the request."""
     return merchant_key(holder.merchant.merchant_id, holder.key_id)
 
 

@@ -1,4 +1,4 @@
-"""The names in a query: a parameter that isn't there is an error, so that a misspelt one isn't mistaken for a missing
+"""The names in a query: an unknown parameter is an error, so that a misspelt one isn't mistaken for a missing
 one."""
 
 from typing import Any

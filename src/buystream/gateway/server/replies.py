@@ -1,4 +1,4 @@
-"""Answers that go to the socket as they are, without the framework: to a click, and to what is no request."""
+"""Answers that go to the socket as they are, without the framework: to a click, and to what isn't a valid request."""
 
 from email.utils import formatdate
 from functools import lru_cache

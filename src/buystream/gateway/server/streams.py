@@ -70,7 +70,7 @@ class Watchers:
         self._by_viewer: Counter[str] = Counter()
 
     def why_no_room(self, viewer: Viewer) -> HttpProblem | None:
-        """Why not one more stream may begin for this viewer."""
+        """Why this viewer may not open another stream."""
         if self.count >= WATCHERS_MAX or self.closing:
             return HttpProblem("overloaded")
         most = self._limits.network_streams, self._limits.session_streams
