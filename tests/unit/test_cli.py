@@ -28,6 +28,12 @@ def commands_of(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tupl
 
 EVERY = dict(commands_of(cli))
 
+JSON_ARRAYS = {
+    *{("clock", "show"), ("database", "apply"), ("log", "copy"), ("merchant", "list"), ("merchant", "keys", "list")},
+    *{("topics", "plan"), ("topics", "apply"), ("topics", "check")},
+}
+JSON_LINES = {("history",)}
+
 
 @pytest.mark.parametrize("path", EVERY, ids=" ".join)
 def test_every_command_explains_itself_and_its_options(path: tuple[str, ...]) -> None:
@@ -36,6 +42,24 @@ def test_every_command_explains_itself_and_its_options(path: tuple[str, ...]) ->
     assert EVERY[path].help
     options = [one for one in EVERY[path].params if isinstance(one, click.Option)]
     assert all(one.help for one in options), [one.name for one in options if not one.help]
+
+
+def test_help_says_whether_json_is_an_object_an_array_or_lines() -> None:
+    said = {
+        path: option.help
+        for path, command in EVERY.items()
+        for option in command.params
+        if isinstance(option, click.Option) and "--json" in option.opts
+    }
+    assert said == {
+        path: "Print one JSON array."
+        if path in JSON_ARRAYS
+        else "Print one JSON object per line."
+        if path in JSON_LINES
+        else "Print one JSON object."
+        for path in said
+    }
+    assert said.keys() >= JSON_ARRAYS | JSON_LINES
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def clock() -> None:
 
 @clock.command()
 @options.data_dir
-@options.as_json
+@options.as_json_array
 def show(as_json: bool, **chosen: Any) -> None:
     """Show which partitions are stopped, and at which command. The exit status is 1 when one is."""
     with _shop(chosen) as (log, settings, _):

@@ -20,7 +20,7 @@ def database() -> None:
 @database.command()
 @click.option("--roles", is_flag=True, help="Also make a user for each role, and give it exactly the rights it needs.")
 @options.data_dir
-@options.as_json
+@options.as_json_array
 def apply(roles: bool, as_json: bool, **chosen: Any) -> None:
     """Create the tables that are missing, and print what was created or changed.
 

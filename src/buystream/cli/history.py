@@ -24,7 +24,7 @@ class Happened(msgspec.Struct, frozen=True):
 @click.command()
 @click.argument("about")
 @options.data_dir
-@options.as_json
+@options.as_json_lines
 def history(about: str, as_json: bool, **chosen: Any) -> None:
     """Print what happened to an edition, order, payment, merchant or buyer: when, what, and who asked.
 

@@ -23,7 +23,7 @@ def log() -> None:
 @log.command()
 @click.option("--to", type=click.Choice(["kafka"]), required=True, help="Where to move the log.")
 @options.data_dir
-@options.as_json
+@options.as_json_array
 def copy(to: str, as_json: bool, **chosen: Any) -> None:
     """Copy the log of a stopped shop from PostgreSQL to empty topics on Kafka, and switch the shop over.
 

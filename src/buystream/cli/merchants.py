@@ -158,7 +158,7 @@ def set_zone(merchant_id: str, time_zone: str, **chosen: Any) -> None:
 
 @merchant.command("list")
 @options.data_dir
-@options.as_json
+@options.as_json_array
 def list_merchants(as_json: bool, **chosen: Any) -> None:
     """List all merchants."""
     with views_of(chosen) as cur:
@@ -180,7 +180,7 @@ def keys() -> None:
 @keys.command("list")
 @click.argument("merchant_id")
 @options.data_dir
-@options.as_json
+@options.as_json_array
 def list_keys(merchant_id: str, as_json: bool, **chosen: Any) -> None:
     """List the API keys of MERCHANT_ID that work, with their last use (to the minute)."""
     with views_of(chosen) as cur:

@@ -31,6 +31,8 @@ data_dir = click.option(
     help="The shop's data folder [BUYSTREAM_DATA_DIR, ./data].",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+as_json_array = click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+as_json_lines = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 
 
 def serving(command: F) -> F:

@@ -25,7 +25,7 @@ def topics() -> None:
 
 
 @topics.command("plan")
-@options.as_json
+@options.as_json_array
 def plan_topics(as_json: bool) -> None:
     """Show what `apply` would create or change, without doing it."""
     settings = options.settings_and_logging(level=options.QUIET)
@@ -33,7 +33,7 @@ def plan_topics(as_json: bool) -> None:
 
 
 @topics.command()
-@options.as_json
+@options.as_json_array
 def apply(as_json: bool) -> None:
     """Create or change the topics as planned, and say what was done. Refuses any change that would reorder or lose
     history.
@@ -56,7 +56,7 @@ def apply(as_json: bool) -> None:
 
 
 @topics.command()
-@options.as_json
+@options.as_json_array
 def check(as_json: bool) -> None:
     """Compare the topics with the plan. The exit status is 1 when something differs."""
     settings = options.settings_and_logging(level=options.QUIET)
