@@ -73,7 +73,7 @@ def test_a_button_that_names_no_edition_says_that_there_is_nothing_to_buy(
     page.goto(f"{demo_shop.url}/posts")
     expect(page.get_by_role("button", name="Not on sale")).to_be_disabled()
     assert any("has no edition attribute" in warning for warning in warnings)
-    page.locator("buy-button").evaluate("(node, id) => node.setAttribute('edition', id)", demo_shop.on_sale())
+    page.locator("buy-button").evaluate("(node, id) => node.setAttribute('edition', id)", f" {demo_shop.on_sale()}\n")
     expect(page.get_by_role("button", name="Buy", exact=True)).to_be_enabled()
 
 

@@ -111,7 +111,7 @@ class BuyButton extends HTMLElement {
   }
 
   #start() {
-    const edition = this.getAttribute("edition");
+    const edition = this.getAttribute("edition")?.trim();
     if (!edition) return this.#nameless();
     if (this.#till && this.edition === edition) return undefined;
     this.edition = edition;
