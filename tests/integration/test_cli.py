@@ -268,6 +268,11 @@ def test_the_history_says_what_happened_and_who_asked(shop: ShopProcess) -> None
     assert {one["subject"] for one in told} == {edition_id}
     for_people = buystream("history", merchant["merchant_id"], *where)
     assert for_people.stdout.split()[1:3] == ["MerchantRegistered", "operator"]
+    order_id = buy(shop, shop.release(merchant["api_key"]))
+    by_number = buystream("history", order_id[-8:], *where)
+    assert by_number.stdout == buystream("history", order_id, *where).stdout != ""
+    unknown = buystream("history", "n0th1ng0", *where)
+    assert (unknown.returncode, unknown.stderr) == (1, "buystream: there is no order with the number n0th1ng0\n")
     nothing = buystream("history", "ed0-n0th1ng000", *where)
     assert (nothing.returncode, nothing.stderr) == (1, "buystream: nothing happened to ed0-n0th1ng000\n")
     assert shop.stop() == 0

@@ -6,7 +6,9 @@ import click
 import msgspec
 
 from buystream.cli import options
+from buystream.cli.views import views_of
 from buystream.errors import BuystreamError
+from buystream.projections.order_views import NUMBER_CHARS, orders_of_number
 from buystream.vocabulary import codec
 from buystream.vocabulary.ids import home_of
 from buystream.wiring.opening import open_database, open_log
@@ -28,7 +30,8 @@ class Happened(msgspec.Struct, frozen=True):
 def history(about: str, as_json: bool, **chosen: Any) -> None:
     """Print what happened to an edition, order, payment, merchant or buyer: when, what, and who asked.
 
-    ABOUT is its id. An edition's history includes its orders and payments.
+    ABOUT is its id, or the eight characters of it that pages show as an order's number. An edition's history includes
+    its orders and payments.
     """
     from buystream.log.postgres import PostgresLog
     from buystream.projections.engine.history import (  # with a library that takes long to import
@@ -36,6 +39,8 @@ def history(about: str, as_json: bool, **chosen: Any) -> None:
         TableHistory,
     )
 
+    if len(about) == NUMBER_CHARS:
+        about = _order_of(about, chosen)
     home_of(about)
     settings = options.settings_and_logging(level=options.QUIET, **chosen)
     with open_database(options.of_a_shop(chosen)) as database, open_log(database, settings) as log:
@@ -48,6 +53,16 @@ def history(about: str, as_json: bool, **chosen: Any) -> None:
             msgspec.json.encode(one).decode() if as_json else f"{one.time}  {one.type:<24}  {one.actor}  {one.subject}"
         )
         click.echo(line)
+
+
+def _order_of(number: str, chosen: dict[str, Any]) -> str:
+    with views_of(chosen) as cur:
+        found = orders_of_number(cur, number)
+    if len(found) > 1:
+        raise BuystreamError(f"several orders have the number {number}: {', '.join(found)}")
+    if not found:
+        raise BuystreamError(f"there is no order with the number {number}")
+    return found[0]
 
 
 def _happened(value: bytes) -> Happened:

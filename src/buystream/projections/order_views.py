@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from psycopg2.extensions import cursor
@@ -22,6 +22,8 @@ from buystream.vocabulary.order_states import RETURNABLE, WITH_STOCK, OrderState
 from buystream.vocabulary.values import RefundRule
 
 NAME = "order_views"
+
+NUMBER_CHARS: Final = 8
 
 
 class PaymentView(msgspec.Struct, frozen=True, gc=False):
@@ -136,6 +138,12 @@ def orders_of_buyer(cur: cursor, buyer_id: str, *, limit: int) -> list[OrderView
         (buyer_id, limit),
     )
     return [_view(row) for row in cur]
+
+
+def orders_of_number(cur: cursor, number: str) -> list[str]:
+    """The ids that end with an order's number, as pages show it: NUMBER_CHARS characters. Reads the whole table."""
+    cur.execute("SELECT order_id FROM views.orders WHERE right(order_id, %s) = %s", (NUMBER_CHARS, number))
+    return [order_id for (order_id,) in cur]
 
 
 def taken_by_buyer(cur: cursor, buyer_id: str, edition_id: str) -> int:
