@@ -19,7 +19,7 @@ from buystream.aggregates.edition import (
     serving,
     stocking,
 )
-from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
+from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_EDITION, UNKNOWN_ORDER, Edition, Outcome
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.paying import UNKNOWN_PAYMENT
 from buystream.aggregates.edition.payment import Payment
@@ -45,7 +45,6 @@ Decide = Callable[[Recorder, Any, Moment], None]
 
 ORDER_ID_CONFLICT = "order_id_conflict"
 NOT_PERMITTED = "not_permitted"
-UNKNOWN_EDITION = "unknown_edition"
 UNKNOWN_MERCHANT = "unknown_merchant"
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from buystream.aggregates.edition import admission, refunding
 from buystream.aggregates.edition.cancellation import CANCELLATION, Cancellation
 from buystream.aggregates.edition.duty import Duty
-from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
+from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_EDITION, Edition, Outcome
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.ordering import give_up
 from buystream.aggregates.moment import Moment
@@ -18,7 +18,7 @@ from buystream.vocabulary.ids import cancellation_refund_id, repeated_refund_id
 def cancel_edition(edition: Edition, command: commands.CancelEdition, moment: Moment) -> Outcome:
     """It won't take place."""
     if edition.terms.merchant_id != command.merchant_id:
-        return UNKNOWN_ORDER
+        return UNKNOWN_EDITION
     if edition.cancellation is not None:
         return REPEATED if edition.cancellation.restock == command.restock else "cancelled"
     edition.record_own(events.EditionCancelled, moment, restock=command.restock, reason=command.reason)

@@ -26,6 +26,9 @@ from buystream.vocabulary import events
 REPEATED = "repeated"
 """The outcome of a command that says what is known already."""
 
+UNKNOWN_EDITION = "unknown_edition"
+"""Also said to merchants whose edition it is not."""
+
 UNKNOWN_ORDER = "unknown_order"
 """Also said to those whose order it is not: it reveals nothing."""
 

@@ -58,7 +58,7 @@ class ApplyTerms(Command):
     fee: Annotated[Fee, FEE]
 
 
-@asked(MERCHANT, about="edition_id", refusals=["unknown_edition", "unknown_order", "cancelled"])
+@asked(MERCHANT, about="edition_id", refusals=["unknown_edition", "cancelled"])
 class CancelEdition(Command):
     """Calls the edition off: ends the sale for good and refunds everyone."""
 
