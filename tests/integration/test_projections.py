@@ -15,6 +15,7 @@ from psycopg2.extensions import cursor
 from buystream.aggregates.partition import Partition
 from buystream.consumers.decider import messages_of
 from buystream.database import DatabaseRefused
+from buystream.delivery import batch_reader
 from buystream.delivery.batch_reader import Batch
 from buystream.delivery.policy import DeadLetter, Poisoned, read_dead_letter
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, Damaged, Message, Record
@@ -26,7 +27,8 @@ from buystream.projections.engine.runner import Projection, Projector, caught_up
 from buystream.projections.merchant_dashboard import Second, dashboard
 from buystream.projections.order_views import PaymentView, order, orders_of_buyer, orders_of_merchant
 from buystream.projections.people import People, SavedDetails, merchant, merchant_by_key_hash, saved_details
-from buystream.vocabulary import codec, commands
+from buystream.vocabulary import codec, commands, events
+from buystream.vocabulary.codec import Unreadable
 from buystream.wiring.views import VIEWS
 from tests.support.actors import actor_of
 from tests.support.examples import (
@@ -557,6 +559,31 @@ def test_a_view_of_another_version_is_built_anew_before_it_is_read(author: Autho
     assert run_sql(database_url, "SELECT name, motto FROM views.merchants") == [("Night Sky", "stars")]
     schemas = run_sql(database_url, "SELECT nspname::text FROM pg_namespace WHERE nspname ~ '^people_'")
     assert schemas == [("people_2",)]
+
+
+def test_a_program_that_cannot_read_what_a_view_was_built_from_leaves_it_as_it_is(
+    author: Author, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author.write(*SHOP, place(1))
+    author.log.append(EVENTS, 0, [Message(changed(author.messages(place(9))[0].value, data={"type": "Nothing.v1"}))])
+    author.write(place(2, BEN))
+    show(author.log, database_url)
+    grown = everything(database_url)
+
+    def read_by_an_older_release(value: bytes) -> events.Event:
+        if b"OrderPlaced" in value:
+            raise Unreadable("a newer release wrote it")
+        return codec.read_event(value)
+
+    projector = Projector(author.log, database_url, all_projections())
+    projector.rebuild("order_views")  # what was set aside before keeps nobody from rebuilding
+    with monkeypatch.context() as older:
+        older.setattr(batch_reader, "read_event", read_by_an_older_release)
+        with pytest.raises(Poisoned, match="The view stays"):
+            projector.rebuild("order_views")
+    assert everything(database_url) == grown
+    projector.rebuild("order_views")
+    assert everything(database_url) == grown
 
 
 def test_a_view_ahead_of_the_log_is_discarded_loudly(

@@ -59,8 +59,7 @@ class DeadLetters:
         may be there: try again."""
         if not unfit:
             return 0
-        there = self._read_on(partition)
-        new = [one for one in unfit if RecordPlace(one.record.topic, one.record.position) not in there]
+        new = self.not_there(partition, unfit)
         for record, reason in new:
             logger.error(
                 "%s: position %d of partition %d is set aside: %s",
@@ -71,6 +70,11 @@ class DeadLetters:
             letters = [dead_letter(one.record, one.reason, self._consumer) for one in new]
             self._log.append(DEADLETTER, partition, letters)
         return len(new)
+
+    def not_there(self, partition: int, unfit: Sequence[Unfit]) -> list[Unfit]:
+        """Those of them that weren't set aside before. Raises LogUnavailable."""
+        there = self._read_on(partition)
+        return [one for one in unfit if RecordPlace(one.record.topic, one.record.position) not in there]
 
     def _read_on(self, partition: int) -> set[RecordPlace]:
         """The places of all that is set aside. What is foreign is news only if it came since the first look."""

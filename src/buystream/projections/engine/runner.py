@@ -91,7 +91,8 @@ class Projector:
 
     def rebuild(self, name: str) -> None:
         """Build the projection's tables again beside the live ones, from the first event on, then let them take the
-        live ones' place in one transaction. Safe while projectors run, here and elsewhere."""
+        live ones' place in one transaction. Safe while projectors run, here and elsewhere. Raises Poisoned, and leaves
+        the live ones, when they were built from events that this program can't read."""
         projection = self._projections[name]
         with connected(self._dsn, "views") as conn:
             with transaction(conn) as cur:
@@ -99,20 +100,39 @@ class Projector:
                 builds.prepare_schema(cur)
                 build = builds.create(cur, projection, partitions=self._log.partitions)
                 places = builds.places(cur, build)
+                live = builds.live_build(cur, name)
+                shown = builds.places(cur, live) if live else {}
             reader = BatchReader(self._log, places)
             for partition in places:
-                while self._read_on(conn, reader, build, places, partition):
+                while self._read_on(conn, reader, build, places, partition, shown):
                     pass
             with transaction(conn) as cur:
                 self._catch_up_and_promote(cur, reader, build, places)
         logger.info("view %s was rebuilt as build %d, version %d", name, build.number, build.version)
 
-    def _read_on(self, conn: connection, reader: BatchReader, build: Build, places: Places, partition: int) -> bool:
-        """Apply the next batch of a build that nobody reads yet; False when there is none."""
+    def _read_on(
+        self, conn: connection, reader: BatchReader, build: Build, places: Places, partition: int, shown: Places
+    ) -> bool:
+        """Apply the next batch of a build that nobody reads yet; False when there is none. `shown` is how far the live
+        one goes."""
         records = self._log.read(EVENTS, partition, places[partition].position)
+        slices = reader.read(records)
+        for part in slices:
+            if part.partition in shown:
+                self._refuse_to_lose(part, shown[part.partition])
         with transaction(conn) as cur:
-            self._write(cur, {build: places}, reader.read(records))
+            self._write(cur, {build: places}, slices)
         return bool(records)
+
+    def _refuse_to_lose(self, part: Slice, shown: Place) -> None:
+        """An older program, or one that begins with a newer log, can't read every event; what was set aside before was
+        in no view. Raises Poisoned."""
+        read_before = [unfit for unfit in part.poison if unfit.record.position < shown.position]
+        if read_before and (lost := self._dead_letters.not_there(part.partition, read_before)):
+            raise Poisoned(
+                f"position {lost[0].record.position} of partition {part.partition}, which the live view was built from,"
+                f" can't be read: {lost[0].reason}. The view stays: rebuild it by a release that reads the whole log"
+            )
 
     def _catch_up_and_promote(self, cur: cursor, reader: BatchReader, build: Build, places: Places) -> None:
         builds.hold(cur)  # before the positions: preparing takes them in this order too
