@@ -165,7 +165,7 @@ def test_a_double_tap_and_a_reload_are_the_same_order(phone: BrowserContext, dem
     fan.pay()
     fan.sees("You’re going!")
     assert [order["state"] for order in fan.orders()] == ["confirmed"]
-    assert demo_shop.board(edition)["available"] == 4
+    demo_shop.shows(edition, available=4)
 
 
 def test_after_a_lost_answer_the_same_order_is_sent_again(phone: BrowserContext, demo_shop: DemoShop) -> None:
@@ -186,7 +186,7 @@ def test_after_a_lost_answer_the_same_order_is_sent_again(phone: BrowserContext,
     fan.sees("It’s held for you")
     assert len(sent) == 2
     assert sent[0] == sent[1]
-    assert demo_shop.board(edition)["available"] == 4
+    demo_shop.shows(edition, available=4)
 
 
 def test_a_buyer_who_comes_too_late_sees_it_live(
@@ -215,7 +215,7 @@ def test_a_hold_runs_out_and_the_next_tap_is_a_new_order(
     fan.tap_buy()
     fan.sees("Your hold expired")
     screenshot(fan.page, "phone-hold-ended")
-    assert demo_shop.board(edition)["available"] == 5
+    demo_shop.shows(edition, available=5)
     fan.sheet.get_by_role("button", name="Try again").tap()
     fan.sees("It’s held for you")
     newest, oldest = fan.orders()

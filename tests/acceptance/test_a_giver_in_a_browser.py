@@ -198,7 +198,7 @@ def test_a_buyer_returns_an_order_where_the_merchant_allows_it(
     expect(order).to_contain_text("$31.50 refunded")
     assert "$31.50 of $35.00" in asked[0]
     expect(order.get_by_role("button", name="Return")).to_have_count(0)
-    assert demo_shop.board(edition)["available"] == 5
+    demo_shop.shows(edition, available=5)
 
 
 def test_an_order_that_the_button_forgot_is_continued_from_my_orders(

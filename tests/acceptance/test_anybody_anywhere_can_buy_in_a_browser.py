@@ -62,7 +62,7 @@ def test_a_button_on_somebody_elses_site(phone: BrowserContext, demo_shop: DemoS
         page.reload()
         reader.tap_buy()
         expect(reader.sheet.get_by_role("button", name="Pay $35.00 with")).to_be_visible()
-    assert demo_shop.board(edition)["sold"] == 1
+    demo_shop.shows(edition, sold=1)
     (cookie,) = phone.cookies()  # the frame's, in this site's partition, for the shop alone
     assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == ("__Host-buystream_frame", True, "None")
 

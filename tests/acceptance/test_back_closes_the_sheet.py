@@ -144,7 +144,7 @@ def test_forward_to_a_choice_that_was_abandoned_opens_nothing_and_orders_nothing
     has_skipped(page)
     expect(giver.sheet).to_be_hidden()
     assert giver.page.request.get(f"{demo_shop.url}/v1/orders").status in (200, 401)
-    assert demo_shop.board(edition)["held"] == 0
+    demo_shop.shows(edition, held=0)
 
 
 def test_back_closes_the_sheet_on_another_sites_page_and_keeps_that_pages_state(

@@ -19,7 +19,6 @@ from buystream.vocabulary.codec import read_command
 from buystream.vocabulary.ids import new_buyer_id, new_edition_id, new_order_id
 from buystream.wiring.opening import open_database, open_log
 from tests.support.browser import HOST, HOST_SECRET, DemoShop
-from tests.support.patience import wait_until
 
 TYPES = "https://buystream.dev/problems/"
 DELIVERY = {"name": "Anna Example", "email": "anna@example.org", "address": ""}
@@ -73,7 +72,7 @@ def test_an_order_from_the_tap_to_the_parcel(demo_shop: DemoShop) -> None:
         shipped = band.post(f"/v1/merchant/orders/{body['order_id']}/ship", json=parcel)
         assert (shipped.status_code, shipped.json()["state"]) == (200, "shipped")
         assert "PP-1" in anna.get(f"/v1/orders/{body['order_id']}").json()["tracking"]
-    wait_until(lambda: demo_shop.board(edition)["available"] == 1)  # a board may be a moment old
+    demo_shop.shows(edition, available=1)
 
 
 def last_of_stream(client: httpx.Client, order_id: str) -> dict[str, Any]:
@@ -137,7 +136,7 @@ def test_what_never_fits_the_sale_is_refused_and_not_kept(demo_shop: DemoShop) -
             says(answer, 409, reason.replace("_", "-"))
             assert answer.json()["reason"] == reason
     assert on_the_log(demo_shop) == before
-    assert demo_shop.board(edition)["available"] == 3
+    demo_shop.shows(edition, available=3)
 
 
 def test_nobody_gets_in_with_something_forged(demo_shop: DemoShop) -> None:
@@ -270,4 +269,4 @@ def test_without_postgresql_it_is_503_and_then_it_continues(demo_shop: DemoShop)
         # It may have been decided meanwhile: then both are repeats of the unanswered order.
         assert [answer.status_code for answer in answers] in ([201, 200], [200, 200])
         assert answers[0].json()["state"] == "held"
-    assert demo_shop.board(edition)["available"] == 2
+    demo_shop.shows(edition, available=2)

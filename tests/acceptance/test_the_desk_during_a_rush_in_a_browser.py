@@ -163,7 +163,7 @@ def test_a_sale_is_paused_resumed_and_restocked(desk: Page, demo_shop: DemoShop)
     row = desk.locator(f"li[data-id='{edition}']")
     row.get_by_role("button", name="Pause").click()
     expect(row).to_contain_text("paused")
-    assert demo_shop.board(edition)["state"] == "paused"
+    demo_shop.shows(edition, state="paused")
     row.get_by_role("button", name="Resume").click()
     expect(row).to_contain_text("on sale")
     row.get_by_role("button", name="Add stock").click()

@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from io import StringIO
+from math import ceil
 from typing import Any
 
 import httpx
@@ -112,7 +113,7 @@ def test_one_tap_charges_the_saved_card(stripe_shop: StripeShop) -> None:
 
 def test_a_hold_does_not_expire_because_our_queue_is_long(shop_database_url: str, wall: Wall) -> None:
     with stripe_shop_at_work(shop_database_url, wall, stripe_calls_per_second=2) as shop:
-        edition_id = shop.release(hold_seconds=1, limit_per_buyer=10)
+        edition_id = shop.release(hold_seconds=ceil(patient(1)), limit_per_buyer=10)
         buyer = shop.buyer()
         orders = []
         for _ in range(4):

@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from buystream.demo.samples import KEPT_IN
-from tests.support.patience import patient
+from tests.support.patience import patient, wait_until
 from tests.support.shop_process import ShopProcess
 
 PHONE = {"width": 390, "height": 844}
@@ -63,6 +63,10 @@ class DemoShop(ShopProcess):
         """The edition's board."""
         board: dict[str, Any] = httpx.get(f"{self.url}/v1/editions/{edition_id}").json()
         return board
+
+    def shows(self, edition_id: str, **fields: Any) -> None:
+        """The board says so at last: gateways share a read of it for a moment."""
+        wait_until(lambda: fields.items() <= self.board(edition_id).items(), otherwise=lambda: self.board(edition_id))
 
 
 class Buying:
