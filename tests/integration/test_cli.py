@@ -72,8 +72,12 @@ def buy(shop: ShopProcess, edition_id: str, buyer: httpx.Client | None = None) -
 
 
 def orders(shop: ShopProcess, api_key: str) -> list[dict[str, object]]:
-    answer = httpx.get(f"{shop.url}/v1/merchant/orders", headers={"Authorization": f"Bearer {api_key}"})
-    listed: list[dict[str, object]] = answer.json()["orders"]
+    """As soon as the views have them: a shop that was restored makes them from its log."""
+    shop.wait_until_known(api_key)
+    headers = {"Authorization": f"Bearer {api_key}"}
+    listed: list[dict[str, object]] = wait_until(
+        lambda: httpx.get(f"{shop.url}/v1/merchant/orders", headers=headers).json()["orders"]
+    )
     return listed
 
 
@@ -154,6 +158,7 @@ def test_a_merchant_is_added_without_a_running_shop(shop: ShopProcess) -> None:
     merchant = shop.add_merchant()
     assert shop.processes() == []
     shop.start()
+    shop.wait_until_known(merchant["api_key"])
     answer = httpx.get(f"{shop.url}/v1/merchant", headers={"Authorization": f"Bearer {merchant['api_key']}"})
     shown = {"merchant_id": merchant["merchant_id"], "name": "The Paper Lanterns", "currency": "USD"}
     assert answer.json() == {**shown, "time_zone": "UTC"}

@@ -14,6 +14,7 @@ from psycopg2.extensions import make_dsn
 
 from buystream.wiring.views import VIEWS
 from tests.support.other_postgres import OLDEST, other_postgres
+from tests.support.patience import wait_until
 from tests.support.postgres import run_sql
 from tests.support.shop import DELIVERY, order_of
 from tests.support.shop_process import ShopProcess, buystream
@@ -58,8 +59,9 @@ def sell_one(shop: ShopProcess) -> tuple[str, str]:
 
 def assert_is_back(shop: ShopProcess, api_key: str, order_id: str) -> None:
     """The order and its buyer can be read, and the log is proved."""
+    shop.wait_until_known(api_key)  # the views come back from the log
     headers = {"Authorization": f"Bearer {api_key}"}
-    [order] = httpx.get(f"{shop.url}/v1/merchant/orders", headers=headers).json()["orders"]
+    [order] = wait_until(lambda: httpx.get(f"{shop.url}/v1/merchant/orders", headers=headers).json()["orders"])
     assert (order["order_id"], order["buyer"]["name"]) == (order_id, DELIVERY["name"])
     audit = buystream("audit", "--json", "--data-dir", str(shop.data_dir), **shop.environment)
     assert (audit.returncode, json.loads(audit.stdout)["violations"]) == (0, [])

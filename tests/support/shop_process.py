@@ -155,7 +155,7 @@ class ShopProcess:
         merchant: dict[str, str] = json.loads(added.stdout)
         return merchant
 
-    def _wait_until_known(self, api_key: str) -> None:
+    def wait_until_known(self, api_key: str) -> None:
         """A key opens the shop once its views have it, a moment after the log. Rarely asked: a gateway counts wrong
         keys."""
         headers = {"Authorization": f"Bearer {api_key}"}
@@ -166,7 +166,7 @@ class ShopProcess:
 
     def release(self, api_key: str, **terms: Any) -> str:
         """Put an edition on sale; its id."""
-        self._wait_until_known(api_key)
+        self.wait_until_known(api_key)
         answer = httpx.post(
             f"{self.url}/v1/merchant/editions",
             headers={"Authorization": f"Bearer {api_key}"},
