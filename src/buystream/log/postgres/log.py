@@ -12,6 +12,7 @@ from buystream.log import EVENTS, READ_LIMIT, TOPICS, LogError, Message, Record
 from buystream.log.postgres.assignment import PostgresAssignment
 from buystream.log.postgres.owner import PostgresOwner
 from buystream.log.postgres.reading import PostgresTail
+from buystream.log.postgres.recent import Recent
 from buystream.log.postgres.rows import copy, in_the_logs_words, one, read, reserve
 from buystream.log.writing import BatchWriter, OnFailure
 from buystream.tables import APPLY, Tables, TablesMissing
@@ -33,6 +34,7 @@ class PostgresLog:
         Raises LogUnavailable, and TablesMissing when this user may do neither."""
         self._dsn = dsn
         self._connections = ConnectionPerThread(dsn, "log")
+        self._recent = Recent()
         self._partitions = self._prepare(partitions)
 
     @property
@@ -90,7 +92,7 @@ class PostgresLog:
 
     def tail(self, topic: str, starts: Mapping[int, int]) -> "PostgresTail":
         """Follow partitions from their positions."""
-        return PostgresTail(self._dsn, topic, starts)
+        return PostgresTail(self._dsn, topic, starts, self._recent)
 
     def assignment(self, role: str) -> "PostgresAssignment":
         """Share the role's partitions with other processes."""

@@ -6,21 +6,23 @@ import threading
 from collections.abc import Mapping
 from time import monotonic
 
-from psycopg2.extensions import connection
+from psycopg2.extensions import connection, cursor
 
 from buystream.database import DatabaseError, connect, translated
 from buystream.log import READ_LIMIT, LogUnavailable, Record
+from buystream.log.postgres.recent import Recent
 from buystream.log.postgres.rows import read
 
 
 class PostgresTail:
-    """Implements `buystream.log.Tail` with LISTEN: reads only partitions with a notification."""
+    """Implements `buystream.log.Tail` with LISTEN: reads only what a commit announced."""
 
-    def __init__(self, dsn: str, topic: str, starts: Mapping[int, int]) -> None:
+    def __init__(self, dsn: str, topic: str, starts: Mapping[int, int], recent: Recent) -> None:
         self._dsn = dsn
         self._topic = topic
         self._next = dict(starts)
-        self._news = set(starts)
+        self._recent = recent
+        self._news: dict[int, int | None] = dict.fromkeys(starts)  # where each ends, None if nobody has told us
         self._connection: connection | None = None
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_reader, False)
@@ -69,22 +71,30 @@ class PostgresTail:
             with fresh.cursor() as cur:
                 cur.execute(f'LISTEN "{self._topic}"')
             self._connection = fresh
-            self._news = set(self._next)
+            self._news = dict.fromkeys(self._next)
         return self._connection
 
     def _read(self, listening: connection, limit: int) -> list[Record]:
         found: list[Record] = []
         with listening.cursor() as cur:
             for partition in sorted(self._news):
-                records = read(cur, self._topic, partition, self._next[partition], limit - len(found))
+                records = self._records(cur, partition, limit - len(found))
                 if records:
                     self._next[partition] = records[-1].position + 1
                     found += records
                 if len(found) >= limit:
                     break
-                self._news.discard(partition)
+                del self._news[partition]
         self._collect_news(listening)
         return found
+
+    def _records(self, cur: cursor, partition: int, limit: int) -> list[Record]:
+        start, until = self._next[partition], self._news[partition]
+        if until is None:
+            return read(cur, self._topic, partition, start, limit)
+        if until <= start:
+            return []
+        return self._recent.read(cur, self._topic, partition, start, until=until, limit=limit)
 
     def _wait(self, listening: connection, timeout_seconds: float) -> bool:
         """True when there may be news, False after a wake-up or the time-out."""
@@ -98,9 +108,9 @@ class PostgresTail:
 
     def _collect_news(self, listening: connection) -> None:
         for notification in listening.notifies:
-            partition = int(notification.payload)
-            if partition in self._next:
-                self._news.add(partition)
+            partition, end = map(int, notification.payload.split())
+            if partition in self._next and self._news.get(partition, end) is not None:
+                self._news[partition] = end
         listening.notifies.clear()
 
     def _forget_connection(self) -> None:

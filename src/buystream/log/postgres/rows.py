@@ -67,7 +67,7 @@ def reserve(cur: cursor, topic: str, partition: int, count: int) -> Reserved:
 
 
 def copy(cur: cursor, topic: str, partition: int, messages: Sequence[Message], reserved: Reserved) -> None:
-    """Write the messages to the positions reserved for them."""
+    """Write the messages to the positions reserved for them, and announce where the partition ends with them."""
     start, columns = f"{_escape(topic)}\t{partition}\t", _columns if topic == EVENTS else _no_columns
     rows = [
         f"{start}{position}\t{reserved.at_ms}\t{_escape(message.key)}\t{columns(message.value)}\t"
@@ -75,7 +75,7 @@ def copy(cur: cursor, topic: str, partition: int, messages: Sequence[Message], r
         for position, message in enumerate(messages, reserved.start)
     ]
     cur.copy_expert(_COPY, io.BytesIO("".join(rows).encode()))
-    cur.execute("SELECT pg_notify(%s, %s)", (topic, str(partition)))
+    cur.execute("SELECT pg_notify(%s, %s)", (topic, f"{partition} {reserved.start + len(messages)}"))
 
 
 _TWO = "\\\\"
