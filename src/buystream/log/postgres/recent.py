@@ -59,7 +59,7 @@ class _Stretch:
         fresh = records[self.end - records[0].position :]
         self.records += fresh
         self._bytes += sum(len(record.value) for record in fresh)
-        if len(self.records) > RECENT_RECORDS_MAX or self._bytes > RECENT_BYTES_MAX:
+        while len(self.records) > RECENT_RECORDS_MAX or self._bytes > RECENT_BYTES_MAX:
             self._drop_older_half()
 
     def _drop_older_half(self) -> None:
