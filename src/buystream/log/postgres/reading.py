@@ -22,7 +22,7 @@ class PostgresTail:
         self._topic = topic
         self._next = dict(starts)
         self._recent = recent
-        self._news: dict[int, int | None] = dict.fromkeys(starts)  # where each ends, None if nobody has told us
+        self._news: dict[int, int | None] = dict.fromkeys(starts)  # where each ends, None before the first commit
         self._connection: connection | None = None
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_reader, False)
