@@ -21,7 +21,7 @@ def log(database_url: str) -> Iterator[PostgresLog]:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """What of what was announced PostgreSQL was asked for: partition and position."""
+    """Each read that reached PostgreSQL after a commit: partition and position."""
     found: list[tuple[int, int]] = []
     read: Callable[..., list[Record]] = recent.read
 

@@ -1,5 +1,5 @@
-"""The records that were read lately. The parts of a shop that run in one process follow the same partitions: whoever is
-first reads a commit from PostgreSQL, and the others have it from here."""
+"""The records that were read lately. The parts of a shop that run in one process follow the same partitions: one of them
+reads a commit from PostgreSQL, and the others have it from here."""
 
 import threading
 from collections import defaultdict
