@@ -1,4 +1,4 @@
-"""The records that were read lately. The parts of a shop that run in one process follow the same partitions: one of them
+"""The records that were read lately. The parts of a shop that run in one process follow the same partitions: one part
 reads a commit from PostgreSQL, and the others have it from here."""
 
 import threading
