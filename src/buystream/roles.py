@@ -1,12 +1,12 @@
 """The roles: each a process of its own, as many of each as wanted, on one log and one database. What is composed stands
-in `wiring`; here is which role runs which parts, until a signal."""
+in `wiring`, and which role runs what stands in its roster; here a role runs until a signal."""
 
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -14,13 +14,13 @@ from buystream.database_grants import prepare
 from buystream.errors import BuystreamError
 from buystream.host.health import Problem, serve_health
 from buystream.host.sockets import free_port
-from buystream.host.workers import Run
 from buystream.log import Log, LogUnavailable
 from buystream.projections.engine.leading import leading
 from buystream.projections.shown import Shown
 from buystream.settings import Settings
 from buystream.wiring.opening import SIGNALS, Database, open_database, open_log, refuse_moved
 from buystream.wiring.parts import Parts
+from buystream.wiring.roster import ROSTER, Runs
 from buystream.wiring.running import ignore_signals, start_workers
 from buystream.wiring.views import VIEWS
 
@@ -36,27 +36,19 @@ class RoleEnded(BuystreamError):
     """A part of a role ended before it was stopped: the process's supervisor restarts it."""
 
 
-class Role(NamedTuple):
-    """What a process runs, in the order of starting. `problem` says why it can't do its work now."""
-
-    runs: Mapping[str, Run]
-    problem: Problem = lambda: None
-
-
-def _decider(parts: Parts) -> Role:
+def _problem_of(role: str, parts: Parts) -> Problem:
+    """Why a role can't do its work now, beyond what its workers and its log say."""
+    if role != "decider":
+        return lambda: None
     decider = parts.decider
-    return Role({"decider": decider.run}, lambda: decider.problem)
+    return lambda: decider.problem
 
 
-def _payments(parts: Parts) -> Role:
-    return Role({"flows": parts.flows.run, "payments": parts.payments.run, **parts.provider_runs})
-
-
-def _projector(parts: Parts) -> Role:
+def _leading(parts: Parts, runs: Runs) -> Runs:
+    """One process at a time does the projector's work; the others stand by."""
     logger.info("projector works on all %d partitions whenever it leads", parts.log.partitions)
-    runs = {"snapshots": parts.snapshots.run, "projector": parts.projector.run}
     leads = {name: leading(parts.dsn, name, run) for name, run in runs.items()}
-    return Role({"partitions": lambda stop: _look_for_partitions(parts.log, stop), **leads})
+    return {"partitions": lambda stop: _look_for_partitions(parts.log, stop), **leads}
 
 
 def _look_for_partitions(log: Log, stop: threading.Event) -> None:
@@ -66,34 +58,18 @@ def _look_for_partitions(log: Log, stop: threading.Event) -> None:
             log.look_for_partitions()
 
 
-def _feeds(parts: Parts) -> Role:
-    return Role({"feeds": parts.feeds.run})
-
-
-def _live(parts: Parts) -> Role:
-    return Role({"live": parts.live.run})
-
-
-ROLES: Final[Mapping[str, Callable[[Parts], Role]]] = {
-    "decider": _decider,
-    "payments": _payments,
-    "projector": _projector,
-    "feeds": _feeds,
-    "live": _live,
-}
-"""Every role but the gateway, which serves HTTP itself."""
-
-
 def run_role(name: str, settings: Settings) -> None:
     """Run a role until SIGINT or SIGTERM; raises RoleEnded when it ends before that."""
     with _opened(settings, name) as (parts, database, stack):
-        role = ROLES[name](parts)
-        workers = start_workers(role.runs, database, stack)
+        runs, problem = ROSTER[name](parts), _problem_of(name, parts)
+        if name == "projector":
+            runs = _leading(parts, runs)
+        workers = start_workers(runs, database, stack)
         port = stack.enter_context(
             serve_health(
                 settings.metrics_host,
                 settings.metrics_port,
-                lambda: workers.problem or role.problem() or parts.log.problem,
+                lambda: workers.problem or problem() or parts.log.problem,
             )
         )
         logger.info("%s runs; health and metrics at http://%s:%d", name, settings.metrics_host, port)

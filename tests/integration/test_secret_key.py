@@ -9,7 +9,7 @@ import pyrage
 import pytest
 
 from buystream.host.secret_file import SECRET_FILE
-from buystream.roles import ROLES
+from buystream.wiring.roster import ON_KAFKA_ONLY, ROSTER
 from tests.support.patience import wait_until
 from tests.support.postgres import run_sql
 from tests.support.shop import DELIVERY, order_of
@@ -50,7 +50,7 @@ def command(shop: ShopProcess, *words: str, secret: str = OLD, **environment: st
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("role", [*sorted(set(ROLES) - {"feeds", "live"}), "gateway", "up"])
+@pytest.mark.parametrize("role", [*sorted(set(ROSTER) - ON_KAFKA_ONLY), "gateway", "up"])
 def test_a_role_with_another_secret_key_refuses_to_start(role: str, lasting_shop: ShopProcess) -> None:
     ports = ["--port", "0"] if role in ("gateway", "up") else ["--metrics-port", "0"]
     status, _, errors = command(lasting_shop, role, *ports, secret=WRONG)

@@ -8,7 +8,6 @@ import msgspec
 
 from buystream.gateway import serve
 from buystream.host.sockets import free_port
-from buystream.host.workers import Run
 from buystream.log import EVENTS, Log
 from buystream.settings import Settings
 from buystream.vocabulary.commands import Command, address_of
@@ -16,6 +15,7 @@ from buystream.vocabulary.events import Event
 from buystream.wiring.deciding import DECISION_SECONDS, decided
 from buystream.wiring.opening import Database, open_database, open_log, refuse_moved
 from buystream.wiring.parts import Parts
+from buystream.wiring.roster import all_runs
 from buystream.wiring.running import ignore_signals, start_workers
 
 logger = logging.getLogger(__name__)
@@ -34,18 +34,8 @@ class Shop:
         self._gateway_parts = parts.gateway(
             parts.projector.position, lambda: self.problem, lambda: self._workers.problem
         )
-        runs: dict[str, Run] = {
-            "snapshots": parts.snapshots.run,
-            "views": parts.projector.run,
-            "decider": parts.decider.run,
-            "flows": parts.flows.run,
-            "payments": parts.payments.run,
-            **parts.provider_runs,
-        }
-        if settings.is_on_kafka:
-            runs |= {"feeds": parts.feeds.run, "live": parts.live.run}
         # The last snapshots hold all that was decided, so that the next start is quick.
-        self._workers = start_workers(runs, database, stack, outlasting=("snapshots",))
+        self._workers = start_workers(all_runs(parts, settings), database, stack, outlasting=("snapshots",))
 
     @property
     def problem(self) -> str | None:

@@ -1,0 +1,49 @@
+"""The roster: what runs in the process of each role. A shop in one process runs all of it."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from buystream.host.workers import Run
+from buystream.settings import Settings
+from buystream.wiring.parts import Parts
+
+Runs = Mapping[str, Run]
+"""In the order of starting."""
+
+
+def _decider(parts: Parts) -> Runs:
+    return {"decider": parts.decider.run}
+
+
+def _payments(parts: Parts) -> Runs:
+    return {"flows": parts.flows.run, "payments": parts.payments.run, **parts.provider_runs}
+
+
+def _projector(parts: Parts) -> Runs:
+    return {"snapshots": parts.snapshots.run, "projector": parts.projector.run}
+
+
+def _feeds(parts: Parts) -> Runs:
+    return {"feeds": parts.feeds.run}
+
+
+def _live(parts: Parts) -> Runs:
+    return {"live": parts.live.run}
+
+
+ROSTER: Final[Mapping[str, Callable[[Parts], Runs]]] = {
+    "projector": _projector,
+    "decider": _decider,
+    "payments": _payments,
+    "feeds": _feeds,
+    "live": _live,
+}
+"""Every role but the gateway, which serves HTTP itself, in the order in which a shop in one process starts them."""
+
+ON_KAFKA_ONLY: Final = frozenset({"feeds", "live"})
+
+
+def all_runs(parts: Parts, settings: Settings) -> Runs:
+    """What a shop in one process runs besides the gateway."""
+    roles = (role for role in ROSTER if settings.is_on_kafka or role not in ON_KAFKA_ONLY)
+    return {name: run for role in roles for name, run in ROSTER[role](parts).items()}
