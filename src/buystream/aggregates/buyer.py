@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from buystream.aggregates.applying import appliers_of, applies
+from buystream.aggregates.decides import decides
 from buystream.aggregates.moment import Moment
 from buystream.vocabulary import commands, events
 
@@ -38,6 +39,7 @@ class Buyer(msgspec.Struct, kw_only=True, omit_defaults=True):
         buyer.apply(event)
         return buyer
 
+    @decides(commands.SaveBuyerDetails)
     def save_details(self, command: commands.SaveBuyerDetails, moment: Moment) -> str | None:
         """One tap is enough from now on. A payment that was under way during the erasure saves nothing, and what the
         provider saved for it has to go."""
@@ -54,6 +56,7 @@ class Buyer(msgspec.Struct, kw_only=True, omit_defaults=True):
         self._record(events.BuyerDetailsSaved, moment, **saved)
         return None
 
+    @decides(commands.LinkToBuyer)
     def link(self, command: commands.LinkToBuyer, moment: Moment) -> str | None:
         """Note what has to end with the buyer; after the erasure it has to end now."""
         if command.link_kind not in LINKS:
@@ -66,6 +69,7 @@ class Buyer(msgspec.Struct, kw_only=True, omit_defaults=True):
         self._record(events.LinkedToBuyer, moment, link_kind=command.link_kind, link_id=command.link_id)
         return None
 
+    @decides(commands.EraseBuyer)
     def erase(self, _: commands.EraseBuyer, moment: Moment) -> str | None:
         """Forget, and request the end of what is linked, a bounded number of links at a time."""
         if self.erased and not self.links:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from buystream.aggregates import housekeeping
 from buystream.aggregates.buyer import Buyer
 from buystream.aggregates.content import content_of
+from buystream.aggregates.decides import decisions_of
 from buystream.aggregates.edition import (
     cancelling,
     disputing,
@@ -28,7 +29,7 @@ from buystream.aggregates.merchant import Merchant
 from buystream.aggregates.moment import Moment
 from buystream.aggregates.recorder import Recorder
 from buystream.vocabulary import commands, events
-from buystream.vocabulary.actors import merchant_of
+from buystream.vocabulary.actors import MERCHANT, merchant_of
 from buystream.vocabulary.fields import meanings
 from buystream.vocabulary.ids import (
     DERIVED,
@@ -254,58 +255,41 @@ def _refusing_a_derived_id(decide: Decide, field: str) -> Decide:
     return decided
 
 
-_DECIDE: Final[dict[type[commands.Command], Decide]] = {
-    commands.OwnerStarted: housekeeping.take_over,
-    commands.Tick: housekeeping.tick,
-    commands.AcceptTime: housekeeping.accept_time,
-    commands.PassOverTime: housekeeping.pass_over_time,
-    commands.AdoptRules: housekeeping.adopt_rules,
-    commands.OpenShop: housekeeping.open_shop,
-    commands.FixHostedPartitions: housekeeping.fix_hosted_partitions,
+_BY_ITSELF: Final[dict[type[commands.Command], Decide]] = {
     commands.RegisterMerchant: _register_merchant,
-    commands.AddApiKey: _by_merchant(Merchant.add_api_key),
-    commands.RevokeApiKey: _by_merchant(Merchant.revoke_api_key),
-    commands.DescribeMerchant: _by_merchant(Merchant.describe),
-    commands.SetTimeZone: _by_merchant(Merchant.set_time_zone),
-    commands.ConnectAccount: _by_merchant(Merchant.connect_account),
-    commands.SetFeeTerms: _by_merchant(Merchant.set_fee_terms),
-    commands.RequestTerms: _by_merchant(Merchant.grant_terms),
-    commands.IssueReceipt: _by_merchant(Merchant.issue_receipt),
-    commands.CorrectReceipt: _by_merchant(Merchant.correct_receipt),
     commands.NameEdition: _name_edition,
     commands.ReleaseEdition: _release_edition,
-    commands.ApplyTerms: _by_edition(selling.apply_terms),
-    commands.CancelEdition: _by_edition(cancelling.cancel_edition),
-    commands.PauseSale: _by_own_edition(selling.pause),
-    commands.ResumeSale: _by_own_edition(selling.resume),
-    commands.AddStock: _by_own_edition(stocking.add_stock),
-    commands.WithdrawStock: _by_own_edition(stocking.withdraw_stock),
-    commands.RecordDemand: _by_edition(selling.record_demand),
-    commands.FlagVelocity: _by_edition(selling.flag_velocity),
     commands.PlaceOrder: _place_order,
-    commands.CancelOrder: _by_order(ordering.cancel_order),
-    commands.RequestPayment: _by_order(paying.request_payment),
-    commands.ShipOrder: _by_order(serving.ship_order),
-    commands.RecordDelivery: _by_order(serving.record_delivery),
-    commands.RefundOrder: _by_order(refunding.refund_order),
-    commands.ReturnOrder: _by_order(refunding.return_order),
     commands.StartRecurringGift: _by_edition(giving.start_recurring_gift),
-    commands.EndRecurringGift: _by_gift(giving.end_recurring_gift),
-    commands.RecordAuthorisation: _by_payment(paying.record_authorisation),
-    commands.RecordAuthenticationRequired: _by_payment(paying.record_authentication_required),
-    commands.RecordDecline: _by_payment(paying.record_decline),
-    commands.RecordCapture: _by_payment(paying.record_capture),
-    commands.RecordCaptureFailure: _by_payment(paying.record_capture_failure),
-    commands.RecordVoid: _by_payment(paying.record_void),
-    commands.RecordMethodSaved: _by_payment(paying.record_method_saved),
-    commands.RecordRefund: _by_payment(refunding.record_refund),
-    commands.RecordRefundFailure: _by_payment(refunding.record_refund_failure),
-    commands.RecordDispute: _by_payment(disputing.record_dispute),
-    commands.RecordDisputeOutcome: _by_payment(disputing.record_dispute_outcome),
-    commands.SaveBuyerDetails: _by_buyer(Buyer.save_details),
-    commands.LinkToBuyer: _by_buyer(Buyer.link),
-    commands.EraseBuyer: _by_buyer(Buyer.erase),
 }
+"""Commands that make what they are about."""
+
+_BY_ABOUT: Final[dict[str, Callable[[Any], Decide]]] = {
+    "": lambda decide: decide,
+    "merchant_id": _by_merchant,
+    "edition_id": _by_edition,
+    "order_id": _by_order,
+    "gift_id": _by_gift,
+    "payment_id": _by_payment,
+    "buyer_id": _by_buyer,
+}
+"""What decides a command, by the field that says what it is about."""
+
+
+def _found(kind: type[commands.Command], decide: Callable[..., Any]) -> Decide:
+    """Finds what the command is about, and lets it decide."""
+    if kind.about == "edition_id" and kind.by == {MERCHANT} and "merchant_id" not in kind.__struct_fields__:
+        return _by_own_edition(decide)
+    return _BY_ABOUT[kind.about](decide)
+
+
+_DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
+    kind: _found(kind, decide)
+    for kind, decide in decisions_of(
+        housekeeping, Merchant, Buyer,
+        selling, stocking, cancelling, ordering, paying, serving, refunding, giving, disputing,
+    )
+}  # fmt: skip
 
 DECIDE: Final[dict[type[commands.Command], Decide]] = {
     kind: _refusing_derived_ids(decide, fields) if (fields := client_ids(kind)) else decide

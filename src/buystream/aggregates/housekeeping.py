@@ -1,6 +1,7 @@
 """What a partition decides about itself: its owner, its time, its rules, and what the whole shop has only once."""
 
 from buystream.aggregates import agenda
+from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import ordering
 from buystream.aggregates.edition.edition import REPEATED
 from buystream.aggregates.moment import Moment
@@ -14,6 +15,7 @@ BAD_ID = "bad_id"
 the partition's stream, no client can write its name."""
 
 
+@decides(commands.OwnerStarted)
 def take_over(recorder: Recorder, command: commands.OwnerStarted, moment: Moment) -> None:
     """While nobody decided, nobody could pay: holds get some time, which the Ticks that follow write to each."""
     grace_seconds = max(min(command.grace_seconds, moment.rules.hold_seconds_max), 0)
@@ -21,6 +23,7 @@ def take_over(recorder: Recorder, command: commands.OwnerStarted, moment: Moment
     recorder.answer(moment, events.OwnershipTaken, owner=command.owner, grace_until_ms=grace_until_ms)
 
 
+@decides(commands.Tick)
 def tick(recorder: Recorder, command: commands.Tick, moment: Moment) -> None:
     """Only a Tick lets holds expire: while no owner is there to append one, an outage of ours expires nobody."""
     recorder.answer(moment, events.Ticked)
@@ -42,11 +45,13 @@ def tick(recorder: Recorder, command: commands.Tick, moment: Moment) -> None:
         agenda.carry_on(state.editions[edition_id], duty, about, moment)
 
 
+@decides(commands.AcceptTime)
 def accept_time(recorder: Recorder, command: commands.AcceptTime, moment: Moment) -> None:
     """A time that is far ahead is right."""
     _judged(recorder, command, moment, events.TimeAccepted, too_late=moment.at_ms < command.stamped_ms)
 
 
+@decides(commands.PassOverTime)
 def pass_over_time(recorder: Recorder, command: commands.PassOverTime, moment: Moment) -> None:
     """A time that is far ahead is wrong."""
     _judged(recorder, command, moment, events.TimePassedOver, too_late=moment.at_ms >= command.stamped_ms)
@@ -71,6 +76,7 @@ def _judged(
     return recorder.answer(moment, kind, position=command.position, stamped_ms=command.stamped_ms)
 
 
+@decides(commands.AdoptRules)
 def adopt_rules(recorder: Recorder, command: commands.AdoptRules, moment: Moment) -> None:
     """Raises UnknownRules: a program that lacks newer rules refuses the partition, and leaves the command to one that
     has them."""
@@ -84,6 +90,7 @@ def adopt_rules(recorder: Recorder, command: commands.AdoptRules, moment: Moment
     recorder.answer(moment, events.RulesAdopted, rules_version=command.rules_version)
 
 
+@decides(commands.OpenShop)
 def open_shop(recorder: Recorder, command: commands.OpenShop, moment: Moment) -> None:
     """The answer to a repeat has the id that the shop has, as its subject."""
     if opened := recorder.state.shop_id:
@@ -95,6 +102,7 @@ def open_shop(recorder: Recorder, command: commands.OpenShop, moment: Moment) ->
     recorder.answer(moment, events.ShopOpened, shop_id=command.shop_id)
 
 
+@decides(commands.FixHostedPartitions)
 def fix_hosted_partitions(recorder: Recorder, command: commands.FixHostedPartitions, moment: Moment) -> None:
     """The answer to a repeat has the number that was fixed first, as its subject."""
     if fixed := recorder.state.hosted_partitions:

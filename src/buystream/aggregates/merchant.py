@@ -9,6 +9,7 @@ import msgspec
 
 from buystream.aggregates.applying import appliers_of, applies
 from buystream.aggregates.content import content_of
+from buystream.aggregates.decides import decides
 from buystream.aggregates.moment import Moment
 from buystream.aggregates.recent import remember
 from buystream.aggregates.rules import Rules
@@ -120,6 +121,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
             content=content_of(event),
         )
 
+    @decides(commands.AddApiKey)
     def add_api_key(self, command: commands.AddApiKey, moment: Moment) -> str | None:
         """The key works beside the others."""
         known = self.api_keys.get(command.key_id, self.revoked_keys.get(command.key_id))
@@ -135,6 +137,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         )
         return None
 
+    @decides(commands.RevokeApiKey)
     def revoke_api_key(self, command: commands.RevokeApiKey, moment: Moment) -> str | None:
         """The key stops working; nobody locks themselves out with their last one."""
         if command.key_id in self.revoked_keys:
@@ -152,6 +155,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Whether the key that asks was revoked while its request was under way."""
         return bool(by_key_id) and by_key_id not in self.api_keys
 
+    @decides(commands.DescribeMerchant)
     def describe(self, command: commands.DescribeMerchant, moment: Moment) -> str | None:
         """The legal details change."""
         details = (command.legal_name, command.address, command.tax_id, command.charity_id, command.email)
@@ -168,6 +172,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         )
         return None
 
+    @decides(commands.SetTimeZone)
     def set_time_zone(self, command: commands.SetTimeZone, moment: Moment) -> str | None:
         """The years of the books follow another zone."""
         if not command.time_zone or not _are_years(command.first_year, command.year_starts_ms, moment.rules):
@@ -191,6 +196,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
             return self.first_year + years_begun - 1
         return datetime.fromtimestamp(at_ms // 1000, UTC).year
 
+    @decides(commands.ConnectAccount)
     def connect_account(self, command: commands.ConnectAccount, moment: Moment) -> str | None:
         """The money of later releases goes elsewhere."""
         if command.account == self.account:
@@ -198,6 +204,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         self._record(events.AccountConnected, moment, account=command.account)
         return None
 
+    @decides(commands.SetFeeTerms)
     def set_fee_terms(self, command: commands.SetFeeTerms, moment: Moment) -> str | None:
         """What the platform keeps, from a date on."""
         known = self.fee_terms.get(command.terms_id)
@@ -230,6 +237,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
             forget_before_ms=moment.at_ms - moment.rules.requests_known_seconds * 1000,
         )
 
+    @decides(commands.RequestTerms)
     def grant_terms(self, command: commands.RequestTerms, moment: Moment) -> str | None:
         """The terms in force now, for one edition: the newest that have begun, of its currency."""
         if command.edition_id in self.granted:
@@ -251,6 +259,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         begun = bisect_right(scheduled, at_ms, key=lambda terms: terms.from_ms)
         return scheduled[begun - 1] if begun else None
 
+    @decides(commands.IssueReceipt)
     def issue_receipt(self, command: commands.IssueReceipt, moment: Moment) -> str | None:
         """The next number of the year in which it was paid."""
         if command.order_id in self.receipts:
@@ -272,6 +281,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         )
         return None
 
+    @decides(commands.CorrectReceipt)
     def correct_receipt(self, command: commands.CorrectReceipt, moment: Moment) -> str | None:
         """Part of the gift went back, or came again."""
         receipt = self.receipts.get(command.order_id)

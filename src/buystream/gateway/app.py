@@ -20,23 +20,7 @@ from litestar.types import Message, Receive, Scope, Send
 
 from buystream.gateway import openapi
 from buystream.gateway.pages import assets
-from buystream.gateway.routes import (
-    api_keys,
-    checkout,
-    dashboard,
-    editions,
-    gifts,
-    live,
-    merchants,
-    moments,
-    money,
-    own_data,
-    receipts,
-    refunds,
-    site,
-    webhooks,
-)
-from buystream.gateway.routes import sessions as session_routes
+from buystream.gateway.routes import checkout, every_route, receipts, site
 from buystream.gateway.routes.buy import BODY_BYTES_MAX, PATH, BuyRoute
 from buystream.gateway.runtime import Gateway, GatewayParts
 from buystream.gateway.server import guard as admission
@@ -115,9 +99,10 @@ def _framework(gateway: Gateway, *, documented: bool = False) -> Litestar:
     reference = openapi.Reference(lambda: _framework(gateway, documented=True))
     return Litestar(
         route_handlers=[
-            healthz, readyz, *session_routes.ROUTES, *editions.ROUTES, *checkout.ROUTES, *own_data.ROUTES, *live.ROUTES,
-            *gifts.ROUTES, *merchants.ROUTES, *dashboard.ROUTES, *api_keys.ROUTES, *refunds.ROUTES, *moments.ROUTES,
-            *money.ROUTES, *receipts.ROUTES, *site.ROUTES, *assets.ROUTES, *webhooks.ROUTES,
+            healthz,
+            readyz,
+            *every_route(),
+            *assets.ROUTES,
             *(() if documented else openapi.ROUTES),
         ],
         dependencies={

@@ -1,7 +1,7 @@
 """A row of `orders`, and what each event does to it: folded in memory, written once per batch by `order_views`."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -130,42 +130,66 @@ def changed_order(event: Event) -> str | None:
     return event.order_id if isinstance(event, events.PaymentEvent) else event.originator_id
 
 
+CHANGES: Final[dict[type[Event], Callable[[Row, Any], None]]] = {}
+"""Every event that changes an order's row, and how."""
+
+C = TypeVar("C", bound=Callable[..., None])
+
+
+def _changed_by(kind: type[Event]) -> Callable[[C], C]:
+    def marked(change: C) -> C:
+        CHANGES[kind] = change
+        return change
+
+    return marked
+
+
+@_changed_by(events.HoldExtended)
 def _hold_extended(row: Row, event: events.HoldExtended) -> None:
     row.hold_expires_at_ms = event.hold_expires_at_ms
 
 
+@_changed_by(events.OrderReclaimed)
 def _reclaimed(row: Row, event: events.OrderReclaimed) -> None:
     row.state = "held"
 
 
+@_changed_by(events.OrderAuthorised)
 def _authorised(row: Row, event: events.OrderAuthorised) -> None:
     row.state, row.hold_expires_at_ms, row.payment_chosen = "authorised", None, True
 
 
+@_changed_by(events.OrderConfirmed)
 def _confirmed(row: Row, event: events.OrderConfirmed) -> None:
     row.served = "confirmed"
 
 
+@_changed_by(events.OrderExpired)
 def _expired(row: Row, event: events.OrderExpired) -> None:
     row.state, row.hold_expires_at_ms = "expired", None
 
 
+@_changed_by(events.OrderCancelled)
 def _cancelled(row: Row, event: events.OrderCancelled) -> None:
     row.state, row.reason, row.hold_expires_at_ms = "cancelled", event.reason, None
 
 
+@_changed_by(events.OrderShipped)
 def _shipped(row: Row, event: events.OrderShipped) -> None:
     row.served, row.carrier, row.tracking = "shipped", event.carrier, event.tracking
 
 
+@_changed_by(events.OrderDelivered)
 def _delivered(row: Row, event: events.OrderDelivered) -> None:
     row.served = "delivered"
 
 
+@_changed_by(events.OrderPledged)
 def _pledged(row: Row, event: events.OrderPledged) -> None:
     row.state, row.hold_expires_at_ms, row.payment_chosen = "pledged", None, True
 
 
+@_changed_by(events.OrderRefunded)
 def _refunded(row: Row, event: events.OrderRefunded) -> None:
     row.refunded_minor, row.restocked = row.refunded_minor + event.amount_minor, event.restock
     row.returned += event.quantity
@@ -175,15 +199,18 @@ def _refunded(row: Row, event: events.OrderRefunded) -> None:
         row.payment_state = "refunded"  # of nothing, there is no money to tell it by
 
 
+@_changed_by(events.RefundRequested)
 def _refund_requested(row: Row, event: events.RefundRequested) -> None:
     row.note_refunds({**row.refunds_asked, event.refund_id: (event.amount_minor, event.quantity or 0)})
     _payment_moves(row, event, "refund_requested")
 
 
+@_changed_by(events.PaymentRefunded)
 def _payment_refunded(row: Row, event: events.PaymentRefunded) -> None:
     _refund_answered(row, event, refunded_minor=row.refunded_minor + event.amount_minor)
 
 
+@_changed_by(events.RefundFailed)
 def _refund_failed(row: Row, event: events.RefundFailed) -> None:
     if event.was_refunded:
         row.refunded_minor -= event.amount_minor
@@ -200,16 +227,19 @@ def _refund_answered(row: Row, event: events.PaymentRefunded | events.RefundFail
     _payment_moves(row, event, "refund_requested" if asked else answered)
 
 
+@_changed_by(events.PaymentCaptured)
 def _captured(row: Row, event: events.PaymentCaptured) -> None:
     row.paid_minor = event.amount_minor
     _payment_moves(row, event, "captured")
 
 
+@_changed_by(events.PaymentDisputed)
 def _disputed(row: Row, event: events.PaymentDisputed) -> None:
     row.dispute, row.disputes_open = "open", row.disputes_open + (not event.held_minor)
     row.disputed_minor += event.taken_minor
 
 
+@_changed_by(events.DisputeClosed)
 def _dispute_closed(row: Row, event: events.DisputeClosed) -> None:
     row.disputes_open -= not event.before
     row.dispute = "open" if row.disputes_open else event.outcome
@@ -217,6 +247,7 @@ def _dispute_closed(row: Row, event: events.DisputeClosed) -> None:
     row.lost_minor += event.lost_minor
 
 
+@_changed_by(events.PaymentRequested)
 def _payment_requested(row: Row, event: events.PaymentRequested) -> None:
     row.hold_expires_at_ms = None
     row.delivery = event.delivery or row.delivery  # a pledge's charge comes without
@@ -227,18 +258,21 @@ def _payment_requested(row: Row, event: events.PaymentRequested) -> None:
     row.payment_reason = row.authentication_url = None
 
 
+@_changed_by(events.AuthenticationRequired)
 def _authentication_required(row: Row, event: events.AuthenticationRequired) -> None:
     row.hold_expires_at_ms = event.hold_expires_at_ms
     if _payment_moves(row, event, "authentication_required"):
         row.authentication_url = event.url
 
 
+@_changed_by(events.PaymentAuthorised)
 def _payment_authorised(row: Row, event: events.PaymentAuthorised) -> None:
     _choose(row, event, off_session=event.off_session)
     if _payment_moves(row, event, "authorised"):
         row.reference = event.reference
 
 
+@_changed_by(events.MethodSaved)
 def _method_saved(row: Row, event: events.MethodSaved) -> None:
     _choose(row, event, off_session=False)
     _payment_moves(row, event, "method_saved")
@@ -250,17 +284,20 @@ def _choose(row: Row, event: events.PaymentEvent, *, off_session: bool) -> None:
         row.payment_id, row.payment_off_session = event.originator_id, off_session
 
 
+@_changed_by(events.PaymentDeclined)
 def _declined(row: Row, event: events.PaymentDeclined) -> None:
     row.hold_expires_at_ms = event.hold_expires_at_ms
     if _payment_moves(row, event, "declined"):
         row.payment_reason = event.reason
 
 
+@_changed_by(events.PaymentFailed)
 def _failed(row: Row, event: events.PaymentFailed) -> None:
     if _payment_moves(row, event, "failed"):
         row.payment_reason = event.reason
 
 
+@_changed_by(events.VoidRequested)
 def _voiding(row: Row, event: events.VoidRequested) -> None:
     if _payment_moves(row, event, "voiding"):
         row.payment_reason = event.reason
@@ -274,37 +311,6 @@ def _payment_moves(row: Row, event: events.PaymentEvent, state: str) -> bool:
     return True
 
 
-def _payment_becomes(state: str) -> Callable[[Row, Any], None]:
-    def change(row: Row, event: events.PaymentEvent) -> None:
-        _payment_moves(row, event, state)
-
-    return change
-
-
-CHANGES: Mapping[type[Event], Callable[[Row, Any], None]] = {
-    events.HoldExtended: _hold_extended,
-    events.OrderReclaimed: _reclaimed,
-    events.OrderPledged: _pledged,
-    events.OrderAuthorised: _authorised,
-    events.OrderConfirmed: _confirmed,
-    events.OrderExpired: _expired,
-    events.OrderCancelled: _cancelled,
-    events.OrderShipped: _shipped,
-    events.OrderDelivered: _delivered,
-    events.OrderRefunded: _refunded,
-    events.PaymentRequested: _payment_requested,
-    events.AuthenticationRequired: _authentication_required,
-    events.PaymentAuthorised: _payment_authorised,
-    events.PaymentDeclined: _declined,
-    events.MethodSaved: _method_saved,
-    events.PaymentCaptured: _captured,
-    events.PaymentFailed: _failed,
-    events.VoidRequested: _voiding,
-    events.PaymentVoided: _payment_becomes("voided"),
-    events.RefundRequested: _refund_requested,
-    events.PaymentRefunded: _payment_refunded,
-    events.RefundFailed: _refund_failed,
-    events.PaymentDisputed: _disputed,
-    events.DisputeClosed: _dispute_closed,
-}
-"""Every event that changes an order's row."""
+@_changed_by(events.PaymentVoided)
+def _voided(row: Row, event: events.PaymentVoided) -> None:
+    _payment_moves(row, event, "voided")

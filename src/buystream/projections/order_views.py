@@ -202,6 +202,9 @@ def _view(row: Sequence[Any]) -> OrderView:
     return view_of(Row(*row[: len(_COLUMNS)]), terms=_terms(terms), title=title, merchant_name=merchant_name)
 
 
+_AS_IN_THE_ROW: Final = tuple(name for name in OrderView.__struct_fields__ if name in _COLUMNS)
+
+
 def view_of(o: Row, *, terms: OrderTerms | None, title: str = "", merchant_name: str = "") -> OrderView:
     """The order that the row and its edition's terms say."""
     payment = None
@@ -211,38 +214,15 @@ def view_of(o: Row, *, terms: OrderTerms | None, title: str = "", merchant_name:
         )
     refunds = o.refunds_asked.values()
     return OrderView(
-        order_id=o.order_id,
-        edition_id=o.edition_id,
-        merchant_id=o.merchant_id,
-        buyer_id=o.buyer_id,
+        **{name: getattr(o, name) for name in _AS_IN_THE_ROW},
         title=title,
-        quantity=o.quantity,
-        price_minor=o.price_minor,
         total_minor=o.quantity * o.price_minor,
-        currency=o.currency,
-        state=o.state,
-        reason=o.reason,
-        hold_expires_at_ms=o.hold_expires_at_ms,
-        placed_at_ms=o.placed_at_ms,
         payment=payment,
-        carrier=o.carrier,
-        tracking=o.tracking,
-        delivery=o.delivery,
-        refunded_minor=o.refunded_minor,
-        restocked=o.restocked,
-        version=o.version,
-        paid_minor=o.paid_minor,
-        returned=o.returned,
-        dispute=o.dispute,
-        gift_id=o.gift_id,
         refunding_minor=sum(amount_minor for amount_minor, _ in refunds),
         returning=sum(units for _, units in refunds),
-        disputed_minor=o.disputed_minor,
         terms=terms,
         merchant_name=merchant_name,
         stage=o.stage,
-        served=o.served,
-        attempts=o.attempts,
         is_unanswered=bool(o.unanswered),
     )
 

@@ -67,7 +67,6 @@ def values_of(message: type[msgspec.Struct]) -> tuple[type[msgspec.Struct], ...]
 Account = Annotated[
     str, meaning("The merchant's account at the payment provider; empty: the money stays with the platform.")
 ]
-Address = Annotated[str, meaning("Postal address, as shown on receipts.")]
 AmountMinor = Annotated[int, meaning("In minor units of the currency.", feed=True)]
 ApiKeyHash = Annotated[str, meaning("BLAKE2b hash of the merchant's API key, hex.")]
 Attempts = Annotated[int, meaning("Orders requested within the window.", feed=True)]
@@ -136,6 +135,7 @@ Partitions = Annotated[int, meaning("How many partitions hosted buyers are sprea
 PaymentId = Annotated[str, meaning("The payment: its order's id and the attempt's number.", feed=True)]
 PaymentMethod = Annotated[str, meaning("The provider's token for the card.")]
 Position = Annotated[int, meaning("Of the command that the verdict is about.")]
+PostalAddress = Annotated[str, meaning("Postal address, as shown on receipts.")]
 PriceMinor = Annotated[int, meaning("Unit price that the buyer saw.", feed=True)]
 Quantity = Annotated[int, meaning("Number of units.", feed=True)]
 RaisedMinor = Annotated[int, meaning("Amount given and pledged, less refunds.", feed=True)]

@@ -26,7 +26,7 @@ MODULES = sorted(AGGREGATES.rglob("*.py"))
 VOCABULARY = {
     "_SETS_CLOCK", "_OF_ORDERS", "_FIRST_OF_ORDER",  # kinds of events
     "_HAS_CLAIM", "LINKS",  # kinds of links
-    "_DECIDE", "DECIDE",  # which command is decided by what
+    "_BY_ITSELF", "_BY_ABOUT", "_DECIDE", "DECIDE",  # which command is decided by what
     "STATE_VERSION", "NOWHERE",  # of the folded state, which no decision reads
 }  # fmt: skip
 """Tables and numbers that may stand outside the rules."""

@@ -4,14 +4,12 @@ each route's refusals."""
 import ast
 import inspect
 from collections.abc import Iterator
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 from litestar.handlers import HTTPRouteHandler
 
-from buystream.gateway import routes
+from buystream.gateway.routes import every_route
 from buystream.gateway.server.problems import PROBLEMS, slug_of
 from buystream.gateway.server.refusals import ASKS, NAMED, Asks
 from buystream.vocabulary import codec
@@ -24,12 +22,7 @@ OF_THE_PROVIDER = {"stripe_webhook"}
 """It hands on facts, whose refusals the provider never hears of."""
 
 
-def handlers() -> Iterator[HTTPRouteHandler]:
-    for found in iter_modules(routes.__path__):
-        yield from getattr(import_module(f"{routes.__name__}.{found.name}"), "ROUTES", ())
-
-
-HANDLERS = {handler.fn.__name__: handler for handler in handlers()}
+HANDLERS = {handler.fn.__name__: handler for handler in every_route()}
 
 
 def called(handler: HTTPRouteHandler) -> Iterator[tuple[Any, ast.Call]]:

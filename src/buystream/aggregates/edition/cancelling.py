@@ -3,6 +3,7 @@
 from itertools import islice
 from typing import Final
 
+from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import admission, refunding
 from buystream.aggregates.edition.cancellation import CANCELLATION, Cancellation
 from buystream.aggregates.edition.duty import Duty
@@ -15,6 +16,7 @@ from buystream.vocabulary import commands, events
 from buystream.vocabulary.ids import cancellation_refund_id, repeated_refund_id
 
 
+@decides(commands.CancelEdition)
 def cancel_edition(edition: Edition, command: commands.CancelEdition, moment: Moment) -> Outcome:
     """It won't take place."""
     if edition.terms.merchant_id != command.merchant_id:

@@ -1,6 +1,7 @@
 """How an edition takes in disputes: a buyer's bank wants money back, and decides. A dispute takes its amount and
 nothing more; what the bank decided it may decide again, the other way round."""
 
+from buystream.aggregates.decides import decides
 from buystream.aggregates.edition.edition import REPEATED, Edition, Outcome
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.payment import Payment
@@ -10,6 +11,7 @@ from buystream.vocabulary import commands, events
 from buystream.vocabulary.order_states import DISPUTE_OUTCOMES
 
 
+@decides(commands.RecordDispute)
 def record_dispute(
     edition: Edition,
     payment: Payment,
@@ -45,6 +47,7 @@ def _as_date(at_ms: int | None, rules: Rules) -> int | None:
     return at_ms if at_ms is not None and rules.earliest_time_ms <= at_ms <= rules.latest_time_ms else None
 
 
+@decides(commands.RecordDisputeOutcome)
 def record_dispute_outcome(
     edition: Edition,
     payment: Payment,

@@ -2,6 +2,7 @@
 
 from typing import Final, Literal
 
+from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import admission, paying
 from buystream.aggregates.edition.duty import Duty
 from buystream.aggregates.edition.edition import REPEATED, Edition, Outcome
@@ -52,6 +53,7 @@ def start_recurring_gift(edition: Edition, command: commands.StartRecurringGift,
     return None
 
 
+@decides(commands.EndRecurringGift)
 def end_recurring_gift(edition: Edition, command: commands.EndRecurringGift, moment: Moment) -> Outcome:
     """The giver stops; a gift that is being paid continues."""
     gift = edition.recurring.get(command.gift_id)

@@ -3,6 +3,7 @@ when a Tick says so."""
 
 from typing import Final
 
+from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import admission
 from buystream.aggregates.edition.duty import Duty
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
@@ -80,6 +81,7 @@ def _is_plausible(command: commands.PlaceOrder, rules: Rules) -> bool:
     return abs(command.quantity) <= rules.units_per_buyer_max and abs(command.price_minor) <= rules.amount_minor_max
 
 
+@decides(commands.CancelOrder)
 def cancel_order(edition: Edition, command: commands.CancelOrder, moment: Moment) -> Outcome:
     """The buyer gives the hold back, while no money is reserved for it."""
     order = edition.orders.get(command.order_id)

@@ -1,6 +1,7 @@
 """How an edition decides about its orders' money: authorise → claim → capture, so that nobody is charged for nothing.
 Facts of the provider are idempotent by what they say; they come in any order, any number of times."""
 
+from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import admission
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
 from buystream.aggregates.edition.order import Order
@@ -19,6 +20,7 @@ NEEDS_METHOD = "needs_payment_method"
 """Only what costs nothing is ordered without one."""
 
 
+@decides(commands.RequestPayment)
 def request_payment(edition: Edition, command: commands.RequestPayment, moment: Moment) -> Outcome:
     """The buyer pays for a held order; the hold's clock stands still while the provider works."""
     order = edition.orders.get(command.order_id)
@@ -90,6 +92,7 @@ def _attempts(order: Order) -> int:
     return sum(not payment.off_session and not payment.method for payment in order.payments)
 
 
+@decides(commands.RecordAuthenticationRequired)
 def record_authentication_required(
     edition: Edition,
     payment: Payment,
@@ -111,6 +114,7 @@ def record_authentication_required(
     return None
 
 
+@decides(commands.RecordDecline)
 def record_decline(
     edition: Edition,
     payment: Payment,
@@ -135,6 +139,7 @@ def record_decline(
     return None
 
 
+@decides(commands.RecordAuthorisation)
 def record_authorisation(
     edition: Edition,
     payment: Payment,
@@ -240,6 +245,7 @@ def note_target(edition: Edition, moment: Moment) -> None:
         edition.record_own(events.CampaignReached, moment, raised_minor=campaign.raised_minor)
 
 
+@decides(commands.RecordMethodSaved)
 def record_method_saved(
     edition: Edition,
     payment: Payment,
@@ -272,6 +278,7 @@ def record_method_saved(
     return None
 
 
+@decides(commands.RecordCapture)
 def record_capture(
     edition: Edition,
     payment: Payment,
@@ -318,6 +325,7 @@ def record_capture(
     return None
 
 
+@decides(commands.RecordCaptureFailure)
 def record_capture_failure(
     edition: Edition,
     payment: Payment,
@@ -334,6 +342,7 @@ def record_capture_failure(
     return None
 
 
+@decides(commands.RecordVoid)
 def record_void(
     edition: Edition,
     payment: Payment,

@@ -4,6 +4,7 @@ takes the units that it was granted. Disputes, which a bank decides, are in `dis
 
 from typing import Any
 
+from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import admission
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
 from buystream.aggregates.edition.order import Order
@@ -16,6 +17,7 @@ from buystream.vocabulary.money import OFF_STEP, Currency, whole_steps
 from buystream.vocabulary.order_states import REFUNDABLE, RETURNABLE
 
 
+@decides(commands.RefundOrder)
 def refund_order(edition: Edition, command: commands.RefundOrder, moment: Moment) -> Outcome:
     """The merchant gives money back."""
     order = edition.orders.get(command.order_id)
@@ -90,6 +92,7 @@ def _granted(
     return order.free if amount_minor == left_minor else quantity or 0
 
 
+@decides(commands.ReturnOrder)
 def return_order(edition: Edition, command: commands.ReturnOrder, moment: Moment) -> Outcome:
     """The buyer gives the whole order back, as long as the edition's rule allows it and before it is shipped."""
     order = edition.orders.get(command.order_id)
@@ -168,6 +171,7 @@ def _last_id_for(paid: Payment, refund_id: str) -> str:
     return refund_id if again is None else again
 
 
+@decides(commands.RecordRefund)
 def record_refund(
     edition: Edition,
     payment: Payment,
@@ -250,6 +254,7 @@ def give_back(
     note_release(edition, moment)
 
 
+@decides(commands.RecordRefundFailure)
 def record_refund_failure(
     edition: Edition,
     payment: Payment,

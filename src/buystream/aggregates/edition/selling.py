@@ -1,10 +1,12 @@
 """How an edition decides about its sale as a whole: it opens with its terms, pauses, and holds back who is too fast."""
 
+from buystream.aggregates.decides import decides
 from buystream.aggregates.edition.edition import REPEATED, Edition, Outcome
 from buystream.aggregates.moment import Moment
 from buystream.vocabulary import commands, events
 
 
+@decides(commands.ApplyTerms)
 def apply_terms(edition: Edition, command: commands.ApplyTerms, moment: Moment) -> Outcome:
     """The first terms stay: what was agreed at the release doesn't change under a sale."""
     if not edition.sale.awaits_terms:
@@ -21,6 +23,7 @@ def apply_terms(edition: Edition, command: commands.ApplyTerms, moment: Moment) 
     return None
 
 
+@decides(commands.PauseSale)
 def pause(edition: Edition, command: commands.PauseSale, moment: Moment) -> Outcome:
     """No orders for a while."""
     if edition.sale.paused:
@@ -29,6 +32,7 @@ def pause(edition: Edition, command: commands.PauseSale, moment: Moment) -> Outc
     return None
 
 
+@decides(commands.ResumeSale)
 def resume(edition: Edition, command: commands.ResumeSale, moment: Moment) -> Outcome:
     """Orders again."""
     if not edition.sale.paused:
@@ -39,6 +43,7 @@ def resume(edition: Edition, command: commands.ResumeSale, moment: Moment) -> Ou
     return None
 
 
+@decides(commands.RecordDemand)
 def record_demand(edition: Edition, command: commands.RecordDemand, moment: Moment) -> Outcome:
     """Count what gateways refused from the latch; never an order."""
     rules = moment.rules
@@ -57,6 +62,7 @@ def record_demand(edition: Edition, command: commands.RecordDemand, moment: Mome
     return None
 
 
+@decides(commands.FlagVelocity)
 def flag_velocity(edition: Edition, command: commands.FlagVelocity, moment: Moment) -> Outcome:
     """Pause a buyer who is too fast. A pause may be prolonged, never cut short."""
     pace, rules = edition.pace, moment.rules

@@ -1,5 +1,6 @@
 """How an edition decides about what was sold: shipping it, and handing it over."""
 
+from buystream.aggregates.decides import decides
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.moment import Moment
@@ -7,6 +8,7 @@ from buystream.vocabulary import commands, events
 from buystream.vocabulary.order_states import SENT, SHIPPABLE
 
 
+@decides(commands.ShipOrder)
 def ship_order(edition: Edition, command: commands.ShipOrder, moment: Moment) -> Outcome:
     """Mark an order as shipped."""
     order = edition.orders.get(command.order_id)
@@ -20,6 +22,7 @@ def ship_order(edition: Edition, command: commands.ShipOrder, moment: Moment) ->
     return None
 
 
+@decides(commands.RecordDelivery)
 def record_delivery(edition: Edition, command: commands.RecordDelivery, moment: Moment) -> Outcome:
     """The parcel arrived, or the ticket was used."""
     order = edition.orders.get(command.order_id)

@@ -1,5 +1,6 @@
 """How an edition decides about its stock: more of it, less of it, and the latch of a sell-out."""
 
+from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import admission
 from buystream.aggregates.edition.edition import REPEATED, Edition, Outcome
 from buystream.aggregates.edition.stock import Stock
@@ -7,6 +8,7 @@ from buystream.aggregates.moment import Moment
 from buystream.vocabulary import commands, events
 
 
+@decides(commands.AddStock)
 def add_stock(edition: Edition, command: commands.AddStock, moment: Moment) -> Outcome:
     """Issue more."""
     stock = edition.stock
@@ -23,6 +25,7 @@ def add_stock(edition: Edition, command: commands.AddStock, moment: Moment) -> O
     return None
 
 
+@decides(commands.WithdrawStock)
 def withdraw_stock(edition: Edition, command: commands.WithdrawStock, moment: Moment) -> Outcome:
     """Take unsold stock off the sale; what is held or sold stays its buyer's."""
     stock = edition.stock

@@ -39,6 +39,7 @@ from buystream.vault import BuyerIsErased
 from buystream.vocabulary import events
 from buystream.vocabulary.commands import (
     AddStock,
+    Command,
     NameEdition,
     PauseSale,
     RecordDelivery,
@@ -247,11 +248,9 @@ async def merchants_board(gateway: Gateway, edition_id: str, place: Place) -> Me
     return board
 
 
-async def change_order(
-    gateway: Gateway, merchant: MerchantView, command: ShipOrder | RecordDelivery, actor: str
-) -> MerchantOrderBody:
-    """The merchant's order after the command; raises HttpProblem for a refusal."""
-    order_id = command.order_id
+async def change_order(gateway: Gateway, merchant: MerchantView, command: Command, actor: str) -> MerchantOrderBody:
+    """The merchant's order after the command about it; raises HttpProblem for a refusal."""
+    order_id = getattr(command, command.about)
     own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
     await refuse_unknown_order(gateway, order_id)
     view = await order_after(gateway, await gateway.decisions.ask(command, actor=actor), order_id)

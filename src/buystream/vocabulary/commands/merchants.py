@@ -7,7 +7,6 @@ from buystream.vocabulary.commands.command import Command, asked
 from buystream.vocabulary.fields import (
     BY_CLIENT,
     Account,
-    Address,
     AmountMinor,
     ApiKeyHash,
     ByKeyId,
@@ -24,6 +23,7 @@ from buystream.vocabulary.fields import (
     MerchantId,
     OrderId,
     PaidAtMs,
+    PostalAddress,
     RefundId,
     RequestName,
     ShopName,
@@ -78,7 +78,7 @@ class DescribeMerchant(Command):
 
     merchant_id: MerchantId
     legal_name: LegalName
-    address: Address
+    address: PostalAddress
     tax_id: TaxId = ""
     charity_id: CharityId = ""
     email: Email = ""

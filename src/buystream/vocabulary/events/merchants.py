@@ -5,7 +5,6 @@ from typing import Annotated
 from buystream.vocabulary.events.event import Event
 from buystream.vocabulary.fields import (
     Account,
-    Address,
     AmountMinor,
     ApiKeyHash,
     ChangeId,
@@ -22,6 +21,7 @@ from buystream.vocabulary.fields import (
     Number,
     OrderId,
     PaidAtMs,
+    PostalAddress,
     RefundId,
     RequestName,
     ShopName,
@@ -71,7 +71,7 @@ class MerchantDescribed(MerchantEvent):
     """Receipts show these legal details from here on."""
 
     legal_name: LegalName
-    address: Address
+    address: PostalAddress
     tax_id: TaxId = ""
     charity_id: CharityId = ""
     email: Email = ""

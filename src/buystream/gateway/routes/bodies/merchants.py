@@ -1,6 +1,6 @@
 """What a merchant sends about orders and itself, and the orders that it sees."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
@@ -73,6 +73,10 @@ class MerchantOrdersBody(Struct, frozen=True):
     next: str | None
 
 
+_OWN: Final = MerchantOrderBody.__struct_fields__[len(OrderBody.__struct_fields__) :]
+_SHOWN_TO_MERCHANTS: Final = tuple(name for name in _OWN if hasattr(OrderView, name))
+
+
 def merchant_order_body(
     view: OrderView, *, buyer: DeliveryBody | None, tracking: str | None, is_erased: bool
 ) -> MerchantOrderBody:
@@ -81,7 +85,7 @@ def merchant_order_body(
     fields: dict[str, Any] = order_fields(view, tracking)
     if (payment := fields.get("payment")) is not None:
         fields["payment"] = msgspec.structs.replace(payment, authentication_url=None)
-    fields |= {"refundable_minor": view.refundable_minor, "returning": view.returning}
+    fields |= {name: getattr(view, name) for name in _SHOWN_TO_MERCHANTS}
     return MerchantOrderBody(
         **fields,
         **allowed.by_merchant(view),
