@@ -51,6 +51,7 @@ ATTRIBUTES: Final = {
     "actor": "Who asked for it: `buyer:<id>`, `merchant:<id>/key:<id>`, `provider`, `operator` or `system:<part>`.",
     "rulesversion": "The rules that it was decided by.",
     "replyto": "The gateway that waits for the answer.",
+    "traceparent": "Where it belongs in its client's trace (W3C Trace Context); absent when the client said nothing.",
 }
 """A record's attributes beside its `data`: CloudEvents 1.0."""
 

@@ -256,6 +256,9 @@ def test_the_operator_sets_a_merchants_fees_account_and_details(shop: ShopProces
     assert shop.stop() == 0
 
 
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
 def test_the_history_says_what_happened_and_who_asked(shop: ShopProcess) -> None:
     merchant = shop.add_merchant()
     where = ("--data-dir", str(shop.data_dir))
@@ -263,7 +266,8 @@ def test_the_history_says_what_happened_and_who_asked(shop: ShopProcess) -> None
     with httpx.Client(base_url=shop.url, headers={"Authorization": f"Bearer {merchant['api_key']}"}) as client:
         offer = {"title": "One night only", "price_minor": 1_000, "stock": 2, "needs_address": False}
         edition_id = client.post("/v1/merchant/editions", json=offer).json()["edition_id"]
-        assert client.post(f"/v1/merchant/editions/{edition_id}/pause").status_code == 200
+        traced = {"traceparent": TRACE}
+        assert client.post(f"/v1/merchant/editions/{edition_id}/pause", headers=traced).status_code == 200
         (key,) = client.get("/v1/merchant/keys").json()["keys"]
     told = [json.loads(line) for line in buystream("history", edition_id, "--json", *where).stdout.splitlines()]
     actor = f"merchant:{merchant['merchant_id']}/key:{key['key_id']}"
@@ -271,6 +275,8 @@ def test_the_history_says_what_happened_and_who_asked(shop: ShopProcess) -> None
     assert asked[0] == ("EditionReleased", actor)
     assert asked[-1] == ("SalePaused", actor)
     assert {one["subject"] for one in told} == {edition_id}
+    assert [one["traceparent"] for one in (told[0], told[-1])] == ["", TRACE]
+    assert buystream("history", edition_id, *where).stdout.splitlines()[-1].endswith(f"{edition_id}  {TRACE}")
     for_people = buystream("history", merchant["merchant_id"], *where)
     assert for_people.stdout.split()[1:3] == ["MerchantRegistered", "operator"]
     order_id = buy(shop, shop.release(merchant["api_key"]))

@@ -23,7 +23,10 @@ def event_message(event: Event, *, sequence: int, command_position: int | None =
     """An event as an owner writes it. Unless given, `command_position` is the same number as `sequence`."""
     usual: dict[str, Any] = {"partition": 0, "command_id": "c", "rules_version": 1, "actor": "system:tests"}
     position = sequence if command_position is None else command_position
+    traceparent = others.pop("traceparent", "")
     envelope = codec.event_envelope(event, sequence=sequence, command_position=position, **usual | others)
+    if traceparent:
+        envelope = codec.traced(envelope, traceparent)
     return Message(codec.encode_event(envelope), envelope.partitionkey)
 
 

@@ -15,12 +15,13 @@ from buystream.wiring.opening import open_database, open_log
 
 
 class Happened(msgspec.Struct, frozen=True):
-    """An event of a history, and the actor of the command that it answers."""
+    """An event of a history, the actor of the command that it answers, and the trace that it belongs to."""
 
     time: str
     type: str
     actor: str
     subject: str
+    traceparent: str
 
 
 @click.command()
@@ -49,10 +50,11 @@ def history(about: str, as_json: bool, **chosen: Any) -> None:
     if not found:
         raise BuystreamError(f"nothing happened to {about}")
     for one in found:
-        line = (
-            msgspec.json.encode(one).decode() if as_json else f"{one.time}  {one.type:<24}  {one.actor}  {one.subject}"
-        )
-        click.echo(line)
+        if as_json:
+            click.echo(msgspec.json.encode(one))
+        else:
+            words = one.time, f"{one.type:<24}", one.actor, one.subject, one.traceparent
+            click.echo("  ".join(filter(None, words)))
 
 
 def _order_of(number: str, chosen: dict[str, Any]) -> str:
@@ -67,4 +69,5 @@ def _order_of(number: str, chosen: dict[str, Any]) -> str:
 
 def _happened(value: bytes) -> Happened:
     head = codec.read_head(value)
-    return Happened(head.time, head.type.removeprefix("buystream.").rpartition(".")[0], head.actor, head.subject)
+    name = head.type.removeprefix("buystream.").rpartition(".")[0]
+    return Happened(head.time, name, head.actor, head.subject, head.traceparent)

@@ -11,6 +11,7 @@ from buystream.errors import BuystreamError
 from buystream.log import DEADLETTER, EVENTS, LogError, Message, Record
 from buystream.vocabulary import codec, commands
 from buystream.vocabulary.events import Event
+from buystream.vocabulary.trace import traceparent_of
 
 UNREADABLE: Final = "unreadable"
 UNDECIDABLE: Final = "undecidable"
@@ -69,7 +70,8 @@ def _decide(
 ) -> list[Message]:
     try:
         decided = partition.decide(envelope.data, command_position=record.position, at_ms=at_ms, actor=envelope.actor)
-        return messages_of(partition, decided, record, envelope.id, envelope.replyto, envelope.actor, source)
+        command_id, reply_to, actor = envelope.id, envelope.replyto, envelope.actor
+        return messages_of(partition, decided, record, command_id, reply_to, actor, envelope.traceparent, source)
     except (MemoryError, UnknownRules, LogError):
         raise
     except Exception as error:
@@ -100,10 +102,12 @@ def messages_of(
     command_id: str,
     reply_to: str,
     actor: str,
+    traceparent: str,
     source: str = codec.SOURCE,
 ) -> list[Message]:
     """The events of one decision as they go on the log; `partition` is right after it."""
     state = partition.state
+    traceparent = traceparent and traceparent_of(traceparent)
     sequence = state.sequence - len(decided) + 1
     messages = []
     for event in decided:
@@ -118,6 +122,8 @@ def messages_of(
             reply_to=reply_to,
             source=source,
         )
+        if traceparent:
+            envelope = codec.traced(envelope, traceparent)
         messages.append(Message(codec.encode_event(envelope), envelope.partitionkey))
         sequence, reply_to = sequence + 1, ""
     return messages

@@ -211,7 +211,9 @@ class Flows:
             following = flow(event) if flow else []
             targets = [target_of(command, self._log.partitions) for command in following]
             for number, (command, (partition, key)) in enumerate(zip(following, targets, strict=True)):
-                value = codec.encode_command(command, command_id=f"{head.id}:{number}", actor=ACTOR)
+                value = codec.encode_command(
+                    command, command_id=f"{head.id}:{number}", actor=ACTOR, traceparent=head.traceparent
+                )
                 self._log.append(COMMANDS, partition, [Message(value, key)])
         except (LogUnavailable, MemoryError):
             raise

@@ -92,7 +92,9 @@ class Payments:
             self._set_aside,
             self._log,
             partitions,
-            lambda event: self._carry_out(event, halt, seconds_max=RETRY_SECONDS, others_answered=0),
+            lambda event, traceparent: self._carry_out(
+                event, halt, traceparent, seconds_max=RETRY_SECONDS, others_answered=0
+            ),
         )
         try:
             saved_at = time.monotonic()
@@ -100,7 +102,7 @@ class Payments:
                 if in_flight.count < IN_FLIGHT_MAX:
                     for record, head, event in reader.poll(timeout_seconds=0.2, limit=READ_AT_ONCE):
                         pool = buying if isinstance(event, BUYING) else refunds
-                        call = pool.submit(self._carry_out, event, halt) if event else None
+                        call = pool.submit(self._carry_out, event, halt, head.traceparent) if event else None
                         in_flight.add(record, int(head.sequence), call)
                 else:
                     in_flight.wait(timeout_seconds=0.2)
@@ -190,6 +192,7 @@ class Payments:
         self,
         event: events.Event,
         halt: threading.Event,
+        traceparent: str = "",
         *,
         seconds_max: float | None = None,
         others_answered: int = OTHERS_ANSWERED,
@@ -205,7 +208,7 @@ class Payments:
             try:
                 fact = call()
                 if fact is not None:
-                    self.report(fact)
+                    append_fact(self._log, fact, self._seal, traceparent)
                 self._answered += 1  # by many threads, so that it may miss some: it need not be exact
                 return
             except (ProviderUnavailable, LogUnavailable) as error:
@@ -214,10 +217,6 @@ class Payments:
                     raise Stubborn(str(error)) from error
                 backoff.wait(halt, error)
         raise Halted
-
-    def report(self, fact: Command) -> None:
-        """Put a provider's fact on the log of its payment's partition."""
-        append_fact(self._log, fact, self._seal)
 
 
 class Stubborn(BuystreamError):
@@ -295,7 +294,7 @@ class Retries:
         set_aside: SetAside,
         log: Log,
         partitions: frozenset[int],
-        carry_out: Callable[[events.Event], None],
+        carry_out: Callable[[events.Event, str], None],
     ) -> None:
         self._set_aside = set_aside
         self._log = log
@@ -326,7 +325,7 @@ class Retries:
 
     def _retry(self, partition: int, position: int) -> None:
         (record,) = self._log.read(EVENTS, partition, position, 1)
-        self._carry_out(codec.read_event(record.value))
+        self._carry_out(codec.read_event(record.value), codec.read_head(record.value).traceparent)
 
     def _note(self, place: tuple[int, int], future: "Future[None]") -> None:
         error = future.exception()
@@ -342,14 +341,14 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def append_fact(log: Log, fact: Command, seal: Seal | None = None) -> None:
-    """Put a provider's fact on the log of its payment's partition. How a buyer recognises a card is encrypted first, or
-    left out."""
+def append_fact(log: Log, fact: Command, seal: Seal | None = None, traceparent: str = "") -> None:
+    """Put a provider's fact on the log of its payment's partition, in the trace of what it answers. How a buyer
+    recognises a card is encrypted first, or left out."""
     if isinstance(fact, commands.RecordAuthorisation | commands.RecordMethodSaved):
         label = {"card_label": fact.card_label}
         sealed = seal(fact.buyer_id, label) if seal is not None and fact.card_label and fact.buyer_id else ""
         fact = msgspec.structs.replace(fact, card_label=sealed)
-    record = codec.encode_command(fact, command_id=id_of_fact(fact), actor=PROVIDER)
+    record = codec.encode_command(fact, command_id=id_of_fact(fact), actor=PROVIDER, traceparent=traceparent)
     partition, key = commands.address_of(fact)
     log.append(COMMANDS, partition, [Message(record, key)])
 

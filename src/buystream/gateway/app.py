@@ -30,6 +30,7 @@ from buystream.gateway.server.problems import MEDIA_TYPE, HttpProblem, problem_o
 from buystream.gateway.server.security import page_headers
 from buystream.gateway.server.sessions import Session
 from buystream.gateway.server.valid_values import WHOLE_BODY, body_type, valid_values
+from buystream.vocabulary.trace import CURRENT, TRACEPARENT, traceparent_of
 
 
 @get("/healthz", media_type=MediaType.TEXT, include_in_schema=False)
@@ -65,7 +66,10 @@ class GatewayApp:
         """One request."""
         if scope.get("path") == PATH and scope.get("method") == "POST":
             await self.buy(scope, receive, send)
-        elif scope.get("method") == "HEAD":
+            return
+        if "headers" in scope:
+            CURRENT.set(_traceparent(scope))
+        if scope.get("method") == "HEAD":
             await self._head(scope, receive, send)
         else:
             await self._framework(scope, receive, send)
@@ -86,6 +90,12 @@ class GatewayApp:
         get = cast("Scope", {**scope, "method": "GET"})
         await self._framework(get, receive_until_started, send_head)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _traceparent(scope: Any) -> str:
+    """Where the request belongs in its client's trace; nothing if it doesn't say so once."""
+    found = [value for name, value in scope["headers"] if name == TRACEPARENT.encode()]
+    return traceparent_of(found[0].decode("latin-1")) if len(found) == 1 else ""
 
 
 def create_app(parts: GatewayParts) -> GatewayApp:

@@ -258,7 +258,9 @@ class PartitionAudit:
         except codec.Unreadable:
             self._note("unreadable", command.position, "it was set aside; its dead letter says why")
             return self._set_aside(partition, command, UNREADABLE, at_ms)
-        return messages_of(partition, decided, command, asked.id, asked.replyto, asked.actor, self._source)
+        return messages_of(
+            partition, decided, command, asked.id, asked.replyto, asked.actor, asked.traceparent, self._source
+        )
 
     def _set_aside(self, partition: Partition, command: Record, reason: str, at_ms: int) -> list[Message]:
         letter = self._letter_of(command)
@@ -354,7 +356,7 @@ def _can_be_decided(partition: Partition, command: Record, at_ms: int) -> bool:
         copy = Partition.restore(partition.snapshot())
         asked = codec.read_command(command.value)
         decided = copy.decide(asked.data, command_position=command.position, at_ms=at_ms, actor=asked.actor)
-        messages_of(copy, decided, command, asked.id, asked.replyto, asked.actor)
+        messages_of(copy, decided, command, asked.id, asked.replyto, asked.actor, asked.traceparent)
     except MemoryError:
         raise
     except Exception:  # whatever it is

@@ -13,6 +13,7 @@ import msgspec
 from buystream.errors import BuystreamError
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.actors import UNKNOWN
+from buystream.vocabulary.trace import traceparent_of
 
 SOURCE: Final = "/buystream"
 """The source of commands, whose ids are random; that of events names the shop, see `source_of`."""
@@ -60,15 +61,20 @@ _encode = msgspec.json.Encoder().encode
 Actor = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class CommandEnvelope(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="specversion", tag="1.0"):
-    """A command with its attributes. `replyto` names the gateway that waits for the answer."""
-
+class _Untraced(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="specversion", tag="1.0"):
     id: str
     source: str
     type: str
     actor: Actor
     data: reduce(or_, COMMANDS)  # type: ignore[valid-type]
     replyto: str = ""
+
+
+class CommandEnvelope(_Untraced, frozen=True, gc=False, tag="1.0"):
+    """A command with its attributes. `replyto` names the gateway that waits for the answer; `traceparent` says where it
+    belongs in its client's trace."""
+
+    traceparent: str = ""
 
 
 class _EventAttributes(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="specversion", tag="1.0"):
@@ -85,8 +91,8 @@ class _EventAttributes(msgspec.Struct, frozen=True, gc=False, omit_defaults=True
     actor: Actor
 
 
-class EventEnvelope(_EventAttributes, frozen=True, gc=False, tag="1.0"):
-    """An event with its attributes: see `event_envelope`."""
+class UntracedEvent(_EventAttributes, frozen=True, gc=False, tag="1.0"):
+    """An event with its attributes: see `event_envelope`. Most have no trace, and nothing is encoded for it."""
 
     rulesversion: int
     data: events.Event
@@ -94,25 +100,34 @@ class EventEnvelope(_EventAttributes, frozen=True, gc=False, tag="1.0"):
     replyto: str = ""
 
 
+class EventEnvelope(UntracedEvent, frozen=True, gc=False, tag="1.0"):
+    """One that belongs to its client's trace."""
+
+    traceparent: str = ""
+
+
 class EventHead(_EventAttributes, frozen=True, gc=False, tag="1.0"):
     """The attributes of an event, read without its data. `editionversion` is 0 where the event counts in no edition."""
 
     editionversion: int = 0
     replyto: str = ""
+    traceparent: str = ""
 
 
 class _CommandHead(msgspec.Struct, frozen=True, gc=False):
     id: str = ""
     replyto: str = ""
     actor: str = ""
+    traceparent: str = ""
 
 
 class Asker(NamedTuple):
-    """What an answer repeats of its command: the id, the `replyto`, and who asked."""
+    """What an answer repeats of its command: the id, the `replyto`, who asked, and the trace that it belongs to."""
 
     command_id: str
     reply_to: str
     actor: str
+    traceparent: str
 
 
 class _EventData(msgspec.Struct, frozen=True, gc=False):
@@ -204,12 +219,17 @@ def name_of(message: commands.Command | events.Event) -> str:
     return type(message).__name__
 
 
-def encode_command(command: commands.Command, *, command_id: str, actor: str, reply_to: str = "") -> bytes:
+def encode_command(
+    command: commands.Command, *, command_id: str, actor: str, reply_to: str = "", traceparent: str = ""
+) -> bytes:
     """A command's record; `reply_to` names the gateway that waits for the answer. Raises NotPermitted unless the actor
     may ask for it: nothing gets onto the log by an entrance that isn't made for it."""
     if not commands.permits(command, actor):
         raise commands.NotPermitted(f"{actor} may not ask for {name_of(command)}")
-    return _encode(CommandEnvelope(command_id, SOURCE, _TYPES[type(command)], actor, command, reply_to))
+    kind = _TYPES[type(command)]
+    if traceparent:
+        return _encode(CommandEnvelope(command_id, SOURCE, kind, actor, command, reply_to, traceparent))
+    return _encode(_Untraced(command_id, SOURCE, kind, actor, command, reply_to))
 
 
 def read_command(value: bytes) -> CommandEnvelope:
@@ -229,10 +249,10 @@ def answer_to(value: bytes) -> Asker:
     try:
         head = _decode_command_head(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Asker("", "", UNKNOWN)
+        return Asker("", "", UNKNOWN, "")
     known = (text if is_fit(text) else "" for text in (head.id, head.replyto, head.actor))
     command_id, reply_to, actor = known
-    return Asker(command_id, reply_to, actor or UNKNOWN)
+    return Asker(command_id, reply_to, actor or UNKNOWN, traceparent_of(head.traceparent))
 
 
 def is_fit(text: str) -> bool:
@@ -253,12 +273,12 @@ def event_envelope(
     actor: str,
     reply_to: str = "",
     source: str = SOURCE,
-) -> EventEnvelope:
+) -> UntracedEvent:
     """An event with its attributes. The `sequence` is dense per partition; the id is partition and sequence; `actor`
     asked for the command. Only the event that answers a command carries the command's `reply_to`."""
     subject = event.originator_id
     type_, names_edition, is_in_edition = _OF_EVENTS[type(event)]
-    return EventEnvelope(
+    return UntracedEvent(
         f"{partition}-{sequence}",
         source,
         type_,
@@ -277,7 +297,12 @@ def event_envelope(
     )
 
 
-def encode_event(envelope: EventEnvelope) -> bytes:
+def traced(envelope: UntracedEvent, traceparent: str) -> EventEnvelope:
+    """The event in its command's trace."""
+    return EventEnvelope(**msgspec.structs.asdict(envelope), traceparent=traceparent)
+
+
+def encode_event(envelope: UntracedEvent) -> bytes:
     """An event's record."""
     return _encode(envelope)
 

@@ -173,7 +173,7 @@ def test_a_commands_record_names_who_waits_for_the_answer() -> None:
     }
     read = codec.read_command(record)
     assert (read.id, read.replyto, read.data) == ("c", "gateway-1", tick)
-    assert codec.answer_to(record) == ("c", "gateway-1", "system:tests")
+    assert codec.answer_to(record) == ("c", "gateway-1", "system:tests", "")
 
 
 @pytest.mark.parametrize(

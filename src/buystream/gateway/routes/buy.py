@@ -34,6 +34,7 @@ from buystream.vocabulary.ids import (
     is_derived,
 )
 from buystream.vocabulary.money import TOO_LARGE, chargeable_words, currency_of
+from buystream.vocabulary.trace import traceparent_of
 
 if TYPE_CHECKING:
     from litestar.types import Receive, Scope, Send
@@ -122,6 +123,7 @@ class BuyRoute:
                 actor=actors.buyer(command.buyer_id),
                 address=(offer.partition, offer.edition_id),
                 on_answer=on_answer,
+                traceparent=traceparent_of(trace.decode("latin-1")) if (trace := head.get(b"traceparent")) else "",
             )
         except Exception as error:
             self._gateway.rates.release(counted)

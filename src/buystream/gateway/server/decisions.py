@@ -18,6 +18,7 @@ from buystream.gateway.server.streams import Watchers
 from buystream.log import COMMANDS, Log, Message, Writer
 from buystream.vocabulary.codec import answer_to, encode_command
 from buystream.vocabulary.commands import Command, PlaceOrder, address_of
+from buystream.vocabulary.trace import CURRENT
 
 _log = logging.getLogger(__name__)
 
@@ -132,14 +133,20 @@ class Decisions:
             if not outcome.done():
                 outcome.set_result(answer)
 
-        self.submit(command, actor=actor, address=address, on_answer=on_answer)
+        self.submit(command, actor=actor, address=address, on_answer=on_answer, traceparent=CURRENT.get())
         answer = await outcome
         if isinstance(answer, HttpProblem):
             raise answer
         return answer
 
     def submit(
-        self, command: Command, *, actor: str, on_answer: OnAnswer, address: tuple[int, str] | None = None
+        self,
+        command: Command,
+        *,
+        actor: str,
+        on_answer: OnAnswer,
+        address: tuple[int, str] | None = None,
+        traceparent: str = "",
     ) -> None:
         """As `ask`, for callers that can't await. Raises HttpProblem (503) when the command is not sent at all."""
         if self._tail.problem is not None or self._writer is None:
@@ -150,7 +157,9 @@ class Decisions:
         if is_late or len(self._waiting) >= IN_FLIGHT_MAX:
             raise HttpProblem("overloaded")
         command_id = f"{self.instance_id}-{next(self._numbers)}"
-        record = encode_command(command, command_id=command_id, actor=actor, reply_to=self.instance_id)
+        record = encode_command(
+            command, command_id=command_id, actor=actor, reply_to=self.instance_id, traceparent=traceparent
+        )
         if not self._writer.submit(partition, Message(record, key)):
             raise HttpProblem("overloaded")
         self._waiting[command_id] = Waiting(on_answer, self._loop.time(), partition)

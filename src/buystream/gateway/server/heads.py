@@ -34,7 +34,10 @@ SESSION_COOKIE: Final = b"buystream_session"
 LIST_PARAMETERS: Final = frozenset({b"edition", b"order"})
 """What a query may hold several of: the subjects of /v1/live."""
 
-_READ: Final = SINGLE | LISTS
+IGNORED_WHEN_WRONG: Final = frozenset({b"traceparent"})
+"""Several of them are as one that isn't valid (W3C Trace Context, 3.2)."""
+
+_READ: Final = SINGLE | LISTS | IGNORED_WHEN_WRONG
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
