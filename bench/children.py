@@ -2,8 +2,12 @@
 us."""
 
 import json
+import multiprocessing
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import chdir
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +50,14 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def spawned(folder: Path, target: Callable[..., object], *arguments: Any) -> SpawnProcess:
+    """A process that runs this function of ours. It works in the folder, where the sweeper finds it."""
+    process = multiprocessing.get_context("spawn").Process(target=target, args=arguments)
+    with chdir(folder):
+        process.start()
+    return process
 
 
 def last_line(log: Path) -> str:

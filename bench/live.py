@@ -5,15 +5,16 @@ in transactions of 500 events, half of them sold through one hot edition and the
 from the first batch that is written to the last."""
 
 import argparse
-import multiprocessing
 import os
 import random
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
 import psycopg2
 
+from bench.children import spawned
 from bench.sweeper import swept_folder
 from buystream.consumers.live.live import Live
 from buystream.host.broker import Broker
@@ -87,7 +88,7 @@ def run_live(bootstrap: str, dsn: str, prefix: str) -> None:
         Live(bootstrap, dsn=dsn, log=log, prefix=prefix).run(threading.Event())
 
 
-def measure(bootstrap: str, dsn: str, label: str, *, count: int, editions: int) -> None:
+def measure(folder: Path, bootstrap: str, dsn: str, label: str, *, count: int, editions: int) -> None:
     prefix = f"{label.replace(' ', '-')}."
     with closing(Topics(bootstrap)) as topics:
         topics.apply(plan(partitions=PARTITIONS, prefix=prefix))
@@ -98,8 +99,7 @@ def measure(bootstrap: str, dsn: str, label: str, *, count: int, editions: int) 
             fill(log, partition, happened(partition, count // PARTITIONS, names, buyers))
         ends = sum(log.end(EVENTS, partition) for partition in range(PARTITIONS))
     cpu_seconds = sum(os.times()[2:4])
-    process = multiprocessing.get_context("spawn").Process(target=run_live, args=(bootstrap, dsn, prefix))
-    process.start()
+    process = spawned(folder, run_live, bootstrap, dsn, prefix)
     try:
         seconds, share = watch(dsn, ends)
     finally:
@@ -144,8 +144,9 @@ def main() -> None:
     with swept_folder("buystream-bench-") as folder:
         folder.chmod(0o755)  # the server's account, when we are root, has to pass
         with Broker(folder / "kafka") as broker, EmbeddedPostgres(folder / "shop") as postgres:
-            measure(broker.bootstrap, postgres.dsn, "one hot edition", count=chosen.events, editions=PARTITIONS)
-            measure(broker.bootstrap, postgres.dsn, "many editions", count=chosen.events, editions=1_000)
+            where = folder, broker.bootstrap, postgres.dsn
+            measure(*where, "one hot edition", count=chosen.events, editions=PARTITIONS)
+            measure(*where, "many editions", count=chosen.events, editions=1_000)
 
 
 if __name__ == "__main__":

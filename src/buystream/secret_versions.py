@@ -66,7 +66,7 @@ def open_root(dsn: str, secret: bytes) -> bytes:
         return _opened(cur, secret, known) if known else _made(cur, secret)
 
 
-def check(dsn: str, secret: bytes) -> None:
+def refuse_wrong_secret(dsn: str, secret: bytes) -> None:
     """Raises WrongSecret unless this secret opens the shop; the first secret of a shop makes the root. Reads
     fingerprints only, for a process that has no business with the root."""
     with _cursor(dsn) as cur:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from buystream_merchant import FeedError, OrderFeed
-from buystream_merchant.feed import topic_of
+from buystream_merchant.events import topic_of
 from confluent_kafka import Consumer, KafkaError, Producer
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.admin import (

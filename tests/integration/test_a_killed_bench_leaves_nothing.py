@@ -11,6 +11,7 @@ from tests.support.patience import wait_until
 
 BENCH = """
 import subprocess, time
+from bench.children import spawned
 from bench.stage import Stage
 
 with Stage(quick=True) as stage:
@@ -18,14 +19,16 @@ with Stage(quick=True) as stage:
         rival = subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL, stdout=log)
     stage.postgres
     postmaster = (stage.folder / "shop" / "postgres" / "postmaster.pid").read_text().split()[0]
-    print(stage.folder, rival.pid, postmaster, flush=True)
+    ours = spawned(stage.folder, time.sleep, 600)
+    print(stage.folder, rival.pid, postmaster, ours.pid, flush=True)
     time.sleep(600)
 """
 
 
 @contextmanager
 def running() -> Iterator[tuple["subprocess.Popen[str]", Path, list[int]]]:
-    """A measurement with a rival's server and a PostgreSQL: its process, its folder, and the ids of those two."""
+    """A measurement with a rival's server, a PostgreSQL and a process of ours: its process, its folder, and the ids of
+    those three."""
     with subprocess.Popen([sys.executable, "-c", BENCH], stdout=subprocess.PIPE, text=True) as bench:
         try:
             assert bench.stdout
@@ -44,7 +47,7 @@ def _is_alive(pid: int) -> bool:
 
 def test_what_a_killed_measurement_started_ends_with_it() -> None:
     with running() as (bench, folder, pids):
-        assert len(pids) == 2
+        assert len(pids) == 3
         assert all(_is_alive(pid) for pid in pids)
         bench.send_signal(signal.SIGKILL)
         bench.wait()

@@ -1,5 +1,6 @@
 """Who asks for a command in a test: the first of those who may."""
 
+from buystream.api_keys import FIRST_KEY_ID
 from buystream.vocabulary import actors
 from buystream.vocabulary.commands import Command
 from tests.support.examples import MERCHANT
@@ -13,5 +14,5 @@ def actor_of(command: Command, *, merchant_id: str = MERCHANT) -> str:
     if role == actors.BUYER:
         return actors.buyer(command.buyer_id)  # type: ignore[attr-defined]
     if role == actors.MERCHANT:
-        return actors.merchant_key(getattr(command, "merchant_id", merchant_id), "k1")
+        return actors.merchant_key(getattr(command, "merchant_id", merchant_id), FIRST_KEY_ID)
     return actors.system("tests") if role == actors.SYSTEM else role

@@ -102,10 +102,8 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.PassOverTime(position=7, stamped_ms=T0),
     commands.AdoptRules(rules_version=1),
     commands.RegisterMerchant(merchant_id=MERCHANT, name="Night Sky", currency="USD", api_key_hash=API_KEY_HASH),
-    commands.AddApiKey(
-        merchant_id=MERCHANT, key_id="scanner", name="Scanner", api_key_hash="b8" * 32, by_key_id="first"
-    ),
-    commands.RevokeApiKey(merchant_id=MERCHANT, key_id="first", by_key_id="scanner"),
+    commands.AddApiKey(merchant_id=MERCHANT, key_id="scanner", name="Scanner", api_key_hash="b8" * 32),
+    commands.RevokeApiKey(merchant_id=MERCHANT, key_id="first"),
     commands.DescribeMerchant(merchant_id=MERCHANT, **_DETAILS),
     commands.SetTimeZone(merchant_id=MERCHANT, **_ZONE),
     commands.ConnectAccount(merchant_id=MERCHANT, account="acct_1"),

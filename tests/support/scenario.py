@@ -61,10 +61,10 @@ class Scenario:
                 self.partition.fold(step, sequence=sequence, command_position=self.position)
         return self
 
-    def when(self, *asked: commands.Command, at_ms: int | None = None) -> Self:
-        """Decide these, at that time."""
+    def when(self, *asked: commands.Command, at_ms: int | None = None, actor: str = "") -> Self:
+        """Decide these, at that time, as asked by that actor or else by somebody who may."""
         self.at_ms = self.at_ms if at_ms is None else at_ms
-        self.decided = [event for command in asked for event in self._decide(command)]
+        self.decided = [event for command in asked for event in self._decide(command, actor)]
         return self
 
     def then(self, *expected: Expected | type[events.Event]) -> Self:
@@ -90,10 +90,11 @@ class Scenario:
         """An order as it is now."""
         return self.edition(edition_of(order_id)).orders[order_id]
 
-    def _decide(self, command: commands.Command) -> list[events.Event]:
+    def _decide(self, command: commands.Command, actor: str = "") -> list[events.Event]:
         self.position += 1
         command = codec.decode_command(codec.encode(command))
-        return self.partition.decide(command, command_position=self.position, at_ms=self.at_ms, actor=actor_of(command))
+        actor = actor or actor_of(command)
+        return self.partition.decide(command, command_position=self.position, at_ms=self.at_ms, actor=actor)
 
 
 def given(*steps: Step) -> Scenario:

@@ -11,9 +11,9 @@ from buystream.secret_versions import (
     UnknownVersion,
     WrongSecret,
     add_version,
-    check,
     fingerprint_of,
     open_root,
+    refuse_wrong_secret,
     remove_version,
     versions,
 )
@@ -50,12 +50,12 @@ def test_a_wrong_secret_opens_nothing_and_adds_nothing(database_url: str) -> Non
 
 
 def test_a_secret_is_checked_without_opening_the_root(database_url: str) -> None:
-    check(database_url, OLD)
+    refuse_wrong_secret(database_url, OLD)
     root = open_root(database_url, OLD)
     run_sql(database_url, "ALTER TABLE vault.secret_version RENAME sealed_root TO hidden")
-    check(database_url, OLD)
+    refuse_wrong_secret(database_url, OLD)
     with pytest.raises(WrongSecret, match=r"is not this shop's: it is opened by version 1 of"):
-        check(database_url, WRONG)
+        refuse_wrong_secret(database_url, WRONG)
     run_sql(database_url, "ALTER TABLE vault.secret_version RENAME hidden TO sealed_root")
     assert open_root(database_url, OLD) == root
 

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from buystream_merchant.feed import FeedEvent, OrderFeed, event_of
+from buystream_merchant.events import FeedEvent, event_of
+from buystream_merchant.feed import OrderFeed
 
 HEADERS = {
     "ce_specversion": "1.0",

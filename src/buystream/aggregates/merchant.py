@@ -15,6 +15,7 @@ from buystream.aggregates.recent import remember
 from buystream.aggregates.rules import Rules
 from buystream.api_keys import FIRST_KEY_ID
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.actors import key_of
 from buystream.vocabulary.values import Fee
 
 
@@ -127,7 +128,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         known = self.api_keys.get(command.key_id, self.revoked_keys.get(command.key_id))
         if known is not None:
             return "repeated" if known == command.api_key_hash else "key_id_conflict"
-        if self._is_revoked(command.by_key_id):
+        if self._is_revoked(moment.actor):
             return "key_revoked"
         ever = len(self.api_keys) + len(self.revoked_keys)
         if len(self.api_keys) >= moment.rules.api_keys_max or ever >= moment.rules.api_keys_ever_max:
@@ -144,16 +145,17 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
             return "repeated"
         if command.key_id not in self.api_keys:
             return "unknown_key"
-        if self._is_revoked(command.by_key_id):
+        if self._is_revoked(moment.actor):
             return "key_revoked"
-        if command.by_key_id and len(self.api_keys) == 1:
+        if key_of(moment.actor or "") and len(self.api_keys) == 1:
             return "last_key"
         self._record(events.ApiKeyRevoked, moment, key_id=command.key_id, api_key_hash=self.api_keys[command.key_id])
         return None
 
-    def _is_revoked(self, by_key_id: str) -> bool:
+    def _is_revoked(self, actor: str | None) -> bool:
         """Whether the key that asks was revoked while its request was under way."""
-        return bool(by_key_id) and by_key_id not in self.api_keys
+        key_id = key_of(actor or "")
+        return bool(key_id) and key_id not in self.api_keys
 
     @decides(commands.DescribeMerchant)
     def describe(self, command: commands.DescribeMerchant, moment: Moment) -> str | None:

@@ -8,8 +8,8 @@ import msgspec
 from rich.table import Table
 
 from buystream.cli import options
-from buystream.replay.audit import AuditReport
 from buystream.replay.audit import audit as audit_log
+from buystream.replay.audit_report import AuditReport
 from buystream.wiring.opening import open_database, open_log
 
 

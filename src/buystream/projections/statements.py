@@ -81,7 +81,7 @@ def totals(cur: cursor, merchant_id: str, period: Period) -> list[CurrencyTotals
 def lines(
     cur: cursor, merchant_id: str, period: Period, *, after: tuple[int, int, int] | None, limit: int
 ) -> list[Line]:
-    """Oldest first. `after` is the place of the last line of the page before, as `place_of` reads it."""
+    """Oldest first. `after` is the place of the last line of the page before, as `line_place` reads it."""
     cur.execute(
         """SELECT m.at_ms, m.partition, m.position, m.kind, m.edition_id, coalesce(e.title, ''), m.order_id,
                   m.payment_id, m.reference, m.currency, m.amount_minor, m.fee_minor
@@ -107,7 +107,7 @@ def paid_at_ms(cur: cursor, order_id: str) -> int | None:
     return int(row[0]) if row else None
 
 
-def place_of(text: str) -> tuple[int, int, int]:
+def line_place(text: str) -> tuple[int, int, int]:
     """The place that a line's `place` encodes; raises ValueError."""
     at_ms, partition, position = (int(part) for part in text.split("-"))
     return at_ms, partition, position

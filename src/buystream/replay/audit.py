@@ -2,10 +2,8 @@
 only the log; trusts neither the decider's memory nor any view."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
-
-import msgspec
 
 from buystream import __version__
 from buystream.aggregates.partition import Partition
@@ -23,42 +21,11 @@ from buystream.delivery.dead_letters import RecordPlace, place_of
 from buystream.delivery.policy import dead_letter, read_dead_letter
 from buystream.delivery.sequence import Foreign, head_of, is_foreign, refuse_contradiction, sequence_of
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, READ_LIMIT, Damaged, Log, Message, Record, read_all
+from buystream.replay.answers import Answers, RecordedAnswer, differs, names
+from buystream.replay.audit_report import VIOLATIONS_MAX, AuditReport, Note, Violation
 from buystream.replay.ledger import Ledger
 from buystream.vocabulary import codec
 from buystream.vocabulary.events import CommandRefused
-
-VIOLATIONS_MAX = 100
-"""Reported per partition, and as many notes in all; a broken log breaks many rules at once."""
-
-
-class Violation(msgspec.Struct, frozen=True, kw_only=True):
-    """One broken invariant, and the positions concerned."""
-
-    invariant: str
-    partition: int
-    positions: dict[str, int]
-    detail: str
-
-
-class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is no violation, and that an operator should know: a command that was set aside as undecidable, or
-    was decided at another time than its own by an operator's verdict."""
-
-    what: str
-    partition: int
-    position: int
-    detail: str
-
-
-class AuditReport(msgspec.Struct, kw_only=True):
-    """`pending` commands wait for an owner: they are no violation."""
-
-    ok: bool = True
-    commands: int = 0
-    events: int = 0
-    pending: int = 0
-    violations: list[Violation] = []
-    notes: list[Note] = []
 
 
 def audit(log: Log) -> AuditReport:
@@ -81,13 +48,6 @@ class FollowUp(NamedTuple):
     sequence: int
     partition: int
     position: int
-
-
-class RecordedAnswer(NamedTuple):
-    """An event of the log, and its attributes."""
-
-    record: Record
-    head: codec.EventHead
 
 
 class PartitionAudit:
@@ -114,7 +74,7 @@ class PartitionAudit:
 
     def run(self) -> None:
         """Fill the report."""
-        events = _Peekable(self._events())
+        events = Answers(self._events())
         for command in read_all(self._log, COMMANDS, self.number):
             self._note_followed(command)
             answers = list(events.answers_up_to(command.position))
@@ -236,14 +196,13 @@ class PartitionAudit:
             self._violate("refolding gives the same events", {"command": command.position}, detail)
             self._refold = None
             return
-        if _differs(expected, answers):
+        if differs(expected, answers):
             found = [answer.record for answer in answers]
             first = found[0].position if found else -1
             self._violate(
                 "refolding gives the same events",
                 {"command": command.position, "event": first},
-                f"expected {_names(expected)}, found {_names(found)}; later commands of this partition are not"
-                " refolded",
+                f"expected {names(expected)}, found {names(found)}; later commands of this partition are not refolded",
             )
             self._refold = None
 
@@ -317,32 +276,6 @@ class PartitionAudit:
             )
 
 
-class _Peekable:
-    """The events of a partition, taken command by command."""
-
-    def __init__(self, events: Iterator[RecordedAnswer]) -> None:
-        self._events = events
-        self._next = next(events, None)
-
-    def peek(self) -> RecordedAnswer | None:
-        return self._next
-
-    def answers_up_to(self, command_position: int) -> Iterator[RecordedAnswer]:
-        while self._next is not None and self._next.head.commandposition <= command_position:
-            yield self._take()
-
-    def __iter__(self) -> Iterator[RecordedAnswer]:
-        while self._next is not None:
-            yield self._take()
-
-    def _take(self) -> RecordedAnswer:
-        taken = self._next
-        if taken is None:
-            raise StopIteration
-        self._next = next(self._events, None)
-        return taken
-
-
 def _has_fault(command: Record) -> bool:
     try:
         return bool(envelope_fault(command.key, codec.read_command(command.value)))
@@ -384,25 +317,3 @@ _LETTERS = "a dead letter is a command that was set aside"
 
 _FLOWS_COMMAND = re.compile(r"([0-9]{1,5})-([0-9]{1,18}):[0-9]+")
 """The id of a command that a flow made from an event: `buystream.consumers.flows`."""
-
-
-def _differs(expected: list[Message], found: list[RecordedAnswer]) -> bool:
-    return len(expected) != len(found) or not all(map(_is_same, expected, found))
-
-
-def _is_same(message: Message, found: RecordedAnswer) -> bool:
-    """Byte by byte; an event in an older version is compared as it reads today."""
-    record, head = found
-    if message.key != record.key:
-        return False
-    if message.value == record.value:
-        return True
-    if head.type.removeprefix("buystream.") not in codec.UPCASTERS:
-        return False
-    older, newest = (msgspec.json.decode(value) | {"type": "", "data": None} for value in (record.value, message.value))
-    return bool(older == newest) and codec.read_event(record.value) == codec.read_event(message.value)
-
-
-def _names(messages: Sequence[Message | Record]) -> str:
-    heads = [codec.read_head(one.value) for one in messages]
-    return "[" + ", ".join(f"{head.type} {head.subject}" for head in heads) + "]"

@@ -30,6 +30,12 @@ def system(part: str) -> str:
     return f"{SYSTEM}:{part}"
 
 
+def key_of(actor: str) -> str:
+    """The API key that asks; empty for anybody who asks without one."""
+    role, _, name = actor.partition(":")
+    return name.partition("/key:")[2] if role == MERCHANT else ""
+
+
 def merchant_of(actor: str) -> str:
     """The merchant whose key or member asks; empty for anybody else."""
     role, _, name = actor.partition(":")

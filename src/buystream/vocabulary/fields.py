@@ -73,7 +73,6 @@ Attempts = Annotated[int, meaning("Orders requested within the window.", feed=Tr
 Available = Annotated[int, meaning("Units available now; absent when unlimited.", feed=True)]
 AwaitsTerms = Annotated[bool, meaning("Whether it takes orders only after its terms are applied.", feed=True)]
 BuyerId = Annotated[str, meaning("The buyer.")]
-ByKeyId = Annotated[str, meaning("The API key that requested it; empty: the operator.")]
 CardLabel = Annotated[
     str, meaning("How a buyer recognises the card (brand and last four digits), encrypted with the buyer's own key.")
 ]

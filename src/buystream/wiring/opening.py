@@ -16,7 +16,7 @@ from buystream.log import Log
 from buystream.log.moved import moved_to
 from buystream.log.postgres import PostgresLog
 from buystream.metrics import PARTITIONS
-from buystream.secret_versions import check, open_root
+from buystream.secret_versions import open_root, refuse_wrong_secret
 from buystream.settings import Settings
 from buystream.vault import Vault
 
@@ -107,6 +107,6 @@ def check_secret(settings: Settings, dsn: str) -> None:
     """Raises WrongSecret. While PostgreSQL is away it can't be checked: what needs the secret then fails for itself,
     and deciding needs neither."""
     try:
-        check(dsn, secret_of(settings))
+        refuse_wrong_secret(dsn, secret_of(settings))
     except DatabaseUnavailable as error:
         logger.warning("the secret key can't be checked now: %s", error)

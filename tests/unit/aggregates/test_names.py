@@ -85,8 +85,8 @@ SYSTEMS_OWN = {
     "RequestTerms.edition_id", "RecordDemand.demand_id", "FlagVelocity.flag_id", "CorrectReceipt.refund_id",
     "CorrectReceipt.change_id",
     "RecordRefund.refund_id", "RecordRefundFailure.refund_id", "RecordDispute.dispute_id",
-    "RecordDisputeOutcome.dispute_id", "ApplyTerms.terms_id", "LinkToBuyer.link_id", "AddApiKey.by_key_id",
-    "RevokeApiKey.by_key_id", "OpenShop.shop_id",
+    "RecordDisputeOutcome.dispute_id", "ApplyTerms.terms_id", "LinkToBuyer.link_id",
+    "OpenShop.shop_id",
 }  # fmt: skip
 """Names that only a gateway, a flow, live or the provider writes."""
 

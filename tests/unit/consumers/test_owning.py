@@ -21,7 +21,8 @@ from buystream.delivery.sequence import is_foreign
 from buystream.host.log_lines import FIELDS
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, Message
 from buystream.metrics import COMMANDS_UNDECIDABLE, PARTITIONS_STOPPED
-from buystream.replay.audit import AuditReport, audit
+from buystream.replay.audit import audit
+from buystream.replay.audit_report import AuditReport
 from buystream.vocabulary import codec, commands, events
 from buystream.vocabulary.codec import read_event
 from tests.support.examples import EDITION, T0, example

@@ -184,8 +184,8 @@ class Story(Scenario):
         self.seen = SeenInMemory()
         self.said: defaultdict[tuple[str, str], set[bool]] = defaultdict(set)
 
-    def _decide(self, command: commands.Command) -> list[events.Event]:
-        decided = super()._decide(command)
+    def _decide(self, command: commands.Command, actor: str = "") -> list[events.Event]:
+        decided = super()._decide(command, actor)
         self.seen.see(decided)
         for edition in self.partition.state.editions.values():
             self.check(edition)

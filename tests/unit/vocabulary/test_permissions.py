@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from buystream.aggregates.partition import Partition
+from buystream.api_keys import FIRST_KEY_ID
 from buystream.consumers.answering import decide_batch
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, Message, Record
 from buystream.replay.audit import audit
@@ -135,7 +136,7 @@ def test_every_event_of_an_answer_says_who_asked() -> None:
     placed = [head for head in heads if head.commandposition == 1]
     assert [head.type for head in placed] == ["buystream.OrderPlaced.v1", "buystream.EditionSoldOut.v1"]
     assert {head.actor for head in placed} == {actor_of(place(1))}
-    assert heads[0].actor == actors.merchant_key(MERCHANT, "k1")
+    assert heads[0].actor == actors.merchant_key(MERCHANT, FIRST_KEY_ID)
 
 
 def test_what_says_no_actor_is_set_aside_as_unreadable() -> None:

@@ -5,9 +5,8 @@ import json
 import logging
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -21,6 +20,9 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
 )
 from kafka.structs import OffsetAndMetadata
+
+from buystream_merchant.events import FeedError, FeedEvent, FeedGap, event_of, topic_of
+from buystream_merchant.versions import Versions
 
 BATCH_EVENTS = 100
 """Fetched at once, and the most that is seen again after a crash."""
@@ -36,48 +38,7 @@ SESSION_SECONDS = 10.0
 HEARTBEAT_SECONDS = 3.0
 COMMIT_TIMEOUT_SECONDS = 30.0
 
-EDITIONS_MAX = 100_000
-"""Whose last versions are kept in memory; of the others a repeat or a gap goes unnoticed."""
-
-REMEMBERED_CHARS_MAX = 3_000
-"""Of the last versions that are stored beside the offset; a broker takes 4,096 bytes (`offset.metadata.max.bytes`)."""
-
 logger = logging.getLogger(__name__)
-
-
-class FeedError(Exception):
-    """The feed can't be read; the message says why and what to do."""
-
-
-class FeedGap(FeedError):
-    """Events are missing. `edition_id` is None when they had left the topic before they were read: then it isn't known
-    whose they were. Asking the feed for the next event continues behind the gap."""
-
-    def __init__(self, message: str, *, edition_id: str | None, expected: int, found: int) -> None:
-        super().__init__(message)
-        self.edition_id = edition_id
-        self.expected = expected
-        self.found = found
-
-
-@dataclass(frozen=True, slots=True)
-class FeedEvent:
-    """One fact about an edition, an order or a payment. `edition_version` is dense per edition, from 1 on; `subject` is
-    the id of what it is about; `data` is the event's body, amounts in minor units."""
-
-    id: str
-    type: str
-    type_version: int
-    subject: str
-    edition_id: str
-    edition_version: int
-    time: datetime
-    data: Mapping[str, Any] = field(hash=False)
-
-    @property
-    def order_id(self) -> str | None:
-        """The order that it is about, if any; a payment's id starts with its order's."""
-        return self.subject.partition(".")[0] if self.subject != self.edition_id else None
 
 
 OnGap = Callable[[FeedGap], object]
@@ -115,7 +76,7 @@ class OrderFeed:
         self._found = False
         self._buffer: deque[tuple[int, FeedEvent | None]] = deque()
         self._at_hand: tuple[int, FeedEvent] | None = None
-        self._versions = _Versions()
+        self._versions = Versions()
         self._reported_gap = -1
         self._next_offset: int | None = None  # behind the last event that is done
         self._committed_offset: int | None = None
@@ -257,7 +218,7 @@ class OrderFeed:
     def _on_assigned(self) -> None:
         """The feed is ours (again): somebody else may have read on meanwhile."""
         self._buffer.clear()
-        self._versions = _Versions()
+        self._versions = Versions()
         self._next_offset = self._committed_offset = None
         self._joined = False
 
@@ -267,11 +228,11 @@ class OrderFeed:
         committed = self._consumer.committed(self._source, metadata=True)
         beginning = self._consumer.beginning_offsets([self._source])[self._source]
         if committed is None:
-            self._versions = _Versions(from_the_first=beginning == 0)
+            self._versions = Versions(from_the_first=beginning == 0)
             if beginning > 0:
                 logger.warning("%s begins at offset %d: older events are gone", self._source.topic, beginning)
             return
-        self._versions = _Versions.restored(committed.metadata or "")
+        self._versions = Versions.restored(committed.metadata or "")
         self._next_offset = self._committed_offset = committed.offset
         if committed.offset + 1 < beginning:  # one behind is no gap: the last transaction's marker has an offset too
             self._report(
@@ -298,46 +259,6 @@ class OrderFeed:
             raise FeedError(f"{self._source.topic}: what is done can't be committed: {error}") from error
 
 
-class _Versions:
-    """The last version of each edition that is done, the newest last."""
-
-    def __init__(self, last: dict[str, int] | None = None, *, from_the_first: bool = False) -> None:
-        self._last = last or {}
-        self._from_the_first = from_the_first
-
-    def is_repeat(self, event: FeedEvent) -> bool:
-        return event.edition_version <= self._last.get(event.edition_id, 0)
-
-    def expected(self, event: FeedEvent) -> int:
-        """Of an edition that isn't known: its first version if all was read, otherwise whatever comes."""
-        unknown = 0 if self._from_the_first else event.edition_version - 1
-        return self._last.get(event.edition_id, unknown) + 1
-
-    def remember(self, event: FeedEvent) -> None:
-        self._last.pop(event.edition_id, None)
-        self._last[event.edition_id] = event.edition_version
-        if len(self._last) > EDITIONS_MAX:
-            del self._last[next(iter(self._last))]
-            self._from_the_first = False
-
-    def stored(self) -> str:
-        """`ed0-abc=17 ed3-def=2`, the newest first, as many as there is room for."""
-        parts: list[str] = []
-        room = REMEMBERED_CHARS_MAX
-        for edition_id in reversed(self._last):
-            part = f"{edition_id}={self._last[edition_id]}"
-            room -= len(part) + 1
-            if room < 0:
-                break
-            parts.append(part)
-        return " ".join(parts)
-
-    @classmethod
-    def restored(cls, text: str) -> Self:
-        pairs = [part.rpartition("=") for part in text.split()]
-        return cls({edition_id: int(version) for edition_id, _, version in reversed(pairs) if version.isdecimal()})
-
-
 class _Rejoined(ConsumerRebalanceListener):  # type: ignore[misc]
     """Everything is committed before each poll, so a partition that goes needs nothing; one that comes starts anew."""
 
@@ -350,31 +271,6 @@ class _Rejoined(ConsumerRebalanceListener):  # type: ignore[misc]
     def on_partitions_assigned(self, assigned: object) -> None:
         if assigned:
             self._on_assigned()
-
-
-def topic_of(merchant_id: str) -> str:
-    """Where the merchant's events stand."""
-    return f"buystream.merchant.{merchant_id}"
-
-
-def event_of(record: Any) -> FeedEvent:
-    """The event of a Kafka record: CloudEvents 1.0 in the binary mode. Raises LookupError, ValueError, TypeError,
-    AttributeError or RecursionError for any other record."""
-    headers = {name: value.decode() for name, value in record.headers}
-    _, name, version = headers["ce_type"].split(".")
-    data = json.loads(record.value)
-    if not isinstance(data, dict):
-        raise ValueError("the body is no JSON object")
-    return FeedEvent(
-        id=headers["ce_id"],
-        type=name,
-        type_version=int(version.removeprefix("v")),
-        subject=headers["ce_subject"],
-        edition_id=headers["ce_partitionkey"],
-        edition_version=int(headers["ce_editionversion"]),
-        time=datetime.fromisoformat(headers["ce_time"]),
-        data=data,
-    )
 
 
 def print_feed(

@@ -24,7 +24,7 @@ from buystream.delivery.policy import POISON_IN_A_ROW_MAX, Backoff, Poisoned, te
 from buystream.delivery.sequence import sequence_of
 from buystream.log import COMMANDS, EVENTS, Log, LogUnavailable, Message, Record
 from buystream.log.kafka import KafkaLog
-from buystream.log.kafka.clients import text
+from buystream.log.kafka.clients import key_text
 from buystream.metrics import PARTITIONS_ASSIGNED
 from buystream.projections import live_rates
 from buystream.projections.live_rates import LiveProgress
@@ -343,7 +343,7 @@ def _record(fetched: Any) -> Record:
         position=fetched.offset,
         at_ms=fetched.timestamp,
         value=fetched.value or b"",
-        key=text(fetched.key or b""),
+        key=key_text(fetched.key or b""),
     )
 
 

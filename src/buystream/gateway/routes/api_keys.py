@@ -88,7 +88,6 @@ async def add(
         key_id=made.key_id,
         name=made.name,
         api_key_hash=api_key_hash(made.api_key),
-        by_key_id=holder.key_id,
     )
     await _decided(gateway, holder, command)
     return Response(made, status_code=201, headers={"Cache-Control": "no-store"})
@@ -98,7 +97,7 @@ async def add(
 async def revoke(gateway: NamedDependency[Gateway], holder: NamedDependency[KeyHolder], key_id: FromPath[str]) -> None:
     """The key stops working at once, and its open streams end. The last key can't be revoked: create another one
     first."""
-    command = RevokeApiKey(merchant_id=holder.merchant.merchant_id, key_id=key_id, by_key_id=holder.key_id)
+    command = RevokeApiKey(merchant_id=holder.merchant.merchant_id, key_id=key_id)
     await _decided(gateway, holder, command)
 
 

@@ -18,7 +18,7 @@ from buystream.gateway.server.answers import Answer
 from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.decisions import OnAnswer
 from buystream.gateway.server.guard import JSON, Caller, admit
-from buystream.gateway.server.heads import Head, read_head
+from buystream.gateway.server.heads import Head, read_request_head
 from buystream.gateway.server.json_bodies import refuse_double_members
 from buystream.gateway.server.problems import HttpProblem, limits_of, refused
 from buystream.gateway.server.replies import COMMON_HEADERS, Reply, reply_of
@@ -73,7 +73,7 @@ class BuyRoute:
         """One request, as ASGI has it."""
         reply: Reply
         try:
-            head = read_head(scope["headers"])
+            head = read_request_head(scope["headers"])
             body = await _body(receive, head.get(b"content-length", b""))
         except HttpProblem as problem:
             reply = self._count(_reply_of(problem))

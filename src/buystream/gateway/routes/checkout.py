@@ -48,7 +48,7 @@ async def buyer_id(request: Http, gateway: NamedDependency[Gateway]) -> str:
     buyer = buyer_of(request, gateway)
     if buyer is None:
         raise HttpProblem("no-session")
-    await idempotency.check(request, gateway, buyer)
+    await idempotency.refuse_reused(request, gateway, buyer)
     return buyer
 
 

@@ -277,7 +277,7 @@ def _ms(moment: datetime, time_zone: str) -> int:
 
 def _place_of(after: str | None) -> tuple[int, int, int] | None:
     try:
-        return None if after is None else statements.place_of(after)
+        return None if after is None else statements.line_place(after)
     except ValueError:
         raise HttpProblem("invalid", "after must be the next of the page before.") from None
 
@@ -286,7 +286,7 @@ async def _statement_table(gateway: Gateway, merchant: MerchantView, period: Per
     await gateway.views_show_the_seen(*range(gateway.partitions))
 
     async def after(last: Line | None) -> list[Line]:
-        start = statements.place_of(last.place) if last else None
+        start = statements.line_place(last.place) if last else None
         return await gateway.reads.query(
             lambda cur: statements.lines(cur, merchant.merchant_id, period, after=start, limit=ROWS_AT_ONCE)
         )

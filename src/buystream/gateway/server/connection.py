@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from buystream.gateway.routes.buy import BODY_BYTES_MAX, PATH, BuyRoute
 from buystream.gateway.routes.webhooks import BODY_BYTES_MAX as WEBHOOK_BYTES_MAX
 from buystream.gateway.server.door import Door
-from buystream.gateway.server.heads import Head, ambiguous, check_framing, read_head, read_target
+from buystream.gateway.server.heads import Head, ambiguous, check_framing, read_request_head, read_target
 from buystream.gateway.server.problems import HttpProblem, problem_of
 from buystream.gateway.server.replies import Reply, reply_of
 
@@ -168,7 +168,7 @@ class Connection(HttpToolsProtocol):
             raise HttpProblem("head-too-large")
         if self._received > limits.head_bytes_max and _size(url, self.headers) > limits.head_bytes_max:
             raise HttpProblem("head-too-large")
-        head = read_head(self.headers)
+        head = read_request_head(self.headers)
         version = parser.get_http_version()
         check_framing(head, version)
         client = self.door.client_of(self.peer, head)

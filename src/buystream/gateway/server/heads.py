@@ -43,7 +43,7 @@ _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def read_head(headers: Headers) -> Head:
+def read_request_head(headers: Headers) -> Head:
     """The head; raises HttpProblem (400) when it is ambiguous."""
     head: Head = {}
     for name, value in headers:

@@ -45,7 +45,7 @@ def idempotent_name(request: Request[None, None, State], gateway: Gateway, who: 
     return "".join(ALPHABET[(number >> (5 * i)) & 31] for i in range(20))
 
 
-async def check(request: Request[Any, Any, State], gateway: Gateway, who: str) -> None:
+async def refuse_reused(request: Request[Any, Any, State], gateway: Gateway, who: str) -> None:
     """Called once the sender is known; raises HttpProblem (422) when the key was used with another body."""
     key = request.headers.get(IDEMPOTENCY_KEY)
     if not key or request.method == "GET":

@@ -47,7 +47,7 @@ async def key_holder(request: Http, gateway: NamedDependency[Gateway]) -> KeyHol
     if holder is None:
         raise HttpProblem("wrong-key")
     gateway.rates.key_was_right(client, key_hash)
-    await idempotency.check(request, gateway, holder.merchant.merchant_id)
+    await idempotency.refuse_reused(request, gateway, holder.merchant.merchant_id)
     return holder
 
 

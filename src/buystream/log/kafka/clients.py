@@ -117,7 +117,7 @@ def headers_of(topic: str) -> list[tuple[str, str | bytes | None]] | None:
     return _HEADERS if topic in TOPICS else None
 
 
-def text(value: bytes) -> str:
+def key_text(value: bytes) -> str:
     """A key, whatever its bytes."""
     return value.decode(errors="replace")
 
@@ -131,7 +131,7 @@ def record_of(topic: str, message: Message) -> Record:
         message.offset(),  # type: ignore[arg-type]
         message.timestamp()[1],
         message.value() or b"",
-        text(key) if key else "",
+        key_text(key) if key else "",
     )
 
 

@@ -36,10 +36,10 @@ def in_the_logs_words() -> Iterator[None]:
     except UnicodeEncodeError as error:
         raise Rejected(f"PostgreSQL stores only UTF-8: {error}") from error
     except DatabaseError as error:
-        raise log_error_of(error) from error
+        raise database_log_error(error) from error
 
 
-def log_error_of(error: DatabaseError) -> LogError:
+def database_log_error(error: DatabaseError) -> LogError:
     """The error in the port's words."""
     if isinstance(error, DatabaseUnavailable):
         return LogUnavailable(str(error))

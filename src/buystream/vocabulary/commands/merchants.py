@@ -9,7 +9,6 @@ from buystream.vocabulary.fields import (
     Account,
     AmountMinor,
     ApiKeyHash,
-    ByKeyId,
     ChangeId,
     CharityId,
     Currency,
@@ -52,24 +51,20 @@ class RegisterMerchant(Command):
     refusals=["unknown_merchant", "key_revoked", "key_id_conflict", "too_many_keys"],
 )
 class AddApiKey(Command):
-    """Adds an API key of the merchant. The key is stored hashed (BLAKE2b, hex); `name` is for people. `by_key_id` is
-    the key that requests it; empty: the operator."""
+    """Adds an API key of the merchant. The key is stored hashed (BLAKE2b, hex); `name` is for people."""
 
     merchant_id: MerchantId
     key_id: Annotated[KeyId, BY_CLIENT]
     name: KeyName
     api_key_hash: ApiKeyHash
-    by_key_id: ByKeyId = ""
 
 
 @asked(MERCHANT, OPERATOR, about="merchant_id", refusals=["unknown_merchant", "key_revoked", "unknown_key", "last_key"])
 class RevokeApiKey(Command):
-    """The API key stops working. A key can't revoke the merchant's last one, which is itself; the operator (an empty
-    `by_key_id`) can."""
+    """The API key stops working. A key can't revoke the merchant's last one, which is itself; the operator can."""
 
     merchant_id: MerchantId
     key_id: KeyId
-    by_key_id: ByKeyId = ""
 
 
 @asked(MERCHANT, OPERATOR, about="merchant_id", refusals=["unknown_merchant"])

@@ -1,7 +1,7 @@
 """Orders as their buyers see them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, cast
 
 from msgspec import Meta, Struct
 
@@ -14,7 +14,7 @@ from buystream.projections.boards import Board
 from buystream.projections.campaigns import Charged
 from buystream.projections.order_views import OrderView
 from buystream.vocabulary import events
-from buystream.vocabulary.order_states import CANCELLABLE, PAYABLE
+from buystream.vocabulary.order_states import CANCELLABLE, PAYABLE, OrderState
 
 
 class NewOrder(Request, frozen=True, kw_only=True):
@@ -72,7 +72,7 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     price_minor: int
     total_minor: int
     currency: str
-    state: str
+    state: OrderState
     state_name: str = ""
     meaning: str = ""
     reason: str | None = None
@@ -199,7 +199,7 @@ def repeated_order_body(event: events.OrderRepeated, offer: Listing) -> OrderBod
         price_minor=event.price_minor,
         total_minor=event.quantity * event.price_minor,
         currency=event.currency,
-        state=event.state,
+        state=cast("OrderState", event.state),
         reason=event.reason or None,
         hold_expires_at_ms=event.hold_expires_at_ms,
         placed_at_ms=event.placed_at_ms,
