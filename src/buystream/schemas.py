@@ -48,7 +48,8 @@ ATTRIBUTES: Final = {
     "editionversion": "Dense per edition, counted from 1; only on events of an edition, its orders and payments.",
     "commandposition": "Position of the command that this event answers.",
     "causationid": "Id of the command that this event answers.",
-    "actor": "Who asked for it: `buyer:<id>`, `merchant:<id>/key:<id>`, `provider`, `operator` or `system:<part>`.",
+    "actor": "Who asked for it: `buyer:<id>`, `app:<host>/buyer:<id>`, `merchant:<id>/key:<id>`, `provider`, `operator`"
+    " or `system:<part>`.",
     "rulesversion": "The rules that it was decided by.",
     "replyto": "The gateway that waits for the answer.",
     "traceparent": "Where it belongs in its client's trace (W3C Trace Context); absent when the client said nothing.",

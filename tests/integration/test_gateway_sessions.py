@@ -12,6 +12,8 @@ from litestar.routes import HTTPRoute
 from buystream.gateway.app import _framework
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.sessions import COOKIE
+from buystream.log import COMMANDS
+from buystream.vocabulary import codec
 from tests.support.shop import (
     DELIVERY,
     HOST_SECRETS,
@@ -159,6 +161,26 @@ def test_a_hosts_log_out_ends_its_users_sessions_and_nobody_elses(shop: Shop) ->
     assert httpx.get(f"{shop.url}/v1/me", headers=anna).status_code == 401
     assert httpx.get(f"{shop.url}/v1/me", headers=ben).status_code == 200
     assert httpx.get(f"{shop.url}/v1/me", headers=come("anna")).status_code == 200
+
+
+def test_what_a_hosts_user_asks_is_on_the_log_as_asked_by_the_host_for_its_user(shop: Shop) -> None:
+    came = httpx.post(f"{shop.url}/v1/session", json={"host_token": signed("anna")}).json()
+    order = order_of(shop.release(vouched_only=True))
+    with httpx.Client(base_url=shop.url, headers={"Authorization": f"Bearer {came['token']}"}) as anna:
+        assert anna.post("/v1/orders", json=order).status_code == 201
+        link = anna.post("/v1/session/link", json={}).json()
+        code = link["url"].rpartition("#")[2].rpartition("=")[2]
+        continued = httpx.post(f"{shop.url}/v1/session", json={"link_code": code}).json()
+        assert continued["buyer_id"] == came["buyer_id"]
+        anna.headers["Authorization"] = f"Bearer {continued['token']}"
+        assert anna.post(f"/v1/orders/{order['order_id']}/cancel").status_code == 200
+    asked = [
+        codec.read_command(record.value)
+        for partition in range(shop.log.partitions)
+        for record in shop.log.read(COMMANDS, partition, 0, 10_000)
+    ]
+    actors = {type(one.data).__name__: one.actor for one in asked}
+    assert {actors["PlaceOrder"], actors["CancelOrder"]} == {f"app:app.example/buyer:{came['buyer_id']}"}
 
 
 def test_another_gateway_knows_of_a_log_out_too_and_so_does_one_that_starts_later(shop: Shop) -> None:

@@ -5,11 +5,15 @@ from typing import Final
 
 BUYER: Final = "buyer"
 MERCHANT: Final = "merchant"
+APP: Final = "app"
+"""A host application, for one of its users: asks for what that buyer may."""
 PROVIDER: Final = "provider"
 """The payment provider, of which a shop has one; as an actor too."""
 OPERATOR: Final = "operator"
 """The shop's command line; as an actor too."""
 SYSTEM: Final = "system"
+
+_FOR_BUYER: Final = "/buyer:"
 
 UNKNOWN: Final = "unknown"
 """The actor in the answer to a command whose record says none that can be read."""
@@ -18,6 +22,17 @@ UNKNOWN: Final = "unknown"
 def buyer(buyer_id: str) -> str:
     """The buyer of a session."""
     return f"{BUYER}:{buyer_id}"
+
+
+def app(host: str, buyer_id: str) -> str:
+    """The buyer of a session that a host application vouched for."""
+    return f"{APP}:{host}{_FOR_BUYER}{buyer_id}"
+
+
+def buyer_of_app(actor: str) -> str:
+    """The buyer for whom a host application asks; empty for any other actor."""
+    role, _, name = actor.partition(":")
+    return name.rpartition(_FOR_BUYER)[2] if role == APP and _FOR_BUYER in name else ""
 
 
 def merchant_key(merchant_id: str, key_id: str) -> str:

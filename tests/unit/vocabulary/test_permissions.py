@@ -82,12 +82,26 @@ def test_nobody_else_may_ask_by_any_entrance(kind: type[commands.Command]) -> No
         (example(commands.ShipOrder, merchant_id=MERCHANT), actors.merchant_key(OTHER_MERCHANT, "k1")),
         (example(commands.AddApiKey, merchant_id=MERCHANT), actors.merchant_key(OTHER_MERCHANT, "k1")),
         (example(commands.PauseSale), "merchants"),
+        (example(commands.CancelOrder, buyer_id=ANNA), actors.app("app.example", BEN)),
+        (example(commands.CancelOrder, buyer_id=ANNA), "app:app.example"),
+        (example(commands.PauseSale), actors.app("app.example", ANNA)),
+        (example(commands.SaveBuyerDetails, buyer_id=ANNA), actors.app("app.example", ANNA)),
         (example(commands.PauseSale), ""),
     ],
 )
 def test_nobody_asks_in_the_name_of_another(command: commands.Command, actor: str) -> None:
     with pytest.raises(NotPermitted):
         codec.encode_command(command, command_id="c", actor=actor)
+
+
+def test_a_host_application_asks_for_what_its_user_may() -> None:
+    for kind in codec.COMMANDS:
+        command: Any = EXAMPLES[kind]
+        actor = actors.app("app.example/odd", getattr(command, "buyer_id", ANNA))
+        assert permits(command, actor) == (actors.BUYER in kind.by)
+    heads = decided(command_message(release()).value, command_message(place(1), actor=actors.app("app", ANNA)).value)[1]
+    assert heads[-1].actor == f"app:app/buyer:{ANNA}"
+    assert actors.merchant_of(heads[-1].actor) == ""
 
 
 def test_the_decision_refuses_too_what_passed_by_every_entrance() -> None:

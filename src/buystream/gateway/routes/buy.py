@@ -23,7 +23,7 @@ from buystream.gateway.server.json_bodies import refuse_double_members
 from buystream.gateway.server.problems import HttpProblem, limits_of, refused
 from buystream.gateway.server.replies import COMMON_HEADERS, Reply, reply_of
 from buystream.projections import order_views
-from buystream.vocabulary import actors, events
+from buystream.vocabulary import events
 from buystream.vocabulary.commands import PlaceOrder
 from buystream.vocabulary.ids import (
     ALPHABET,
@@ -113,14 +113,14 @@ class BuyRoute:
     def _take(self, head: Head, body: bytes, client: str, answered: Answered) -> None:
         counted = ""
         try:
-            command, offer = self._command(head, body, client)
+            command, offer, actor = self._command(head, body, client)
             on_answer: OnAnswer = partial(self._on_answer, offer, answered)
             if not command.vouched and self._gateway.rates.hold(offer, command.order_id, command.quantity, client):
                 counted = command.order_id
                 on_answer = partial(self._on_counted_answer, counted, on_answer)
             self._gateway.decisions.submit(
                 command,
-                actor=actors.buyer(command.buyer_id),
+                actor=actor,
                 address=(offer.partition, offer.edition_id),
                 on_answer=on_answer,
                 traceparent=traceparent_of(trace.decode("latin-1")) if (trace := head.get(b"traceparent")) else "",
@@ -133,7 +133,7 @@ class BuyRoute:
         """The answer to a click that can't be read."""
         return self._count(_reply_of(problem))
 
-    def _command(self, head: Head, body: bytes, client: str) -> tuple[PlaceOrder, Listing]:
+    def _command(self, head: Head, body: bytes, client: str) -> tuple[PlaceOrder, Listing, str]:
         gateway = self._gateway
         authorization = head.get(b"authorization", b"")
         if b"origin" in head or head.get(b"content-type") != PLAIN_TYPE:  # of any other, there is nothing to refuse
@@ -162,7 +162,7 @@ class BuyRoute:
             network=self._fingerprint(client.encode()) if client else "",
             vouched=session.hosted,
         )
-        return command, offer
+        return command, offer, session.actor
 
     def _caller(self, head: Head) -> Caller:
         cookies, origin = head.get(b"cookie", b""), head.get(b"origin", b"")

@@ -1,10 +1,9 @@
 """The buyer's side of the API after the tap: orders, payment, cancellation and erasure."""
 
-from litestar import Request, Response, delete, get, post
+from litestar import Request, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
-from psycopg2.extensions import cursor
 
 from buystream.aggregates.edition.recurring import months_after
 from buystream.aggregates.rules import NEWEST_RULES, RULES
@@ -28,10 +27,10 @@ from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
 from buystream.gateway.server.sessions import Session
-from buystream.projections import edition_board, order_views, people, recurring_gifts
+from buystream.projections import edition_board, order_views, people
 from buystream.projections.order_views import OrderView
-from buystream.vocabulary import actors, events
-from buystream.vocabulary.commands import CancelOrder, EndRecurringGift, EraseBuyer, RequestPayment, ReturnOrder
+from buystream.vocabulary import events
+from buystream.vocabulary.commands import CancelOrder, RequestPayment, ReturnOrder
 
 ORDERS_MAX = 200
 _SUMMED_UP = RequestPayment.refusals - {"unknown_order", "needs_payment_method"}
@@ -93,50 +92,6 @@ def _next_gifts() -> list[NextGiftBody]:
     return [NextGiftBody(months, months_after(at_ms, months)) for months in intervals]
 
 
-@delete(
-    "/v1/me",
-    guards=[own_pages_only],
-    opt=asks(EraseBuyer, EndRecurringGift, quietly=[CancelOrder]),
-    summary="Erase the buyer",
-)
-async def erase_me(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str]) -> Response[None]:
-    """Ends the buyer's recurring gifts, withdraws pledges that have not been charged, then deletes the buyer's key:
-    after that nothing personal can be read anywhere, and the sessions on all devices end. The payment provider deletes
-    what it saved soon afterwards. Orders are kept, without personal data."""
-    await _take_back(gateway, buyer_id)
-    if await gateway.reads.query(lambda cur: _is_anybody(cur, buyer_id)):
-        command = EraseBuyer(buyer_id=buyer_id)
-        answer = await gateway.decisions.ask(command, actor=actors.buyer(buyer_id))
-        await gateway.reads.run(lambda: gateway.vault.erase(buyer_id))
-        await gateway.reads.passed(answer.partition, answer.position)
-    return Response(None, status_code=204, headers={"Set-Cookie": gateway.sessions.set_cookie("")})
-
-
-def _is_anybody(cur: cursor, buyer_id: str) -> bool:
-    """Whether there is anything to erase. The log keeps no erasure for a session that never did anything."""
-    return bool(
-        order_views.orders_of_buyer(cur, buyer_id, limit=1)
-        or people.saved_details(cur, buyer_id)
-        or recurring_gifts.gifts_of_buyer(cur, buyer_id)
-    )
-
-
-async def _take_back(gateway: Gateway, buyer_id: str) -> None:
-    """Withdraws pledges: a buyer who asks for erasure is not charged again. Raises HttpProblem (503) when that isn't
-    certain."""
-    if not await gateway.views_show_the_seen(*range(gateway.partitions)):
-        raise HttpProblem("unavailable", "A gift may not be shown yet. Ask again in a moment.")
-    for order_id in await gateway.reads.query(lambda cur: order_views.pledges_of_buyer(cur, buyer_id)):
-        # A refusal says that the campaign ended meanwhile: then the order is paid, or gone, as for everyone.
-        await gateway.decisions.ask(CancelOrder(order_id=order_id, buyer_id=buyer_id), actor=actors.buyer(buyer_id))
-    for gift_id in await gateway.reads.query(lambda cur: recurring_gifts.running_gifts(cur, buyer_id)):
-        answer = await gateway.decisions.ask(
-            EndRecurringGift(gift_id=gift_id, buyer_id=buyer_id), actor=actors.buyer(buyer_id)
-        )
-        if isinstance(answer.event, events.CommandRefused):
-            raise refused(answer.event.reason)
-
-
 @get("/v1/config", summary="What the payment form needs to know")
 async def config(gateway: NamedDependency[Gateway]) -> ConfigBody:
     """The provider, its public key, and the sandbox's test cards."""
@@ -173,6 +128,7 @@ async def pay(
     request: Http,
     gateway: NamedDependency[Gateway],
     buyer_id: NamedDependency[str],
+    session: NamedDependency[Session],
     order_id: FromPath[str],
     data: JSONBody[NewPayment],
 ) -> OrderBody:
@@ -194,7 +150,7 @@ async def pay(
         attempt=data.attempt,
     )
     with gateway.rates.counting_what_is_decided(buyer_id):
-        answer = await gateway.decisions.ask(command, actor=actors.buyer(buyer_id))
+        answer = await gateway.decisions.ask(command, actor=session.actor)
     if isinstance(answer.event, events.CommandRefused) and answer.event.reason == "needs_payment_method":
         raise HttpProblem("invalid", DETAILS_NEEDED, reason=answer.event.reason)
     if isinstance(answer.event, events.CommandRefused) and answer.event.reason != "unknown_order":
@@ -209,13 +165,16 @@ async def pay(
     summary="Cancel a hold or withdraw a pledge",
 )
 async def cancel(
-    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
+    gateway: NamedDependency[Gateway],
+    buyer_id: NamedDependency[str],
+    session: NamedDependency[Session],
+    order_id: FromPath[str],
 ) -> OrderBody:
     """The stock is released at once; a pledge no longer counts, and nothing is charged."""
     gateway.offer_of_order(order_id)
     await refuse_unknown_order(gateway, order_id, buyer_id=buyer_id)
     command = CancelOrder(order_id=order_id, buyer_id=buyer_id)
-    answer = await gateway.decisions.ask(command, actor=actors.buyer(buyer_id))
+    answer = await gateway.decisions.ask(command, actor=session.actor)
     return await body_of(gateway, await order_after(gateway, answer, order_id, buyer_id=buyer_id))
 
 
@@ -224,6 +183,7 @@ async def give_back(
     request: Http,
     gateway: NamedDependency[Gateway],
     buyer_id: NamedDependency[str],
+    session: NamedDependency[Session],
     order_id: FromPath[str],
     data: JSONBody[NewReturn],
 ) -> OrderBody:
@@ -233,7 +193,7 @@ async def give_back(
     await refuse_unknown_order(gateway, order_id, buyer_id=buyer_id)
     refund_id = data.refund_id or f"return-{idempotent_name(request, gateway, buyer_id)}"
     command = ReturnOrder(order_id=order_id, buyer_id=buyer_id, refund_id=refund_id)
-    answer = await gateway.decisions.ask(command, actor=actors.buyer(buyer_id))
+    answer = await gateway.decisions.ask(command, actor=session.actor)
     return await body_of(gateway, await order_after(gateway, answer, order_id, buyer_id=buyer_id))
 
 
@@ -262,7 +222,6 @@ async def authenticate(
 
 ROUTES = [
     me,
-    erase_me,
     config,
     orders,
     order,

@@ -14,7 +14,7 @@ from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
 from buystream.gateway.server.sessions import Session
 from buystream.projections import recurring_gifts
-from buystream.vocabulary import actors, events
+from buystream.vocabulary import events
 from buystream.vocabulary.commands import EndRecurringGift, StartRecurringGift
 from buystream.vocabulary.ids import MalformedId, edition_of, is_mintable, recurring_order_id
 
@@ -65,7 +65,7 @@ async def start(
     if known is None:
         _limit(gateway, offer, data.gift_id, session, client_of(request))
     with gateway.rates.counting_what_is_decided(buyer_id):
-        answer = await gateway.decisions.ask(command, actor=actors.buyer(buyer_id))
+        answer = await gateway.decisions.ask(command, actor=session.actor)
     if isinstance(answer.event, events.CommandRefused):
         gateway.rates.release(recurring_order_id(data.gift_id, 1))
         raise refused(answer.event.reason, currency=offer.currency)
@@ -85,7 +85,12 @@ async def gifts(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str
 
 
 @post("/v1/gifts/{gift_id:str}/end", status_code=200, opt=asks(EndRecurringGift), summary="End a recurring gift")
-async def end(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], gift_id: FromPath[str]) -> GiftBody:
+async def end(
+    gateway: NamedDependency[Gateway],
+    buyer_id: NamedDependency[str],
+    session: NamedDependency[Session],
+    gift_id: FromPath[str],
+) -> GiftBody:
     """A gift that is being paid still goes through; there is no next one."""
     try:
         offer = gateway.offer(edition_of(gift_id))
@@ -93,9 +98,7 @@ async def end(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str],
         raise HttpProblem("unknown-gift") from error
     if await gateway.views_show_the_log(offer.partition):
         await _gift(gateway, gift_id, buyer_id, in_time=True)
-    answer = await gateway.decisions.ask(
-        EndRecurringGift(gift_id=gift_id, buyer_id=buyer_id), actor=actors.buyer(buyer_id)
-    )
+    answer = await gateway.decisions.ask(EndRecurringGift(gift_id=gift_id, buyer_id=buyer_id), actor=session.actor)
     if isinstance(answer.event, events.CommandRefused):
         raise refused(answer.event.reason)
     in_time = await gateway.reads.passed(answer.partition, answer.position)

@@ -1,6 +1,6 @@
-"""Everything that the shop holds about a buyer, in one JSON file: offered before an erasure, which removes it."""
+"""Everything that the shop holds about a buyer, in one JSON file, and the erasure that removes it."""
 
-from litestar import Response, get
+from litestar import Response, delete, get
 from litestar.di import NamedDependency
 from msgspec import Struct, to_builtins
 from psycopg2.extensions import cursor
@@ -12,8 +12,13 @@ from buystream.gateway.routes.checkout import body_of, card_label_of, decrypted
 from buystream.gateway.routes.receipts import Receipt, receipt_of
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.guard import own_pages_only
+from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
+from buystream.gateway.server.refusals import asks
+from buystream.gateway.server.sessions import Session
 from buystream.projections import order_views, people, recurring_gifts
+from buystream.vocabulary import events
+from buystream.vocabulary.commands import CancelOrder, EndRecurringGift, EraseBuyer
 
 EVERYTHING = 1_000_000
 """No buyer has that many orders."""
@@ -71,7 +76,52 @@ async def own_data(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[
     return Response(to_builtins(data), headers=headers)
 
 
-ROUTES = [own_data]
+@delete(
+    "/v1/me",
+    guards=[own_pages_only],
+    opt=asks(EraseBuyer, EndRecurringGift, quietly=[CancelOrder]),
+    summary="Erase the buyer",
+)
+async def erase_me(
+    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], session: NamedDependency[Session]
+) -> Response[None]:
+    """Ends the buyer's recurring gifts, withdraws pledges that have not been charged, then deletes the buyer's key:
+    after that nothing personal can be read anywhere, and the sessions on all devices end. The payment provider deletes
+    what it saved soon afterwards. Orders are kept, without personal data."""
+    await _take_back(gateway, session)
+    if await gateway.reads.query(lambda cur: _is_anybody(cur, buyer_id)):
+        command = EraseBuyer(buyer_id=buyer_id)
+        answer = await gateway.decisions.ask(command, actor=session.actor)
+        await gateway.reads.run(lambda: gateway.vault.erase(buyer_id))
+        await gateway.reads.passed(answer.partition, answer.position)
+    return Response(None, status_code=204, headers={"Set-Cookie": gateway.sessions.set_cookie("")})
+
+
+def _is_anybody(cur: cursor, buyer_id: str) -> bool:
+    """Whether there is anything to erase. The log keeps no erasure for a session that never did anything."""
+    return bool(
+        order_views.orders_of_buyer(cur, buyer_id, limit=1)
+        or people.saved_details(cur, buyer_id)
+        or recurring_gifts.gifts_of_buyer(cur, buyer_id)
+    )
+
+
+async def _take_back(gateway: Gateway, session: Session) -> None:
+    """Withdraws pledges: a buyer who asks for erasure is not charged again. Raises HttpProblem (503) when that isn't
+    certain."""
+    buyer_id = session.buyer_id
+    if not await gateway.views_show_the_seen(*range(gateway.partitions)):
+        raise HttpProblem("unavailable", "A gift may not be shown yet. Ask again in a moment.")
+    for order_id in await gateway.reads.query(lambda cur: order_views.pledges_of_buyer(cur, buyer_id)):
+        # A refusal says that the campaign ended meanwhile: then the order is paid, or gone, as for everyone.
+        await gateway.decisions.ask(CancelOrder(order_id=order_id, buyer_id=buyer_id), actor=session.actor)
+    for gift_id in await gateway.reads.query(lambda cur: recurring_gifts.running_gifts(cur, buyer_id)):
+        answer = await gateway.decisions.ask(EndRecurringGift(gift_id=gift_id, buyer_id=buyer_id), actor=session.actor)
+        if isinstance(answer.event, events.CommandRefused):
+            raise refused(answer.event.reason)
+
+
+ROUTES = [own_data, erase_me]
 
 
 async def _saved(gateway: Gateway, buyer_id: str, saved: people.SavedDetails) -> SavedBody:

@@ -31,7 +31,7 @@ async def begin_session(
         refuse_foreign(request)
     session = await _session(request, gateway, data)
     saved = await gateway.reads.query(lambda cur: people.saved_details(cur, session.buyer_id))
-    token = gateway.sessions.token(session.buyer_id, hosted=session.hosted, begun_ms=session.begun_ms or None)
+    token = gateway.sessions.token(session.buyer_id, host=session.host, begun_ms=session.begun_ms or None)
     headers = {"Cache-Control": "no-store"}
     # A host's page speaks for its user, so a cookie would outlive the visit; and no other page sets one of ours.
     if not session.hosted and gateway.origins.is_own(
@@ -48,20 +48,20 @@ async def _session(request: Http, gateway: Gateway, data: NewSession) -> Session
         user = sessions.host_user(data.host_token)
         begun_ms = await gateway.reads.query(lambda cur: spend(cur, user))
         buyer_id = sessions.buyer_of_host(user, partitions=await gateway.hosted_partitions())
-        return Session(buyer_id, begun_ms, 0, hosted=True)
+        return Session(buyer_id, begun_ms, 0, user.host)
     if data.link_code is not None:
         linked, spent = sessions.link(data.link_code)
         begun_ms = await gateway.reads.query(lambda cur: spend(cur, spent))
-        return Session(linked.buyer_id, begun_ms, 0, linked.hosted)
+        return Session(linked.buyer_id, begun_ms, 0, linked.host)
     if authorization := headers.get("authorization", ""):
         session = sessions.bearer(authorization)
         if session is None:
             raise HttpProblem("no-session")
         # A hosted session keeps its end; the shop's own is prolonged.
-        return session if session.hosted else Session(session.buyer_id, 0, 0, hosted=False)
+        return session if session.hosted else Session(session.buyer_id, 0, 0)
     cookies = headers.get("cookie", "")
     known = sessions.buyer_of_frame(cookies) if data.framed else sessions.buyer_of_request("", cookies)
-    return Session(known or sessions.new_buyer(), 0, 0, hosted=False)
+    return Session(known or sessions.new_buyer(), 0, 0)
 
 
 @delete("/v1/session", status_code=204, summary="Log out")

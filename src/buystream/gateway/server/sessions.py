@@ -17,6 +17,7 @@ from psycopg2.extensions import cursor
 from buystream.gateway.server.heads import cookie_of
 from buystream.gateway.server.problems import HttpProblem
 from buystream.sealing import purpose_key
+from buystream.vocabulary import actors
 from buystream.vocabulary.ids import hosted_buyer_id, new_buyer_id
 
 COOKIE = "buystream_session"
@@ -60,12 +61,22 @@ _ENDED_SINCE = """
 
 
 class Session(msgspec.Struct, frozen=True):
-    """What a token says. `hosted`: a host application vouched for the buyer."""
+    """What a token says. `host` is the application that vouched for the buyer; empty for a browser's own session."""
 
     buyer_id: str
     begun_ms: int
     expires_ms: int
-    hosted: bool
+    host: str = ""
+
+    @property
+    def hosted(self) -> bool:
+        """Whether a host application vouched for the buyer."""
+        return bool(self.host)
+
+    @property
+    def actor(self) -> str:
+        """Who asks by it."""
+        return actors.app(self.host, self.buyer_id) if self.host else actors.buyer(self.buyer_id)
 
 
 class HostUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,11 +119,14 @@ class Sessions:
         """A buyer's id for a browser without a session."""
         return new_buyer_id(self._partitions)
 
-    def token(self, buyer_id: str, *, hosted: bool = False, begun_ms: int | None = None) -> str:
-        """A session token for the buyer: `<s1 or h1>.<buyer>.<expiry, ms>.<keyed BLAKE2b>`."""
-        version = "h1" if hosted else "s1"
+    def token(self, buyer_id: str, *, host: str = "", begun_ms: int | None = None) -> str:
+        """A session token for the buyer: `<s1 or h1>.<buyer>.<expiry, ms>.<keyed BLAKE2b>`, with the host's name in
+        Base64 behind the expiry of an h1."""
+        version = "h1" if host else "s1"
         begun_ms = _now_ms() if begun_ms is None else begun_ms
         claims = f"{version}.{buyer_id}.{begun_ms + _LIFETIMES_MS[version]}"
+        if host:
+            claims = f"{claims}.{_encoded(host)}"
         return f"{claims}.{self._signature(claims)}"
 
     def session(self, token: str) -> Session | None:
@@ -164,7 +178,7 @@ class Sessions:
     def link_code(self, session: Session) -> tuple[str, int]:
         """A code that moves the session to another browser, once; and its expiry (ms)."""
         expires_ms = _now_ms() + LINK_SECONDS * 1000
-        claims = f"{'lh' if session.hosted else 'ls'}.{session.buyer_id}.{expires_ms}.{secrets.token_urlsafe(12)}"
+        claims = f"l.{session.buyer_id}.{expires_ms}.{secrets.token_urlsafe(12)}.{_encoded(session.host)}"
         return f"{claims}.{self._signature(claims)}", expires_ms
 
     def link(self, code: str) -> tuple[Session, HostUser]:
@@ -173,12 +187,12 @@ class Sessions:
         claims, _, signature = code.rpartition(".")
         if not hmac.compare_digest(signature.encode(), self._signature(claims).encode()) or claims[:1] != "l":
             raise HttpProblem("bad-link")
-        kind, buyer_id, expires_ms, jti = claims.split(".")
+        _, buyer_id, expires_ms, jti, host = claims.split(".")
         made_ms = int(expires_ms) - LINK_SECONDS * 1000
         if int(expires_ms) <= _now_ms() or made_ms <= self._ended_ms.get(buyer_id, 0) or self._is_erased(buyer_id):
             raise HttpProblem("bad-link")
         spent = HostUser(host=_LINKS, subject=buyer_id, jti=jti, expires_at_seconds=int(expires_ms) // 1000 + 1)
-        return Session(buyer_id, 0, 0, kind == "lh"), spent
+        return Session(buyer_id, 0, 0, _decoded(host)), spent
 
     def set_cookie(self, token: str) -> str:
         """The Set-Cookie header that keeps the session; an empty token ends it."""
@@ -235,14 +249,23 @@ class Sessions:
         version, _, rest = claims.partition(".")
         if version not in _LIFETIMES_MS:
             raise Forged  # signed here, but for something else: a link
-        buyer_id, _, expires_ms = rest.partition(".")
+        buyer_id, expires_ms, *host = rest.split(".")
         begun_ms = int(expires_ms) - _LIFETIMES_MS[version]
-        return Session(buyer_id, begun_ms, int(expires_ms), version == "h1")
+        return Session(buyer_id, begun_ms, int(expires_ms), _decoded(*host) if host else "")
 
     def _signature(self, claims: str) -> str:
         # Not hmac.digest: it gives the interpreter lock away, and among busy threads gets it back 160 µs later.
         digest = hashlib.blake2b(claims.encode(), key=self._key, digest_size=32).digest()
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _encoded(host: str) -> str:
+    """Without the dots that claims are separated by."""
+    return base64.urlsafe_b64encode(host.encode()).rstrip(b"=").decode()
+
+
+def _decoded(text: str) -> str:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
 
 
 def _cookie(header: bytes | str, name: str) -> str:

@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple, TypeVar
 import msgspec
 
 from buystream.errors import BuystreamError
-from buystream.vocabulary.actors import BUYER, MERCHANT
+from buystream.vocabulary.actors import APP, BUYER, MERCHANT, buyer_of_app
 from buystream.vocabulary.ids import home_of
 
 
@@ -66,6 +66,8 @@ def permits(command: Command, actor: str) -> bool:
     if BUYER in command.by and actor == f"{BUYER}:{command.buyer_id}":  # type: ignore[attr-defined]
         return True
     role, _, name = actor.partition(":")
+    if role == APP:
+        return BUYER in command.by and buyer_of_app(actor) == command.buyer_id  # type: ignore[attr-defined]
     if role == BUYER or role not in command.by:
         return False
     if role == MERCHANT:
