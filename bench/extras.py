@@ -37,7 +37,7 @@ from buystream.vocabulary.ids import (
     new_order_id,
     payment_id_of,
 )
-from buystream.vocabulary.values import Offer
+from buystream.vocabulary.values import Offer, OrderLine, Variant
 
 PARTITION = 0
 HOLD_SECONDS = 7 * 24 * 3600
@@ -184,10 +184,7 @@ def _orders(count: int) -> tuple[ReleaseEdition, list[PlaceOrder]]:
         offer=Offer(
             title="One night only",
             currency="USD",
-            price_min_minor=3_500,
-            price_max_minor=3_500,
-            stock=count,
-            limit_per_buyer=4,
+            variants=(Variant(price_min_minor=3_500, price_max_minor=3_500, stock=count, limit_per_buyer=4),),
             hold_seconds=HOLD_SECONDS,
             needs_address=False,
         ),
@@ -197,8 +194,7 @@ def _orders(count: int) -> tuple[ReleaseEdition, list[PlaceOrder]]:
             order_id=new_order_id(edition_id),
             edition_id=edition_id,
             buyer_id=new_buyer_id(PARTITIONS),
-            quantity=1,
-            price_minor=3_500,
+            lines=(OrderLine(quantity=1, price_minor=3_500),),
             device="0123456789abcdef",
             network="0123456789abcdef",
         )

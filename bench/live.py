@@ -24,10 +24,12 @@ from buystream.log.kafka import KafkaLog
 from buystream.log.topics import Topics, plan
 from buystream.vocabulary import codec, events
 from buystream.vocabulary.ids import new_buyer_id, new_edition_id, new_merchant_id, new_order_id
+from buystream.vocabulary.values import OrderLine
 
 PARTITIONS = 4
 TRANSACTION = 500
 EVENTS_PER_SECOND_OF_LOG_TIME = 10_000
+LINES = (OrderLine(quantity=1, price_minor=2_500),)
 GIVE_UP_SECONDS = 300
 
 
@@ -45,17 +47,16 @@ def happened(partition: int, count: int, editions: list[str], buyers: list[str])
             "edition_id": edition_id,
             "edition_version": number + 1,
             "buyer_id": buyer_id,
-            "quantity": 1,
             "currency": "USD",
         }
-        asked = {"merchant_id": merchant_id, "price_minor": 2_500, "device": "d" * 16, "network": buyer_id[-16:]}
+        asked = {"merchant_id": merchant_id, "lines": LINES, "device": "d" * 16, "network": buyer_id[-16:]}
         match number % 3:
             case 0:
                 stream.append(events.OrderPlaced(**order, **asked, hold_expires_at_ms=0))
             case 1:
                 stream.append(events.OrderRefused(**order, **asked, reason="sold_out", available=0))
             case _:
-                stream.append(events.OrderConfirmed(**order, payment_id="p", amount_minor=2_500))
+                stream.append(events.OrderConfirmed(**order, payment_id="p", quantity=1, amount_minor=2_500))
     return stream
 
 

@@ -21,7 +21,7 @@ from buystream.projections.engine.runner import Projector
 from buystream.projections.merchant_dashboard import dashboard
 from buystream.vocabulary import codec, events
 from buystream.vocabulary.ids import new_buyer_id, new_edition_id, new_merchant_id, new_order_id, payment_id_of
-from buystream.vocabulary.values import Offer
+from buystream.vocabulary.values import Offer, OrderLine, Variant
 from buystream.wiring.views import VIEWS
 
 APPEND = 5_000
@@ -29,10 +29,8 @@ EVENTS_PER_SECOND_OF_LOG_TIME = 20_000
 
 
 def released(edition_id: str, orders: int) -> events.EditionReleased:
-    offer = Offer(
-        title="The concert", currency="USD", price_min_minor=2_500, price_max_minor=2_500, stock=orders,
-        limit_per_buyer=1, hold_seconds=600,
-    )  # fmt: skip
+    plain = Variant(price_min_minor=2_500, price_max_minor=2_500, stock=orders, limit_per_buyer=1)
+    offer = Offer(title="The concert", currency="USD", variants=(plain,), hold_seconds=600)
     return events.EditionReleased(
         originator_id=edition_id, originator_version=1, at_ms=0, merchant_id=new_merchant_id(0), offer=offer
     )
@@ -43,7 +41,7 @@ def placed(edition: events.EditionReleased, version: int) -> events.OrderPlaced:
     return events.OrderPlaced(
         originator_id=new_order_id(edition.edition_id), originator_version=1, at_ms=at_ms,
         edition_id=edition.edition_id, edition_version=version, buyer_id=new_buyer_id(1),
-        merchant_id=edition.merchant_id, quantity=1, price_minor=2_500, currency="USD",
+        merchant_id=edition.merchant_id, lines=(OrderLine(quantity=1, price_minor=2_500),), currency="USD",
         hold_expires_at_ms=at_ms + 600_000,
     )  # fmt: skip
 

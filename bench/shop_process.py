@@ -24,7 +24,7 @@ from buystream.log import COMMANDS, EVENTS, Log, Message
 from buystream.projections.engine.runner import caught_up
 from buystream.vocabulary.commands import ReleaseEdition
 from buystream.vocabulary.ids import new_edition_id, new_merchant_id, new_order_id, partition_of
-from buystream.vocabulary.values import Offer
+from buystream.vocabulary.values import Offer, Variant
 
 BUYSTREAM = Path(sys.executable).with_name("buystream")
 READY_SECONDS = 60
@@ -106,10 +106,11 @@ class RunningShop:
         offer = Offer(
             title="One night only",
             currency="USD",
-            price_min_minor=PRICE_MINOR,
-            price_max_minor=PRICE_MINOR,
-            stock=stock,
-            limit_per_buyer=1_000_000,
+            variants=(
+                Variant(
+                    price_min_minor=PRICE_MINOR, price_max_minor=PRICE_MINOR, stock=stock, limit_per_buyer=1_000_000
+                ),
+            ),
             hold_seconds=HOLD_SECONDS,
             needs_address=False,
         )

@@ -16,7 +16,7 @@ from buystream.log.kafka import KafkaLog
 from buystream.vocabulary.codec import encode_command, read_head
 from buystream.vocabulary.commands import PlaceOrder, ReleaseEdition
 from buystream.vocabulary.ids import new_merchant_id, new_order_id, partition_of
-from buystream.vocabulary.values import Offer
+from buystream.vocabulary.values import Offer, OrderLine, Variant
 
 APPENDED_AT_ONCE = 5_000
 IDLE_SECONDS = 5.0
@@ -32,10 +32,7 @@ def fill(log: Log, edition_id: str, orders: int) -> None:
         offer=Offer(
             title="One night only",
             currency="USD",
-            price_min_minor=3500,
-            price_max_minor=3500,
-            stock=orders,
-            limit_per_buyer=4,
+            variants=(Variant(price_min_minor=3500, price_max_minor=3500, stock=orders, limit_per_buyer=4),),
             hold_seconds=600,
         ),
     )
@@ -49,8 +46,7 @@ def fill(log: Log, edition_id: str, orders: int) -> None:
                 order_id=new_order_id(edition_id),
                 edition_id=edition_id,
                 buyer_id=f"by0-{number:020d}",
-                quantity=1,
-                price_minor=3500,
+                lines=(OrderLine(quantity=1, price_minor=3500),),
                 device="0123456789abcdef",
                 network="0123456789abcdef",
             )

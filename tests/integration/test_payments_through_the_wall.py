@@ -24,7 +24,7 @@ from buystream.vocabulary.ids import (
     partition_of,
     payment_id_of,
 )
-from buystream.vocabulary.values import Fee
+from buystream.vocabulary.values import Fee, OrderLine
 from tests.support.actors import actor_of
 from tests.support.patience import Deadline, patient, wait_until
 from tests.support.schedules.provider import provider_at, reconcile, webhooks_received
@@ -65,7 +65,10 @@ class Till:
         order_id, buyer_id = new_order_id(self.edition_id), new_buyer_id(1)
         self.tell(
             commands.PlaceOrder(
-                order_id=order_id, edition_id=self.edition_id, buyer_id=buyer_id, quantity=1, price_minor=PRICE_MINOR
+                order_id=order_id,
+                edition_id=self.edition_id,
+                buyer_id=buyer_id,
+                lines=(OrderLine(quantity=1, price_minor=PRICE_MINOR),),
             )
         )
         self.pay(order_id, buyer_id, card)

@@ -7,7 +7,7 @@ import msgspec
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.fields import values_in, values_of
 from buystream.vocabulary.ids import payment_id_of
-from buystream.vocabulary.values import CampaignTerms, Fee, Offer, RefundRule, SaleWindow, Tax
+from buystream.vocabulary.values import CampaignTerms, Fee, Offer, OrderLine, RefundRule, SaleWindow, Tax, Variant
 
 M = TypeVar("M", bound=commands.Command | events.Event)
 S = TypeVar("S", bound=msgspec.Struct)
@@ -38,10 +38,7 @@ def order_id(number: int, edition_id: str = EDITION) -> str:
 OFFER = Offer(
     title="Night Sky, live",
     currency="USD",
-    price_min_minor=PRICE_MINOR,
-    price_max_minor=PRICE_MINOR,
-    stock=10,
-    limit_per_buyer=4,
+    variants=(Variant(price_min_minor=PRICE_MINOR, price_max_minor=PRICE_MINOR, stock=10, limit_per_buyer=4),),
     hold_seconds=HOLD_SECONDS,
     description="One evening under the stars.",
     kind="ticket",
@@ -51,8 +48,18 @@ OFFER = Offer(
     needs_address=False,
 )
 
+STALLS = Variant(
+    variant_id="stalls",
+    title="Stalls",
+    price_min_minor=PRICE_MINOR,
+    price_max_minor=PRICE_MINOR,
+    stock=4,
+    limit_per_buyer=2,
+)
+
 _RICH_OFFER = msgspec.structs.replace(
     OFFER,
+    variants=(STALLS,),
     tax=Tax(bps=1900, label="VAT"),
     refund=RefundRule(by="buyer", until_ms=T0 + 3_600_000, share_bps=9_000, restock=False),
     campaign=CampaignTerms(target_minor=100_000, all_or_nothing=True, if_missed="choose"),
@@ -74,8 +81,7 @@ _PART: dict[str, Any] = {
 
 _PLACED: dict[str, Any] = {
     "buyer_id": ANNA,
-    "quantity": 1,
-    "price_minor": PRICE_MINOR,
+    "lines": (OrderLine(quantity=1, price_minor=PRICE_MINOR),),
     "device": "hash-of-a-device",
     "network": "hash-of-a-network",
 }
@@ -205,8 +211,7 @@ EVENTS: tuple[events.Event, ...] = (
         order_id=ORDER,
         edition_id=EDITION,
         buyer_id=ANNA,
-        quantity=1,
-        price_minor=PRICE_MINOR,
+        lines=(OrderLine(quantity=1, price_minor=PRICE_MINOR),),
         currency="USD",
         state="held",
         placed_at_ms=T0,
@@ -454,6 +459,13 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
 )
 """Other examples, for fields that mean something else altogether when they are set."""
 
+VARIANTS += tuple(
+    msgspec.structs.replace(one, variant_id=STALLS.variant_id)
+    for one in (*COMMANDS, *EVENTS)
+    if "variant_id" in one.__struct_fields__
+)
+"""What is about one of several variants says which."""
+
 EXAMPLES: dict[type, commands.Command | events.Event] = {type(example): example for example in (*COMMANDS, *EVENTS)}
 
 
@@ -471,7 +483,10 @@ def replaced(whole: S, changes: dict[str, Any]) -> S:
             inside = {name: left.pop(name) for name in list(left) if _has(kind, name)}
             if inside:
                 value = own.get(field.name, getattr(whole, field.name))
-                own[field.name] = kind(**inside) if value is None else replaced(value, inside)
+                if isinstance(value, tuple):
+                    own[field.name] = tuple(replaced(one, inside) for one in value)
+                else:
+                    own[field.name] = kind(**inside) if value is None else replaced(value, inside)
     return msgspec.structs.replace(whole, **own, **left)
 
 

@@ -7,15 +7,14 @@ import msgspec
 
 from buystream.aggregates.edition.edition import Edition
 from buystream.projections.boards import MerchantBoard, merchant_board_of
-from buystream.projections.edition_changes import CHANGES, Change
-from buystream.projections.offer_columns import terms_of
+from buystream.projections.edition_changes import CHANGES, COUNTS, Change, Counts, variant_of
+from buystream.projections.offer_columns import stock_of, terms_of, variants_of
 from buystream.projections.order_rows import Row, change, changed_order, created
 from buystream.projections.order_views import OrderView, order_terms, view_of
 from buystream.vocabulary import events
 
 _SWITCHES = {
     "paused": False,
-    "sold_out": False,
     "reached": False,
     "outcome": None,
     "cancelled_reason": None,
@@ -45,6 +44,8 @@ class SeenInMemory:
                 change(self._orders[order_id], event)
             if type(event) in CHANGES:
                 self._change_edition(event)
+            elif type(event) in COUNTS:
+                self._count(event)
 
     def order(self, order_id: str) -> OrderView:
         """An order as it is seen now."""
@@ -66,10 +67,25 @@ class SeenInMemory:
             elif value is not None and fields[name] is not None:
                 fields[name] += value
 
+    def _count(self, event: Any) -> None:
+        counts, change = Counts(), Change()
+        COUNTS[type(event)](counts, event)
+        change.add(counts)
+        fields = self._editions[event.edition_id]
+        (variant,) = [one for one in fields["variants"] if one["variant_id"] == variant_of(event)]
+        for name in ("stock", "available", "held", "sold", "withdrawn"):
+            for row, added in ((fields, change), (variant, counts)):
+                if row[name] is not None:
+                    row[name] += getattr(added, name)
+        if counts.sold_out is not None:
+            variant["sold_out"] = counts.sold_out
+
 
 def _released(event: events.EditionReleased) -> dict[str, Any]:
-    counts = {"available": event.offer.stock, "held": 0, "sold": 0, "withdrawn": 0, "version": 1}
+    counts = {"available": stock_of(event.offer), "held": 0, "sold": 0, "withdrawn": 0, "version": 1}
+    none = {"held": 0, "sold": 0, "withdrawn": 0, "sold_out": False}
+    variants = [{**one, **none, "available": one["stock"]} for one in variants_of(event.offer)]
     names = {"edition_id": event.edition_id, "merchant_id": event.merchant_id, "merchant_name": ""}
     released = {"awaits_terms": event.awaits_terms, "saves_methods": event.saves_methods}
-    terms = terms_of(event.offer) | {"suggested_minor": event.offer.suggested_minor}
+    terms = terms_of(event.offer) | {"suggested_minor": event.offer.suggested_minor, "variants": variants}
     return terms | released | _SWITCHES | counts | names

@@ -21,4 +21,4 @@ def _whole(value: Any) -> Any:
     """With every field, whatever a message leaves out."""
     if isinstance(value, msgspec.Struct):
         return {name: _whole(getattr(value, name)) for name in value.__struct_fields__}
-    return value
+    return [_whole(part) for part in value] if isinstance(value, tuple) else value

@@ -206,7 +206,7 @@ def count_log(log: Log, edition_id: str, stock: int) -> LogCount:
                 placed[event.order_id] += 1
                 buyers[event.buyer_id] += 1
                 states[event.order_id] = "held"
-                out += event.quantity
+                out += event.line.quantity
             case OrderReclaimed():
                 states[event.order_id] = "held"
                 out += 1

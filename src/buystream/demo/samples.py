@@ -15,7 +15,7 @@ from buystream.vocabulary.events import CommandRefused
 from buystream.vocabulary.ids import new_edition_id, new_merchant_id
 from buystream.vocabulary.kinds import KINDS
 from buystream.vocabulary.reasons import REASONS
-from buystream.vocabulary.values import BPS_WHOLE, CampaignTerms, Fee, Offer, RefundRule, SaleWindow, Tax
+from buystream.vocabulary.values import BPS_WHOLE, CampaignTerms, Fee, Offer, RefundRule, SaleWindow, Tax, Variant
 from buystream.wiring.shop import Shop
 
 KEPT_IN: Final = "demo.json"
@@ -213,11 +213,15 @@ def _release(sample: Sample, identity: Identity) -> ReleaseEdition:
             kind=sample.kind,
             image=sample.kind,
             currency=sample.currency,
-            price_min_minor=sample.price_min_minor,
-            price_max_minor=sample.price_max_minor,
+            variants=(
+                Variant(
+                    price_min_minor=sample.price_min_minor,
+                    price_max_minor=sample.price_max_minor,
+                    stock=sample.stock,
+                    limit_per_buyer=sample.limit_per_buyer,
+                ),
+            ),
             suggested_minor=sample.suggested_minor,
-            stock=sample.stock,
-            limit_per_buyer=sample.limit_per_buyer,
             hold_seconds=sample.hold_seconds,
             needs_address=KINDS[sample.kind].needs_address,
             window=SaleWindow(closes_at_ms=_days_after(now_ms, sample.runs_days)),

@@ -26,12 +26,31 @@ class CancellationView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     failed: int
 
 
+class VariantBoard(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One of the things that an edition is offered in, as the API shows it; of a plain edition the only one, without id
+    and title. `is_sold_out`: nothing of it is left."""
+
+    variant_id: str
+    title: str
+    price_minor: int | None
+    price_min_minor: int
+    price_max_minor: int
+    limit_per_buyer: int
+    stock: int | None
+    available: int | None
+    held: int
+    sold: int
+    withdrawn: int
+    is_sold_out: bool
+
+
 class Board(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An edition as the API shows it. `price_minor` is None when the buyer chooses within the bounds; prices include
-    `tax_bps` (10 000: 100 %) of tax. `stock` and `available` are None when unlimited. `available + held + sold +
-    withdrawn = stock`. `reason` says why it is `scheduled` when that isn't the clock: awaits_terms. A gift can be given
-    every so many `recurring_months`; none means once only. With `vouched_only`, only buyers that a host application
-    vouches for may order. `can_order`: it takes orders now. `version` is the edition's."""
+    """An edition as the API shows it. Prices, limit and counts are those of all `variants`; a plain edition has one.
+    `price_minor` is None when the buyer chooses within the bounds; prices include `tax_bps` (10 000: 100 %) of tax.
+    `stock` and `available` are None when unlimited. `available + held + sold + withdrawn = stock`. `reason` says why it
+    is `scheduled` when that isn't the clock: awaits_terms. A gift can be given every so many `recurring_months`; none
+    means once only. With `vouched_only`, only buyers that a host application vouches for may order. `can_order`: it
+    takes orders now. `version` is the edition's."""
 
     edition_id: str
     merchant_id: str
@@ -65,6 +84,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     receipts: bool
     vouched_only: bool
     recurring_months: tuple[int, ...]
+    variants: tuple[VariantBoard, ...]
     campaign: CampaignView | None
     cancellation: CancellationView | None
 
@@ -125,6 +145,7 @@ def _shown(fields: Mapping[str, Any], at_ms: int) -> dict[str, Any]:
         "suggested_minor": tuple(fields["suggested_minor"]),
         "refund": refund_of(fields),
         "recurring_months": () if once else rules_of(NEWEST_RULES).gift_interval_months,
+        "variants": tuple(map(_variant, fields["variants"])),
         "campaign": campaign,
         "cancellation": cancellation,
     }
@@ -145,4 +166,21 @@ def _state(fields: Mapping[str, Any], at_ms: int) -> tuple[SaleState, str | None
         return "scheduled", None if waits_for_time else AWAITS_TERMS
     if reason:
         return reason, None
-    return ("sold_out" if fields["sold_out"] or fields["available"] == 0 else "open"), None
+    return ("sold_out" if all(map(_is_sold_out, fields["variants"])) else "open"), None
+
+
+def _variant(row: Mapping[str, Any]) -> VariantBoard:
+    """From the columns of a variant."""
+    low_minor, high_minor = row["price_min_minor"], row["price_max_minor"]
+    return VariantBoard(
+        price_minor=low_minor if low_minor == high_minor else None,
+        is_sold_out=_is_sold_out(row),
+        **{name: row[name] for name in _VARIANT_COLUMNS},
+    )
+
+
+_VARIANT_COLUMNS = tuple(name for name in VariantBoard.__struct_fields__ if name not in ("price_minor", "is_sold_out"))
+
+
+def _is_sold_out(row: Mapping[str, Any]) -> bool:
+    return bool(row["sold_out"]) or row["available"] == 0

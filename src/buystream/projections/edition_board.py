@@ -12,8 +12,18 @@ from psycopg2.extras import execute_values
 from buystream.delivery.batch_reader import Batch
 from buystream.projections import campaigns
 from buystream.projections.boards import Board, MerchantBoard, board_of, merchant_board_of
-from buystream.projections.edition_changes import APPLY, APPLY_TEMPLATE, CHANGES, Change
-from buystream.projections.offer_columns import REFUND, TERMS, terms_of
+from buystream.projections.edition_changes import (
+    APPLY,
+    APPLY_TEMPLATE,
+    APPLY_TO_VARIANTS,
+    CHANGES,
+    COUNTS,
+    VARIANTS_TEMPLATE,
+    Change,
+    Counts,
+    variant_of,
+)
+from buystream.projections.offer_columns import REFUND, TERMS, VARIANT, stock_of, terms_of, variants_of
 from buystream.vocabulary import events
 
 NAME = "edition_board"
@@ -56,17 +66,18 @@ _SHOWN = ("merchant_id", *(column for column in TERMS if column in Board.__struc
 """What a board shows unchanged."""
 
 _COUNTS = ("available", "held", "sold", "withdrawn", "version")
-_SWITCHES = ("paused", "sold_out", "awaits_terms")
+_SWITCHES = ("paused", "awaits_terms")
 _CANCELLATION = ("cancelled_reason", "cancelled_at_ms", "cancellation_completed", "refunds_failed")
 _READ = ("edition_id", *_SHOWN, "suggested_minor", *_COUNTS, *_SWITCHES, *REFUND, *campaigns.COLUMNS, *_CANCELLATION)
 _SELECT = f"""
-    SELECT {", ".join(f"e.{column}" for column in _READ)}, coalesce(m.name, '') AS merchant_name
+    SELECT {", ".join(f"e.{column}" for column in _READ)}, coalesce(m.name, '') AS merchant_name,
+        (SELECT json_agg(v ORDER BY v.number) FROM views.variants AS v WHERE v.edition_id = e.edition_id) AS variants
     FROM views.editions AS e LEFT JOIN views.merchants AS m USING (merchant_id)"""
 _OF_MERCHANT = f"{_SELECT} WHERE e.merchant_id = %s ORDER BY e.released_at_ms DESC, e.edition_id"
 
 
 def _read(row: Sequence[Any], now_ms: int | None) -> tuple[dict[str, Any], int]:
-    fields = dict(zip((*_READ, "merchant_name"), row, strict=True))
+    fields = dict(zip((*_READ, "merchant_name", "variants"), row, strict=True))
     return fields, time.time_ns() // 1_000_000 if now_ms is None else now_ms
 
 
@@ -85,6 +96,7 @@ class EditionBoard:
         facts = [event for _, event, _ in batch if isinstance(event, _COUNTED)]
         _insert(cur, [event for event in facts if isinstance(event, events.EditionReleased)])
         changes: dict[str, Change] = {}
+        counts: dict[tuple[str, str], Counts] = {}
         for event in facts:
             change = changes.get(event.edition_id)
             if change is None:
@@ -92,11 +104,18 @@ class EditionBoard:
             change.version = event.edition_version
             if (step := CHANGES.get(type(event))) is not None:
                 step(change, event)
+            elif (move := COUNTS.get(type(event))) is not None:
+                move(counts.setdefault((event.edition_id, variant_of(event) or ""), Counts()), event)
+        for (edition_id, _), moved in counts.items():
+            changes[edition_id].add(moved)
         for edition_id, (raised_minor, givers) in campaigns.count(cur, facts).items():
             changes[edition_id].raised_minor, changes[edition_id].givers = raised_minor, givers
         rows = [(edition_id, *msgspec.structs.astuple(change)) for edition_id, change in changes.items()]
         if rows:
             execute_values(cur, APPLY, rows, template=APPLY_TEMPLATE, page_size=1_000)
+        moved_rows = [(*key, *msgspec.structs.astuple(moved)) for key, moved in counts.items()]
+        if moved_rows:
+            execute_values(cur, APPLY_TO_VARIANTS, moved_rows, template=VARIANTS_TEMPLATE, page_size=1_000)
 
 
 _COUNTED = (events.EditionEvent, events.OrderEvent, events.PaymentEvent)
@@ -114,9 +133,18 @@ def _insert(cur: cursor, released: list[events.EditionReleased]) -> None:
                 (
                     *(event.originator_id, event.merchant_id, event.at_ms, event.originator_version),
                     *(event.awaits_terms, event.saves_methods, list(event.offer.suggested_minor)),
-                    *(event.offer.stock, *terms_of(event.offer).values()),
+                    *(stock_of(event.offer), *terms_of(event.offer).values()),
                 )
                 for event in released
             ],
             template=f"(%s, %s, %s, %s, %s, %s, %s::bigint[], %s, {', '.join('%s' for _ in TERMS)})",
+        )
+        execute_values(
+            cur,
+            f"INSERT INTO variants (edition_id, available, {', '.join(VARIANT)}) VALUES %s",
+            [
+                (event.originator_id, row["stock"], *row.values())
+                for event in released
+                for row in variants_of(event.offer)
+            ],
         )

@@ -1,4 +1,4 @@
--- One row per edition: its terms, its stock and its counts. A row that breaks the stock rule can't be stored.
+-- One row per edition: its terms, and what its variants come to. A row that breaks the stock rule can't be stored.
 CREATE TABLE editions (
     edition_id text COLLATE "C" PRIMARY KEY,
     merchant_id text COLLATE "C" NOT NULL,
@@ -46,11 +46,31 @@ CREATE TABLE editions (
     sold bigint NOT NULL DEFAULT 0 CHECK (sold >= 0),
     withdrawn bigint NOT NULL DEFAULT 0 CHECK (withdrawn >= 0),
     paused boolean NOT NULL DEFAULT false,
-    sold_out boolean NOT NULL DEFAULT false,
     version bigint NOT NULL,
 
     CHECK ((stock IS NULL) = (available IS NULL)),
     CONSTRAINT stock_rule CHECK (available + held + sold + withdrawn = stock)
+) WITH (fillfactor = 50);
+
+-- What each variant costs, and how much of it there is. The same rule, for each.
+CREATE TABLE variants (
+    edition_id text COLLATE "C" NOT NULL,
+    variant_id text COLLATE "C" NOT NULL,
+    number integer NOT NULL,
+    title text NOT NULL,
+    price_min_minor bigint NOT NULL,
+    price_max_minor bigint NOT NULL CHECK (price_max_minor >= price_min_minor),
+    limit_per_buyer integer NOT NULL,
+    stock bigint,
+    available bigint CHECK (available >= 0),
+    held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
+    sold bigint NOT NULL DEFAULT 0 CHECK (sold >= 0),
+    withdrawn bigint NOT NULL DEFAULT 0 CHECK (withdrawn >= 0),
+    sold_out boolean NOT NULL DEFAULT false,
+
+    PRIMARY KEY (edition_id, variant_id),
+    CHECK ((stock IS NULL) = (available IS NULL)),
+    CONSTRAINT stock_rule_of_variants CHECK (available + held + sold + withdrawn = stock)
 ) WITH (fillfactor = 50);
 
 CREATE INDEX editions_of_merchant ON editions (merchant_id, released_at_ms);

@@ -9,6 +9,17 @@ from buystream.vocabulary import events
 from buystream.vocabulary.events import Event
 
 
+class Counts(msgspec.Struct, gc=False):
+    """What a batch adds to one variant's row; None leaves the latch as it is."""
+
+    stock: int = 0
+    available: int = 0
+    held: int = 0
+    sold: int = 0
+    withdrawn: int = 0
+    sold_out: bool | None = None
+
+
 class Change(msgspec.Struct, gc=False):
     """What a batch adds to one edition's row; None leaves a switch as it is."""
 
@@ -18,7 +29,6 @@ class Change(msgspec.Struct, gc=False):
     sold: int = 0
     withdrawn: int = 0
     paused: bool | None = None
-    sold_out: bool | None = None
     version: int = 0
     awaits_terms: bool | None = None
     reached: bool | None = None
@@ -30,9 +40,17 @@ class Change(msgspec.Struct, gc=False):
     raised_minor: int = 0
     givers: int = 0
 
+    def add(self, counts: Counts) -> None:
+        """What became of one of its variants."""
+        self.stock += counts.stock
+        self.available += counts.available
+        self.held += counts.held
+        self.sold += counts.sold
+        self.withdrawn += counts.withdrawn
+
 
 _SWITCHED = (
-    *("paused", "sold_out", "awaits_terms", "reached", "outcome"),
+    *("paused", "awaits_terms", "reached", "outcome"),
     *("cancelled_reason", "cancelled_at_ms", "cancellation_completed", "refunds_failed"),
 )
 _ADDED = ("stock", "available", "held", "sold", "withdrawn", "raised_minor", "givers")
@@ -50,46 +68,66 @@ APPLY_TEMPLATE = f"""(%s, {
     )
 })"""
 
-
-def _held(change: Change, event: events.OrderPlaced | events.OrderReclaimed) -> None:
-    change.available -= event.quantity
-    change.held += event.quantity
-
-
-def _confirmed(change: Change, event: events.OrderConfirmed) -> None:
-    change.held -= event.quantity
-    change.sold += event.quantity
+APPLY_TO_VARIANTS = f"""
+    UPDATE variants AS v SET
+        {", ".join(f"{column} = v.{column} + c.{column}" for column in Counts.__struct_fields__[:-1])},
+        sold_out = coalesce(c.sold_out, v.sold_out)
+    FROM (VALUES %s) AS c (edition_id, variant_id, {", ".join(Counts.__struct_fields__)})
+    WHERE v.edition_id = c.edition_id AND v.variant_id = c.variant_id"""
+VARIANTS_TEMPLATE = f"(%s, %s, {'%s, ' * (len(Counts.__struct_fields__) - 1)}%s::boolean)"
 
 
-def _released(change: Change, event: events.OrderExpired | events.OrderCancelled) -> None:
-    change.held -= event.quantity
-    change.available += event.quantity
+def variant_of(event: Event) -> str | None:
+    """The variant whose stock the event moves; None when it moves none."""
+    if isinstance(event, events.OrderPlaced):
+        return event.line.variant_id
+    return getattr(event, "variant_id", None)
 
 
-def _refunded(change: Change, event: events.OrderRefunded) -> None:
-    change.sold -= event.quantity
+def _placed(counts: Counts, event: events.OrderPlaced) -> None:
+    counts.available -= event.line.quantity
+    counts.held += event.line.quantity
+
+
+def _held(counts: Counts, event: events.OrderReclaimed) -> None:
+    counts.available -= event.quantity
+    counts.held += event.quantity
+
+
+def _confirmed(counts: Counts, event: events.OrderConfirmed) -> None:
+    counts.held -= event.quantity
+    counts.sold += event.quantity
+
+
+def _released(counts: Counts, event: events.OrderExpired | events.OrderCancelled) -> None:
+    counts.held -= event.quantity
+    counts.available += event.quantity
+
+
+def _refunded(counts: Counts, event: events.OrderRefunded) -> None:
+    counts.sold -= event.quantity
     if event.restock:
-        change.available += event.quantity
+        counts.available += event.quantity
     else:
-        change.withdrawn += event.quantity
+        counts.withdrawn += event.quantity
 
 
-def _taken_again(change: Change, event: events.RefundFailed) -> None:
-    change.sold += event.quantity
+def _taken_again(counts: Counts, event: events.RefundFailed) -> None:
+    counts.sold += event.quantity
     if event.from_stock:
-        change.available -= event.quantity
+        counts.available -= event.quantity
     else:
-        change.withdrawn -= event.quantity
+        counts.withdrawn -= event.quantity
 
 
-def _added(change: Change, event: events.StockAdded) -> None:
-    change.stock += event.quantity
-    change.available += event.quantity
+def _added(counts: Counts, event: events.StockAdded) -> None:
+    counts.stock += event.quantity
+    counts.available += event.quantity
 
 
-def _withdrawn(change: Change, event: events.StockWithdrawn) -> None:
-    change.available -= event.quantity
-    change.withdrawn += event.quantity
+def _withdrawn(counts: Counts, event: events.StockWithdrawn) -> None:
+    counts.available -= event.quantity
+    counts.withdrawn += event.quantity
 
 
 def _paused(change: Change, event: events.SalePaused) -> None:
@@ -100,12 +138,12 @@ def _resumed(change: Change, event: events.SaleResumed) -> None:
     change.paused = False
 
 
-def _sold_out(change: Change, event: events.EditionSoldOut) -> None:
-    change.sold_out = True
+def _sold_out(counts: Counts, event: events.EditionSoldOut) -> None:
+    counts.sold_out = True
 
 
-def _on_sale_again(change: Change, event: events.StockReleased) -> None:
-    change.sold_out = False
+def _on_sale_again(counts: Counts, event: events.StockReleased) -> None:
+    counts.sold_out = False
 
 
 def _terms_applied(change: Change, event: events.TermsApplied) -> None:
@@ -132,8 +170,8 @@ def _cancellation_completed(change: Change, event: events.CancellationCompleted)
     change.cancellation_completed, change.refunds_failed = True, event.failed
 
 
-CHANGES: Mapping[type[Event], Callable[[Change, Any], None]] = {
-    events.OrderPlaced: _held,
+COUNTS: Mapping[type[Event], Callable[[Counts, Any], None]] = {
+    events.OrderPlaced: _placed,
     events.OrderReclaimed: _held,
     events.OrderConfirmed: _confirmed,
     events.OrderExpired: _released,
@@ -142,10 +180,14 @@ CHANGES: Mapping[type[Event], Callable[[Change, Any], None]] = {
     events.RefundFailed: _taken_again,
     events.StockAdded: _added,
     events.StockWithdrawn: _withdrawn,
-    events.SalePaused: _paused,
-    events.SaleResumed: _resumed,
     events.EditionSoldOut: _sold_out,
     events.StockReleased: _on_sale_again,
+}
+"""Every event that moves a variant's stock or its latch."""
+
+CHANGES: Mapping[type[Event], Callable[[Change, Any], None]] = {
+    events.SalePaused: _paused,
+    events.SaleResumed: _resumed,
     events.TermsApplied: _terms_applied,
     events.CampaignReached: _reached,
     events.CampaignEnded: _ended,
@@ -153,4 +195,4 @@ CHANGES: Mapping[type[Event], Callable[[Change, Any], None]] = {
     events.CancellationContinued: _cancellation_continued,
     events.CancellationCompleted: _cancellation_completed,
 }
-"""Every event that moves an edition's stock or switches."""
+"""Every event that moves an edition's switches."""

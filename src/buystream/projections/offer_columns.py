@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
-from buystream.vocabulary.values import CampaignTerms, Offer, RefundRule, SaleWindow, Tax, Value
+import msgspec
+
+from buystream.vocabulary.values import CampaignTerms, Offer, RefundRule, SaleWindow, Tax, Value, Variant
 
 V = TypeVar("V", bound=Value)
 
 _OFFERED: Final = (
-    *("title", "description", "kind", "image", "currency", "price_min_minor", "price_max_minor"),
-    *("limit_per_buyer", "hold_seconds", "needs_address", "stock", "receipts", "vouched_only"),
+    *("title", "description", "kind", "image", "currency"),
+    *("hold_seconds", "needs_address", "receipts", "vouched_only"),
 )
 """Columns that carry the name of their field in the offer."""
 
@@ -22,15 +24,34 @@ _FLATTENED: Final = {
 """The column of each field of the offer's values."""
 
 REFUND: Final = tuple(_FLATTENED["refund"].values())
-TERMS: Final = (*_OFFERED, *(column for columns in _FLATTENED.values() for column in columns.values()))
+_SUMMED: Final = ("price_min_minor", "price_max_minor", "limit_per_buyer", "stock")
+TERMS: Final = (*_OFFERED, *_SUMMED, *(column for columns in _FLATTENED.values() for column in columns.values()))
+VARIANT: Final = ("number", *Variant.__struct_fields__)
 
 
 def terms_of(offer: Offer) -> dict[str, Any]:
-    """What an edition's row keeps of its offer, by column; those of a campaign are null where there is none."""
-    terms = {column: getattr(offer, column) for column in _OFFERED}
+    """What an edition's row keeps of its offer, by column: of its variants, the bounds of their prices, the highest
+    limit and the sum of their stocks. Those of a campaign are null where there is none."""
+    terms = {column: getattr(offer, column) for column in _OFFERED} | {
+        "price_min_minor": min(variant.price_min_minor for variant in offer.variants),
+        "price_max_minor": max(variant.price_max_minor for variant in offer.variants),
+        "limit_per_buyer": max(variant.limit_per_buyer for variant in offer.variants),
+        "stock": stock_of(offer),
+    }
     for value, columns in _FLATTENED.items():
         terms |= {column: getattr(getattr(offer, value), name, None) for name, column in columns.items()}
     return terms
+
+
+def variants_of(offer: Offer) -> list[dict[str, Any]]:
+    """What the rows of an offer's variants keep of them, by column."""
+    return [{"number": number, **msgspec.structs.asdict(one)} for number, one in enumerate(offer.variants)]
+
+
+def stock_of(offer: Offer) -> int | None:
+    """Units of all variants together; None when one is unlimited."""
+    limited = [variant.stock for variant in offer.variants if variant.stock is not None]
+    return sum(limited) if len(limited) == len(offer.variants) else None
 
 
 def window_of(row: Mapping[str, Any]) -> SaleWindow:

@@ -17,6 +17,7 @@ class Row(msgspec.Struct, gc=False):
     edition_id: str
     merchant_id: str
     buyer_id: str
+    variant_id: str
     quantity: int
     price_minor: int
     currency: str
@@ -91,8 +92,9 @@ def created(event: events.OrderPlaced | events.OrderRefused) -> Row:
         event.edition_id,
         event.merchant_id,
         event.buyer_id,
-        event.quantity,
-        event.price_minor,
+        event.line.variant_id,
+        event.line.quantity,
+        event.line.price_minor,
         event.currency,
         event.at_ms,
         event.edition_version,

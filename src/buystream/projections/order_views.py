@@ -64,6 +64,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     merchant_id: str
     buyer_id: str
     title: str
+    variant_id: str
     quantity: int
     price_minor: int
     total_minor: int
@@ -146,17 +147,16 @@ def orders_of_number(cur: cursor, number: str) -> list[str]:
     return [order_id for (order_id,) in cur]
 
 
-def taken_by_buyer(cur: cursor, buyer_id: str, edition_id: str) -> int:
-    """How many of an edition the buyer holds or has bought and not returned: what the limit per buyer counts. Of a
-    recurring gift that is the first one."""
+def taken_by_buyer(cur: cursor, buyer_id: str, edition_id: str) -> dict[str, int]:
+    """How many of each variant of an edition, by its id, the buyer holds or has bought and not returned: what the limit
+    per buyer counts. Of a recurring gift that is the first one."""
     cur.execute(
-        """SELECT coalesce(sum(quantity - returned), 0) FROM views.orders
+        """SELECT variant_id, sum(quantity - returned) FROM views.orders
            WHERE buyer_id = %s AND edition_id = %s AND state = ANY(%s)
-           AND (gift_id IS NULL OR order_id LIKE %s)""",
+           AND (gift_id IS NULL OR order_id LIKE %s) GROUP BY variant_id""",
         (buyer_id, edition_id, list(WITH_STOCK), f"%{DERIVED}1"),
     )
-    (taken,) = cur.fetchone() or (0,)
-    return int(taken)
+    return {variant_id: int(taken) for variant_id, taken in cur}
 
 
 def pledges_of_buyer(cur: cursor, buyer_id: str) -> list[str]:
@@ -186,10 +186,12 @@ _AT_FIRST = _COLUMNS[: _COLUMNS.index("payment_id")]
 """What an order's first event sets; the table has defaults for the rest."""
 _CHANGING = _COLUMNS[_COLUMNS.index("version") :]
 _TERMS = (*REFUND, "needs_address", "cancelled_at_ms", *campaigns.COLUMNS)
+_TITLE = "coalesce(e.title || coalesce(': ' || nullif(v.title, ''), ''), '')"
 _SELECT = f"""
-    SELECT {", ".join(f"o.{column}" for column in _COLUMNS)}, coalesce(e.title, ''), coalesce(m.name, ''),
+    SELECT {", ".join(f"o.{column}" for column in _COLUMNS)}, {_TITLE}, coalesce(m.name, ''),
         {", ".join(f"e.{column}" for column in _TERMS)}
     FROM views.orders AS o LEFT JOIN views.editions AS e USING (edition_id)
+        LEFT JOIN views.variants AS v USING (edition_id, variant_id)
         LEFT JOIN views.merchants AS m ON m.merchant_id = o.merchant_id"""
 _READ = f"SELECT {', '.join(_COLUMNS)} FROM orders WHERE order_id = ANY(%s)"
 _UPSERT = f"""
@@ -246,7 +248,7 @@ class OrderViews:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 5
+    version = 6
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""

@@ -4,6 +4,7 @@ CREATE TABLE orders (
     edition_id text COLLATE "C" NOT NULL,
     merchant_id text COLLATE "C" NOT NULL,
     buyer_id text COLLATE "C" NOT NULL,
+    variant_id text COLLATE "C" NOT NULL,
     quantity integer NOT NULL,
     price_minor bigint NOT NULL,
     currency text COLLATE "C" NOT NULL,

@@ -6,35 +6,50 @@ from collections.abc import Iterator
 
 import msgspec
 
+from buystream.vocabulary import events
 from buystream.vocabulary.values import SaleWindow
 
 Finding = tuple[str, str]
 """An invariant's name, and what is wrong with it."""
 
 
-class EditionAccount(msgspec.Struct):
-    """What the auditor counts for one edition. `available` None means unlimited."""
+class VariantAccount(msgspec.Struct):
+    """What the auditor counts for one variant of an edition. `available` None means unlimited."""
 
     issued: int | None
     available: int | None
     limit_per_buyer: int
-    window: SaleWindow = SaleWindow()
-    awaits_terms: bool = False
-    paused: bool = False
     held: int = 0
     sold: int = 0
     withdrawn: int = 0
     taken: Counter[str] = msgspec.field(default_factory=Counter)
-    order_ids: list[str] = []
-    waits_for_target: bool = False
-    raised_minor: int = 0
-    over: str = ""
-    """Why nobody may get stock or be charged any more: it was cancelled, or its target was missed."""
 
     def move(self, quantity: int) -> None:
         """So many more can be had."""
         if self.available is not None:
             self.available += quantity
+
+    def check(self, name: str) -> Iterator[Finding]:
+        """Whether the stock adds up."""
+        counts = (self.available or 0, self.held, self.sold, self.withdrawn)
+        if min(counts) < 0:
+            yield "no count is negative", f"{name}: available, held, sold, withdrawn = {counts}"
+        if self.issued is not None and sum(counts) != self.issued:
+            yield "available + held + sold + withdrawn = issued", f"{name}: {counts} of {self.issued}"
+
+
+class EditionAccount(msgspec.Struct):
+    """What the auditor counts for one edition."""
+
+    variants: dict[str, VariantAccount]
+    window: SaleWindow = SaleWindow()
+    awaits_terms: bool = False
+    paused: bool = False
+    order_ids: list[str] = []
+    waits_for_target: bool = False
+    raised_minor: int = 0
+    over: str = ""
+    """Why nobody may get stock or be charged any more: it was cancelled, or its target was missed."""
 
     def is_on_sale(self, at_ms: int) -> bool:
         """Whether it may take orders at that time."""
@@ -44,12 +59,23 @@ class EditionAccount(msgspec.Struct):
         return begun and not (closed or self.paused or self.awaits_terms or self.over)
 
     def check(self, edition_id: str) -> Iterator[Finding]:
-        """Whether the stock adds up."""
-        counts = (self.available or 0, self.held, self.sold, self.withdrawn)
-        if min(counts) < 0:
-            yield "no count is negative", f"{edition_id}: available, held, sold, withdrawn = {counts}"
-        if self.issued is not None and sum(counts) != self.issued:
-            yield "available + held + sold + withdrawn = issued", f"{edition_id}: {counts} of {self.issued}"
+        """Whether the stock of each variant adds up."""
+        for variant_id, variant in self.variants.items():
+            yield from variant.check(f"{edition_id} {variant_id}".rstrip())
+
+
+def released(event: events.EditionReleased) -> EditionAccount:
+    """The account of a new edition."""
+    offer = event.offer
+    return EditionAccount(
+        variants={
+            one.variant_id: VariantAccount(issued=one.stock, available=one.stock, limit_per_buyer=one.limit_per_buyer)
+            for one in offer.variants
+        },
+        window=offer.window,
+        awaits_terms=event.awaits_terms,
+        waits_for_target=offer.campaign is not None and offer.campaign.all_or_nothing,
+    )
 
 
 class DisputeAccount(msgspec.Struct):
@@ -76,6 +102,7 @@ class OrderAccount(msgspec.Struct):
 
     edition_id: str
     buyer_id: str
+    variant_id: str
     quantity: int
     total_minor: int
     currency: str

@@ -4,7 +4,7 @@ the aggregates' code. What both agree on is true; where they differ, one of them
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from buystream.replay.accounts import DisputeAccount, EditionAccount, Finding, OrderAccount, ReceiptAccount
+from buystream.replay.accounts import DisputeAccount, EditionAccount, Finding, OrderAccount, ReceiptAccount, released
 from buystream.vocabulary import events
 from buystream.vocabulary.events import Event
 
@@ -30,7 +30,7 @@ class Ledger:
         self._at_ms = max(self._at_ms, event.at_ms)
         match event:
             case events.EditionReleased():
-                self._editions[event.edition_id] = _released(event)
+                self._editions[event.edition_id] = released(event)
             case events.OwnershipTaken():
                 self._taken_at_ms = event.at_ms
                 self._grace_until_ms = max(self._grace_until_ms, event.grace_until_ms)
@@ -86,11 +86,13 @@ class Ledger:
             case events.StockAdded():
                 if account.over:
                     yield "what is over gets no stock", f"{event.edition_id}: {account.over}"
-                account.issued = (account.issued or 0) + event.quantity
-                account.move(event.quantity)
+                variant = account.variants[event.variant_id]
+                variant.issued = (variant.issued or 0) + event.quantity
+                variant.move(event.quantity)
             case events.StockWithdrawn():
-                account.withdrawn += event.quantity
-                account.move(-event.quantity)
+                variant = account.variants[event.variant_id]
+                variant.withdrawn += event.quantity
+                variant.move(-event.quantity)
             case events.StockReleased() if account.over:
                 yield "what is over gets no stock", f"{event.edition_id} is on sale again: {account.over}"
 
@@ -128,8 +130,9 @@ class Ledger:
             self._orders[event.order_id] = OrderAccount(
                 edition_id=event.edition_id,
                 buyer_id=event.buyer_id,
-                quantity=event.quantity,
-                total_minor=event.quantity * event.price_minor,
+                variant_id=event.lines[0].variant_id,
+                quantity=sum(line.quantity for line in event.lines),
+                total_minor=sum(line.quantity * line.price_minor for line in event.lines),
                 currency=event.currency,
                 counts=not event.gift_id or event.gift_id not in self._gifts,
             )
@@ -207,32 +210,21 @@ class Ledger:
                 yield from _decide(event, order, account)
 
 
-def _released(event: events.EditionReleased) -> EditionAccount:
-    offer = event.offer
-    return EditionAccount(
-        issued=offer.stock,
-        available=offer.stock,
-        limit_per_buyer=offer.limit_per_buyer,
-        window=offer.window,
-        awaits_terms=event.awaits_terms,
-        waits_for_target=offer.campaign is not None and offer.campaign.all_or_nothing,
-    )
-
-
 def _check_raised(event: events.CampaignReached | events.CampaignEnded, account: EditionAccount) -> Iterator[Finding]:
     if event.raised_minor != account.raised_minor:
         yield "a campaign counts what it has", f"{event.edition_id}: {event.raised_minor}, not {account.raised_minor}"
 
 
 def _hold(order_id: str, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
+    variant = account.variants[order.variant_id]
     if order.holds:
         yield "an order holds stock once", f"{order_id} holds again"
     order.holds = True
-    account.held += order.quantity
-    account.taken[order.buyer_id] += order.quantity * order.counts
-    account.move(-order.quantity)
-    if order.counts and account.taken[order.buyer_id] > account.limit_per_buyer:
-        yield "a buyer's limit binds", f"{order.buyer_id} has {account.taken[order.buyer_id]}"
+    variant.held += order.quantity
+    variant.taken[order.buyer_id] += order.quantity * order.counts
+    variant.move(-order.quantity)
+    if order.counts and variant.taken[order.buyer_id] > variant.limit_per_buyer:
+        yield "a buyer's limit binds", f"{order.buyer_id} has {variant.taken[order.buyer_id]}"
 
 
 def _promise(
@@ -253,13 +245,14 @@ def _promise(
 
 
 def _confirm(event: events.OrderConfirmed, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
+    variant = account.variants[order.variant_id]
     if not order.holds:
         yield "only held stock is sold", f"{event.order_id} holds nothing"
     if order.captured_minor != event.amount_minor or (order.total_minor and not order.captured_minor):
         yield "a confirmed order is paid", f"{event.order_id}: {order.captured_minor} of {event.amount_minor}"
     order.holds, order.confirmed = False, True
-    account.held -= order.quantity
-    account.sold += order.quantity
+    variant.held -= order.quantity
+    variant.sold += order.quantity
     account.raised_minor += event.amount_minor - (order.pledged_minor or 0)
 
 
@@ -275,6 +268,7 @@ def _serve(
 
 
 def _take_back(event: events.OrderRefunded, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
+    variant = account.variants[order.variant_id]
     minor, units = order.done.get(event.refund_id, (0, event.quantity))
     if event.amount_minor and (event.amount_minor, event.quantity) != (minor, units if units >= 0 else event.quantity):
         yield "a refund takes what it was granted", f"{event.order_id}: {event.quantity} units, {event.amount_minor}"
@@ -285,23 +279,24 @@ def _take_back(event: events.OrderRefunded, order: OrderAccount, account: Editio
         yield "a refund returns what was bought", f"{event.order_id}: {order.returned} of {order.quantity}"
     if event.whole:
         order.confirmed, order.refunded = False, True
-    account.sold -= event.quantity
-    account.taken[order.buyer_id] -= event.quantity * order.counts
+    variant.sold -= event.quantity
+    variant.taken[order.buyer_id] -= event.quantity * order.counts
     if event.restock:
-        account.move(event.quantity)
+        variant.move(event.quantity)
     else:
-        account.withdrawn += event.quantity
+        variant.withdrawn += event.quantity
 
 
 def _let_go(order_id: str, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
+    variant = account.variants[order.variant_id]
     if not order.holds:
         yield "only held stock is released", f"{order_id} holds nothing"
     if order.captured_minor:
         yield "nobody is charged for nothing", f"{order_id} ended after it was paid"
     order.holds = False
-    account.held -= order.quantity
-    account.taken[order.buyer_id] -= order.quantity * order.counts
-    account.move(order.quantity)
+    variant.held -= order.quantity
+    variant.taken[order.buyer_id] -= order.quantity * order.counts
+    variant.move(order.quantity)
     account.raised_minor -= order.pledged_minor or 0
     order.pledged_minor = None
 
@@ -345,6 +340,7 @@ def _return(event: events.PaymentRefunded, order: OrderAccount, account: Edition
 
 
 def _fail(event: events.RefundFailed, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
+    variant = account.variants[order.variant_id]
     order.asked.pop(event.refund_id, None)
     minor, units = order.done.pop(event.refund_id, (0, 0))
     if (minor if event.was_refunded else 0, units) != (
@@ -360,12 +356,12 @@ def _fail(event: events.RefundFailed, order: OrderAccount, account: EditionAccou
     order.returned -= event.quantity
     order.confirmed, order.refunded = True, False
     account.raised_minor += event.amount_minor
-    account.sold += event.quantity
-    account.taken[order.buyer_id] += event.quantity * order.counts
+    variant.sold += event.quantity
+    variant.taken[order.buyer_id] += event.quantity * order.counts
     if event.from_stock:
-        account.move(-event.quantity)
+        variant.move(-event.quantity)
     else:
-        account.withdrawn -= event.quantity
+        variant.withdrawn -= event.quantity
 
 
 def _dispute(event: events.PaymentDisputed, order: OrderAccount) -> Iterator[Finding]:

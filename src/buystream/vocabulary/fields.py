@@ -160,6 +160,7 @@ Tracking = Annotated[
     str, meaning("The carrier's number of the parcel, encrypted with the buyer's key; empty when there is none.")
 ]
 Url = Annotated[str, meaning("Where the buyer authenticates with the bank.")]
+VariantId = Annotated[str, meaning("The variant; empty where its edition has only one.", feed=True)]
 Vouched = Annotated[bool, meaning("Whether a host application says who the buyer is.")]
 WindowSeconds = Annotated[int, meaning("Length of the window in which the attempts were counted.", feed=True)]
 Year = Annotated[int, meaning("Of the payment (UTC).")]

@@ -125,6 +125,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     "edition_id_conflict": Reason("This Idempotency-Key was used for an edition with other terms. Use a new one."),
     "change_id_conflict": Reason("This Idempotency-Key was used for another change of stock. Use a new one."),
     "bad_stock": Reason("stock must be at least 1, or null for unlimited."),
+    "bad_variants": Reason("An edition has at least one variant, and each has an id of its own."),
     "bad_limit": Reason("limit_per_buyer is outside the allowed range."),
     "bad_hold": Reason("hold_seconds is outside the allowed range."),
     "bad_pause": Reason("A buyer can't be paused for that long."),
@@ -146,6 +147,9 @@ REASONS: Final[Mapping[str, Reason]] = {
     "erased": Reason("This buyer's details were erased."),
     # What a command names
     "unknown_edition": Reason("There is no such edition.", *_MISSING, status=404),
+    "unknown_variant": Reason(
+        "The edition has no such variant. Read the edition again and order one of its variants.", *_MISSING, status=404
+    ),
     "unknown_order": Reason("You have no such order.", status=404),
     "unknown_merchant": Reason("There is no such merchant."),
     "unknown_payment": Reason("There is no such payment."),
@@ -206,7 +210,7 @@ OF_ANY_COMMAND: Final = frozenset({"not_permitted", "unreadable", "undecidable"}
 
 TO_BUYERS: Final = AMOUNT_REASONS | {
     *("wrong_price", "not_vouched", "cancelled", "closed", "not_open", "paused"),
-    *("too_fast", "over_limit", "sold_out"),
+    *("too_fast", "over_limit", "sold_out", "unknown_variant"),
 }
 """Why a buyer gets no stock, by the one check of every entrance (ARCHITECTURE.md, Money)."""
 

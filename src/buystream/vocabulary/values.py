@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from buystream.vocabulary.fields import Currency, meaning
+from buystream.vocabulary.fields import Currency, PriceMinor, Quantity, meaning
 
 BPS_WHOLE: Final = 10_000
 """All of it, in basis points."""
@@ -103,18 +103,46 @@ class CampaignTerms(Value, frozen=True, kw_only=True):
     ] = "void"
 
 
-class Offer(Value, frozen=True, kw_only=True):
-    """What is on sale, and by which terms. A fixed price has equal bounds; prices include tax. `stock` null means
-    unlimited. With `campaign`, orders are gifts towards its target; the sale's end is the campaign's."""
+PLAIN: Final = ""
+"""The id of the only variant of a plain edition."""
 
-    title: Annotated[str, meaning("What is sold.", feed=True)]
-    currency: Currency
+
+class Variant(Value, frozen=True, kw_only=True):
+    """One of the things that an edition is offered in, a size or a seat category, with a price, a stock and a limit of
+    its own. A fixed price has equal bounds; prices include tax. A plain edition has one, without id and title."""
+
+    variant_id: Annotated[str, meaning("Names it within its edition; empty where there is only one.", feed=True)] = ""
+    title: Annotated[str, meaning("What distinguishes it from the others.", feed=True)] = ""
     price_min_minor: Annotated[int, meaning("Lowest unit price.", feed=True)]
     price_max_minor: Annotated[
         int, meaning("Highest unit price; equal to the lowest when the price is fixed.", feed=True)
     ]
     stock: Annotated[int | None, meaning("Units issued; null when unlimited.", feed=True)]
     limit_per_buyer: Annotated[int, meaning("Units that one buyer may hold or have bought.", feed=True)]
+
+
+class OrderLine(Value, frozen=True, kw_only=True):
+    """What an order asks of one variant."""
+
+    variant_id: Annotated[str, meaning("The variant; empty where its edition has only one.", feed=True)] = ""
+    quantity: Quantity
+    price_minor: PriceMinor
+
+    @property
+    def total_minor(self) -> int:
+        """What it costs."""
+        return self.quantity * self.price_minor
+
+
+class Offer(Value, frozen=True, kw_only=True):
+    """What is on sale, in which variants, and by which terms. With `campaign`, orders are gifts towards its target; the
+    sale's end is the campaign's."""
+
+    title: Annotated[str, meaning("What is sold.", feed=True)]
+    currency: Currency
+    variants: Annotated[
+        tuple[Variant, ...], meaning("What can be ordered.", feed=True), msgspec.Meta(min_length=1, max_length=100)
+    ]
     hold_seconds: Annotated[int, meaning("How long an order holds its stock.", feed=True)]
     description: Annotated[str, meaning("Text of the offer.", feed=True)] = ""
     kind: Annotated[str, meaning("ticket, record, gift or item.", feed=True)] = "item"
@@ -137,3 +165,8 @@ class Offer(Value, frozen=True, kw_only=True):
 
 OFFER: Final = meaning("What is on sale, and by which terms.", feed=True)
 FEE: Final = meaning("What the platform keeps of each order.", feed=True)
+Lines = Annotated[
+    tuple[OrderLine, ...],
+    meaning("What is ordered; as yet of one variant.", feed=True),
+    msgspec.Meta(min_length=1, max_length=1),
+]

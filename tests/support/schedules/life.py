@@ -9,7 +9,7 @@ from buystream.vocabulary import commands, events
 from buystream.vocabulary.commands import Command
 from buystream.vocabulary.events import Event
 from buystream.vocabulary.ids import ALPHABET, ORDER_RANDOM_CHARS
-from buystream.vocabulary.values import Fee, Offer
+from buystream.vocabulary.values import Fee, Offer, OrderLine, Variant
 
 MERCHANT = "me0-n1ghtsky00"
 ACCOUNT = "acct_merchant"
@@ -117,8 +117,7 @@ class Life:
                     order_id=buyer.order_id,
                     edition_id=self.edition_id,
                     buyer_id=buyer.buyer_id,
-                    quantity=buyer.quantity,
-                    price_minor=self.price_minor,
+                    lines=(OrderLine(quantity=buyer.quantity, price_minor=self.price_minor),),
                 )
             )
 
@@ -164,10 +163,14 @@ class Life:
             offer=Offer(
                 title=f"Schedule {self.seed}",
                 currency="USD",
-                price_min_minor=self.price_minor,
-                price_max_minor=self.price_minor,
-                stock=self.stock,
-                limit_per_buyer=self.limit,
+                variants=(
+                    Variant(
+                        price_min_minor=self.price_minor,
+                        price_max_minor=self.price_minor,
+                        stock=self.stock,
+                        limit_per_buyer=self.limit,
+                    ),
+                ),
                 hold_seconds=self.hold_seconds,
                 needs_address=False,
             ),

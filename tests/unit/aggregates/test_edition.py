@@ -45,7 +45,13 @@ def sold_to(buyer_id: str, number: int, quantity: int = 1) -> list[commands.Comm
 
 def test_an_order_holds_stock_until_its_deadline() -> None:
     given(release(stock=10)).when(place(quantity=3)).then(
-        expect(events.OrderPlaced, order_id=ORDER, buyer_id=ANNA, quantity=3, hold_expires_at_ms=T0 + HOLD_MS)
+        expect(
+            events.OrderPlaced,
+            order_id=ORDER,
+            buyer_id=ANNA,
+            lines=place(quantity=3).lines,
+            hold_expires_at_ms=T0 + HOLD_MS,
+        )
     ).and_state(available=7, held=3, sold=0, withdrawn=0, issued=10)
 
 

@@ -13,7 +13,7 @@ from buystream.aggregates.partition import Partition
 from buystream.aggregates.rules import NEWEST_RULES
 from buystream.replay.ledger import Ledger
 from buystream.vocabulary import codec, commands
-from buystream.vocabulary.values import CampaignTerms, RefundRule
+from buystream.vocabulary.values import CampaignTerms, OrderLine, RefundRule
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, BEN, EDITION, GIFT, MERCHANT, ORDER, PAYMENT, T0, example, order_id
 from tests.support.steps import release
@@ -85,7 +85,9 @@ class History:
         match base:
             case commands.PlaceOrder():
                 said |= {"edition_id": edition_id, "order_id": order_id(self.draw.randrange(40), edition_id)}
-                said |= {"quantity": self.draw.choice([1, 1, 2, 3]), "price_minor": self.draw.choice([100, 100, 0, 50])}
+                quantity, price_minor = self.draw.choice([1, 1, 2, 3]), self.draw.choice([100, 100, 0, 50])
+                variant_id = self.draw.choice(["", "", "", "", "s"])
+                said["lines"] = (OrderLine(variant_id=variant_id, quantity=quantity, price_minor=price_minor),)
             case commands.StartRecurringGift():
                 said |= {"edition_id": edition_id, "gift_id": order_id(900 + self.draw.randrange(4), edition_id)}
                 said |= {"amount_minor": 100, "interval_months": self.draw.choice([1, 3])}
@@ -104,6 +106,8 @@ class History:
         if isinstance(usual, msgspec.Struct):
             inside = {name: self.said(name, getattr(usual, name), there) for name in usual.__struct_fields__}
             return msgspec.structs.replace(usual, **inside)
+        if isinstance(usual, tuple):
+            return tuple(self.said(field, one, there) for one in usual)
         if field == "campaign" and chance > 0.6:
             target_minor, all_or_nothing = self.draw.choice(NUMBERS), chance > 0.8
             return CampaignTerms(target_minor=target_minor, all_or_nothing=all_or_nothing)

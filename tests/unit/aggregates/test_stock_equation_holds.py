@@ -1,23 +1,29 @@
 """Whatever buyers, merchants, the provider and time do, in any order: stock, limits, money and history stay in step."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 import msgspec
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from buystream.aggregates.edition.edition import Edition
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.payment import Payment
+from buystream.aggregates.edition.stock import Stock
 from buystream.aggregates.partition import Partition
 from buystream.vocabulary import codec, commands, events
 from buystream.vocabulary.ids import edition_of
 from buystream.vocabulary.order_states import SOLD
+from buystream.vocabulary.values import Variant
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, BEN, EDITION, OTHER_EDITION, T0, example
 from tests.support.steps import place, release
 
 EDITIONS = (EDITION, OTHER_EDITION)
+SHIRTS = "ed0-sh1rts0000"
+SIZES = ("s", "m", "l")
 ANSWERS_TO_PLACE_ORDER = (events.OrderPlaced, events.OrderRefused, events.OrderRepeated, events.CommandRefused)
 YEAR_SECONDS = 366 * 86_400
 TAKING = ("held", "authorised")
@@ -35,7 +41,8 @@ FACTS = [
     commands.RecordDisputeOutcome,
 ]
 
-editions = st.sampled_from(EDITIONS)
+editions = st.sampled_from((*EDITIONS, SHIRTS))
+sizes = st.sampled_from(SIZES)
 buyers = st.sampled_from((ANNA, BEN))
 quantities = st.integers(1, 3)
 outcomes = st.sampled_from(("won", "lost", "withdrawn"))
@@ -60,10 +67,13 @@ class Crowd(RuleBasedStateMachine):
 
     @initialize(
         stocks=st.tuples(st.integers(1, 12), st.one_of(st.none(), st.integers(1, 12))),
+        sizes=st.lists(st.one_of(st.none(), st.integers(1, 6)), min_size=1, max_size=3),
         limit_per_buyer=st.integers(1, 12),
         hold_seconds=st.sampled_from([5, 90, 3600]),
     )
-    def merchants_release(self, stocks: tuple[int | None, ...], limit_per_buyer: int, hold_seconds: int) -> None:
+    def merchants_release(
+        self, stocks: tuple[int | None, ...], sizes: list[int | None], limit_per_buyer: int, hold_seconds: int
+    ) -> None:
         for edition_id, stock in zip(EDITIONS, stocks, strict=True):
             self.ask(
                 release(
@@ -74,11 +84,29 @@ class Crowd(RuleBasedStateMachine):
                     price_minor=100,
                 )
             )
+        variants = tuple(
+            Variant(
+                variant_id=variant_id, title=variant_id, price_min_minor=100, price_max_minor=100, stock=stock,
+                limit_per_buyer=limit_per_buyer + number,
+            )
+            for number, (variant_id, stock) in enumerate(zip(SIZES, sizes, strict=False))
+        )  # fmt: skip
+        self.ask(release(edition_id=SHIRTS, variants=variants, hold_seconds=hold_seconds, suggested_minor=()))
 
-    @rule(edition_id=editions, buyer_id=buyers, quantity=quantities, pays=st.booleans())
-    def somebody_taps_buy(self, edition_id: str, buyer_id: str, quantity: int, pays: bool) -> None:
+    @rule(edition_id=editions, buyer_id=buyers, quantity=quantities, pays=st.booleans(), size=sizes)
+    def somebody_taps_buy(
+        self, edition_id: str, buyer_id: str, quantity: int, pays: bool, size: str = SIZES[0]
+    ) -> None:
         self.taps += 1
-        tap = place(self.taps, edition_id=edition_id, buyer_id=buyer_id, quantity=quantity, price_minor=100)
+        variant_id = size if edition_id == SHIRTS else ""
+        tap = place(
+            self.taps,
+            edition_id=edition_id,
+            buyer_id=buyer_id,
+            quantity=quantity,
+            price_minor=100,
+            variant_id=variant_id,
+        )
         self.ask(tap)
         if pays:
             self.ask(example(commands.RequestPayment, order_id=tap.order_id, buyer_id=buyer_id))
@@ -117,11 +145,14 @@ class Crowd(RuleBasedStateMachine):
         kind=st.sampled_from([commands.AddStock, commands.WithdrawStock]),
         change=st.integers(1, 6),
         quantity=st.integers(0, 3),
+        size=sizes,
     )
     def the_merchant_changes_stock(
-        self, edition_id: str, kind: type[commands.Command], change: int, quantity: int
+        self, edition_id: str, kind: type[commands.Command], change: int, quantity: int, size: str
     ) -> None:
-        self.ask(example(kind, edition_id=edition_id, change_id=f"change-{change}", quantity=quantity))
+        variant_id = size if edition_id == SHIRTS else ""
+        changed = {"change_id": f"change-{change}", "quantity": quantity, "variant_id": variant_id}
+        self.ask(example(kind, edition_id=edition_id, **changed))
 
     @rule(edition_id=editions, quantity=quantities)
     def the_merchant_pauses_for_a_while(self, edition_id: str, quantity: int) -> None:
@@ -195,8 +226,9 @@ class Crowd(RuleBasedStateMachine):
             match event:
                 case events.OrderPlaced() | events.OrderReclaimed():
                     edition = self.partition.state.editions[event.edition_id]
-                    buyer_id = edition.orders[event.order_id].buyer_id
-                    assert edition.taken_by_buyer[buyer_id] <= edition.limit_per_buyer
+                    order = edition.orders[event.order_id]
+                    stock = edition.stocks[order.variant_id]
+                    assert stock.taken_by_buyer[order.buyer_id] <= stock.limit_per_buyer
                 case events.OrderExpired():
                     assert isinstance(command, commands.Tick)
                     assert deadlines[event.order_id] <= event.at_ms  # type: ignore[operator]
@@ -231,6 +263,13 @@ class Crowd(RuleBasedStateMachine):
     def orders(self) -> list[Order]:
         return [order for edition in self.partition.state.editions.values() for order in edition.orders.values()]
 
+    def variants(self) -> Iterator[tuple[Edition, Stock, list[Order]]]:
+        """Every variant of every edition, with the orders for it that ever held stock."""
+        for edition in self.partition.state.editions.values():
+            for variant_id, stock in edition.stocks.items():
+                orders = [order for order in edition.orders.values() if order.variant_id == variant_id]
+                yield edition, stock, orders
+
     def payments(self) -> list[Payment]:
         return [payment for order in self.orders() for payment in order.payments]
 
@@ -238,26 +277,26 @@ class Crowd(RuleBasedStateMachine):
 
     @invariant()
     def stock_is_where_it_should_be(self) -> None:
-        for edition in self.partition.state.editions.values():
-            held = sum(order.quantity for order in edition.orders.values() if order.state in TAKING)
-            sold = sum(order.kept for order in edition.orders.values() if order.served)
-            assert (edition.held, edition.sold) == (held, sold)
-            assert min(edition.held, edition.sold, edition.withdrawn) >= 0
-            if edition.available is None:
-                assert edition.issued is None
+        for edition, stock, orders in self.variants():
+            held = sum(order.quantity for order in orders if order.state in TAKING)
+            sold = sum(order.kept for order in orders if order.served)
+            assert (stock.held, stock.sold) == (held, sold)
+            assert min(stock.held, stock.sold, stock.withdrawn) >= 0
+            if stock.available is None:
+                assert stock.issued is None
                 continue
-            assert edition.available >= 0
-            assert edition.available + edition.held + edition.sold + edition.withdrawn == edition.issued
-            assert edition.sold_out == (edition.available == 0) or edition.cancellation is not None
+            assert stock.available >= 0
+            assert stock.available + stock.held + stock.sold + stock.withdrawn == stock.issued
+            assert stock.sold_out == (stock.available == 0) or edition.cancellation is not None
 
     @invariant()
     def each_buyer_has_what_the_orders_say(self) -> None:
-        for edition in self.partition.state.editions.values():
+        for _, stock, orders in self.variants():
             recount: Counter[str] = Counter()
-            for order in edition.orders.values():
+            for order in orders:
                 if order.state in TAKING or order.served:
                     recount[order.buyer_id] += order.kept
-            assert edition.taken_by_buyer == dict(+recount)
+            assert stock.taken_by_buyer == dict(+recount)
 
     @invariant()
     def money_moved_once_for_what_is_sold_and_for_nothing_else(self) -> None:

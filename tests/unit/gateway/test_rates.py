@@ -2,7 +2,7 @@
 
 import pytest
 
-from buystream.gateway.server.catalogue import Listing
+from buystream.gateway.server.catalogue import ListedVariant, Listing
 from buystream.gateway.server.clients import Clients
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.rates import Buckets, RateLimiter
@@ -36,11 +36,8 @@ def offer(stock: int | None) -> Listing:
         currency="USD",
         may_be_free=False,
         needs_address=False,
-        sold_out=False,
         partition=0,
-        price_min_minor=1,
-        price_max_minor=1,
-        limit_per_buyer=100,
+        variants={"": ListedVariant(price_min_minor=1, price_max_minor=1, limit_per_buyer=100)},
         has_dates=False,
         vouched_only=False,
     )

@@ -10,6 +10,7 @@ from buystream.aggregates.edition.recurring import months_after
 from buystream.replay.ledger import Ledger
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.ids import payment_id_of, recurring_order_id
+from buystream.vocabulary.values import OrderLine, Variant
 from tests.support.examples import BEN, GIFT, PRICE_MINOR, T0, example
 from tests.support.scenario import given
 from tests.support.steps import authenticate, authorised, captured, pay, payment, place, refund, release, ship
@@ -143,3 +144,30 @@ def test_the_ledger_finds_what_happens_to_an_edition_that_is_over(later: list[An
     cancelled = history(release(), CANCEL)[-1]
     assert findings(told) == set()
     assert wrong in findings([told[0], cancelled, *told[1:]])
+
+
+def sized(variant_id: str, stock: int) -> Variant:
+    """A shirt of that size."""
+    price = {"price_min_minor": PRICE_MINOR, "price_max_minor": PRICE_MINOR}
+    return Variant(variant_id=variant_id, title=variant_id, **price, stock=stock, limit_per_buyer=2)
+
+
+def shirt(number: int, variant_id: str, quantity: int) -> commands.PlaceOrder:
+    """Somebody orders that size."""
+    return place(number, lines=(line(variant_id, quantity),))
+
+
+def line(variant_id: str, quantity: int) -> OrderLine:
+    """So many of that size."""
+    return OrderLine(variant_id=variant_id, quantity=quantity, price_minor=PRICE_MINOR)
+
+
+def test_the_ledger_counts_each_variant_by_itself() -> None:
+    """Of the edition as a whole there is enough of everything."""
+    shirts = release(variants=(sized("s", 1), sized("m", 9)), suggested_minor=())
+    told = history(shirts, shirt(1, "s", 1), shirt(2, "m", 2))
+    assert findings(told) == set()
+    oversold = changed(told, events.OrderPlaced, buyer_id=BEN, lines=(line("s", 1),))
+    assert findings(oversold) == {"no count is negative"}
+    too_many = changed(told, events.OrderPlaced, lines=(line("m", 3),))
+    assert findings(too_many) == {"a buyer's limit binds"}

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from buystream.aggregates.edition import sale
 from buystream.aggregates.edition.edition import Edition
+from buystream.aggregates.edition.stock import Stock
 from buystream.aggregates.moment import Moment
 from buystream.vocabulary.money import why_not_charge
 
@@ -41,6 +42,7 @@ def why_not(
     moment: Moment,
     *,
     buyer_id: str,
+    stock: Stock,
     quantity: int,
     price_minor: int,
     vouched: bool = True,
@@ -49,19 +51,21 @@ def why_not(
     """Why this buyer gets no stock now: asked by new orders, and by late money whose hold has run out. `vouched`:
     a host application says who the buyer is, or did when the order was placed. `limited`: the order counts against
     the buyer's limit."""
-    terms, stock = edition.terms, edition.stock
-    if edition.cancellation is None and not terms.price_min_minor <= price_minor <= terms.price_max_minor:
-        return "wrong_price"  # whether it is on sale or not, this order never was
-    if edition.cancellation is None and terms.vouched_only and not vouched:
-        return "not_vouched"
+    terms = edition.terms
+    if edition.cancellation is None:
+        if not stock.price_min_minor <= price_minor <= stock.price_max_minor:
+            return "wrong_price"  # whether it is on sale or not, this order never was
+        if terms.vouched_only and not vouched:
+            return "not_vouched"
     if reason := why_not_on_sale(edition, moment.at_ms):
         return reason
     if moment.at_ms < edition.pace.paused_until_ms.get(buyer_id, 0):
         return "too_fast"
     if limited:
         taken = stock.taken_by_buyer.get(buyer_id, 0)
-        if not 0 < quantity <= moment.rules.quantity_max or taken + quantity > terms.limit_per_buyer:
+        if not 0 < quantity <= moment.rules.quantity_max or taken + quantity > stock.limit_per_buyer:
             return "over_limit"
     if reason := why_not_charge(quantity * price_minor, terms.charges_in(moment.rules)):
         return reason
-    return "" if stock.has(quantity) else "sold_out"
+    available = stock.available
+    return "" if available is None or quantity <= available else "sold_out"

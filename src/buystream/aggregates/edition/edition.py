@@ -32,6 +32,9 @@ UNKNOWN_EDITION = "unknown_edition"
 UNKNOWN_ORDER = "unknown_order"
 """Also said to those whose order it is not: it reveals nothing."""
 
+UNKNOWN_VARIANT = "unknown_variant"
+"""The edition isn't offered in it."""
+
 Outcome = str | None
 """None: decided, the events tell. REPEATED: nothing to do. Anything else: the reason of a refusal."""
 
@@ -43,7 +46,8 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     version: int
     terms: Terms
     sale: Sale
-    stock: Stock
+    stocks: dict[str, Stock]
+    """By the id of the variant; a plain edition has one, with an empty id."""
     book: OrderBook
     pace: Pace
     gifts: GiftBook
@@ -63,7 +67,7 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
             version=event.originator_version,
             terms=Terms.begin(event),
             sale=Sale.begin(event),
-            stock=Stock.begin(event),
+            stocks={variant.variant_id: Stock.begin(variant) for variant in event.offer.variants},
             book=OrderBook(),
             pace=Pace(),
             gifts=GiftBook(),
@@ -74,14 +78,12 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     # What is read of its parts from outside the aggregates.
 
-    limit_per_buyer = property(attrgetter("terms.limit_per_buyer"))
-    issued = property(attrgetter("stock.issued"))
-    available = property(attrgetter("stock.available"))
-    held = property(attrgetter("stock.held"))
-    sold = property(attrgetter("stock.sold"))
-    withdrawn = property(attrgetter("stock.withdrawn"))
-    sold_out = property(attrgetter("stock.sold_out"))
-    taken_by_buyer = property(attrgetter("stock.taken_by_buyer"))
+    issued = property(lambda edition: _total(edition, "issued"))
+    available = property(lambda edition: _total(edition, "available"))
+    held = property(lambda edition: _total(edition, "held"))
+    sold = property(lambda edition: _total(edition, "sold"))
+    withdrawn = property(lambda edition: _total(edition, "withdrawn"))
+    sold_out = property(lambda edition: all(stock.sold_out for stock in edition.stocks.values()))
     refused = property(attrgetter("book.refused"))
     demand_ids = property(attrgetter("pace.demand_ids"))
     flag_ids = property(attrgetter("pace.flag_ids"))
@@ -138,13 +140,17 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Change state by any event of the edition, its orders or their payments; never refuses, because yesterday's
         history must load under tomorrow's stricter rules."""
         self.version = event.edition_version
-        about, changes, whole = (_TIMED if self.timed else _UNTIMED)[type(event)]
+        about, stocks, changes, whole = (_TIMED if self.timed else _UNTIMED)[type(event)]
         if about is not None:
             order = about(self.book, event)
+            if stocks is not None:
+                stocks(self.stocks[order.variant_id], event, order)
             for part, change in changes:
                 if (state := getattr(self, part)) is not None:
                     change(state, event, order)
             return
+        if stocks is not None:
+            stocks(self.stocks[event.variant_id], event)  # type: ignore[union-attr]
         for part, change in changes:
             if (state := getattr(self, part)) is not None:
                 change(state, event)
@@ -167,21 +173,30 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
         self.timed = True
 
 
+def _total(edition: Edition, name: str) -> int | None:
+    """Of all variants together; None when one is unlimited."""
+    counts = [getattr(stock, name) for stock in edition.stocks.values()]
+    return None if None in counts else sum(counts)
+
+
 class _Course(NamedTuple):
-    """How an event happens to an edition: to the order that it is about, to the parts, to the edition as a whole."""
+    """How an event happens to an edition: to the order that it is about, to the stock of its variant, to the other
+    parts, to the edition as a whole."""
 
     about: Callable[[OrderBook, Any], Order] | None
+    stocks: Callable[..., None] | None
     changes: tuple[tuple[str, Callable[..., None]], ...]
     whole: Callable[[Edition, Any], None] | None
 
 
 def _courses(**parts: type) -> dict[type[events.Event], _Course]:
     """The course of every event of an edition that has these parts, which are named as their fields are."""
-    about, whole = appliers_of(OrderBook), appliers_of(Edition)
+    about, stocks, whole = appliers_of(OrderBook), appliers_of(Stock), appliers_of(Edition)
     changes = {part: appliers_of(kind) for part, kind in parts.items()}
     return {
         kind: _Course(
             about.get(kind),
+            stocks.get(kind),
             tuple((part, change[kind]) for part, change in changes.items() if kind in change),
             whole.get(kind),
         )
@@ -190,11 +205,10 @@ def _courses(**parts: type) -> dict[type[events.Event], _Course]:
     }
 
 
-_UNTIMED: Final = _courses(terms=Terms, sale=Sale, stock=Stock, pace=Pace)
+_UNTIMED: Final = _courses(terms=Terms, sale=Sale, pace=Pace)
 _TIMED: Final = _courses(
     terms=Terms,
     sale=Sale,
-    stock=Stock,
     pace=Pace,
     campaign=Campaign,
     gifts=GiftBook,

@@ -5,13 +5,14 @@ from typing import Final, Literal
 from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import admission, paying
 from buystream.aggregates.edition.duty import Duty
-from buystream.aggregates.edition.edition import REPEATED, Edition, Outcome
+from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_VARIANT, Edition, Outcome
 from buystream.aggregates.edition.stocking import note_sell_out
 from buystream.aggregates.moment import Moment
 from buystream.aggregates.rules import Rules
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.ids import is_mintable, recurring_order_id
 from buystream.vocabulary.money import TOO_SMALL
+from buystream.vocabulary.values import PLAIN, OrderLine
 
 
 def start_recurring_gift(edition: Edition, command: commands.StartRecurringGift, moment: Moment) -> Outcome:
@@ -25,10 +26,14 @@ def start_recurring_gift(edition: Edition, command: commands.StartRecurringGift,
         return "bad_interval"
     if edition.campaign is not None and edition.campaign.terms.all_or_nothing:
         return "not_recurring"
+    stock = edition.stocks.get(PLAIN)
+    if stock is None:
+        return UNKNOWN_VARIANT
     reason = admission.why_not(
         edition,
         moment,
         buyer_id=command.buyer_id,
+        stock=stock,
         quantity=1,
         price_minor=command.amount_minor,
         vouched=command.vouched,
@@ -71,7 +76,7 @@ def _give_again(edition: Edition, gift_id: str, moment: Moment) -> None:
     reason = admission.why_not_on_sale(edition, moment.at_ms)
     if gift.unpaid >= moment.rules.gift_unpaid_max:
         _end(edition, gift_id, _why_unpaid(edition, gift_id, gift.placed), moment)
-    elif reason in ("cancelled", "closed") or not edition.stock.has(1):
+    elif reason in ("cancelled", "closed") or not edition.stocks[PLAIN].has(1):
         _end(edition, gift_id, "closed", moment)
     elif reason:  # paused: who gives every month isn't charged while nobody else can give
         _skip(edition, gift_id, gift.due(moment.at_ms), moment)
@@ -114,15 +119,14 @@ def _give(edition: Edition, gift_id: str, moment: Moment, *, off_session: bool, 
             edition_version=edition.version + 1,
             buyer_id=gift.buyer_id,
             merchant_id=edition.terms.merchant_id,
-            quantity=1,
-            price_minor=gift.amount_minor,
+            lines=(OrderLine(quantity=1, price_minor=gift.amount_minor),),
             currency=edition.terms.currency,
             hold_expires_at_ms=moment.at_ms + edition.terms.hold_seconds * 1000,
             gift_id=gift_id,
             next_due_ms=gift.following_due_ms,
         )
     )
-    note_sell_out(edition, moment)
+    note_sell_out(edition, edition.stocks[PLAIN], moment)
     paying.ask(
         edition,
         edition.orders[order_id],

@@ -9,6 +9,7 @@ from buystream.aggregates.edition.payment import Payment
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.ids import recurring_order_id
 from buystream.vocabulary.order_states import OrderState, Served
+from buystream.vocabulary.values import OrderLine
 
 
 class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
@@ -19,6 +20,7 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     buyer_id: str
     quantity: int
     price_minor: int
+    variant_id: str = ""
     currency: str
     placed_at_ms: int
     state: OrderState = "held"
@@ -47,13 +49,15 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     @classmethod
     def begin(cls, event: events.OrderPlaced | events.OrderRefused) -> Self:
         """From its first event."""
+        line = event.lines[0]
         if isinstance(event, events.OrderRefused):
             return cls(
                 id=event.originator_id,
                 version=event.originator_version,
                 buyer_id=event.buyer_id,
-                quantity=event.quantity,
-                price_minor=event.price_minor,
+                quantity=line.quantity,
+                price_minor=line.price_minor,
+                variant_id=line.variant_id,
                 currency=event.currency,
                 placed_at_ms=event.at_ms,
                 state="refused",
@@ -63,8 +67,9 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             id=event.originator_id,
             version=event.originator_version,
             buyer_id=event.buyer_id,
-            quantity=event.quantity,
-            price_minor=event.price_minor,
+            quantity=line.quantity,
+            price_minor=line.price_minor,
+            variant_id=line.variant_id,
             currency=event.currency,
             placed_at_ms=event.at_ms,
             hold_expires_at_ms=event.hold_expires_at_ms,
@@ -120,11 +125,12 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
 
     def asks_the_same(self, command: commands.PlaceOrder) -> bool:
         """Whether the command is a repeat of the one that this order came from."""
-        return (
-            self.buyer_id == command.buyer_id
-            and self.quantity == command.quantity
-            and self.price_minor == command.price_minor
-        )
+        return self.buyer_id == command.buyer_id and self.lines == command.lines
+
+    @property
+    def lines(self) -> tuple[OrderLine, ...]:
+        """What was ordered; as yet of one variant."""
+        return (OrderLine(variant_id=self.variant_id, quantity=self.quantity, price_minor=self.price_minor),)
 
     def apply(self, event: events.OrderEvent) -> None:
         """Change state by an event of the order's own; never refuses."""

@@ -6,7 +6,7 @@ from typing import Final
 from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import admission
 from buystream.aggregates.edition.duty import Duty
-from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
+from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, UNKNOWN_VARIANT, Edition, Outcome
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.stocking import note_release, note_sell_out
 from buystream.aggregates.moment import Moment
@@ -18,13 +18,17 @@ from buystream.vocabulary.order_states import CANCELLABLE
 def place_order(edition: Edition, command: commands.PlaceOrder, moment: Moment) -> Outcome:
     """Hold stock for a new order id, or refuse it with the reason. A refusal that is one too many to remember spends no
     id and is returned; of it only the demand is recorded."""
-    terms, at_ms = edition.terms, moment.at_ms
+    terms, line, at_ms = edition.terms, command.lines[0], moment.at_ms
+    stock = edition.stocks.get(line.variant_id)
+    if stock is None:
+        return UNKNOWN_VARIANT
     reason = admission.why_not(
         edition,
         moment,
         buyer_id=command.buyer_id,
-        quantity=command.quantity,
-        price_minor=command.price_minor,
+        stock=stock,
+        quantity=line.quantity,
+        price_minor=line.price_minor,
         vouched=command.vouched,
     )
     if not reason:
@@ -37,22 +41,20 @@ def place_order(edition: Edition, command: commands.PlaceOrder, moment: Moment) 
                 edition_version=edition.version + 1,
                 buyer_id=command.buyer_id,
                 merchant_id=terms.merchant_id,
-                quantity=command.quantity,
-                price_minor=command.price_minor,
+                lines=command.lines,
                 currency=terms.currency,
                 hold_expires_at_ms=at_ms + terms.hold_seconds * 1000,
                 device=command.device,
                 network=command.network,
             )
         )
-        note_sell_out(edition, moment)
+        if stock.available == 0:  # most orders leave some
+            note_sell_out(edition, stock, moment)
         return None
     if not _is_plausible(command, moment.rules):
         return reason
     if edition.book.refused >= moment.rules.refused_orders_kept_max:
-        edition.record_own(
-            events.DemandRecorded, moment, demand_id="", clicks=1, quantity=command.quantity, reason=reason
-        )
+        edition.record_own(events.DemandRecorded, moment, demand_id="", clicks=1, quantity=line.quantity, reason=reason)
         return reason
     moment.record(
         events.OrderRefused(
@@ -63,11 +65,10 @@ def place_order(edition: Edition, command: commands.PlaceOrder, moment: Moment) 
             edition_version=edition.version + 1,
             buyer_id=command.buyer_id,
             merchant_id=terms.merchant_id,
-            quantity=command.quantity,
-            price_minor=command.price_minor,
+            lines=command.lines,
             currency=terms.currency,
             reason=reason,
-            available=edition.stock.available,
+            available=stock.available,
             device=command.device,
             network=command.network,
         )
@@ -78,7 +79,8 @@ def place_order(edition: Edition, command: commands.PlaceOrder, moment: Moment) 
 def _is_plausible(command: commands.PlaceOrder, rules: Rules) -> bool:
     """Whether a refused order says what a buyer may have wanted. Nothing is kept of any other, so that no number on
     the log is larger than a view or a snapshot can hold."""
-    return abs(command.quantity) <= rules.units_per_buyer_max and abs(command.price_minor) <= rules.amount_minor_max
+    line = command.line
+    return abs(line.quantity) <= rules.units_per_buyer_max and abs(line.price_minor) <= rules.amount_minor_max
 
 
 @decides(commands.CancelOrder)
@@ -116,8 +118,10 @@ def give_up(edition: Edition, order: Order, reason: str, moment: Moment) -> None
 
 def cancel(edition: Edition, order: Order, reason: str, moment: Moment) -> None:
     """End an order that holds stock."""
-    edition.record_order(events.OrderCancelled, order, moment, quantity=order.quantity, reason=reason)
-    note_release(edition, moment)
+    edition.record_order(
+        events.OrderCancelled, order, moment, quantity=order.quantity, reason=reason, variant_id=order.variant_id
+    )
+    note_release(edition, edition.stocks[order.variant_id], moment)
 
 
 def extend_hold(edition: Edition, order_id: str, hold_expires_at_ms: int, moment: Moment) -> None:
@@ -131,8 +135,8 @@ def _runs_out_at(edition: Edition, order_id: str, _: Rules) -> int | None:
 
 def _expire(edition: Edition, order_id: str, moment: Moment) -> None:
     order = edition.book.orders[order_id]
-    edition.record_order(events.OrderExpired, order, moment, quantity=order.quantity)
-    note_release(edition, moment)
+    edition.record_order(events.OrderExpired, order, moment, quantity=order.quantity, variant_id=order.variant_id)
+    note_release(edition, edition.stocks[order.variant_id], moment)
 
 
 HOLD: Final = Duty(name="hold", due_ms=_runs_out_at, carry_on=_expire)

@@ -200,12 +200,13 @@ def _holds(edition: Edition, order: Order, moment: Moment) -> bool:
         edition,
         moment,
         buyer_id=order.buyer_id,
+        stock=edition.stocks[order.variant_id],
         quantity=order.quantity,
         price_minor=order.price_minor,
         limited=order.is_limited,
     ):
-        edition.record_order(events.OrderReclaimed, order, moment, quantity=order.quantity)
-        note_sell_out(edition, moment)
+        edition.record_order(events.OrderReclaimed, order, moment, quantity=order.quantity, variant_id=order.variant_id)
+        note_sell_out(edition, edition.stocks[order.variant_id], moment)
     if order.state == "held" and (reason := admission.why_over(edition)):
         cancel(edition, order, reason, moment)
     return order.state == "held"
@@ -317,6 +318,7 @@ def record_capture(
         payment_id=payment.id,
         buyer_id=order.buyer_id,
         quantity=order.quantity,
+        variant_id=order.variant_id,
         amount_minor=taken_minor,
         currency=payment.currency,
         merchant_id=edition.terms.merchant_of_receipts if taken_minor else "",

@@ -250,8 +250,9 @@ def give_back(
         refund_id=refund_id,
         merchant_id=edition.terms.merchant_of_receipts,
         reason=reason,
+        variant_id=order.variant_id,
     )
-    note_release(edition, moment)
+    note_release(edition, edition.stocks[order.variant_id], moment)
 
 
 @decides(commands.RecordRefundFailure)
@@ -283,8 +284,9 @@ def record_refund_failure(
         currency=payment.currency,
         reason=command.reason,
         **taken_again,
+        variant_id=order.variant_id,
     )
-    note_sell_out(edition, moment)
+    note_sell_out(edition, edition.stocks[order.variant_id], moment)
     return None
 
 
@@ -294,8 +296,9 @@ def _taken_again(
     """What becomes of a refund that had succeeded. The units are the buyer's again: out of what was withdrawn with
     them, or out of what is still on sale. Of a cancelled edition nobody gets any."""
     quantity = 0 if admission.why_over(edition) else refund.quantity
-    if refund.restock and edition.stock.available is not None:
-        quantity = min(quantity, edition.stock.available)
+    available = edition.stocks[order.variant_id].available
+    if refund.restock and available is not None:
+        quantity = min(quantity, available)
     return {
         "was_refunded": True,
         "fee_returned_minor": _fee_taken_again(payment, refund, currency),

@@ -4,7 +4,7 @@ from buystream.aggregates.moment import Moment
 from buystream.aggregates.rules import Rules
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.money import why_not_charge
-from buystream.vocabulary.values import CampaignTerms, Offer
+from buystream.vocabulary.values import CampaignTerms, Offer, Variant
 
 
 def released(command: commands.ReleaseEdition, moment: Moment) -> events.EditionReleased:
@@ -31,12 +31,11 @@ def _saves_methods(offer: Offer, moment: Moment) -> bool:
 
 def why_not(offer: Offer, moment: Moment) -> str:
     """The reason to refuse this offer, or nothing."""
-    if wrong := _wrong_price(offer, moment.rules):
-        return wrong
-    if offer.stock is not None and not 1 <= offer.stock <= moment.rules.issued_max:
-        return "bad_stock"
-    if not 1 <= offer.limit_per_buyer <= moment.rules.units_per_buyer_max:
-        return "bad_limit"
+    if len({variant.variant_id for variant in offer.variants}) != len(offer.variants):
+        return "bad_variants"
+    for variant in offer.variants:
+        if wrong := _wrong_variant(variant, offer, moment.rules):
+            return wrong
     if not 1 <= offer.hold_seconds <= moment.rules.hold_seconds_max:
         return "bad_hold"
     if wrong := _wrong_times(offer, moment):
@@ -54,15 +53,23 @@ def _wrong_campaign(campaign: CampaignTerms, closes_ms: int | None, rules: Rules
     return "" if possible and not (campaign.all_or_nothing and closes_ms is None) else "bad_target"
 
 
-def _wrong_price(offer: Offer, rules: Rules) -> str:
+def _wrong_variant(variant: Variant, offer: Offer, rules: Rules) -> str:
+    if wrong := _wrong_price(variant, offer, rules):
+        return wrong
+    if variant.stock is not None and not 1 <= variant.stock <= rules.issued_max:
+        return "bad_stock"
+    return "" if 1 <= variant.limit_per_buyer <= rules.units_per_buyer_max else "bad_limit"
+
+
+def _wrong_price(variant: Variant, offer: Offer, rules: Rules) -> str:
     """Whatever can be ordered at this price can be charged; a price that the buyer chooses is checked once more."""
     currency = rules.currencies.get(offer.currency)
     if currency is None:
         return "unknown_currency"
-    dearest_minor = offer.price_max_minor * max(1, min(offer.limit_per_buyer, rules.quantity_max))
-    if not 0 <= offer.price_min_minor <= offer.price_max_minor or dearest_minor > currency.most_minor:
+    dearest_minor = variant.price_max_minor * max(1, min(variant.limit_per_buyer, rules.quantity_max))
+    if not 0 <= variant.price_min_minor <= variant.price_max_minor or dearest_minor > currency.most_minor:
         return "bad_price"
-    amounts = (offer.price_min_minor, offer.price_max_minor, *offer.suggested_minor)
+    amounts = (variant.price_min_minor, variant.price_max_minor, *offer.suggested_minor)
     return next(filter(None, (why_not_charge(amount, currency) for amount in amounts)), "")
 
 

@@ -1,4 +1,4 @@
-"""An edition's stock: how much of it there is, and how many each buyer took."""
+"""An edition's stock, of each variant by itself: how much of it there is, and how many each buyer took."""
 
 from typing import Self
 
@@ -7,12 +7,18 @@ import msgspec
 from buystream.aggregates.applying import applies
 from buystream.aggregates.edition.order import Order
 from buystream.vocabulary import events
+from buystream.vocabulary.values import Variant
 
 
 class Stock(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A part of its edition. At every version `available + held + sold + withdrawn = issued`, none of them negative,
-    unless the edition is unlimited: then `issued` and `available` are None."""
+    """A part of its edition, one for each variant, with its price and its limit. At every version
+    `available + held + sold + withdrawn = issued`, none of them negative, unless the variant is unlimited: then
+    `issued` and `available` are None."""
 
+    variant_id: str = ""
+    price_min_minor: int
+    price_max_minor: int
+    limit_per_buyer: int
     issued: int | None = None
     available: int | None = None
     held: int = 0
@@ -26,9 +32,16 @@ class Stock(msgspec.Struct, kw_only=True, omit_defaults=True):
     """By the id that the merchant gave each: what it issued, or withdrew (negative)."""
 
     @classmethod
-    def begin(cls, event: events.EditionReleased) -> Self:
+    def begin(cls, variant: Variant) -> Self:
         """From the release of its edition."""
-        return cls(issued=event.offer.stock, available=event.offer.stock)
+        return cls(
+            variant_id=variant.variant_id,
+            price_min_minor=variant.price_min_minor,
+            price_max_minor=variant.price_max_minor,
+            limit_per_buyer=variant.limit_per_buyer,
+            issued=variant.stock,
+            available=variant.stock,
+        )
 
     def has(self, quantity: int) -> bool:
         """Whether so many can be taken."""

@@ -2,7 +2,7 @@
 
 from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import admission
-from buystream.aggregates.edition.edition import REPEATED, Edition, Outcome
+from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_VARIANT, Edition, Outcome
 from buystream.aggregates.edition.stock import Stock
 from buystream.aggregates.moment import Moment
 from buystream.vocabulary import commands, events
@@ -11,7 +11,9 @@ from buystream.vocabulary import commands, events
 @decides(commands.AddStock)
 def add_stock(edition: Edition, command: commands.AddStock, moment: Moment) -> Outcome:
     """Issue more."""
-    stock = edition.stock
+    stock = edition.stocks.get(command.variant_id)
+    if stock is None:
+        return UNKNOWN_VARIANT
     if (known := _known_change(stock, command.change_id, command.quantity)) is not None:
         return known
     if over := admission.why_over(edition):
@@ -20,23 +22,33 @@ def add_stock(edition: Edition, command: commands.AddStock, moment: Moment) -> O
         return "unlimited"
     if not 0 < command.quantity <= moment.rules.issued_max - (stock.issued or 0):
         return "bad_quantity"
-    edition.record_own(events.StockAdded, moment, change_id=command.change_id, quantity=command.quantity)
-    note_release(edition, moment)
+    edition.record_own(
+        events.StockAdded, moment, change_id=command.change_id, quantity=command.quantity, variant_id=stock.variant_id
+    )
+    note_release(edition, stock, moment)
     return None
 
 
 @decides(commands.WithdrawStock)
 def withdraw_stock(edition: Edition, command: commands.WithdrawStock, moment: Moment) -> Outcome:
     """Take unsold stock off the sale; what is held or sold stays its buyer's."""
-    stock = edition.stock
+    stock = edition.stocks.get(command.variant_id)
+    if stock is None:
+        return UNKNOWN_VARIANT
     if (known := _known_change(stock, command.change_id, -command.quantity)) is not None:
         return known
     if stock.available is None:
         return "unlimited"
     if not 0 < command.quantity <= stock.available:
         return "bad_quantity"
-    edition.record_own(events.StockWithdrawn, moment, change_id=command.change_id, quantity=command.quantity)
-    note_sell_out(edition, moment)
+    edition.record_own(
+        events.StockWithdrawn,
+        moment,
+        change_id=command.change_id,
+        quantity=command.quantity,
+        variant_id=stock.variant_id,
+    )
+    note_sell_out(edition, stock, moment)
     return None
 
 
@@ -48,14 +60,13 @@ def _known_change(stock: Stock, change_id: str, quantity: int) -> Outcome:
     return REPEATED if known == quantity else "change_id_conflict"
 
 
-def note_sell_out(edition: Edition, moment: Moment) -> None:
-    """Set the latch when nothing is available."""
-    if edition.stock.available == 0 and not edition.stock.sold_out:
-        edition.record_own(events.EditionSoldOut, moment)
+def note_sell_out(edition: Edition, stock: Stock, moment: Moment) -> None:
+    """Set the variant's latch when nothing of it is available."""
+    if stock.available == 0 and not stock.sold_out:
+        edition.record_own(events.EditionSoldOut, moment, variant_id=stock.variant_id)
 
 
-def note_release(edition: Edition, moment: Moment) -> None:
-    """Lift the latch when there is stock again, and a buyer may have it."""
-    stock = edition.stock
+def note_release(edition: Edition, stock: Stock, moment: Moment) -> None:
+    """Lift the variant's latch when there is stock again, and a buyer may have it."""
     if stock.sold_out and stock.available and not admission.why_over(edition):
-        edition.record_own(events.StockReleased, moment, available=stock.available)
+        edition.record_own(events.StockReleased, moment, available=stock.available, variant_id=stock.variant_id)

@@ -17,9 +17,6 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
 
     merchant_id: str
     currency: str
-    price_min_minor: int
-    price_max_minor: int
-    limit_per_buyer: int
     hold_seconds: int
     refund: RefundRule
     fee: Fee
@@ -34,9 +31,6 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         return cls(
             merchant_id=event.merchant_id,
             currency=offer.currency,
-            price_min_minor=offer.price_min_minor,
-            price_max_minor=offer.price_max_minor,
-            limit_per_buyer=offer.limit_per_buyer,
             hold_seconds=offer.hold_seconds,
             receipts=offer.receipts,
             vouched_only=offer.vouched_only,

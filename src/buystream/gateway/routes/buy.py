@@ -35,6 +35,7 @@ from buystream.vocabulary.ids import (
 )
 from buystream.vocabulary.money import TOO_LARGE, chargeable_words, currency_of
 from buystream.vocabulary.trace import traceparent_of
+from buystream.vocabulary.values import OrderLine
 
 if TYPE_CHECKING:
     from litestar.types import Receive, Scope, Send
@@ -45,6 +46,8 @@ BODY_BYTES_MAX = 16 * 1024
 IDEMPOTENCY_KEY = idempotency.IDEMPOTENCY_KEY.encode()
 ORDER_QUOTES = 12
 """Quotation marks of four names and two texts. With fewer or more, something is escaped or there twice."""
+VARIANT_QUOTES = 4
+"""Of the name and the text of a variant."""
 
 _ORDER_ID = (
     f"order_id must be edition_id, '-' and {ORDER_RANDOM_CHARS} to {ORDER_RANDOM_CHARS_MAX} random characters of"
@@ -115,7 +118,7 @@ class BuyRoute:
         try:
             command, offer, actor = self._command(head, body, client)
             on_answer: OnAnswer = partial(self._on_answer, offer, answered)
-            if not command.vouched and self._gateway.rates.hold(offer, command.order_id, command.quantity, client):
+            if not command.vouched and self._gateway.rates.hold(offer, command.order_id, command.line.quantity, client):
                 counted = command.order_id
                 on_answer = partial(self._on_counted_answer, counted, on_answer)
             self._gateway.decisions.submit(
@@ -145,9 +148,10 @@ class BuyRoute:
         order = _order(body)
         offer = gateway.offer(order.edition_id)
         _refuse_too_large(order.quantity * order.price_minor, offer.currency)
-        if offer.sold_out and not gateway.catalogue.was_sent(order.order_id):
+        line = OrderLine(variant_id=order.variant_id, quantity=order.quantity, price_minor=order.price_minor)
+        if offer.is_sold_out(order.variant_id) and not gateway.catalogue.was_sent(order.order_id):
             raise gateway.latch.refuse(offer, order.quantity)
-        reason = offer.why_never(order.price_minor, order.quantity, vouched=session.hosted)
+        reason = offer.why_never(line, vouched=session.hosted)
         if reason and not gateway.catalogue.was_sent(order.order_id):
             raise refused(reason)
         if offer.limited:
@@ -156,8 +160,7 @@ class BuyRoute:
             order_id=order.order_id,
             edition_id=order.edition_id,
             buyer_id=session.buyer_id,
-            quantity=order.quantity,
-            price_minor=order.price_minor,
+            lines=(line,),
             device=self._fingerprint(head.get(b"user-agent", b"")),
             network=self._fingerprint(client.encode()) if client else "",
             vouched=session.hosted,
@@ -260,7 +263,7 @@ async def _body(receive: "Receive", length: bytes) -> bytes:
 def _order(body: bytes) -> NewOrder:
     try:
         order = _decode(body)
-        if body.count(b'"') != ORDER_QUOTES:
+        if body.count(b'"') != ORDER_QUOTES + (VARIANT_QUOTES if order.variant_id else 0):
             refuse_double_members(body)
         if edition_of(order.order_id) != order.edition_id or is_derived(order.order_id):
             raise HttpProblem("invalid", _ORDER_ID)

@@ -8,7 +8,7 @@ from litestar.params import FromPath
 from psycopg2.extensions import cursor
 
 from buystream.gateway.routes.bodies.editions import EditionsBody
-from buystream.gateway.routes.bodies.orders import MineBody
+from buystream.gateway.routes.bodies.orders import MineBody, MineOfVariantBody
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
@@ -40,11 +40,15 @@ async def mine(
     offer = gateway.offer(edition_id)
     await gateway.views_show_the_seen(offer.partition)
 
-    def read(cur: cursor) -> tuple[int, Board | None]:
+    def read(cur: cursor) -> tuple[dict[str, int], Board | None]:
         return order_views.taken_by_buyer(cur, buyer_id, edition_id), edition_board.board(cur, edition_id)
 
     taken, board = await gateway.reads.query(read)
-    return MineBody(taken, max(0, board.limit_per_buyer - taken) if board else 0)
+    variants = [
+        MineOfVariantBody(one.variant_id, of := taken.get(one.variant_id, 0), max(0, one.limit_per_buyer - of))
+        for one in (board.variants if board else ())
+    ]
+    return MineBody(sum(one.taken for one in variants), sum(one.left for one in variants), variants)
 
 
 ROUTES = [editions, edition, mine]

@@ -17,6 +17,7 @@ from buystream.projections import recurring_gifts
 from buystream.vocabulary import events
 from buystream.vocabulary.commands import EndRecurringGift, StartRecurringGift
 from buystream.vocabulary.ids import MalformedId, edition_of, is_mintable, recurring_order_id
+from buystream.vocabulary.values import OrderLine
 
 FIRST_GIFT_EVENTS = 2
 """At least so many stand behind the one that answers a start: the first order, and its payment."""
@@ -48,7 +49,7 @@ async def start(
     if not method:
         raise HttpProblem("invalid", DETAILS_NEEDED)
     known = await gateway.reads.query(lambda cur: recurring_gifts.gift(cur, data.gift_id, buyer_id=buyer_id))
-    reason = offer.why_never(data.amount_minor, 1, vouched=session.hosted)
+    reason = offer.why_never(OrderLine(quantity=1, price_minor=data.amount_minor), vouched=session.hosted)
     if known is None and reason:
         raise refused(reason)
     command = StartRecurringGift(

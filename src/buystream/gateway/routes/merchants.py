@@ -148,10 +148,11 @@ async def change_stock(
 ) -> MerchantBoard:
     """With an `Idempotency-Key` header, a repeat of the request changes nothing more."""
     change_id = idempotent_name(request, gateway, merchant.merchant_id)
+    change = {"edition_id": edition_id, "change_id": change_id, "variant_id": data.variant_id}
     if data.add is not None and data.withdraw is None:
-        command: AddStock | WithdrawStock = AddStock(edition_id=edition_id, change_id=change_id, quantity=data.add)
+        command: AddStock | WithdrawStock = AddStock(quantity=data.add, **change)
     elif data.withdraw is not None and data.add is None:
-        command = WithdrawStock(edition_id=edition_id, change_id=change_id, quantity=data.withdraw)
+        command = WithdrawStock(quantity=data.withdraw, **change)
     else:
         raise HttpProblem("invalid", "Send either add or withdraw.")
     return await _change(gateway, merchant, command, actor)

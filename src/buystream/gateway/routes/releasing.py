@@ -1,24 +1,22 @@
 """How a merchant's request becomes the release of an edition: defaults by kind, and mistakes told in words."""
 
+from collections.abc import Iterator
+
 from msgspec import convert
 
-from buystream.gateway.routes.bodies.editions import NewEdition, NewRefundRule
+from buystream.gateway.routes.bodies.editions import NewEdition, NewRefundRule, NewVariant
 from buystream.gateway.server.problems import HttpProblem, limits_of
 from buystream.projections.people import MerchantView
 from buystream.vocabulary.commands import ReleaseEdition
 from buystream.vocabulary.kinds import KINDS
 from buystream.vocabulary.money import CURRENCIES, chargeable_words, currency_of, format_money, why_not_charge
-from buystream.vocabulary.values import CampaignTerms, Offer, RefundRule, SaleWindow, Tax
+from buystream.vocabulary.values import CampaignTerms, Offer, RefundRule, SaleWindow, Tax, Variant
 
 
 def release_command(data: NewEdition, merchant: MerchantView, edition_id: str) -> ReleaseEdition:
     """What the merchant asks for; raises HttpProblem (422) with what is wrong with it, in words."""
-    low = data.price_minor if data.price_minor is not None else data.price_min_minor
-    high = data.price_minor if data.price_minor is not None else data.price_max_minor
-    if low is None or high is None or low > high:
-        raise HttpProblem("invalid", "Send price_minor, or price_min_minor and a price_max_minor not below it.")
-    if data.price_minor is not None and (data.price_min_minor, data.price_max_minor) != (None, None):
-        raise HttpProblem("invalid", "Send either price_minor or both bounds, not all of them.")
+    variants = tuple(_variants(data))
+    low, high = min(one.price_min_minor for one in variants), max(one.price_max_minor for one in variants)
     if any(not low <= amount <= high for amount in data.suggested_minor):
         raise HttpProblem("invalid", "suggested_minor must lie within the price's bounds.")
     if data.opens_at_ms is not None and data.closes_at_ms is not None and data.opens_at_ms >= data.closes_at_ms:
@@ -28,21 +26,17 @@ def release_command(data: NewEdition, merchant: MerchantView, edition_id: str) -
     currency = data.currency or merchant.currency
     if currency not in CURRENCIES:
         raise HttpProblem("invalid", f"currency must be one of {', '.join(sorted(CURRENCIES))}.")
-    for amount_minor in (low, high, *data.suggested_minor):
+    for amount_minor in data.suggested_minor:
         _check_amount(amount_minor, currency, format_money(amount_minor, currency))
-    dearest_minor = high * data.limit_per_buyer
-    what = f"{data.limit_per_buyer} for {format_money(dearest_minor, currency)}, which one buyer could order,"
-    _check_amount(dearest_minor, currency, what)
+    for variant in variants:
+        _check_variant(variant, currency)
     return ReleaseEdition(
         edition_id=edition_id,
         merchant_id=merchant.merchant_id,
         offer=Offer(
             title=data.title,
             currency=currency,
-            price_min_minor=low,
-            price_max_minor=high,
-            stock=data.stock,
-            limit_per_buyer=data.limit_per_buyer,
+            variants=variants,
             hold_seconds=data.hold_seconds,
             description=data.description,
             kind=data.kind,
@@ -64,6 +58,44 @@ def _campaign(data: NewEdition) -> CampaignTerms | None:
     if data.target_minor is None:
         return None
     return CampaignTerms(target_minor=data.target_minor, all_or_nothing=data.all_or_nothing, if_missed=data.if_missed)
+
+
+def _variants(data: NewEdition) -> Iterator[Variant]:
+    """The only one of a plain edition, or those that it is offered in; raises HttpProblem (422)."""
+    if not data.variants:
+        yield _variant(data, "", "", data.limit_per_buyer)
+        return
+    if any(one is not None for one in (data.price_minor, data.price_min_minor, data.price_max_minor, data.stock)):
+        raise HttpProblem("invalid", "Send prices and stocks with the variants only.", reason="bad_variants")
+    if len({one.variant_id for one in data.variants}) != len(data.variants):
+        raise HttpProblem("invalid", "Each variant needs a variant_id of its own.", reason="bad_variants")
+    for one in data.variants:
+        yield _variant(one, one.variant_id, one.title, one.limit_per_buyer or data.limit_per_buyer)
+
+
+def _variant(data: NewEdition | NewVariant, variant_id: str, title: str, limit_per_buyer: int) -> Variant:
+    low = data.price_minor if data.price_minor is not None else data.price_min_minor
+    high = data.price_minor if data.price_minor is not None else data.price_max_minor
+    if low is None or high is None or low > high:
+        raise HttpProblem("invalid", "Send price_minor, or price_min_minor and a price_max_minor not below it.")
+    if data.price_minor is not None and (data.price_min_minor, data.price_max_minor) != (None, None):
+        raise HttpProblem("invalid", "Send either price_minor or both bounds, not all of them.")
+    return Variant(
+        variant_id=variant_id,
+        title=title,
+        price_min_minor=low,
+        price_max_minor=high,
+        stock=data.stock,
+        limit_per_buyer=limit_per_buyer,
+    )
+
+
+def _check_variant(variant: Variant, currency: str) -> None:
+    for amount_minor in (variant.price_min_minor, variant.price_max_minor):
+        _check_amount(amount_minor, currency, format_money(amount_minor, currency))
+    dearest_minor = variant.price_max_minor * variant.limit_per_buyer
+    what = f"{variant.limit_per_buyer} for {format_money(dearest_minor, currency)}, which one buyer could order,"
+    _check_amount(dearest_minor, currency, what)
 
 
 def _check_amount(amount_minor: int, currency: str, what: str) -> None:

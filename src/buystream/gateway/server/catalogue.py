@@ -7,9 +7,21 @@ from psycopg2.extensions import cursor
 from buystream.log import Record
 from buystream.projections import edition_board, order_views, people
 from buystream.projections.engine import runner
+from buystream.projections.offer_columns import stock_of
 from buystream.vocabulary import events
 from buystream.vocabulary.codec import read_event
 from buystream.vocabulary.ids import edition_of, partition_of
+from buystream.vocabulary.values import OrderLine
+
+
+class ListedVariant(msgspec.Struct, kw_only=True):
+    """What one variant is called and costs, and its sold-out latch."""
+
+    title: str = ""
+    price_min_minor: int
+    price_max_minor: int
+    limit_per_buyer: int
+    sold_out: bool = False
 
 
 class Listing(msgspec.Struct, kw_only=True):
@@ -25,31 +37,41 @@ class Listing(msgspec.Struct, kw_only=True):
     currency: str
     may_be_free: bool
     needs_address: bool
-    sold_out: bool
     partition: int
-    price_min_minor: int
-    price_max_minor: int
-    limit_per_buyer: int
+    variants: dict[str, ListedVariant]
     has_dates: bool
     vouched_only: bool
     awaits_terms: bool = False
     cancelled: bool = False
     paused: bool = False
 
-    def why_never(self, price_minor: int, quantity: int, *, vouched: bool) -> str:
+    def title_of(self, variant_id: str) -> str:
+        """What an order for the variant is called."""
+        variant = self.variants.get(variant_id)
+        return f"{self.title}: {variant.title}" if variant is not None and variant.title else self.title
+
+    def is_sold_out(self, variant_id: str) -> bool:
+        """Whether nothing of the variant is left."""
+        variant = self.variants.get(variant_id)
+        return variant is not None and variant.sold_out
+
+    def why_never(self, line: OrderLine, *, vouched: bool) -> str:
         """The reason for which its owner will refuse such an order; empty when that can't be known here. Checked in the
         owner's order (`admission.why_not`), so that the answer is the one the owner would give."""
         if self.cancelled:
             return "cancelled" if self.limited else ""  # whether this is a repeat is known of limited ones only
-        if not self.price_min_minor <= price_minor <= self.price_max_minor:
+        variant = self.variants.get(line.variant_id)
+        if variant is None:
+            return "unknown_variant"
+        if not variant.price_min_minor <= line.price_minor <= variant.price_max_minor:
             return "wrong_price"
         if self.vouched_only and not vouched:
             return "not_vouched"
-        if quantity > self.limit_per_buyer and not (self.awaits_terms or self.has_dates or self.paused):
+        if line.quantity > variant.limit_per_buyer and not (self.awaits_terms or self.has_dates or self.paused):
             return "over_limit"
         return ""
 
-    def change(self, kind: str) -> None:
+    def change(self, kind: str, record: Record) -> None:
         """Take in an event of this type, one of CHANGES_OFFER."""
         if kind == TERMS_APPLIED:
             self.awaits_terms = False
@@ -58,7 +80,9 @@ class Listing(msgspec.Struct, kw_only=True):
         elif kind in (PAUSED, RESUMED):
             self.paused = kind == PAUSED
         else:
-            self.sold_out = kind == SOLD_OUT
+            event = read_event(record.value)
+            if isinstance(event, events.EditionSoldOut | events.StockReleased) and event.variant_id in self.variants:
+                self.variants[event.variant_id].sold_out = kind == SOLD_OUT
 
 
 _TYPES = {
@@ -128,15 +152,21 @@ class Catalogue:
                 title=board.title,
                 kind=board.kind,
                 stock=board.stock,
-                limited=board.stock is not None,
+                limited=any(variant.stock is not None for variant in board.variants),
                 currency=board.currency,
                 may_be_free=not board.price_min_minor,
                 needs_address=board.needs_address,
-                sold_out=board.available == 0,
                 partition=partition_of(board.edition_id),
-                price_min_minor=board.price_min_minor,
-                price_max_minor=board.price_max_minor,
-                limit_per_buyer=board.limit_per_buyer,
+                variants={
+                    variant.variant_id: ListedVariant(
+                        title=variant.title,
+                        price_min_minor=variant.price_min_minor,
+                        price_max_minor=variant.price_max_minor,
+                        limit_per_buyer=variant.limit_per_buyer,
+                        sold_out=variant.available == 0,
+                    )
+                    for variant in board.variants
+                },
                 has_dates=(board.opens_at_ms, board.closes_at_ms) != (None, None),
                 vouched_only=board.vouched_only,
                 paused=board.state == "paused",
@@ -166,7 +196,7 @@ class Catalogue:
         elif kind in CHANGES_OFFER:
             offer = self._offers.get(subject)
             if offer is not None:  # its release may be unreadable
-                offer.change(kind)
+                offer.change(kind, record)
         elif kind == RELEASED:
             event = read_event(record.value)
             if isinstance(event, events.EditionReleased):
@@ -176,16 +206,21 @@ class Catalogue:
                     merchant_id=event.merchant_id,
                     title=offered.title,
                     kind=offered.kind,
-                    stock=offered.stock,
-                    limited=offered.stock is not None,
+                    stock=stock_of(offered),
+                    limited=any(variant.stock is not None for variant in offered.variants),
                     currency=offered.currency,
-                    may_be_free=not offered.price_min_minor,
+                    may_be_free=any(not variant.price_min_minor for variant in offered.variants),
                     needs_address=offered.needs_address,
-                    sold_out=False,
                     partition=record.partition,
-                    price_min_minor=offered.price_min_minor,
-                    price_max_minor=offered.price_max_minor,
-                    limit_per_buyer=offered.limit_per_buyer,
+                    variants={
+                        variant.variant_id: ListedVariant(
+                            title=variant.title,
+                            price_min_minor=variant.price_min_minor,
+                            price_max_minor=variant.price_max_minor,
+                            limit_per_buyer=variant.limit_per_buyer,
+                        )
+                        for variant in offered.variants
+                    },
                     vouched_only=offered.vouched_only,
                     has_dates=offered.window.is_bounded,
                     awaits_terms=event.awaits_terms,

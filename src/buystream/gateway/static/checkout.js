@@ -37,7 +37,11 @@ addEventListener("message", ({ data, source, ports: [port] }) => {
     },
     orders: ({ edition }) => open(edition, (till) => till.showOrders()),
     reopen: ({ edition }) => open(edition, (till) => till.reopen() || nothingOpen()),
-    tap: ({ edition, quantity }) => tap(edition, Number(quantity) || 1),
+    choose: ({ edition, variant }) => {
+      attach(edition);
+      tills.get(edition).choose(variant);
+    },
+    tap: ({ edition, quantity, variant }) => tap(edition, Number(quantity) || 1, variant),
     watch: ({ editions }) => {
       carried = editions;
       watch();
@@ -75,7 +79,11 @@ function publicPart({ order_id, edition_id, quantity, total_minor, currency, sta
   return { order_id, edition_id, quantity, total_minor, currency, state, reason };
 }
 
-const tap = (edition, quantity) => open(edition, (till) => till.tap({ quantity }));
+const tap = (edition, quantity, variant) =>
+  open(edition, (till) => {
+    till.choose(variant);
+    till.tap({ quantity });
+  });
 
 /** Opens the edition's sheet with `act(till)`, as soon as its board has arrived. */
 function open(edition, act) {

@@ -21,6 +21,7 @@ from buystream.vocabulary.fields import (
     Quantity,
     Restock,
     TermsId,
+    VariantId,
     WindowSeconds,
     meaning,
 )
@@ -34,7 +35,16 @@ from buystream.vocabulary.values import FEE, OFFER, Fee, Offer
     about="edition_id",
     refusals=[
         *AMOUNT_REASONS,
-        *("bad_id", "edition_id_conflict", "unknown_currency", "bad_price", "bad_stock", "bad_limit", "bad_hold"),
+        *(
+            "bad_id",
+            "edition_id_conflict",
+            "unknown_currency",
+            "bad_variants",
+            "bad_price",
+            "bad_stock",
+            "bad_limit",
+            "bad_hold",
+        ),
         *("bad_tax", "bad_refund_rule", "bad_target", "not_milliseconds", "bad_window"),
         *("closes_in_the_past", "returns_end_in_the_past"),
     ],
@@ -85,7 +95,10 @@ class ResumeSale(Command):
 @asked(
     MERCHANT,
     about="edition_id",
-    refusals=["unknown_edition", "cancelled", "closed", "unlimited", "bad_quantity", "change_id_conflict"],
+    refusals=[
+        *("unknown_edition", "unknown_variant", "cancelled", "closed", "unlimited", "bad_quantity"),
+        "change_id_conflict",
+    ],
 )
 class AddStock(Command):
     """Issues more units. The caller chooses `change_id`, so that a repeat adds nothing."""
@@ -93,15 +106,21 @@ class AddStock(Command):
     edition_id: EditionId
     change_id: Annotated[ChangeId, BY_CLIENT]
     quantity: Quantity
+    variant_id: VariantId = ""
 
 
-@asked(MERCHANT, about="edition_id", refusals=["unknown_edition", "unlimited", "bad_quantity", "change_id_conflict"])
+@asked(
+    MERCHANT,
+    about="edition_id",
+    refusals=["unknown_edition", "unknown_variant", "unlimited", "bad_quantity", "change_id_conflict"],
+)
 class WithdrawStock(Command):
     """Takes unsold stock off sale. The caller chooses `change_id`, so that a repeat withdraws nothing."""
 
     edition_id: EditionId
     change_id: Annotated[ChangeId, BY_CLIENT]
     quantity: Quantity
+    variant_id: VariantId = ""
 
 
 @asked(SYSTEM, about="edition_id", refusals=["unknown_edition", "bad_quantity"])

@@ -18,7 +18,6 @@ from buystream.vocabulary.fields import (
     OrderId,
     OwnWords,
     PaymentMethod,
-    PriceMinor,
     Quantity,
     RefundId,
     Restock,
@@ -29,21 +28,26 @@ from buystream.vocabulary.fields import (
 )
 from buystream.vocabulary.order_states import CANCELLABLE, PAYABLE, PROMISED, RETURNABLE, SENT, SHIPPABLE, SOLD
 from buystream.vocabulary.reasons import TO_BUYERS, order_is_none_of
+from buystream.vocabulary.values import Lines, OrderLine
 
 
 @asked(BUYER, about="order_id", refusals=[*TO_BUYERS, "unknown_edition", "order_id_conflict"])
 class PlaceOrder(Command):
-    """A tap on Buy. `price_minor` is the unit price that the buyer saw; device and network are keyed hashes.
+    """A tap on Buy. The lines have the unit prices that the buyer saw; device and network are keyed hashes.
     `vouched`: a host application says who the buyer is."""
 
     order_id: Annotated[OrderId, BY_CLIENT]
     edition_id: EditionId
     buyer_id: BuyerId
-    quantity: Quantity
-    price_minor: PriceMinor
+    lines: Lines
     device: Device = ""
     network: Network = ""
     vouched: Vouched = False
+
+    @property
+    def line(self) -> OrderLine:
+        """The only one."""
+        return self.lines[0]
 
 
 @asked(

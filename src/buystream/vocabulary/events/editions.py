@@ -21,6 +21,7 @@ from buystream.vocabulary.fields import (
     Reason,
     Restock,
     TermsId,
+    VariantId,
     WindowSeconds,
     meaning,
 )
@@ -95,6 +96,7 @@ class StockAdded(EditionEvent):
 
     change_id: ChangeId
     quantity: Quantity
+    variant_id: VariantId = ""
 
 
 class StockWithdrawn(EditionEvent):
@@ -102,16 +104,20 @@ class StockWithdrawn(EditionEvent):
 
     change_id: ChangeId
     quantity: Quantity
+    variant_id: VariantId = ""
 
 
 class EditionSoldOut(EditionEvent):
-    """Nothing is available: gateways may refuse from memory until StockReleased."""
+    """Nothing of the variant is available: gateways may refuse from memory until StockReleased."""
+
+    variant_id: VariantId = ""
 
 
 class StockReleased(EditionEvent):
-    """There is stock again after a sell-out."""
+    """There is stock of the variant again after a sell-out."""
 
     available: Available
+    variant_id: VariantId = ""
 
 
 class DemandRecorded(EditionEvent):

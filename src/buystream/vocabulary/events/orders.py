@@ -18,15 +18,16 @@ from buystream.vocabulary.fields import (
     Network,
     NextDueMs,
     PaymentId,
-    PriceMinor,
     Quantity,
     Reason,
     Reference,
     RefundId,
     Restock,
     Tracking,
+    VariantId,
     meaning,
 )
+from buystream.vocabulary.values import Lines, OrderLine
 
 
 class OrderEvent(Event):
@@ -46,8 +47,7 @@ class OrderPlaced(OrderEvent):
 
     buyer_id: BuyerId
     merchant_id: MerchantId
-    quantity: Quantity
-    price_minor: PriceMinor
+    lines: Lines
     currency: Currency
     hold_expires_at_ms: HoldExpiresAtMs
     device: Device = ""
@@ -56,6 +56,11 @@ class OrderPlaced(OrderEvent):
     """The recurring gift that it belongs to; then `next_due_ms` is when the next one is placed."""
     next_due_ms: NextDueMs | None = None
 
+    @property
+    def line(self) -> OrderLine:
+        """The only one."""
+        return self.lines[0]
+
 
 class OrderRefused(OrderEvent):
     """No stock was held; the id is spent. Reasons: sold_out, over_limit, not_open, closed, wrong_price, paused,
@@ -63,13 +68,17 @@ class OrderRefused(OrderEvent):
 
     buyer_id: BuyerId
     merchant_id: MerchantId
-    quantity: Quantity
-    price_minor: PriceMinor
+    lines: Lines
     currency: Currency
     reason: Reason
     available: Available | None = None
     device: Device = ""
     network: Network = ""
+
+    @property
+    def line(self) -> OrderLine:
+        """The only one."""
+        return self.lines[0]
 
 
 class HoldExtended(OrderEvent):
@@ -83,6 +92,7 @@ class OrderReclaimed(OrderEvent):
     """The money arrived after the hold had expired, and there was stock: it is held again."""
 
     quantity: Quantity
+    variant_id: VariantId = ""
 
 
 class OrderAuthorised(OrderEvent):
@@ -112,12 +122,14 @@ class OrderConfirmed(OrderEvent):
     amount_minor: AmountMinor
     currency: Currency
     merchant_id: MerchantId = ""
+    variant_id: VariantId = ""
 
 
 class OrderExpired(OrderEvent):
     """The hold expired; the stock is released."""
 
     quantity: Quantity
+    variant_id: VariantId = ""
 
 
 class OrderCancelled(OrderEvent):
@@ -126,6 +138,7 @@ class OrderCancelled(OrderEvent):
 
     quantity: Quantity
     reason: Reason
+    variant_id: VariantId = ""
 
 
 class OrderShipped(OrderEvent):
@@ -152,3 +165,4 @@ class OrderRefunded(OrderEvent):
     refund_id: RefundId = ""
     merchant_id: MerchantId = ""
     reason: Reason = ""
+    variant_id: VariantId = ""

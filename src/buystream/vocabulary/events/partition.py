@@ -14,8 +14,6 @@ from buystream.vocabulary.fields import (
     Partitions,
     PaymentId,
     Position,
-    PriceMinor,
-    Quantity,
     Reason,
     RulesVersion,
     ShopId,
@@ -23,6 +21,7 @@ from buystream.vocabulary.fields import (
     Subject,
     meaning,
 )
+from buystream.vocabulary.values import Lines, OrderLine
 
 
 class PartitionEvent(Event):
@@ -96,8 +95,7 @@ class OrderRepeated(PartitionEvent):
     order_id: OrderId
     edition_id: EditionId
     buyer_id: BuyerId
-    quantity: Quantity
-    price_minor: PriceMinor
+    lines: Lines
     currency: Currency
     state: Annotated[str, meaning("The order's current state.")]
     placed_at_ms: Annotated[int, meaning("When the order was placed.")]
@@ -105,3 +103,8 @@ class OrderRepeated(PartitionEvent):
     hold_expires_at_ms: HoldExpiresAtMs | None = None
     payment_id: PaymentId = ""
     payment_state: Annotated[str, meaning("The newest payment's current state; empty when there is none.")] = ""
+
+    @property
+    def line(self) -> OrderLine:
+        """The only one."""
+        return self.lines[0]

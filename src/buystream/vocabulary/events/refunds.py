@@ -16,6 +16,7 @@ from buystream.vocabulary.fields import (
     Reference,
     RefundId,
     Restock,
+    VariantId,
     meaning,
 )
 
@@ -69,3 +70,4 @@ class RefundFailed(PaymentEvent):
     ] = 0
     was_whole: Annotated[bool, meaning("Whether the order had been refunded in full.", feed=True)] = False
     merchant_id: MerchantId = ""
+    variant_id: VariantId = ""

@@ -14,6 +14,7 @@ from buystream.gateway.routes.bodies.fields import (
     Reason,
     Request,
     Stock,
+    VariantId,
 )
 from buystream.gateway.routes.bodies.orders import OrderBody
 from buystream.projections.boards import Board
@@ -30,12 +31,26 @@ class NewRefundRule(Request, frozen=True, kw_only=True):
     restock: bool = True
 
 
+class NewVariant(Request, frozen=True, kw_only=True):
+    """One of the things that the edition is offered in, a size or a seat category. Send `price_minor` for a fixed
+    price, or both bounds; `stock` null means unlimited. `limit_per_buyer` null means the edition's."""
+
+    variant_id: Annotated[str, Meta(min_length=1, max_length=40, pattern="^[a-z0-9-]*$")]
+    title: Annotated[str, Meta(min_length=1, max_length=80, pattern=NOT_BLANK)]
+    price_minor: Amount | None = None
+    price_min_minor: Amount | None = None
+    price_max_minor: Amount | None = None
+    stock: Stock | None = None
+    limit_per_buyer: Quantity | None = None
+
+
 class NewEdition(Request, frozen=True, kw_only=True):
     """The terms of a new edition. Send `price_minor` for a fixed price, or both bounds; `stock` null means unlimited.
-    Prices include `tax_bps` of tax (1900: 19%). `target_minor` makes it a campaign; `all_or_nothing` charges gifts only
-    if the target is reached before `closes_at_ms`, and `if_missed` says whether givers may then choose another project.
-    `needs_address` asks buyers for a postal address, `receipts` issues a numbered receipt for each payment; null means
-    the default for the `kind`. `vouched_only` accepts orders only from buyers whom a host application vouches for."""
+    An edition that is offered in several `variants` has prices and stocks there instead. Prices include `tax_bps` of
+    tax (1900: 19%). `target_minor` makes it a campaign; `all_or_nothing` charges gifts only if the target is reached
+    before `closes_at_ms`, and `if_missed` says whether givers may then choose another project. `needs_address` asks
+    buyers for a postal address, `receipts` issues a numbered receipt for each payment; null means the default for the
+    `kind`. `vouched_only` accepts orders only from buyers whom a host application vouches for."""
 
     title: Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
     currency: Annotated[str, Meta(extra_json_schema={"enum": sorted(CURRENCIES)})] | None = None
@@ -44,6 +59,7 @@ class NewEdition(Request, frozen=True, kw_only=True):
     price_max_minor: Amount | None = None
     stock: Stock | None = None
     limit_per_buyer: Quantity = 4
+    variants: Annotated[tuple[NewVariant, ...], Meta(max_length=100)] = ()
     hold_seconds: Annotated[int, Meta(ge=1, le=7 * 24 * 3600)] = 600
     description: Annotated[str, Meta(max_length=2000, pattern=PLAIN)] = ""
     kind: Literal["ticket", "record", "gift", "item"] = "item"
@@ -63,8 +79,9 @@ class NewEdition(Request, frozen=True, kw_only=True):
 
 
 class StockChange(Request, frozen=True, kw_only=True):
-    """Send exactly one of the two."""
+    """Send exactly one of `add` and `withdraw`. `variant_id` names the variant of an edition that has several."""
 
+    variant_id: VariantId = ""
     add: Stock | None = None
     withdraw: Stock | None = None
 

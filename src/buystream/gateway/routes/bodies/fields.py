@@ -17,6 +17,9 @@ OrderId = Annotated[str, Meta(max_length=80, extra_json_schema={"pattern": PATTE
 Amount = Annotated[int, Meta(ge=0, le=ANY_AMOUNT_MINOR_MAX)]
 
 
+VariantId = Annotated[str, Meta(max_length=40, pattern="^[a-z0-9-]*$")]
+
+
 Quantity = Annotated[int, Meta(ge=1, le=100)]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, cast
 from msgspec import Meta, Struct
 
 from buystream.gateway.pages.order_words import state_words
-from buystream.gateway.routes.bodies.fields import Amount, EditionId, OrderId, Quantity, Request
+from buystream.gateway.routes.bodies.fields import Amount, EditionId, OrderId, Quantity, Request, VariantId
 from buystream.gateway.routes.bodies.payments import PaymentBody
 from buystream.gateway.server.catalogue import Listing
 from buystream.projections import allowed
@@ -18,10 +18,12 @@ from buystream.vocabulary.order_states import CANCELLABLE, PAYABLE, OrderState
 
 
 class NewOrder(Request, frozen=True, kw_only=True):
-    """A tap on Buy. The browser generates the order id; `price_minor` is the unit price that the buyer saw."""
+    """A tap on Buy. The browser generates the order id; `price_minor` is the unit price that the buyer saw.
+    `variant_id` names the variant of an edition that has several."""
 
     order_id: OrderId
     edition_id: EditionId
+    variant_id: VariantId = ""
     quantity: Quantity
     price_minor: Amount
 
@@ -68,6 +70,7 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     merchant_id: str
     merchant_name: str = ""
     title: str
+    variant_id: str = ""
     quantity: int
     price_minor: int
     total_minor: int
@@ -103,11 +106,22 @@ class OrdersBody(Struct, frozen=True):
     orders: list[OrderBody]
 
 
+class MineOfVariantBody(Struct, frozen=True):
+    """For one variant of an edition: how many units the buyer holds or has bought, and how many more its limit per
+    buyer allows."""
+
+    variant_id: str
+    taken: int
+    left: int
+
+
 class MineBody(Struct, frozen=True):
-    """For one edition: how many units the buyer holds or has bought, and how many more the limit per buyer allows."""
+    """For one edition: how many units the buyer holds or has bought, and how many more the limits per buyer allow;
+    and the same for each of its variants."""
 
     taken: int
     left: int
+    variants: list[MineOfVariantBody]
 
 
 OPEN_TO_BUYER: Final[Mapping[str, Literal["authenticate", "another_card"]]] = {
@@ -171,10 +185,11 @@ def placed_order_body(event: events.OrderPlaced, offer: Listing) -> OrderBody:
         order_id=event.originator_id,
         edition_id=event.edition_id,
         merchant_id=event.merchant_id,
-        title=offer.title,
-        quantity=event.quantity,
-        price_minor=event.price_minor,
-        total_minor=event.quantity * event.price_minor,
+        title=offer.title_of(event.line.variant_id),
+        variant_id=event.line.variant_id,
+        quantity=event.line.quantity,
+        price_minor=event.line.price_minor,
+        total_minor=event.line.total_minor,
         currency=event.currency,
         state="held",
         can_pay=True,
@@ -194,10 +209,11 @@ def repeated_order_body(event: events.OrderRepeated, offer: Listing) -> OrderBod
         order_id=event.order_id,
         edition_id=event.edition_id,
         merchant_id=offer.merchant_id,
-        title=offer.title,
-        quantity=event.quantity,
-        price_minor=event.price_minor,
-        total_minor=event.quantity * event.price_minor,
+        title=offer.title_of(event.line.variant_id),
+        variant_id=event.line.variant_id,
+        quantity=event.line.quantity,
+        price_minor=event.line.price_minor,
+        total_minor=event.line.total_minor,
         currency=event.currency,
         state=cast("OrderState", event.state),
         reason=event.reason or None,

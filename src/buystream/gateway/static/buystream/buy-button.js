@@ -1,7 +1,7 @@
-// <buy-button edition="ed0-..." [quantity="2"] [host-token="..."]>: an edition's price, the stock left, and the button
-// that buys it. Emits buystream:held, :paid, :pledged, :declined, :refused, :expired, :cancelled and :refunded; detail
-// is the order (or its id and reason). On the shop's own pages it sells here; on any other page in a frame of the
-// shop's (framed-till.js).
+// <buy-button edition="ed0-..." [variant="..."] [quantity="2"] [host-token="..."]>: an edition's price, the stock left,
+// and the button that buys it. Emits buystream:held, :paid, :pledged, :declined, :refused, :expired, :cancelled and
+// :refunded; detail is the order (or its id and reason). On the shop's own pages it sells here; on any other page in a
+// frame of the shop's (framed-till.js).
 import { origin } from "./api.js";
 import { closed, opened } from "./back.js";
 import { progressWords } from "./campaign.js";
@@ -14,6 +14,7 @@ import { limitOf, quantityOf } from "./quantity.js";
 import { identify, signOut } from "./session.js";
 import { styleSheet } from "./styles.js";
 import { Till } from "./till.js";
+import { boardOf } from "./variants.js";
 import { priceWords, stockWords } from "./words.js";
 
 const isOurPage = location.origin === origin;
@@ -22,7 +23,7 @@ const isOurPage = location.origin === origin;
 const pageToken = () => document.querySelector("buy-button[host-token]")?.getAttribute("host-token") || null;
 
 class BuyButton extends HTMLElement {
-  static observedAttributes = ["edition", "host-token", "quantity"];
+  static observedAttributes = ["edition", "host-token", "quantity", "variant"];
 
   /** For host applications, when their user logs out without leaving the page. */
   static signOut() {
@@ -31,6 +32,7 @@ class BuyButton extends HTMLElement {
     else signOutOfFrame();
   }
 
+  #edition = null;
   #board = null;
   #till = null;
   #chosen = 1;
@@ -49,6 +51,8 @@ class BuyButton extends HTMLElement {
     this.price = h("span", { class: "price", part: "price" });
     this.stock = h("span", { class: "stock", part: "stock" });
     this.bar = h("progress", { class: "bar", part: "bar", max: 1, value: 0, "aria-hidden": "true", hidden: true });
+    this.variant = h("select", { class: "variant", part: "variant", "aria-label": "Choose one", hidden: true });
+    this.variant.addEventListener("change", () => this.#choose());
     this.less = step(-1, "One fewer", "−");
     this.count = h("output", { class: "count", "aria-label": "Quantity" }, "1");
     this.more = step(1, "One more", "+");
@@ -70,7 +74,8 @@ class BuyButton extends HTMLElement {
     this.status = h("span", { class: "visually-hidden", role: "status", "aria-live": "polite" });
     const facts = h("div", { class: "facts" }, this.price, this.stock);
     const row = h("div", { class: "row" }, this.stepper, this.button);
-    root.append(h("div", { class: "widget", part: "widget" }, facts, this.bar, row, this.orders, this.status));
+    const parts = [facts, this.bar, this.variant, row, this.orders, this.status];
+    root.append(h("div", { class: "widget", part: "widget" }, ...parts));
   }
 
   connectedCallback() {
@@ -102,6 +107,7 @@ class BuyButton extends HTMLElement {
     if (before === after || !this.isConnected) return;
     if (name === "host-token") this.#person();
     else if (name === "edition") this.#start();
+    else if (name === "variant") this.#choose();
     else this.#render();
   }
 
@@ -117,7 +123,7 @@ class BuyButton extends HTMLElement {
     this.edition = edition;
     this.#unwatch?.();
     this.#unwatch = null;
-    this.#board = null;
+    this.#edition = this.#board = null;
     this.#missing = false;
     closed(this.#till);
     this.#till?.element?.remove();
@@ -166,9 +172,30 @@ class BuyButton extends HTMLElement {
   }
 
   #show(board) {
-    this.#board = board;
+    this.#edition = board;
     this.#till.show(board);
+    this.#choose();
+  }
+
+  /** The variant that the page sets or the buyer chose is what this button is about. */
+  #choose() {
+    if (!this.#edition) return;
+    const set = this.getAttribute("variant");
+    const { variants } = this.#edition;
+    this.#board = boardOf(this.#edition, set ?? (this.variant.value || null));
+    this.variant.hidden = set !== null || variants.length < 2;
+    if (!this.variant.hidden) this.#offer(variants);
+    this.#till.choose(this.#board.variant_id);
     this.#render();
+  }
+
+  #offer(variants) {
+    const options = variants.map(({ variant_id: value, title, is_sold_out: isGone, ...price }) => {
+      const cost = priceWords({ ...price, currency: this.#edition.currency });
+      return h("option", { value, disabled: isGone }, isGone ? `${title} · sold out` : `${title} · ${cost}`);
+    });
+    this.variant.replaceChildren(...options);
+    this.variant.value = this.#board.variant_id;
   }
 
   get #limit() {

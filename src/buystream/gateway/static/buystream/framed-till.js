@@ -19,6 +19,7 @@ export class FramedTill extends EventTarget {
   facts = { state: "idle", order: null, mine: null, isKnown: false };
   #editionId;
   #button;
+  #variant = null;
 
   constructor(editionId, button) {
     super();
@@ -36,11 +37,16 @@ export class FramedTill extends EventTarget {
 
   show() {} // the frame watches for itself
 
+  choose(variant) {
+    this.#variant = variant;
+    if (recall(USED)) this.#frame.send({ ask: "choose", edition: this.#editionId, variant });
+  }
+
   tap({ quantity }) {
     remember(USED, true);
     this.#frame.attach(this.#editionId, this);
     this.#frame.open(this.#editionId, this.#button);
-    this.#frame.send({ ask: "tap", edition: this.#editionId, quantity });
+    this.#frame.send({ ask: "tap", edition: this.#editionId, quantity, variant: this.#variant });
   }
 
   showOrders() {

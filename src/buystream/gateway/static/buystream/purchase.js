@@ -9,6 +9,7 @@ import { SCREENS } from "./order-states.js";
 import { asBuyer, canSignIn, changes, endSession, hasSession, personKey } from "./session.js";
 import { DONE, OVER, PAYABLE, RUNNING, WAITING, eventOf, next } from "./states.js";
 import { forget, isShared, onOtherTab, recall, remember } from "./storage.js";
+import { mineOf } from "./variants.js";
 
 const SENDS_MAX = 8;
 const WAIT_MS_MAX = 15_000;
@@ -28,7 +29,8 @@ export class Purchase extends EventTarget {
   state = "idle";
   order = null;
   problem = null;
-  mine = null; // {taken, left} of the limit per buyer, once it is known
+  #mine = null;
+  #variant = null;
   requested = null; // {quantity, priceMinor} of a tap that found another order in progress
   #epoch = 0; // grows when the page names another person, whose requests must not get the last one's answers
   #stop = null;
@@ -42,7 +44,7 @@ export class Purchase extends EventTarget {
     this.#keepUp();
     changes.addEventListener("person", () => {
       this.#epoch += 1;
-      this.mine = null;
+      this.#mine = null;
       this.go("person");
       this.#clear();
       this.#keepUp();
@@ -50,6 +52,15 @@ export class Purchase extends EventTarget {
     });
     addEventListener("offline", () => this.go("offline"));
     addEventListener("online", () => this.#online());
+  }
+
+  /** {taken, left} of the limit per buyer, once it is known; of the variant that the buyer chose. */
+  get mine() {
+    return mineOf(this.#mine, this.#variant);
+  }
+
+  choose(variant) {
+    this.#variant = variant;
   }
 
   get isRunning() {
@@ -129,14 +140,21 @@ export class Purchase extends EventTarget {
   }
 
   /** Places the order, or sends the remembered one again. `priceMinor` is the unit price. */
-  async place(quantity, priceMinor) {
+  async place(quantity, priceMinor, variantId = "") {
     if (this.isWaiting) return;
     const kept = recall(this.#key);
-    const draft = kept ?? { order_id: mintOrderId(this.#editionId), quantity, price_minor: priceMinor };
+    const draft = kept ?? {
+      order_id: mintOrderId(this.#editionId),
+      ...(variantId && { variant_id: variantId }),
+      quantity,
+      price_minor: priceMinor,
+    };
     this.requested =
-      kept && (kept.quantity !== quantity || kept.price_minor !== priceMinor) ? { quantity, priceMinor } : null;
+      kept && (kept.quantity !== quantity || kept.price_minor !== priceMinor || (kept.variant_id ?? "") !== variantId)
+        ? { quantity, priceMinor }
+        : null;
     remember(this.#key, draft);
-    this.#repeat = () => this.place(quantity, priceMinor);
+    this.#repeat = () => this.place(quantity, priceMinor, variantId);
     await this.#begin(draft.order_id, () => this.#send("/v1/orders", { ...draft, edition_id: this.#editionId }));
   }
 
@@ -288,15 +306,15 @@ export class Purchase extends EventTarget {
   async #count() {
     if (!hasSession()) return;
     try {
-      this.mine = await this.#ask("GET", `/v1/editions/${this.#editionId}/mine`);
+      this.#mine = await this.#ask("GET", `/v1/editions/${this.#editionId}/mine`);
       this.dispatchEvent(new Event("change"));
     } catch {
       // The refusal of an order states the limit, too.
     }
   }
 
-  #keep({ order_id, quantity, price_minor }) {
-    remember(this.#key, { order_id, quantity, price_minor });
+  #keep({ order_id, variant_id, quantity, price_minor }) {
+    remember(this.#key, { order_id, ...(variant_id && { variant_id }), quantity, price_minor });
   }
 
   /** A request as the present person; the answer never comes if the page names another one meanwhile. */

@@ -29,5 +29,6 @@ export const REFUSALS = {
   gift_id_conflict: ["Let’s start again", "That gift belongs to another session. Tap again for a new one."],
   not_recurring: ["One-time gifts only", "Gifts to this can’t repeat. You can give once instead."],
   unknown_edition: ["No longer on sale", "The shop doesn’t have this any more."],
+  unknown_variant: ["No longer on sale", "The shop doesn’t have this any more."],
   target_reached: ["The target is reached", "Your gift is being charged now, so it can no longer be cancelled."],
 };

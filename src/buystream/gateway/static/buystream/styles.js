@@ -55,6 +55,11 @@ button { cursor: pointer; -webkit-tap-highlight-color: transparent; touch-action
   display: flex; align-items: center; flex: none; border: 1px solid var(--line); border-radius: var(--radius);
   overflow: clip;
 }
+.variant {
+  width: 100%; min-height: 44px; margin-bottom: 10px; padding: 8px 12px; border: 1px solid var(--line);
+  border-radius: var(--radius); background: none; color: inherit; font: inherit;
+}
+.variant[hidden] { display: none; }
 .step { width: 44px; height: 48px; border: 0; background: none; font-size: 1.3rem; line-height: 1; }
 .step:hover:enabled { background: var(--fill); }
 .step:focus-visible { outline-offset: -3px; border-radius: var(--radius); }

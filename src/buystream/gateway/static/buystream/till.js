@@ -5,9 +5,11 @@ import { Purchase } from "./purchase.js";
 import { hasSession } from "./session.js";
 import { Sheet } from "./sheet.js";
 import { limitOf } from "./quantity.js";
+import { boardOf } from "./variants.js";
 
 export class Till extends EventTarget {
-  #board = null;
+  #shown = null;
+  #variant = null;
   #purchase;
   #sheet;
 
@@ -54,16 +56,27 @@ export class Till extends EventTarget {
     };
   }
 
+  /** The newest board of the variant that is sold. */
+  get #board() {
+    return this.#shown && boardOf(this.#shown, this.#variant);
+  }
+
   /** The edition's newest board. */
   show(board) {
-    this.#board = board;
+    this.#shown = board;
     if (this.#purchase.state === "unavailable" && board.can_order) this.#purchase.go("open");
     this.#sheet.render();
   }
 
+  /** The buyer chooses one of the edition's variants. */
+  choose(variant) {
+    this.#variant = variant;
+    this.#purchase.choose(variant);
+  }
+
   /** The buyer orders `quantity`, or looks at the order in progress. */
   tap({ quantity = 1 } = {}) {
-    if (!this.#board) return;
+    if (!this.#shown) return;
     if (this.#purchase.isOver) this.#again(quantity);
     else {
       if (this.#purchase.state === "idle") this.#begin(quantity);
@@ -78,7 +91,7 @@ export class Till extends EventTarget {
 
   /** Opens the sheet on the order in progress, without a tap's effects. False when there is nothing to show. */
   reopen() {
-    if (!this.#board || this.#purchase.state === "idle") return false;
+    if (!this.#shown || this.#purchase.state === "idle") return false;
     this.#open();
     return true;
   }
@@ -98,7 +111,7 @@ export class Till extends EventTarget {
 
   /** A free order needs one tap only, unless it ships. */
   async #place(quantity, priceMinor) {
-    await this.#purchase.place(quantity, priceMinor);
+    await this.#purchase.place(quantity, priceMinor, this.#board.variant_id);
     if (this.#purchase.isFree && !this.#board.needs_address) await this.#sheet.take();
   }
 

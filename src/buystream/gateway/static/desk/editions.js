@@ -76,9 +76,16 @@ function row(edition, { call, say }) {
       title: "Add stock",
       text: edition.title,
       confirm: "Add",
-      fields: [field("add", "How many more", { type: "number", min: 1, max: 1_000_000, step: 1, required: true })],
-      act: async ({ add }, key) => {
-        await call("POST", `${path}/stock`, { add: Number(add.value) }, key);
+      fields: [
+        edition.variants.length > 1 &&
+          field("variant", "Of which", {
+            options: edition.variants.map((one) => [one.variant_id, `${one.title}: ${one.available ?? "unlimited"}`]),
+          }),
+        field("add", "How many more", { type: "number", min: 1, max: 1_000_000, step: 1, required: true }),
+      ].filter(Boolean),
+      act: async ({ add, variant }, key) => {
+        const more = { add: Number(add.value), variant_id: variant?.value ?? "" };
+        await call("POST", `${path}/stock`, more, key);
         say(`${add.value} added to ${edition.title}.`);
       },
     });

@@ -95,8 +95,8 @@ function actions(order, act) {
 }
 
 /** The edition's button picks the order up there, even if this browser had forgotten it. */
-function keep({ order_id, edition_id, quantity, price_minor }) {
-  remember(draftKey(edition_id), { order_id, quantity, price_minor });
+function keep({ order_id, edition_id, variant_id, quantity, price_minor }) {
+  remember(draftKey(edition_id), { order_id, ...(variant_id && { variant_id }), quantity, price_minor });
 }
 
 /** The refund's id is generated once per row, so that a second tap is the same refund. */
