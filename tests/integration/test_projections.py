@@ -76,7 +76,7 @@ class Author:
             value = codec.encode_command(command, actor=actor, command_id=command_id)
             record = Record(COMMANDS, 0, self.position, at_ms, value, "")
             decided = self.partition.decide(command, command_position=self.position, at_ms=at_ms, actor=actor)
-            written += messages_of(self.partition, decided, record, command_id, "", actor)
+            written += messages_of(self.partition, decided, record, command_id, "", actor, "")
         return written
 
     def write(self, *asked: commands.Command, at_ms: int = T0) -> None:

@@ -47,7 +47,7 @@ def states(postgres_log: PostgresLog) -> dict[int, bytes]:
         record = Record(COMMANDS, 0, position, at_ms, codec.encode(command), "")
         actor = actor_of(command)
         decided = partition.decide(command, command_position=position, at_ms=at_ms, actor=actor)
-        postgres_log.append(EVENTS, 0, messages_of(partition, decided, record, "c", "", actor))
+        postgres_log.append(EVENTS, 0, messages_of(partition, decided, record, "c", "", actor, ""))
         then[at_ms] = partition.snapshot()
     return then
 
