@@ -90,7 +90,7 @@ def test_an_event_is_typed_and_leads_to_its_order(feed: Feed) -> None:
 
     assert (released.type, released.type_version, released.subject) == ("EditionReleased", 1, ONE)
     assert released.order_id is None
-    assert released.data["title"] == "Night Sky, live"
+    assert released.data["offer"]["title"] == "Night Sky, live"
     assert (confirmed.type, confirmed.order_id) == ("OrderConfirmed", ORDER)
     assert confirmed.time.timestamp() * 1000 == confirmed.data["at_ms"]
     assert "buyer_id" not in confirmed.data
