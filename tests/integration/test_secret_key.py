@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pyrage
@@ -118,9 +119,14 @@ def test_what_cannot_be_decrypted_is_shown_as_null(shop: ShopProcess, database_u
         assert buyer.post(f"/v1/orders/{order['order_id']}/payment", json=payment).status_code == 202
     run_sql(database_url, "UPDATE vault.buyer_key SET wrapped = 'damaged in the database'")
     headers = {"Authorization": f"Bearer {merchant['api_key']}"}
-    answer = wait_until(lambda: httpx.get(f"{shop.url}/v1/merchant/orders", headers=headers))
-    assert answer.status_code == 200
-    assert [one["buyer"] for one in answer.json()["orders"]] == [None]
+
+    def orders() -> list[dict[str, Any]]:
+        answer = httpx.get(f"{shop.url}/v1/merchant/orders", headers=headers)
+        assert answer.status_code == 200
+        found: list[dict[str, Any]] = answer.json()["orders"]
+        return found
+
+    assert [one["buyer"] for one in wait_until(orders)] == [None]
     wait_until(lambda: "can't be opened" in shop.log.read_text())
 
 
