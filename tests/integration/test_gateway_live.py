@@ -71,7 +71,7 @@ def test_boards_are_public_and_orders_only_their_buyers(shop: Shop) -> None:
     assert httpx.get(f"{shop.url}/v1/live", params={"edition": edition}).json()["missing"] == []
 
 
-def mine_of(taken: int, left: int) -> dict[str, Any]:
+def mine_of(taken: int, left: int) -> dict[str, object]:
     """Of a plain edition, which has one variant."""
     counts = {"taken": taken, "left": left}
     return {**counts, "variants": [{"variant_id": "", **counts}]}
