@@ -3,13 +3,16 @@
 from buystream.log import Message
 from buystream.vocabulary import actors
 from buystream.vocabulary.codec import encode_command
-from buystream.vocabulary.commands import Command, PlaceOrder
+from buystream.vocabulary.commands import Command, permits
 from buystream.vocabulary.ids import new_command_id
 
 
 def actor_of(command: Command) -> str:
-    """The buyer of an order; the operator of anything else."""
-    return actors.buyer(command.buyer_id) if isinstance(command, PlaceOrder) else actors.OPERATOR
+    """Who may ask for it: the buyer whose it is, the operator, or else the provider."""
+    buyer_id = getattr(command, "buyer_id", "")
+    if buyer_id and permits(command, actors.buyer(buyer_id)):
+        return actors.buyer(buyer_id)
+    return actors.OPERATOR if permits(command, actors.OPERATOR) else actors.PROVIDER
 
 
 def message_of(command: Command, key: str = "") -> Message:

@@ -43,7 +43,7 @@ PARTITION = 0
 HOLD_SECONDS = 7 * 24 * 3600
 GOALS = {
     "recovery_s": "< 3",
-    "fold_events_per_s": "≥ 150,000",
+    "fold_events_per_s": "≥ 200,000",
     "views_events_per_s": "≥ 20,000",
     "rss_mb": "< 400",
 }

@@ -22,13 +22,13 @@ RATIOS: Mapping[str, tuple[str, str]] = {
     "B5 soldout/B5": ("B5 soldout", "B5"),
 }
 GOALS = {
-    "B7/B3": 2.0,
+    "B7/B3": 1.2,
     "B7/B1": 30.0,
-    "B6/B1": 8.0,
-    "B6/B0": 0.35,
+    "B6/B1": 4.0,
+    "B6/B0": 0.5,
     "B6 hot/many": 0.95,
     "B6 soldout/B6": 1.5,
-    "B5/B1": 2.0,
+    "B5/B1": 2.2,
 }
 """At least; what has no goal is shown for comparison."""
 

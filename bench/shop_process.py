@@ -27,7 +27,7 @@ from buystream.vocabulary.ids import new_edition_id, new_merchant_id, new_order_
 from buystream.vocabulary.values import Offer, Variant
 
 BUYSTREAM = Path(sys.executable).with_name("buystream")
-READY_SECONDS = 60
+READY_SECONDS = 180
 VIEWS_SECONDS = 300
 QUIET_SECONDS = 0.2
 PRICE_MINOR = 3500
