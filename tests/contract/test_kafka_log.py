@@ -28,22 +28,16 @@ from buystream.log import (
 )
 from buystream.log.kafka import KafkaLog
 from tests.support.kafka import KafkaPlace
-from tests.support.patience import Deadline, patient, settled, wait_until
+from tests.support.logs import reads, values
+from tests.support.patience import Deadline, patient, wait_until
 
 SPAWN = multiprocessing.get_context("spawn")
 PATIENCE_SECONDS = 30
 T = TypeVar("T")
 
 
-def values(log: KafkaLog, topic: str = EVENTS, start: int = 0) -> list[str]:
-    return [record.value.decode() for record in log.read(topic, 0, start)]
-
-
-def reads(log: KafkaLog, expected: list[str], topic: str = EVENTS, start: int = 0) -> bool:
-    """Whether readers see exactly this, as soon as they see what was committed."""
-    found = settled(lambda: values(log, topic, start), expected)
-    assert found == expected
-    return True
+def events(log: KafkaLog) -> list[str]:
+    return values(log.read(EVENTS, 0, 0))
 
 
 @pytest.fixture
@@ -66,7 +60,7 @@ def test_what_was_aborted_is_never_seen(kafka_log: KafkaLog, kafka_prefix: str, 
             stranger.flush()
             stranger.abort_transaction()
         owner.commit({EVENTS: [Message(b"b")]})
-        assert reads(kafka_log, ["a", "b"])
+        assert reads(kafka_log, EVENTS, 0, ["a", "b"])
         seen: list[Record] = []
         while len(seen) < 2:
             seen += tail.poll(patient(PATIENCE_SECONDS))
@@ -85,7 +79,7 @@ def test_the_end_is_after_the_last_record_however_much_was_aborted_behind_it(
     stranger.flush()
     stranger.abort_transaction()
     assert kafka_log.end(EVENTS, 0) == 2
-    assert values(kafka_log, start=2) == []
+    assert values(kafka_log.read(EVENTS, 0, 2)) == []
 
 
 def test_while_a_transaction_is_open_readers_see_a_prefix_and_owning_ends_it(
@@ -101,13 +95,13 @@ def test_while_a_transaction_is_open_readers_see_a_prefix_and_owning_ends_it(
     hanging.produce(kafka_prefix + EVENTS, b"hangs", partition=0)
     hanging.flush()
     kafka_log.append(EVENTS, 0, [Message(b"behind it")])
-    assert reads(kafka_log, ["a"])
+    assert reads(kafka_log, EVENTS, 0, ["a"])
     assert kafka_log.end(EVENTS, 0) == 1
     began = time.monotonic()
     with closing(kafka_log.own(0)) as owner:
-        assert values(kafka_log) == ["a", "behind it"]
+        assert events(kafka_log) == ["a", "behind it"]
         owner.commit({EVENTS: [Message(b"b")]})
-    assert reads(kafka_log, ["a", "behind it", "b"])
+    assert reads(kafka_log, EVENTS, 0, ["a", "behind it", "b"])
     assert time.monotonic() - began < patient(8)  # not the transaction's time-out
 
 
@@ -116,7 +110,7 @@ def test_reading_on_from_where_it_stopped_gives_every_record_once(kafka_log: Kaf
     with closing(kafka_log.own(0)) as owner:
         for n in range(0, 20, 2):
             owner.commit({EVENTS: [Message(str(n).encode()), Message(str(n + 1).encode())]})
-        assert reads(kafka_log, [str(n) for n in range(20)])
+        assert reads(kafka_log, EVENTS, 0, [str(n) for n in range(20)])
         seen: list[bytes] = []
         start = 0
         while records := kafka_log.read(EVENTS, 0, start, limit):
@@ -125,7 +119,7 @@ def test_reading_on_from_where_it_stopped_gives_every_record_once(kafka_log: Kaf
             start = records[-1].position + 1
         assert seen == [str(n).encode() for n in range(20)]
         owner.commit({EVENTS: [Message(b"20")]})  # after an end was seen there
-        assert reads(kafka_log, ["20"], start=start)
+        assert reads(kafka_log, EVENTS, 0, ["20"], start=start)
 
 
 def test_a_tail_from_beyond_the_log_is_damage(kafka_log: KafkaLog) -> None:
@@ -142,7 +136,7 @@ def test_a_message_that_is_too_large_is_an_error_and_spoils_nothing(kafka_log: K
         owner.commit({EVENTS: [Message(b"a"), huge]})
     with closing(kafka_log.own(0)) as owner:
         owner.commit({EVENTS: [Message(b"b")]})
-    assert reads(kafka_log, ["b"])
+    assert reads(kafka_log, EVENTS, 0, ["b"])
     assert kafka_log.append(COMMANDS, 0, [Message(b"a")]) == 0
 
 
@@ -242,7 +236,7 @@ def test_a_killed_owner_and_a_zombie_lose_nothing_and_leave_nothing_half(
             told.recv()
         os.kill(pid, end)
         with closing(patiently(lambda: kafka_log.own(0))) as owner:
-            taken_over = values(kafka_log)
+            taken_over = events(kafka_log)
             owner.commit({EVENTS: [Message(b"new")], DEADLETTER: [Message(b"new")]})
             os.kill(pid, signal.SIGCONT)
             commits, refusal = acknowledged_until_the_end(told, 20)
@@ -251,7 +245,7 @@ def test_a_killed_owner_and_a_zombie_lose_nothing_and_leave_nothing_half(
     assert taken_over == [f"old{number}" for number in range(len(taken_over))]
     assert commits <= len(taken_over) <= commits + 1
     for topic in (EVENTS, DEADLETTER):
-        assert reads(kafka_log, [*taken_over, "new", "newer"], topic)
+        assert reads(kafka_log, topic, 0, [*taken_over, "new", "newer"])
 
 
 def patiently(work: Callable[[], T]) -> T:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from typing import Any, TypeVar
@@ -32,8 +32,8 @@ from buystream.log.postgres import PostgresLog
 from buystream.vocabulary import events
 from tests.support.examples import example
 from tests.support.kafka import KafkaBackend
-from tests.support.logs import Backend, PostgresBackend, assigned_elsewhere, read_elsewhere
-from tests.support.patience import Deadline, patient, settled, wait_until
+from tests.support.logs import Backend, PostgresBackend, assigned_elsewhere, read_elsewhere, reads, values
+from tests.support.patience import Deadline, patient, wait_until
 from tests.support.postgres import run_sql
 from tests.support.records import event_message
 
@@ -65,17 +65,6 @@ def log(opened: Callable[[], Log]) -> Log:
 
 def messages(*values: object) -> list[Message]:
     return [Message(str(value).encode()) for value in values]
-
-
-def values(records: Sequence[Record]) -> list[str]:
-    return [record.value.decode() for record in records]
-
-
-def reads(log: Log, topic: str, partition: int, expected: list[str]) -> bool:
-    """Whether readers see exactly this, as soon as they see what was committed."""
-    found = settled(lambda: values(log.read(topic, partition, 0, 100_000)), expected)
-    assert found == expected
-    return True
 
 
 def take(tail: Tail, count: int) -> list[Record]:

@@ -133,7 +133,7 @@ class Alarms:
         self._since = time.monotonic()
 
     def watch(self, processes: Collection[RoleProcess]) -> None:
-        """These from now on; Prometheus notices by itself."""
+        """These from now on; Prometheus notices the change."""
         targets = [{"targets": [one.metrics_at], "labels": {"job": one.role}} for one in processes]
         new = self._targets.with_suffix(".new")
         new.write_text(json.dumps(targets))

@@ -1,7 +1,7 @@
 """The logs that the contract suite runs on. A backend can be made to misbehave; it travels to other processes."""
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from multiprocessing.connection import Connection
 from typing import Protocol
@@ -11,7 +11,7 @@ import msgspec
 from buystream.host.embedded import EmbeddedPostgres
 from buystream.log import Log, Message, Record
 from buystream.log.postgres import PostgresLog
-from tests.support.patience import patient
+from tests.support.patience import patient, settled
 from tests.support.postgres import run_sql
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -117,6 +117,18 @@ class PostgresBackend:
             " WHERE datname = current_database() AND application_name = 'buystream log'",
         )
         return value
+
+
+def values(records: Sequence[Record]) -> list[str]:
+    """What the records say, as text."""
+    return [record.value.decode() for record in records]
+
+
+def reads(log: Log, topic: str, partition: int, expected: list[str], *, start: int = 0) -> bool:
+    """Whether readers see exactly this from `start` on, as soon as they see what was committed."""
+    found = settled(lambda: values(log.read(topic, partition, start, 100_000)), expected)
+    assert found == expected
+    return True
 
 
 def read_elsewhere(place: Place, topic: str, partition: int) -> list[Record]:

@@ -60,7 +60,7 @@ class Words(NamedTuple):
 
 class OrderRow(NamedTuple):
     """One state of an order. `may`: what can be done in it. `holds`: the count of its edition that its units are in.
-    `final`: nothing more is expected to happen by itself. `name` and `meaning` are the buyer's words, `desk` the
+    `final`: nothing more happens without a request. `name` and `meaning` are the buyer's words, `desk` the
     merchant's, and `ending` the button's, where the state ends a purchase."""
 
     name: str

@@ -1,4 +1,4 @@
-"""An edition's stock, of each variant by itself: how much of it there is, and how many each buyer took."""
+"""The stock of one variant of an edition: how much of it there is, and how many each buyer took."""
 
 from typing import Self
 

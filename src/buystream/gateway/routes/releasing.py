@@ -1,4 +1,4 @@
-"""How a merchant's request becomes the release of an edition: defaults by kind, and mistakes told in words."""
+"""How a merchant's request becomes the release of an edition: defaults by kind, and mistakes explained."""
 
 from collections.abc import Iterator
 
