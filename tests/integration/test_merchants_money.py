@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from buystream.gateway.routes import money
 from buystream.vocabulary import commands
 from buystream.vocabulary.ids import new_edition_id
 from buystream.vocabulary.values import Tax
@@ -203,6 +204,25 @@ def test_a_cancelled_edition_refunds_everything_and_shows_its_progress(shop: Sho
         assert merchant.post(f"{path}/cancel", json={}).json() == progress
         assert buyer.get(f"/v1/orders/{paid}").json()["state"] == "refunded"
         assert other.post("/v1/orders", json=order_of(edition_id)).json()["reason"] == "cancelled"
+
+
+def test_a_full_page_that_is_the_last_says_so(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(money, "LINES_PAGE", 2)
+    monkeypatch.setattr(money, "RECEIPTS_PAGE", 2)
+    edition_id = released(shop, receipts=True)
+    with shop.buyer() as buyer, shop.merchant() as merchant:
+        for _ in range(4):
+            bought(shop, buyer, edition_id)
+        receipts = f"/v1/merchant/receipts?year={time.gmtime().tm_year}"
+        for path, rows in (
+            ("/v1/merchant/orders?limit=2", "orders"),
+            ("/v1/merchant/statement?", "lines"),
+            (receipts, "receipts"),
+        ):
+            first = merchant.get(path).json()
+            last = merchant.get(f"{path}&after={first['next']}").json()
+            assert (len(first[rows]), len(last[rows]), last["next"]) == (2, 2, None)
+            assert not [row for row in first[rows] if row in last[rows]]
 
 
 def test_a_merchant_sets_its_details_and_only_reads_its_terms(shop: Shop) -> None:

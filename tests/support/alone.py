@@ -1,5 +1,6 @@
-"""Whether the tests that just failed beside others pass alone: a few of them are run once more, one after another. Both
-results are printed, so a test that needs this is seen; one that fails for good fails again. For `make test`."""
+"""Whether the tests that just failed beside others pass alone: a few of them are run once more, each with its whole
+module, because the tests of a module may tell one story. Both results are printed, so a test that needs this is seen;
+one that fails for good fails again. For `make test`."""
 
 import json
 import sys
@@ -16,8 +17,8 @@ def once_more(status: int, cache: Path = Path(".pytest_cache/v/cache/lastfailed"
     failed = list(json.loads(cache.read_text(encoding="utf-8"))) if cache.exists() else []
     if status != pytest.ExitCode.TESTS_FAILED or not 0 < len(failed) <= FAILED_MAX:
         return status
-    print("failed beside others, and run once more alone:", *failed, sep="\n  ", flush=True)
-    return pytest.main(["--last-failed", "--last-failed-no-failures=none"])
+    print("failed beside others, and run once more alone, with its module:", *failed, sep="\n  ", flush=True)
+    return pytest.main(sorted({name.partition("::")[0] for name in failed}))
 
 
 if __name__ == "__main__":

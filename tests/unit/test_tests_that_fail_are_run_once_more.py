@@ -24,6 +24,20 @@ def test_that_fails_the_first_time(number):
 def test_that_{fails}():
     assert {passes}
 """
+A_STORY = """
+from pathlib import Path
+
+told = []
+
+def test_the_first_part():
+    told.append("once")
+
+def test_the_second_part():
+    before = Path("before")
+    was_there = before.exists()
+    before.touch()
+    assert told and was_there
+"""
 
 
 def run(folder: Path, *program: str) -> tuple[int, str]:
@@ -57,3 +71,10 @@ def test_a_run_that_did_not_come_to_its_end_has_failed(tmp_path: Path) -> None:
     cache.mkdir(parents=True)
     (cache / "lastfailed").write_text(json.dumps({"test_some.py::test_of_yesterday": True}))
     assert run(tmp_path, "-m", "tests.support.alone", "3") == (3, "")
+
+
+def test_a_test_that_goes_on_from_another_of_its_module_is_run_with_it(tmp_path: Path) -> None:
+    (tmp_path / "test_story.py").write_text(A_STORY)
+    (tmp_path / "pytest.ini").write_text("[pytest]")
+    first, _ = run(tmp_path, "-m", "pytest", "-q")
+    assert (first, run(tmp_path, "-m", "tests.support.alone", str(first))[0]) == (1, 0)

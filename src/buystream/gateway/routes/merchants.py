@@ -22,6 +22,7 @@ from buystream.gateway.routes.checkout import (
     order_view,
     refuse_unknown_order,
 )
+from buystream.gateway.routes.paging import page_of
 from buystream.gateway.routes.releasing import release_command
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.catalogue import Listing
@@ -170,11 +171,12 @@ async def merchant_orders(
         raise HttpProblem("invalid", f"limit must be 1 to {ORDERS_PAGE_MAX}.")
     if after is not None:
         gateway.offer_of_order(after)
-    views = await gateway.reads.query(
-        lambda cur: order_views.orders_of_merchant(cur, merchant.merchant_id, after=after, limit=limit)
+    found = await gateway.reads.query(
+        lambda cur: order_views.orders_of_merchant(cur, merchant.merchant_id, after=after, limit=limit + 1)
     )
+    views, last = page_of(found, limit)
     bodies = await gateway.reads.run(lambda: [seen_by_merchant(gateway, view) for view in views])
-    return MerchantOrdersBody(bodies, views[-1].order_id if len(views) == limit else None)
+    return MerchantOrdersBody(bodies, last.order_id if last else None)
 
 
 @post("/v1/merchant/orders/{order_id:str}/ship", status_code=200, opt=asks(ShipOrder), summary="Mark as shipped")

@@ -15,6 +15,7 @@ from buystream.gateway.pages.spreadsheets import ROWS_AT_ONCE, Number, moment, t
 from buystream.gateway.routes.bodies.merchants import Details, TimeZone
 from buystream.gateway.routes.bodies.payments import DeliveryBody
 from buystream.gateway.routes.checkout import Http, decrypted
+from buystream.gateway.routes.paging import page_of
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
@@ -116,19 +117,20 @@ async def statement(
         return await _statement_table(gateway, merchant, period)
     start = _place_of(after)
     await gateway.views_show_the_seen(*range(gateway.partitions))
-    totals, lines = await gateway.reads.query(
+    totals, found = await gateway.reads.query(
         lambda cur: (
             statements.totals(cur, merchant.merchant_id, period),
-            statements.lines(cur, merchant.merchant_id, period, after=start, limit=LINES_PAGE),
+            statements.lines(cur, merchant.merchant_id, period, after=start, limit=LINES_PAGE + 1),
         )
     )
+    lines, last = page_of(found, LINES_PAGE)
     body = StatementBody(
         merchant_id=merchant.merchant_id,
         from_ms=period.from_ms,
         to_ms=period.to_ms,
         totals=totals,
         lines=lines,
-        next=lines[-1].place if len(lines) == LINES_PAGE else None,
+        next=last.place if last else None,
     )
     return Response(to_builtins(body), headers={"Cache-Control": "no-store", "Vary": "Accept"})
 
@@ -155,9 +157,10 @@ async def receipts_of_year(
     """For the charity's report to the tax office: numbers count from 1 without gaps in each year of the merchant's time
     zone."""
     await gateway.views_show_the_seen(partition_of(merchant.merchant_id))
-    found = await _receipts(gateway, merchant, year, after=after, limit=RECEIPTS_PAGE)
-    lines = await gateway.reads.run(lambda: [_receipt_line(gateway, one) for one in found])
-    return ReceiptsBody(year, lines, found[-1].number if len(found) == RECEIPTS_PAGE else None)
+    found = await _receipts(gateway, merchant, year, after=after, limit=RECEIPTS_PAGE + 1)
+    shown, last = page_of(found, RECEIPTS_PAGE)
+    lines = await gateway.reads.run(lambda: [_receipt_line(gateway, one) for one in shown])
+    return ReceiptsBody(year, lines, last.number if last else None)
 
 
 @get("/v1/merchant/receipts.csv", summary="A year's receipt numbers, for spreadsheets", media_type="text/csv")
