@@ -41,6 +41,7 @@ MODULES: Final = {
     "log": "logs",
     "events": "events",
     "history": "history",
+    "whatif": "whatif",
 }
 """The module of `buystream.cli` that has each command. It is read when its command runs: none needs all of the shop."""
 

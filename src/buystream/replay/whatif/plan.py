@@ -1,0 +1,133 @@
+"""A plan: what a refold does to the commands of one edition under a hypothesis. Terms are changed in the release;
+orders and facts about their money are rewritten to fit them, or put off."""
+
+from typing import Any, Final
+
+import msgspec
+
+from buystream.replay.whatif.assumption import Assumption
+from buystream.replay.whatif.hypothesis import Hypothesis, changed_offer
+from buystream.replay.whatif.tally import SaleTally
+from buystream.vocabulary import commands
+from buystream.vocabulary.values import Offer
+
+
+class EditionPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one edition."""
+
+    real_offer: Offer
+    offer: Offer
+    limits: dict[str, int] = {}
+    """By variant, the limits that are lower than the real ones."""
+    prices: dict[str, tuple[int, int]] = {}
+    """By variant, the real price and the other one."""
+    real_opened_at_ms: int | None
+    opened_at_ms: int | None
+    """Under the hypothesis."""
+    drawn_at_ms: int | None = None
+    blocked: frozenset[str] = frozenset()
+    """Buyers who get nothing."""
+    placed: frozenset[str]
+    """Orders that held stock in reality."""
+    pay_rate: tuple[int, int]
+    """Of so many orders that held stock in reality, so many were paid: (paid, of)."""
+    pay_delay_ms: int
+    """Half of these were paid sooner."""
+
+    @property
+    def changes_anything(self) -> bool:
+        """Whether it isn't what happened."""
+        return self.offer != self.real_offer or self.drawn_at_ms is not None or bool(self.blocked)
+
+
+def plan_of(hypothesis: Hypothesis, tally: SaleTally) -> EditionPlan:
+    """From what happened to the edition. Raises Unsupported."""
+    real = tally.offer
+    if real is None:
+        raise ValueError("an edition that was never released has no plan")
+    offer = changed_offer(hypothesis, real)
+    pairs = list(zip(real.variants, offer.variants, strict=True))
+    opened_at_ms = tally.opened_at_ms
+    if opened_at_ms is not None and hypothesis.opens_at_ms is not None:
+        opened_at_ms = max(hypothesis.opens_at_ms, tally.ready_at_ms)
+    drawn_at_ms = None
+    if opened_at_ms is not None and hypothesis.draw_seconds is not None:
+        drawn_at_ms = opened_at_ms + hypothesis.draw_seconds * 1000
+    return EditionPlan(
+        real_offer=real,
+        offer=offer,
+        limits={
+            after.variant_id: after.limit_per_buyer
+            for before, after in pairs
+            if after.limit_per_buyer < before.limit_per_buyer
+        },
+        prices={
+            after.variant_id: (before.price_min_minor, after.price_min_minor)
+            for before, after in pairs
+            if after.price_min_minor != before.price_min_minor
+        },
+        real_opened_at_ms=tally.opened_at_ms,
+        opened_at_ms=opened_at_ms,
+        drawn_at_ms=drawn_at_ms,
+        blocked=frozenset(tally.flagged) if hypothesis.blocks_flagged else frozenset(),
+        placed=frozenset(tally.orders),
+        pay_rate=tally.pay_rate,
+        pay_delay_ms=tally.pay_delay_ms,
+    )
+
+
+class Rewriting:
+    """Of the commands about one edition; remembers which orders changed."""
+
+    def __init__(self, plan: EditionPlan, assumption: Assumption) -> None:
+        self._plan = plan
+        self._adapts = assumption.adapts
+        self._totals: dict[str, tuple[int, int]] = {}
+        """By order id, what the order cost in reality and costs here."""
+        self.asked_for_less = 0
+        """Orders that ask for fewer units than in reality."""
+        self.is_needed = bool(plan.limits or plan.prices)
+
+    def order(self, command: commands.PlaceOrder) -> commands.PlaceOrder:
+        """The order that this buyer would have sent."""
+        line = command.lines[0]
+        quantity, price_minor = line.quantity, line.price_minor
+        limit = self._plan.limits.get(line.variant_id)
+        if limit is not None and quantity > limit and self._adapts and quantity <= self._real_limit(line.variant_id):
+            quantity = limit
+            self.asked_for_less += 1
+        real_minor, other_minor = self._plan.prices.get(line.variant_id, (price_minor, price_minor))
+        if price_minor == real_minor:
+            price_minor = other_minor
+        if (quantity, price_minor) == (line.quantity, line.price_minor):
+            return command
+        self._totals[command.order_id] = line.total_minor, quantity * price_minor
+        other = msgspec.structs.replace(line, quantity=quantity, price_minor=price_minor)
+        return msgspec.structs.replace(command, lines=(other,))
+
+    def fact(self, order_id: str, command: commands.Command) -> commands.Command:
+        """The same about the order's money, in proportion to what the order costs here."""
+        totals = self._totals.get(order_id)
+        if totals is None or type(command) not in _WITH_AMOUNT:
+            return command
+        real_minor, other_minor = totals
+        amount_minor: int | None = command.amount_minor  # type: ignore[attr-defined]
+        if amount_minor is None or not real_minor:
+            return command
+        changes: dict[str, Any] = {"amount_minor": amount_minor * other_minor // real_minor}
+        return msgspec.structs.replace(command, **changes)
+
+    def _real_limit(self, variant_id: str) -> int:
+        return next(one.limit_per_buyer for one in self._plan.real_offer.variants if one.variant_id == variant_id)
+
+
+_WITH_AMOUNT: Final = frozenset(
+    {
+        commands.RefundOrder,
+        commands.RecordCapture,
+        commands.RecordRefund,
+        commands.RecordRefundFailure,
+        commands.RecordDispute,
+        commands.RecordDisputeOutcome,
+    }
+)

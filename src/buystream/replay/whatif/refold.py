@@ -1,0 +1,284 @@
+"""A refold: the recorded commands of a partition decided again, by the code that decides them in a shop, under a
+hypothesis about some of its editions. With nothing changed it gives what happened."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from heapq import heappop, heappush
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from buystream.aggregates.partition import Partition
+from buystream.errors import BuystreamError
+from buystream.log import Record
+from buystream.replay.whatif.assumption import Assumption, drawn_number, pays
+from buystream.replay.whatif.plan import EditionPlan, Rewriting
+from buystream.replay.whatif.real import Recorded
+from buystream.replay.whatif.tally import SaleTally
+from buystream.vocabulary import codec, commands, events
+
+TICK_LATE_MS: Final = 1_000
+"""What is due is done this long afterwards, unless a recorded Tick did it before: other rules make other things due."""
+
+FAR_MS: Final = 253_402_300_799_999
+"""The end of the year 9999."""
+
+DRAWN, FOLLOWING = 0, 1
+"""What is due at the same time: first the orders that waited, then what follows orders."""
+
+
+class Impossible(BuystreamError):
+    """A command can't be decided under the hypothesis."""
+
+
+class _Due(NamedTuple):
+    """A command that is decided later than it was recorded, or that was never recorded. Ordered as it is decided."""
+
+    at_ms: int
+    turn: int
+    lot: int
+    number: int
+    command: commands.Command
+    actor: str | None
+
+
+class Refold:
+    """Of one partition and one hypothesis; `plans` are those of the editions that matter, all other commands are
+    skipped."""
+
+    def __init__(self, recorded: Recorded, plans: Mapping[str, EditionPlan], assumption: Assumption, seed: str) -> None:
+        self.tallies = {edition_id: SaleTally() for edition_id in plans}
+        self.arrivals: dict[str, dict[str, None]] = {edition_id: {} for edition_id in plans}
+        """By edition, every buyer who asked, in the order of their first orders."""
+        self.refusals: dict[str, str] = {}
+        """By edition, why it could not be released under the hypothesis."""
+        self.unfollowed: dict[str, int] = dict.fromkeys(plans, 0)
+        """By edition, orders that got stock here and not in reality."""
+        self._recorded = recorded
+        self._partition = Partition(recorded.partition)
+        self._plans = plans
+        self._assumption = assumption
+        self._seed = seed
+        self._rewriting = {edition_id: Rewriting(plan, assumption) for edition_id, plan in plans.items()}
+        self._is_changed = any(plan.changes_anything for plan in plans.values())
+        self._later: list[_Due] = []
+        self._put_off: dict[str, int] = {}
+        """By order id, how many milliseconds later than in reality it is decided, and what follows it."""
+        self._position = -1
+        self._number = 0
+        self._next_look_ms = 0
+
+    def run(self, records: Iterable[Record]) -> None:
+        """Decide all of these, and what is due after them. Raises Impossible."""
+        for record in records:
+            if record.position > self._recorded.last_command:
+                break
+            self.take(record, None)
+        self.finish()
+
+    def take(self, record: Record, envelope: codec.CommandEnvelope | None) -> None:
+        """The next command; `envelope` if it was read before."""
+        at_ms = self._recorded.decided_at_ms.get(record.position, record.at_ms)
+        if self._is_changed and at_ms >= self._next_look_ms:
+            self._carry_on_until(at_ms)
+        self._position = record.position
+        state = self._partition.state
+        if record.position in self._recorded.set_aside:
+            state.at_ms = max(state.at_ms, at_ms)
+            return
+        if envelope is None:
+            envelope = codec.read_command(record.value)
+        command = envelope.data
+        edition_id = edition_about(command)
+        if edition_id in self._plans:
+            self._take_about(edition_id, command, max(at_ms, state.at_ms), envelope.actor)
+        elif type(command) in _OF_THE_CLOCK:
+            self._decide(command, at_ms, envelope.actor)
+        elif at_ms > state.at_ms:
+            state.at_ms = at_ms
+
+    def finish(self) -> None:
+        """What is due after the last command: orders that wait, and payments of those that the log doesn't follow."""
+        while self._later:
+            self._carry_on_until(self._later[0].at_ms)
+
+    def _take_about(self, edition_id: str, command: commands.Command, at_ms: int, actor: str) -> None:
+        plan, kind = self._plans[edition_id], type(command)
+        if kind is commands.PlaceOrder:
+            self.arrivals[edition_id].setdefault(command.buyer_id)  # type: ignore[attr-defined]
+            if self._rewriting[edition_id].is_needed:
+                command = self._rewriting[edition_id].order(command)  # type: ignore[arg-type]
+            if self._is_changed and self._puts_off(plan, command, at_ms, actor):  # type: ignore[arg-type]
+                return
+        elif not self._is_changed:
+            pass
+        elif kind is commands.ReleaseEdition:
+            if command.offer == plan.real_offer:  # type: ignore[attr-defined]
+                command = msgspec.structs.replace(command, offer=plan.offer)
+        elif (order_id := order_about(command)) is not None:
+            command = self._rewriting[edition_id].fact(order_id, command)
+            if order_id in self._put_off:
+                self._add(at_ms + self._put_off[order_id], command, actor)
+                return
+        if kind is commands.StartRecurringGift:
+            self.arrivals[edition_id].setdefault(command.buyer_id)  # type: ignore[attr-defined]
+        self._decide(command, at_ms, actor)
+
+    # What is decided later than it was recorded.
+
+    def _puts_off(self, plan: EditionPlan, order: commands.PlaceOrder, at_ms: int, actor: str) -> bool:
+        """Whether the order waits for the draw, or for the later opening."""
+        opened_ms, real_opened_ms = plan.opened_at_ms, plan.real_opened_at_ms
+        if opened_ms is None or real_opened_ms is None:
+            return False
+        begins_ms = min(real_opened_ms, opened_ms) if self._assumption.adapts else opened_ms
+        ends_ms = opened_ms if plan.drawn_at_ms is None else plan.drawn_at_ms
+        if order.order_id in self._put_off:
+            return True  # sent again
+        if not begins_ms <= at_ms < ends_ms:
+            return False
+        self._put_off[order.order_id] = ends_ms - at_ms
+        lot = (
+            0 if plan.drawn_at_ms is None else drawn_number(self._seed, "draw", f"{order.edition_id} {order.buyer_id}")
+        )
+        self._push(_Due(ends_ms, DRAWN, lot, len(self._put_off), order, actor))
+        return True
+
+    def _add(self, at_ms: int, command: commands.Command, actor: str | None) -> None:
+        self._number += 1
+        self._push(_Due(at_ms, FOLLOWING, 0, self._number, command, actor))
+
+    def _push(self, due: _Due) -> None:
+        heappush(self._later, due)
+        self._next_look_ms = min(self._next_look_ms, due.at_ms)
+
+    def _carry_on_until(self, at_ms: int) -> None:
+        """Everything that is due by then, and what the clock does meanwhile."""
+        while True:
+            due_ms = self._later[0].at_ms if self._later else FAR_MS
+            self._tick_until(min(at_ms, due_ms))
+            if due_ms > at_ms:
+                break
+            due = heappop(self._later)
+            self._decide(due.command, max(due.at_ms, self._partition.state.at_ms), due.actor)
+        self._next_look_ms = min(at_ms + TICK_LATE_MS, due_ms)
+
+    def _tick_until(self, at_ms: int) -> None:
+        """A shop's owner would have asked for these Ticks."""
+        while (due_ms := self._partition.next_deadline_ms()) is not None and due_ms + TICK_LATE_MS <= at_ms:
+            ticked_ms = max(due_ms + TICK_LATE_MS, self._partition.state.at_ms)
+            if len(self._decide(commands.Tick(), ticked_ms, None)) < 2:
+                return
+
+    # Deciding.
+
+    def _decide(self, command: commands.Command, at_ms: int, actor: str | None) -> list[events.Event]:
+        try:
+            decided = self._partition.decide(command, command_position=self._position, at_ms=at_ms, actor=actor)
+        except MemoryError:
+            raise
+        except Exception as error:
+            place = f"command {self._position} of partition {self._recorded.partition}"
+            raise Impossible(f"{place} can't be decided here: {type(error).__name__}: {error}") from error
+        for event in decided:
+            edition_id = getattr(event, "edition_id", "")
+            if edition_id in self.tallies and not isinstance(event, events.PartitionEvent):
+                self.tallies[edition_id].note(event)
+                follow = _FOLLOWED.get(type(event))
+                if follow is not None:
+                    follow(self, self._plans[edition_id], event)
+        if isinstance(command, commands.ReleaseEdition) and isinstance(decided[0], events.CommandRefused):
+            self.refusals[command.edition_id] = decided[0].reason
+        return decided
+
+    # What buyers and the provider do about orders that the log doesn't follow.
+
+    def _block(self, plan: EditionPlan, event: events.EditionReleased) -> None:
+        pace = self._partition.state.editions[event.edition_id].pace
+        pace.paused_until_ms.update(dict.fromkeys(sorted(plan.blocked), FAR_MS))
+
+    def _is_paid(self, plan: EditionPlan, order_id: str) -> bool:
+        """Whether nothing is recorded about this order's payments, and it is assumed to be paid."""
+        return order_id not in plan.placed and pays(self._seed, order_id, self._assumption, plan.pay_rate)
+
+    def _pay(self, plan: EditionPlan, event: events.OrderPlaced) -> None:
+        if event.originator_id in plan.placed:
+            return
+        self.unfollowed[event.edition_id] += 1
+        if self._is_paid(plan, event.originator_id) and not event.gift_id:
+            request = commands.RequestPayment(
+                order_id=event.originator_id, buyer_id=event.buyer_id, payment_method="assumed", delivery=""
+            )
+            in_time_ms = event.hold_expires_at_ms - event.at_ms - 1
+            self._add(event.at_ms + min(plan.pay_delay_ms, in_time_ms), request, None)
+
+    def _reserve(self, plan: EditionPlan, event: events.PaymentRequested) -> None:
+        if not self._is_paid(plan, event.order_id):
+            return
+        name = {"payment_id": event.payment_id, "reference": event.payment_id}
+        if event.mode == "setup":
+            self._add(event.at_ms, commands.RecordMethodSaved(**name, reusable_method="assumed"), None)
+        else:
+            self._add(event.at_ms, commands.RecordAuthorisation(**name), None)
+
+    def _take_money(self, plan: EditionPlan, event: events.OrderAuthorised) -> None:
+        if self._is_paid(plan, event.order_id):
+            capture = commands.RecordCapture(payment_id=event.payment_id, amount_minor=event.amount_minor)
+            self._add(event.at_ms, capture, None)
+
+    def _void(self, plan: EditionPlan, event: events.VoidRequested) -> None:
+        if self._is_paid(plan, event.order_id):
+            self._add(event.at_ms, commands.RecordVoid(payment_id=event.payment_id), None)
+
+    def _return_money(self, plan: EditionPlan, event: events.RefundRequested) -> None:
+        if self._is_paid(plan, event.order_id):
+            refund = commands.RecordRefund(
+                payment_id=event.payment_id, amount_minor=event.amount_minor, refund_id=event.refund_id
+            )
+            self._add(event.at_ms, refund, None)
+
+
+_FOLLOWED: Final[dict[type[events.Event], Callable[[Refold, EditionPlan, Any], None]]] = {
+    events.EditionReleased: Refold._block,
+    events.OrderPlaced: Refold._pay,
+    events.PaymentRequested: Refold._reserve,
+    events.OrderAuthorised: Refold._take_money,
+    events.VoidRequested: Refold._void,
+    events.RefundRequested: Refold._return_money,
+}
+"""What is answered to an event where no recorded command answers it."""
+
+_OF_THE_CLOCK: Final = frozenset({commands.Tick, commands.OwnerStarted, commands.AdoptRules})
+"""What the partition itself decides and its editions depend on."""
+
+
+def _before(separator: str, field: str, command: Any) -> str:
+    """Of an order's, gift's or payment's id, what it begins with."""
+    return str(getattr(command, field)).rpartition(separator)[0]
+
+
+def _finder(kind: type[commands.Command]) -> Callable[[Any], str] | None:
+    if "edition_id" in kind.__struct_fields__ and kind.about in ("edition_id", "order_id", "gift_id"):
+        return attrgetter("edition_id")
+    if kind.about in ("order_id", "gift_id", "payment_id"):
+        return partial(_before, "-", kind.about)
+    return None
+
+
+_EDITION_ABOUT: Final = {kind: finder for kind in codec.COMMANDS if (finder := _finder(kind)) is not None}
+
+
+def edition_about(command: commands.Command) -> str:
+    """The edition that decides the command; empty for what a merchant, a buyer or the partition decides."""
+    finder = _EDITION_ABOUT.get(type(command))
+    return "" if finder is None else finder(command)
+
+
+def order_about(command: commands.Command) -> str | None:
+    """The order that the command is about, itself or by its payment."""
+    if type(command).about == "order_id":
+        return str(command.order_id)  # type: ignore[attr-defined]
+    if type(command).about == "payment_id":
+        return _before(".", "payment_id", command)
+    return None

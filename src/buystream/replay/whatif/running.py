@@ -1,0 +1,239 @@
+"""Works a what-if out: first what happened is read, then every hypothesis is refolded, both by partition and shared by
+processes."""
+
+import hashlib
+import hmac
+import multiprocessing
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final, NamedTuple, TypeVar
+
+from buystream.errors import BuystreamError
+from buystream.log import COMMANDS, Log, read_all
+from buystream.replay.whatif.assumption import HIGH, LOW, OBSERVED, Assumption
+from buystream.replay.whatif.fairness import DIGITS
+from buystream.replay.whatif.hypothesis import Hypothesis, Unsupported
+from buystream.replay.whatif.plan import EditionPlan, plan_of
+from buystream.replay.whatif.real import Recorded, read_recorded
+from buystream.replay.whatif.refold import Refold
+from buystream.replay.whatif.report import EditionReport, SaleOutcome, WhatIfReport, WorkedOut, outcome_of
+from buystream.replay.whatif.tally import SaleTally
+from buystream.vocabulary import codec
+from buystream.vocabulary.ids import is_edition_id, partition_of
+
+OpenLog = Callable[[], AbstractContextManager[Log]]
+"""Opens the shop's log; other processes call it too, so it can be pickled unless there are none."""
+
+Result = TypeVar("Result")
+
+KEYED_CHARS: Final = 32
+"""Of a keyed id, in hexadecimal."""
+
+_AS_IT_WAS: Final = -1
+
+_ASSUMPTIONS: Final = {"outcome": OBSERVED, "low": LOW, "high": HIGH}
+
+
+class _Run(NamedTuple):
+    """One hypothesis about the editions of one partition, under one assumption."""
+
+    number: int
+    """Of the hypothesis."""
+    end: str
+    assumption: Assumption
+    plans: dict[str, EditionPlan]
+
+
+class _Done(NamedTuple):
+    """What came of one edition in a run."""
+
+    edition_id: str
+    number: int
+    end: str
+    refused: str
+    outcome: SaleOutcome
+    real: SaleOutcome | None
+    """In the runs between both ends."""
+    assumed: int
+    served: tuple[str, ...]
+
+
+class _Options(NamedTuple):
+    seed: str
+    key: bytes | None
+    processes: int
+
+
+def whatif(
+    open_log: OpenLog,
+    editions: Collection[str],
+    hypotheses: Sequence[Hypothesis],
+    *,
+    seed: str = "",
+    key: bytes | None = None,
+    processes: int = 1,
+) -> WhatIfReport:
+    """The hypotheses about these editions; about all, if none is named. `key`: also say who is served, by ids under
+    this key. Raises BuystreamError."""
+    options = _Options(seed, key, processes)
+    with open_log() as log:
+        partitions = _partitions_of(editions, log.partitions)
+    with _pool(processes) as each:
+        chosen = frozenset(editions) or None
+        recorded = each(_read, [(open_log, partition, chosen) for partition in partitions])
+        known = {edition_id: tally for one in recorded for edition_id, tally in one.tallies.items()}
+        for edition_id in sorted(editions):
+            if edition_id not in known:
+                raise BuystreamError(f"there is no edition {edition_id}")
+        plans, refused = _plans(known, hypotheses)
+        tasks = [task for one in recorded for task in _tasks(open_log, one, plans, options)]
+        tasks.sort(key=lambda task: -task[1].events)
+        done = [one for found in each(_refold, tasks) for one in found]
+    return _report(known, hypotheses, refused, done, options)
+
+
+def _partitions_of(editions: Collection[str], partitions: int) -> list[int]:
+    for edition_id in editions:
+        if not is_edition_id(edition_id) or partition_of(edition_id) >= partitions:
+            raise BuystreamError(f"there is no edition {edition_id[:80]!r}")
+    return sorted({partition_of(edition_id) for edition_id in editions} or range(partitions))
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[Callable[[Callable[..., Result], Sequence[tuple[Any, ...]]], list[Result]]]:
+    """Calls a function with each of some arguments, in as many processes."""
+    if processes < 2:
+        yield lambda call, tasks: [call(*task) for task in tasks]
+        return
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield lambda call, tasks: [one.result() for one in [pool.submit(call, *task) for task in tasks]]
+
+
+def _read(open_log: OpenLog, partition: int, editions: frozenset[str] | None) -> Recorded:
+    with open_log() as log:
+        return read_recorded(log, partition, editions)
+
+
+def _plans(
+    known: dict[str, SaleTally], hypotheses: Sequence[Hypothesis]
+) -> tuple[dict[int, dict[str, EditionPlan]], dict[tuple[str, int], str]]:
+    """By hypothesis the plans of the editions, and why some have none. An edition without any is refolded as it was,
+    because who asked for it is known from the commands only."""
+    plans: dict[int, dict[str, EditionPlan]] = {number: {} for number in (_AS_IT_WAS, *range(len(hypotheses)))}
+    refused: dict[tuple[str, int], str] = {}
+    for edition_id, tally in sorted(known.items()):
+        for number, hypothesis in enumerate(hypotheses):
+            try:
+                plans[number][edition_id] = plan_of(hypothesis, tally)
+            except Unsupported as error:
+                refused[edition_id, number] = str(error)
+        if not any(edition_id in of for of in plans.values()):
+            plans[_AS_IT_WAS][edition_id] = plan_of(Hypothesis(text=""), tally)
+        tally.forget_orders()  # the plans have what is needed of them, and other processes get the rest
+    return plans, refused
+
+
+def _tasks(
+    open_log: OpenLog, recorded: Recorded, plans: dict[int, dict[str, EditionPlan]], options: _Options
+) -> Iterator[tuple[OpenLog, Recorded, list[_Run], _Options]]:
+    """A task reads the commands once for all its runs. There are as many as processes could share in."""
+    runs = []
+    for number, of in plans.items():
+        own = {edition_id: plan for edition_id, plan in of.items() if edition_id in recorded.tallies}
+        ends = _ASSUMPTIONS if number != _AS_IT_WAS else {"outcome": OBSERVED}
+        runs += [_Run(number, end, assumption, own) for end, assumption in ends.items() if own]
+    for first in range(min(options.processes, len(runs))):
+        yield open_log, recorded, runs[first :: options.processes], options
+
+
+def _refold(open_log: OpenLog, recorded: Recorded, runs: Sequence[_Run], options: _Options) -> list[_Done]:
+    refolds = [Refold(recorded, run.plans, run.assumption, options.seed) for run in runs]
+    with open_log() as log:
+        for record in read_all(log, COMMANDS, recorded.partition):
+            if record.position > recorded.last_command:
+                break
+            envelope = None if record.position in recorded.set_aside else codec.read_command(record.value)
+            for refold in refolds:
+                refold.take(record, envelope)
+    done = []
+    for run, refold in zip(runs, refolds, strict=True):
+        refold.finish()
+        for edition_id, tally in refold.tallies.items():
+            asked = refold.arrivals[edition_id]
+            is_middle = run.end == "outcome"
+            done.append(
+                _Done(
+                    edition_id=edition_id,
+                    number=run.number,
+                    end=run.end,
+                    refused=refold.refusals.get(edition_id, ""),
+                    outcome=outcome_of(tally, asked),
+                    real=outcome_of(recorded.tallies[edition_id], asked) if is_middle else None,
+                    assumed=refold.unfollowed[edition_id],
+                    served=keyed(tally.units_of, options.key) if is_middle else (),
+                )
+            )
+    return done
+
+
+def keyed(buyers: Iterable[str], key: bytes | None) -> tuple[str, ...]:
+    """The buyers' ids under the key, sorted; none without a key."""
+    if key is None:
+        return ()
+    return tuple(sorted(hmac.digest(key, buyer_id.encode(), hashlib.sha256).hex()[:KEYED_CHARS] for buyer_id in buyers))
+
+
+def _report(
+    known: dict[str, SaleTally],
+    hypotheses: Sequence[Hypothesis],
+    refused: dict[tuple[str, int], str],
+    done: Iterable[_Done],
+    options: _Options,
+) -> WhatIfReport:
+    found = {(one.edition_id, one.number, one.end): one for one in done}
+    editions = []
+    for edition_id, tally in sorted(known.items()):
+        real = next(one.real for one in found.values() if one.edition_id == edition_id and one.real is not None)
+        paid, of = tally.pay_rate
+        editions.append(
+            EditionReport(
+                edition_id=edition_id,
+                currency=tally.offer.currency if tally.offer else "",
+                pay_rate=round(paid / of, DIGITS) if of else None,
+                pay_delay_ms=tally.pay_delay_ms if paid else None,
+                real=real,
+                served=keyed(tally.units_of, options.key),
+                hypotheses=tuple(
+                    _worked_out(hypothesis, refused.get((edition_id, number), ""), real, edition_id, number, found)
+                    for number, hypothesis in enumerate(hypotheses)
+                ),
+            )
+        )
+    return WhatIfReport(seed=options.seed, editions=tuple(editions))
+
+
+def _worked_out(
+    hypothesis: Hypothesis,
+    refused: str,
+    real: SaleOutcome,
+    edition_id: str,
+    number: int,
+    found: dict[tuple[str, int, str], _Done],
+) -> WorkedOut:
+    if not refused:
+        refused = found[edition_id, number, "outcome"].refused
+    if refused:
+        return WorkedOut(hypothesis=hypothesis.text, refused=refused)
+    ends = {end: found[edition_id, number, end] for end in _ASSUMPTIONS}
+    outcome = ends["outcome"].outcome
+    earns = hypothesis.prices and outcome.revenue_minor
+    return WorkedOut(
+        hypothesis=hypothesis.text,
+        outcome=outcome,
+        low=ends["low"].outcome,
+        high=ends["high"].outcome,
+        orders_assumed=ends["outcome"].assumed,
+        break_even_share=round(1 - real.revenue_minor / outcome.revenue_minor, DIGITS) if earns else None,
+        served=ends["outcome"].served,
+    )
