@@ -1,7 +1,8 @@
 """Time zones, for what people read and for the years of a merchant's books. The zone data is the `tzdata` package's
 (pinned in constraints.txt), not the machine's. Decisions never come here: SetTimeZone carries what they need."""
 
-from datetime import UTC, datetime, tzinfo
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -86,3 +87,38 @@ def moments(local: str, time_zone: str) -> list[Moment]:
         )
         for time, moment in zip(which, real, strict=True)
     ]
+
+
+def moment_ms(text: str, time_zone: str | None) -> int:
+    """The moment that a text in ISO 8601 names, in milliseconds since 1970: with an offset, or else as people say it in
+    that zone. Raises NoSuchTime: unreadable, without an offset where no zone is known, left out or repeated by the
+    zone's clocks."""
+    try:
+        # In a query a plus sign may arrive as the space that it stands for there.
+        said = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", text.strip()))
+        if said.tzinfo is None:
+            if time_zone is None:
+                raise NoSuchTime(f"{text[:40]!r} doesn't say its time zone: write {said.isoformat()}Z or add +01:00")
+            said = _only_reading(said, time_zone)
+        utc = said.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise NoSuchTime(f"{text[:40]!r} is not a time such as 2027-10-31T20:15:00+01:00") from None
+    return int((utc - _EPOCH) / timedelta(milliseconds=1))
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LOST_PLUS: Final = re.compile(r"([T ]\S+) (\d\d:?\d\d)$")
+
+
+def _only_reading(said: datetime, time_zone: str) -> datetime:
+    """The local time in the zone, if it occurs there exactly once."""
+    there = zone(time_zone)
+    readings = [said.replace(tzinfo=there, fold=fold) for fold in (0, 1)]
+    real = [one for one in readings if one.astimezone(UTC).astimezone(there).replace(tzinfo=None, fold=0) == said]
+    offsets = {one.utcoffset() for one in real}
+    if not real:
+        raise NoSuchTime(f"{said.isoformat()} doesn't exist in {time_zone}: the clocks go forward over it")
+    if len(offsets) > 1:
+        which = " or ".join(one.isoformat() for one in real)
+        raise NoSuchTime(f"{said.isoformat()} occurs twice in {time_zone}: write {which}")
+    return real[0]

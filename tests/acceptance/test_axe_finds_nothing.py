@@ -204,6 +204,12 @@ def test_the_desk_and_its_dialogs(seen: Inspected, demo_shop: DemoShop) -> None:
         seen.at(f"desk-{name}")
         dialog.locator(".ask-actions").get_by_role("button").first.click()
         expect(dialog).to_be_hidden()
+    page.get_by_role("button", name="Look at a past sale").click()
+    expect(page.get_by_text("As of ")).to_be_visible()
+    page.get_by_role("slider", name="Moment").press("End")
+    page.get_by_text("What changed since").click()
+    expect(page.get_by_role("listitem").filter(has_text="× OrderPlaced")).to_be_visible()
+    seen.at("desk-in-the-past")
 
 
 def buy(shop: DemoShop, edition: str, card: str) -> None:

@@ -130,6 +130,40 @@ def test_every_order_of_the_rush_can_be_paged_to(desk: Page, demo_shop: DemoShop
     assert len(set(ids)) == orders
 
 
+def test_the_rush_plays_like_a_film_and_ends_where_it_ended(
+    desk: Page, demo_shop: DemoShop, screenshot: Screenshot
+) -> None:
+    totals = dashboard(demo_shop)["totals"]
+    slider = desk.get_by_role("slider", name="Moment")
+    desk.get_by_role("button", name="Look at a past sale").press("Enter")
+    expect(desk.get_by_role("status").filter(has_text="the past")).to_be_visible()
+    expect(desk.get_by_role("button", name="Release an edition")).to_be_hidden()
+    expect(desk.locator("#past-sale option").first).to_contain_text("Night tide")
+    expect(desk.locator("#past-moment")).to_have_text(re.compile("^As of "))
+    begun = number(desk, "clicks")
+    assert begun < totals["clicks"]
+    desk.get_by_role("combobox", name="Speed").select_option("10× as fast")
+    desk.get_by_role("button", name="Play").press("Space")
+    seen = {begun}
+    deadline = Deadline(60)
+    while desk.get_by_role("button", name="Pause").is_visible() and not deadline.passed:
+        seen.add(number(desk, "clicks"))
+        desk.wait_for_timeout(100)
+        if len(seen) == 3:
+            screenshot(desk, "desk-film")
+    assert len(seen) >= 3, seen
+    slider.press("End")
+    expect(desk.locator("#kpi-clicks")).to_have_text(f"{totals['clicks']:,}")
+    expect(desk.locator("#kpi-revenue")).to_have_text(f"£{totals['revenue_minor']['GBP'] / 100:,.2f}")
+    assert slider.get_attribute("aria-valuetext")
+    slider.press("Home")
+    expect(desk.locator("#kpi-clicks")).to_have_text(f"{begun:,}")
+    desk.get_by_role("button", name="Back to live").click()
+    expect(desk.get_by_role("status").filter(has_text="live")).to_be_visible()
+    expect(desk.locator("#kpi-clicks")).to_have_text(f"{totals['clicks']:,}")
+    expect(desk.get_by_role("button", name="Look at a past sale")).to_be_focused()
+
+
 def test_an_order_is_shipped_and_another_refunded(desk: Page, demo_shop: DemoShop, screenshot: Screenshot) -> None:
     paid = desk.locator("#ledger tr").filter(has_text="paid")
     parcel, regretted = (paid.nth(place).get_attribute("data-id") for place in (0, 1))

@@ -4,10 +4,12 @@ import json
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import httpx
 import psycopg2
@@ -287,6 +289,70 @@ def test_the_history_says_what_happened_and_who_asked(shop: ShopProcess) -> None
     nothing = buystream("history", "ed0-n0th1ng000", *where)
     assert (nothing.returncode, nothing.stderr) == (1, "buystream: nothing happened to ed0-n0th1ng000\n")
     assert shop.stop() == 0
+
+
+def test_the_command_line_shows_what_was(shop: ShopProcess) -> None:
+    merchant = shop.add_merchant()
+    where = ("--data-dir", str(shop.data_dir))
+    shop.start()
+    edition_id = shop.release(merchant["api_key"])
+    released_ms = time.time_ns() // 1_000_000
+    order_id = buy(shop, edition_id)
+
+    def said(*arguments: str) -> list[dict[str, Any]]:
+        done = CliRunner().invoke(cli, ["as-of", *arguments, "--json", *where])
+        assert done.exit_code == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    now = datetime.now(UTC).isoformat()
+    released = datetime.fromtimestamp(released_ms / 1000, UTC).isoformat()
+    (edition,) = said(now, edition_id)
+    assert (edition["state"]["stocks"][""]["held"], sum(edition["state"]["orders"].values())) == (1, 1)
+    (order,) = said(now, order_id)
+    assert "delivery" not in json.dumps(order)
+    assert said(now, order_id[-8:]) == [order]
+    assert len(order["state"]["payments"]) == 1
+    local = datetime.now(UTC).replace(tzinfo=None).isoformat()  # the merchant's zone is UTC
+    assert (
+        said(local, merchant["merchant_id"])[0]["state"]["name"]
+        == said(now, merchant["merchant_id"])[0]["state"]["name"]
+    )
+    changes = said(released, edition_id, "--compare", now)
+    assert {"field": "orders.held", "before": None, "after": 1} in changes
+    assert {"type": "buystream.OrderPlaced.v1", "events": 1} in changes
+    (row,) = (line["row"] for line in said(now, "--view", "edition_board", edition_id) if line["table"] == "editions")
+    assert (row["held"], row["available"]) == (1, edition["state"]["stocks"][""]["available"])
+    (new,) = (line for line in said(released, "--compare", now, "--view", "order_views") if "table" in line)
+    assert (new["before"], new["after"]["order_id"]) == (None, order_id)
+    for_people = buystream("as-of", released, edition_id, "--compare", now, *where)
+    assert "orders.held: null -> 1" in for_people.stdout.splitlines()
+    for arguments, problem in (
+        ((released, order_id), f"nothing had happened to {order_id} by "),
+        (("2020-01-01T00:00Z", edition_id), "2020-01-01T00:00Z is before the shop's history: the first event is of "),
+        (("2099-01-01T00:00Z", edition_id), "2099-01-01T00:00Z is in the future"),
+        ((local, "--view", "money"), "doesn't say its time zone"),
+        (("--position", "9", edition_id), "'9' is not a position"),
+        ((now,), "say when, MOMENT or --position, and what"),
+    ):
+        refused = CliRunner().invoke(cli, ["as-of", *arguments, *where])
+        assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+        assert problem in refused.stderr
+    partition, position = edition_id[2:].partition("-")[0], shop_position(shop, edition_id)
+    (then,) = said("--position", f"{partition}:{position}", edition_id)
+    assert (then["state"]["version"], then["state"]["orders"]) == (1, {})
+    assert shop.stop() == 0
+
+
+def shop_position(shop: ShopProcess, edition_id: str) -> int:
+    """Where the edition's first event is."""
+    with sql(shop) as cur:
+        cur.execute(
+            """SELECT position FROM log.record
+               WHERE topic = 'buystream.events' AND subject = %s AND aggregate_version = 1""",
+            (edition_id,),
+        )
+        (position,) = cur.fetchone() or (-1,)
+    return int(position)
 
 
 def test_an_audit_finds_what_was_tampered_with(shop: ShopProcess) -> None:

@@ -42,6 +42,7 @@ MODULES: Final = {
     "events": "events",
     "history": "history",
     "whatif": "whatif",
+    "as-of": "as_of",
 }
 """The module of `buystream.cli` that has each command. It is read when its command runs: none needs all of the shop."""
 

@@ -41,7 +41,7 @@ def history(about: str, as_json: bool, **chosen: Any) -> None:
     )
 
     if len(about) == NUMBER_CHARS:
-        about = _order_of(about, chosen)
+        about = order_of_number(about, chosen)
     home_of(about)
     settings = options.settings_and_logging(level=options.QUIET, **chosen)
     with open_database(options.of_a_shop(chosen)) as database, open_log(database, settings) as log:
@@ -57,7 +57,8 @@ def history(about: str, as_json: bool, **chosen: Any) -> None:
             click.echo("  ".join(filter(None, words)))
 
 
-def _order_of(number: str, chosen: dict[str, Any]) -> str:
+def order_of_number(number: str, chosen: dict[str, Any]) -> str:
+    """The id of the order that pages show by that number; raises BuystreamError unless there is exactly one."""
     with views_of(chosen) as cur:
         found = orders_of_number(cur, number)
     if len(found) > 1:

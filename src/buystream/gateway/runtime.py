@@ -29,6 +29,8 @@ from buystream.gateway.server.sessions import Sessions
 from buystream.gateway.server.streams import Watchers
 from buystream.limits import Limits
 from buystream.log import EVENTS, Log, LogUnavailable
+from buystream.log.postgres import PostgresLog
+from buystream.projections.past_orders import IN_HISTORY, ON_THE_LOG
 from buystream.providers import CLIENT_TOKENS
 from buystream.providers.sandbox import SandboxCard
 from buystream.sealing import purpose_key
@@ -102,6 +104,7 @@ class Gateway:
         self.inbox = None if notified is None else Inbox(parts.log, notified, parts.vault.seal)
         self.config = ConfigBody(parts.provider_name, parts.publishable_key, list(parts.sandbox_cards))
         self._log = parts.log
+        self.order_streams = ON_THE_LOG if isinstance(parts.log, PostgresLog) else IN_HISTORY
         self.partitions = parts.log.partitions
         self._hosted_partitions = 0
         self.naming_key = purpose_key(parts.secret, "request names")

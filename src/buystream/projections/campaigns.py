@@ -1,7 +1,7 @@
 """What a campaign has raised, for the edition board: counted exactly as the aggregate counts it, to decide."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -70,7 +70,7 @@ def _charged(fields: Mapping[str, Any]) -> Charged:
     return "now" if fields["reached"] else "when_reached"
 
 
-_MOVES: Final = (
+MOVES: Final = (
     events.OrderPledged,
     events.OrderConfirmed,
     events.OrderCancelled,
@@ -79,11 +79,12 @@ _MOVES: Final = (
     events.RefundFailed,
     events.DisputeClosed,
 )
+"""Events that change what a campaign has raised."""
 
 
 def count(cur: cursor, facts: Iterable[events.Event]) -> dict[str, tuple[int, int]]:
     """What the facts add to each campaign: money and givers, by edition id. The `pledges` are kept up to date."""
-    moves = [event for event in facts if isinstance(event, _MOVES)]
+    moves = [event for event in facts if isinstance(event, MOVES)]
     if not moves:
         return {}
     cur.execute(
@@ -94,23 +95,19 @@ def count(cur: cursor, facts: Iterable[events.Event]) -> dict[str, tuple[int, in
     moves = [event for event in moves if event.edition_id in campaigns]
     if not moves:
         return {}
-    cur.execute(
-        "SELECT order_id, amount_minor FROM pledges WHERE order_id = ANY(%s)",
-        (list({event.order_id for event in moves}),),
-    )
-    before: dict[str, int] = dict(cur.fetchall())
+    before = read_pledges(cur, "pledges", {event.order_id for event in moves})
     pledges = dict(before)
     raised: defaultdict[str, int] = defaultdict(int)
     givers: defaultdict[str, int] = defaultdict(int)
     for event in moves:
-        amount_minor, people = _counts(event, pledges)
+        amount_minor, people = counted(event, pledges)
         raised[event.edition_id] += amount_minor
         givers[event.edition_id] += people
-    _write(cur, before, pledges)
+    write_pledges(cur, "pledges", before, pledges)
     return {edition_id: (raised[edition_id], givers[edition_id]) for edition_id in raised}
 
 
-def _counts(event: events.OrderEvent | events.PaymentEvent, pledges: dict[str, int]) -> tuple[int, int]:
+def counted(event: events.OrderEvent | events.PaymentEvent, pledges: dict[str, int]) -> tuple[int, int]:
     """Money and givers that the event adds; changes `pledges`."""
     match event:
         case events.OrderPledged():
@@ -132,10 +129,16 @@ def _counts(event: events.OrderEvent | events.PaymentEvent, pledges: dict[str, i
             return 0, 0
 
 
-def _write(cur: cursor, before: dict[str, int], after: dict[str, int]) -> None:
+def read_pledges(cur: cursor, table: str, order_ids: Collection[str]) -> dict[str, int]:
+    """What the table says that these orders pledged, in minor units, by their ids."""
+    cur.execute(f"SELECT order_id, amount_minor FROM {table} WHERE order_id = ANY(%s)", (list(order_ids),))
+    return dict(cur.fetchall())
+
+
+def write_pledges(cur: cursor, table: str, before: dict[str, int], after: dict[str, int]) -> None:
+    """Make the table say `after` of the orders of which it says `before`."""
     if gone := before.keys() - after.keys():
-        cur.execute("DELETE FROM pledges WHERE order_id = ANY(%s)", (list(gone),))
+        cur.execute(f"DELETE FROM {table} WHERE order_id = ANY(%s)", (list(gone),))
     if new := after.keys() - before.keys():
-        execute_values(
-            cur, "INSERT INTO pledges (order_id, amount_minor) VALUES %s", [(one, after[one]) for one in new]
-        )
+        rows = [(order_id, after[order_id]) for order_id in new]
+        execute_values(cur, f"INSERT INTO {table} (order_id, amount_minor) VALUES %s", rows)

@@ -55,6 +55,25 @@ def boards_of_merchant(cur: cursor, merchant_id: str, *, now_ms: int | None = No
     return [merchant_board_of(*_read(row, now_ms)) for row in cur]
 
 
+def released_at_ms(cur: cursor, edition_id: str) -> int | None:
+    """When the edition was released; None when it wasn't (yet)."""
+    cur.execute("SELECT released_at_ms FROM views.editions WHERE edition_id = %s", (edition_id,))
+    row = cur.fetchone()
+    return row[0] if row else None
+
+
+def edition_fields(cur: cursor, edition_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """What boards are made of, of these editions, by column; with `merchant_name` and the rows of its `variants`."""
+    cur.execute(f"{_SELECT} WHERE e.edition_id = ANY(%s)", (list(edition_ids),))
+    return [_read(row, 0)[0] for row in cur]
+
+
+def edition_fields_of_merchant(cur: cursor, merchant_id: str) -> list[dict[str, Any]]:
+    """The same of all of the merchant's editions, newest first."""
+    cur.execute(_OF_MERCHANT, (merchant_id,))
+    return [_read(row, 0)[0] for row in cur]
+
+
 def projects_of_merchant(cur: cursor, merchant_id: str, *, now_ms: int) -> list[Board]:
     """The merchant's campaigns and gifts that can be given to now, newest first."""
     cur.execute(_OF_MERCHANT, (merchant_id,))

@@ -9,7 +9,7 @@ from buystream.vocabulary import events
 from buystream.vocabulary.events import Event
 
 
-class Counts(msgspec.Struct, gc=False):
+class Counts(msgspec.Struct, gc=False, omit_defaults=True):
     """What a batch adds to one variant's row; None leaves the latch as it is."""
 
     stock: int = 0
@@ -20,7 +20,7 @@ class Counts(msgspec.Struct, gc=False):
     sold_out: bool | None = None
 
 
-class Change(msgspec.Struct, gc=False):
+class Change(msgspec.Struct, gc=False, omit_defaults=True):
     """What a batch adds to one edition's row; None leaves a switch as it is."""
 
     stock: int = 0

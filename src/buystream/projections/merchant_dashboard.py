@@ -12,6 +12,7 @@ from buystream.delivery.batch_reader import Batch
 from buystream.projections.boards import MerchantBoard
 from buystream.projections.edition_board import boards_of_merchant
 from buystream.projections.live_rates import LiveRates, live_rates
+from buystream.projections.sales_tally import COUNTED, SalesTally, count, refusal_in
 from buystream.vocabulary import events
 
 NAME = "merchant_dashboard"
@@ -119,7 +120,7 @@ def _of_live(live: LiveRates) -> list[Second]:
 
 
 def _per_second(cur: cursor, merchant_id: str, now_ms: int) -> list[Second]:
-    starts = _starts(now_ms, SECOND_MS, SECONDS_SHOWN)
+    starts = bucket_starts(now_ms, SECOND_MS, SECONDS_SHOWN)
     cur.execute(
         """SELECT at_ms, sum(clicks)::bigint, sum(sales)::bigint, sum(refusals)::bigint
            FROM views.seconds WHERE merchant_id = %s AND at_ms >= %s GROUP BY at_ms""",
@@ -130,7 +131,7 @@ def _per_second(cur: cursor, merchant_id: str, now_ms: int) -> list[Second]:
 
 
 def _per_minute(cur: cursor, merchant_id: str, now_ms: int) -> list[Minute]:
-    starts = _starts(now_ms, MINUTE_MS, MINUTES_SHOWN)
+    starts = bucket_starts(now_ms, MINUTE_MS, MINUTES_SHOWN)
     cur.execute(
         """SELECT m.at_ms, t.currency, sum(m.clicks)::bigint, sum(m.sales)::bigint, sum(m.revenue_minor)::bigint
            FROM views.minutes AS m JOIN views.totals AS t USING (edition_id)
@@ -145,35 +146,13 @@ def _per_minute(cur: cursor, merchant_id: str, now_ms: int) -> list[Minute]:
     return list(found.values())
 
 
-def _starts(now_ms: int, bucket_ms: int, count: int) -> range:
+def bucket_starts(now_ms: int, bucket_ms: int, count: int) -> range:
     """The beginnings of the last `count` buckets, the running one included."""
     newest_ms = now_ms // bucket_ms * bucket_ms
     return range(newest_ms - (count - 1) * bucket_ms, newest_ms + 1, bucket_ms)
 
 
-class _Tally(msgspec.Struct, gc=False):
-    """What a batch adds to one edition, in one second or in all."""
-
-    clicks: int = 0
-    held: int = 0
-    confirmed: int = 0
-    refused: int = 0
-    expired: int = 0
-    gifts_skipped: int = 0
-    revenue_minor: int = 0
-
-    def add(self, other: "_Tally") -> None:
-        """Both together."""
-        self.clicks += other.clicks
-        self.held += other.held
-        self.confirmed += other.confirmed
-        self.refused += other.refused
-        self.expired += other.expired
-        self.gifts_skipped += other.gifts_skipped
-        self.revenue_minor += other.revenue_minor
-
-
-_Tallies = dict[tuple[str, int], _Tally]
+_Tallies = dict[tuple[str, int], SalesTally]
 """By edition and beginning of a second (or minute, or 0 for all time)."""
 
 
@@ -193,12 +172,15 @@ class MerchantDashboard:
         seconds: _Tallies = {}
         refusals: Counter[tuple[str, str]] = Counter()
         for _, event, _ in batch:
-            if type(event) in _COUNTED:
+            if type(event) in COUNTED:
                 key = (event.edition_id, event.at_ms // SECOND_MS * SECOND_MS)  # type: ignore[attr-defined]
                 tally = seconds.get(key)
                 if tally is None:
-                    tally = seconds[key] = _Tally()
-                _count(event, tally, refusals)
+                    tally = seconds[key] = SalesTally()
+                count(event, tally)
+                if (refused := refusal_in(event)) is not None:
+                    reason, clicks = refused
+                    refusals[event.edition_id, reason] += clicks  # type: ignore[attr-defined]
         if seconds:
             _add_buckets(cur, "seconds", seconds)
             _add_buckets(cur, "minutes", _rolled_up(seconds, MINUTE_MS))
@@ -209,60 +191,11 @@ class MerchantDashboard:
             execute_values(cur, _ADD_REFUSALS, [(*key, count) for key, count in refusals.items()])
 
 
-_COUNTED = frozenset(
-    {
-        events.OrderPlaced,
-        events.OrderRefused,
-        events.DemandRecorded,
-        events.OrderConfirmed,
-        events.OrderRefunded,
-        events.RefundFailed,
-        events.PaymentDisputed,
-        events.DisputeClosed,
-        events.OrderExpired,
-        events.OrderReclaimed,
-        events.RecurringGiftSkipped,
-    }
-)
-
-
-def _count(event: events.Event, tally: _Tally, refusals: Counter[tuple[str, str]]) -> None:
-    match event:
-        case events.OrderPlaced():
-            tally.clicks += 1
-            tally.held += 1
-        case events.OrderRefused():
-            tally.clicks += 1
-            tally.refused += 1
-            refusals[event.edition_id, event.reason] += 1
-        case events.DemandRecorded():
-            tally.clicks += event.clicks
-            tally.refused += event.clicks
-            refusals[event.edition_id, event.reason] += event.clicks
-        case events.OrderConfirmed():
-            tally.confirmed += 1
-            tally.revenue_minor += event.amount_minor
-        case events.OrderRefunded():
-            tally.revenue_minor -= event.amount_minor
-        case events.RefundFailed(was_refunded=True):
-            tally.revenue_minor += event.amount_minor
-        case events.DisputeClosed():
-            tally.revenue_minor += event.returned_minor
-        case events.PaymentDisputed():
-            tally.revenue_minor -= event.taken_minor
-        case events.OrderExpired():
-            tally.expired += 1
-        case events.OrderReclaimed():
-            tally.expired -= 1
-        case events.RecurringGiftSkipped():
-            tally.gifts_skipped += event.skipped
-
-
 def _rolled_up(seconds: _Tallies, bucket_ms: int | None) -> _Tallies:
     rolled: _Tallies = {}
     for (edition_id, at_ms), tally in seconds.items():
         start_ms = at_ms // bucket_ms * bucket_ms if bucket_ms else 0
-        rolled.setdefault((edition_id, start_ms), _Tally()).add(tally)
+        rolled.setdefault((edition_id, start_ms), SalesTally()).add(tally)
     return rolled
 
 

@@ -114,6 +114,13 @@ def api_keys(cur: cursor, merchant_id: str) -> list[ApiKey]:
     return [ApiKey(*row) for row in cur]
 
 
+def registered_at_ms(cur: cursor, merchant_id: str) -> int | None:
+    """When the merchant was registered, with its first key."""
+    cur.execute("SELECT min(added_at_ms) FROM views.api_keys WHERE merchant_id = %s", (merchant_id,))
+    row = cur.fetchone()
+    return row[0] if row else None
+
+
 def revoked_key_hashes(cur: cursor) -> list[str]:
     """Of all merchants."""
     cur.execute("SELECT api_key_hash FROM views.api_keys WHERE revoked_at_ms IS NOT NULL")

@@ -3,12 +3,13 @@
 from litestar import Request, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
+from psycopg2.extensions import cursor
 
 from buystream.aggregates.edition.recurring import months_after
 from buystream.aggregates.rules import NEWEST_RULES, RULES
 from buystream.gateway.routes.bodies.gifts import NewGift
-from buystream.gateway.routes.bodies.orders import NewReturn, OrderBody, OrdersBody, order_body
+from buystream.gateway.routes.bodies.orders import NewReturn, OrderBody, OrdersBody, PastOrderBody, order_body
 from buystream.gateway.routes.bodies.payments import (
     Authentication,
     ConfigBody,
@@ -23,12 +24,16 @@ from buystream.gateway.server.answers import Answer
 from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.guard import SAFE_METHODS, own_pages_only, refuse_foreign
 from buystream.gateway.server.idempotency import idempotent_name
+from buystream.gateway.server.past_moments import nothing_yet, past_ms
 from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
 from buystream.gateway.server.sessions import Session
 from buystream.projections import edition_board, order_views, people
+from buystream.projections.boards import Board
 from buystream.projections.order_views import OrderView
+from buystream.projections.past_boards import past_projects_of_merchant, shallow
+from buystream.projections.past_orders import past_orders
 from buystream.vocabulary import events
 from buystream.vocabulary.commands import CancelOrder, RequestPayment, ReturnOrder
 
@@ -108,10 +113,22 @@ async def orders(gateway: NamedDependency[Gateway], buyer_id: NamedDependency[st
 
 @get("/v1/orders/{order_id:str}", summary="One of the buyer's orders")
 async def order(
-    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
-) -> OrderBody:
-    """Also 404 for another buyer's order."""
-    return await body_of(gateway, await own_order(gateway, buyer_id, order_id))
+    gateway: NamedDependency[Gateway],
+    buyer_id: NamedDependency[str],
+    order_id: FromPath[str],
+    as_of: FromQuery[str | None] = None,
+) -> OrderBody | PastOrderBody:
+    """Also 404 for another buyer's order. With `as_of`, as it was at that time in ISO 8601."""
+    at_ms = None if as_of is None else past_ms(as_of)
+    view = await own_order(gateway, buyer_id, order_id)
+    if at_ms is None:
+        return await body_of(gateway, view)
+    streams = gateway.order_streams
+    found = await gateway.reads.query(lambda cur: past_orders(cur, streams, [order_id], at_ms=at_ms))
+    if not found:
+        raise nothing_yet(view.placed_at_ms)
+    body = await body_of(gateway, found[0], as_of_ms=at_ms)
+    return PastOrderBody(**shallow(body), as_of_ms=at_ms)
 
 
 @post(
@@ -277,15 +294,20 @@ async def _encrypted_delivery(gateway: Gateway, buyer_id: str, offer: Listing, d
     return await gateway.reads.run(lambda: gateway.vault.encrypt(buyer_id, plain))
 
 
-async def body_of(gateway: Gateway, view: OrderView) -> OrderBody:
-    """The order as its buyer sees it now; after a missed campaign, with the merchant's other projects."""
-    at_ms = now_ms()
+async def body_of(gateway: Gateway, view: OrderView, *, as_of_ms: int | None = None) -> OrderBody:
+    """The order as its buyer sees it now, or saw it then; after a missed campaign, with the merchant's other
+    projects."""
+    at_ms = now_ms() if as_of_ms is None else as_of_ms
     tracking = await gateway.reads.run(lambda: decrypted_tracking(gateway, view)) if view.tracking else None
     if not view.may_choose_another:
         return order_body(view, at_ms=at_ms, tracking=tracking)
-    others = await gateway.reads.query(
-        lambda cur: edition_board.projects_of_merchant(cur, view.merchant_id, now_ms=at_ms)
-    )
+
+    def read(cur: cursor) -> list[Board]:
+        if as_of_ms is None:
+            return edition_board.projects_of_merchant(cur, view.merchant_id, now_ms=at_ms)
+        return past_projects_of_merchant(cur, view.merchant_id, at_ms=at_ms)
+
+    others = await gateway.reads.query(read)
     alternatives = [one for one in others if one.edition_id != view.edition_id]
     return order_body(view, at_ms=at_ms, tracking=tracking, alternatives=alternatives)
 

@@ -4,17 +4,20 @@ import asyncio
 
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from psycopg2.extensions import cursor
 
 from buystream.gateway.routes.bodies.editions import EditionsBody
 from buystream.gateway.routes.bodies.orders import MineBody, MineOfVariantBody
 from buystream.gateway.runtime import Gateway
+from buystream.gateway.server.past_moments import nothing_yet, past_ms
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.streams import Place
 from buystream.projections import edition_board, order_views
 from buystream.projections.boards import Board
+from buystream.projections.edition_board import released_at_ms
+from buystream.projections.past_boards import PastBoard, past_board
 
 BOARD_SECONDS = 0.2
 """How old a board may be, and how often a stream of boards speaks at most."""
@@ -27,9 +30,11 @@ async def editions(gateway: NamedDependency[Gateway]) -> EditionsBody:
 
 
 @get("/v1/editions/{edition_id:str}", summary="One edition's board")
-async def edition(gateway: NamedDependency[Gateway], edition_id: FromPath[str]) -> Board:
-    """Terms, price and remaining stock."""
-    return await board_of(gateway, edition_id)
+async def edition(
+    gateway: NamedDependency[Gateway], edition_id: FromPath[str], as_of: FromQuery[str | None] = None
+) -> Board | PastBoard:
+    """Terms, price and remaining stock; with `as_of`, as they were at that time in ISO 8601."""
+    return await (board_of(gateway, edition_id) if as_of is None else _past_board(gateway, edition_id, as_of))
 
 
 @get("/v1/editions/{edition_id:str}/mine", summary="The buyer's units and remaining limit")
@@ -52,6 +57,16 @@ async def mine(
 
 
 ROUTES = [editions, edition, mine]
+
+
+async def _past_board(gateway: Gateway, edition_id: str, as_of: str) -> PastBoard:
+    offer, at_ms = gateway.offer(edition_id), past_ms(as_of)
+    await gateway.views_show_the_seen(offer.partition)
+    board = await gateway.reads.query(lambda cur: past_board(cur, edition_id, at_ms=at_ms))
+    if board is None:
+        first_ms = await gateway.reads.query(lambda cur: released_at_ms(cur, edition_id))
+        raise HttpProblem("unavailable") if first_ms is None else nothing_yet(first_ms)
+    return board
 
 
 async def all_boards(gateway: Gateway) -> list[Board]:

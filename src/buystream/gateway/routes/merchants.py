@@ -6,11 +6,13 @@ import secrets
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
+from psycopg2.extensions import cursor
 
 from buystream.gateway.routes.bodies.editions import NewEdition, StockChange
 from buystream.gateway.routes.bodies.merchants import (
     MerchantOrderBody,
     MerchantOrdersBody,
+    PastMerchantOrdersBody,
     Shipment,
     merchant_order_body,
 )
@@ -27,14 +29,16 @@ from buystream.gateway.routes.releasing import release_command
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.idempotency import IDEMPOTENCY_KEY, idempotent_name
+from buystream.gateway.server.past_moments import nothing_yet, past_ms
 from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
 from buystream.gateway.server.streams import Place, Watch
-from buystream.projections import order_views
+from buystream.projections import order_views, people
 from buystream.projections.boards import MerchantBoard
 from buystream.projections.edition_board import merchant_board
 from buystream.projections.order_views import OrderView
+from buystream.projections.past_orders import order_ids_of_merchant, past_orders
 from buystream.projections.people import MerchantView
 from buystream.vault import BuyerIsErased
 from buystream.vocabulary import events
@@ -165,18 +169,36 @@ async def merchant_orders(
     merchant: NamedDependency[MerchantView],
     after: FromQuery[str | None] = None,
     limit: FromQuery[int] = ORDERS_PAGE_MAX,
-) -> MerchantOrdersBody:
-    """Newest first, with the buyers' delivery details. Pass one page's `next` as `after` to get the next."""
+    as_of: FromQuery[str | None] = None,
+) -> MerchantOrdersBody | PastMerchantOrdersBody:
+    """Newest first, with the buyers' delivery details. Pass one page's `next` as `after` to get the next. With `as_of`,
+    as they were at that time in ISO 8601; without an offset it is a time in the merchant's zone."""
     if not 1 <= limit <= ORDERS_PAGE_MAX:
         raise HttpProblem("invalid", f"limit must be 1 to {ORDERS_PAGE_MAX}.")
     if after is not None:
         gateway.offer_of_order(after)
+    if as_of is not None:
+        (at_ms,) = await past_moments(gateway, merchant, as_of)
+        return await _past_orders(gateway, merchant, at_ms=at_ms, after=after, limit=limit)
     found = await gateway.reads.query(
         lambda cur: order_views.orders_of_merchant(cur, merchant.merchant_id, after=after, limit=limit + 1)
     )
     views, last = page_of(found, limit)
     bodies = await gateway.reads.run(lambda: [seen_by_merchant(gateway, view) for view in views])
     return MerchantOrdersBody(bodies, last.order_id if last else None)
+
+
+async def _past_orders(
+    gateway: Gateway, merchant: MerchantView, *, at_ms: int, after: str | None, limit: int
+) -> PastMerchantOrdersBody:
+    def read(cur: cursor) -> tuple[list[OrderView], str | None]:
+        ids = order_ids_of_merchant(cur, merchant.merchant_id, at_ms=at_ms, after=after, limit=limit + 1)
+        page, last = page_of(ids, limit)
+        return past_orders(cur, gateway.order_streams, page, at_ms=at_ms), last
+
+    views, last = await gateway.reads.query(read)
+    bodies = await gateway.reads.run(lambda: [seen_by_merchant(gateway, view) for view in views])
+    return PastMerchantOrdersBody(bodies, last, at_ms)
 
 
 @post("/v1/merchant/orders/{order_id:str}/ship", status_code=200, opt=asks(ShipOrder), summary="Mark as shipped")
@@ -222,6 +244,16 @@ ROUTES = [
     ship,
     deliver,
 ]
+
+
+async def past_moments(gateway: Gateway, merchant: MerchantView, *texts: str) -> list[int]:
+    """The moments, none of them before the merchant's history begins, once the views show them. Raises HttpProblem."""
+    moments_ms = [past_ms(text, merchant.time_zone) for text in texts]
+    first_ms = await gateway.reads.query(lambda cur: people.registered_at_ms(cur, merchant.merchant_id))
+    if first_ms is None or min(moments_ms) < first_ms:
+        raise nothing_yet(first_ms or 0)
+    await gateway.views_show_the_seen(*range(gateway.partitions))
+    return moments_ms
 
 
 def own_offer(gateway: Gateway, merchant: MerchantView, offer: Listing, slug: str) -> Listing:

@@ -9,6 +9,7 @@ import { drawEditions } from "./desk/editions.js";
 import { Keys } from "./desk/keys.js";
 import { Ledger } from "./desk/ledger.js";
 import { useZone } from "./desk/moments.js";
+import { Past } from "./desk/past.js";
 import { askRelease } from "./desk/release.js";
 import { Statement } from "./desk/statement.js";
 
@@ -20,6 +21,8 @@ const percent = (share) => `${(share * 100).toFixed(1)}%`;
 let apiKey = null;
 let merchant = null;
 let stop = null;
+let live = null; // the newest dashboard that was followed
+let past = null;
 
 const call = (method, path, body, idempotencyKey) => request(method, path, { body, token: apiKey, idempotencyKey });
 
@@ -71,12 +74,16 @@ async function enter(key) {
   for (const id of ["desk", "session", "connection"]) element(id).hidden = false;
   element("enter").hidden = true;
   useZone(merchant.time_zone);
+  past ??= new Past({ call, show, onState: showPast });
   element("zone").textContent = merchant.time_zone;
   element("merchant-name").textContent = merchant.name;
   document.title = `${merchant.name}, desk`;
   stop = follow("/v1/merchant/dashboard", {
     token: async () => apiKey,
-    onValue: show,
+    onValue: (dashboard) => {
+      live = dashboard;
+      if (!past.isOpen) showLive();
+    },
     onConnection: showConnection,
     onProblem: () => leave("This key is no longer valid."),
   });
@@ -85,6 +92,8 @@ async function enter(key) {
 function leave(message = "") {
   stop?.();
   stop = null;
+  live = null;
+  if (past?.isOpen) past.leave();
   keys.clear();
   ledger.clear();
   disputes.clear();
@@ -95,11 +104,27 @@ function leave(message = "") {
   element("key").focus();
 }
 
-function showConnection(isLive) {
+let isConnected = false;
+
+function showConnection(isLive = isConnected) {
+  isConnected = isLive;
   const pill = element("connection");
-  const text = isLive ? "live" : "reconnecting";
+  const text = past?.isOpen ? "the past" : isLive ? "live" : "reconnecting";
   if (pill.textContent !== text) pill.textContent = text;
-  pill.classList.toggle("is-live", isLive);
+  pill.classList.toggle("is-live", isLive && !past?.isOpen);
+}
+
+function showPast(isPast) {
+  document.body.classList.toggle("is-past", isPast);
+  showConnection();
+  if (!isPast && live) showLive();
+}
+
+function showLive() {
+  show(live);
+  ledger.refreshIfChanged(live.totals);
+  statement.refreshIfChanged(live.totals);
+  disputes.refresh();
 }
 
 const skippedGifts = ({ gifts_skipped: number }) =>
@@ -137,9 +162,6 @@ function show(dashboard) {
   for (const [id, text] of Object.entries(texts)) element(id).textContent = text;
   drawCharts(dashboard, merchant.currency);
   drawEditions(dashboard.editions, { call, say, cancellations });
-  ledger.refreshIfChanged(totals);
-  statement.refreshIfChanged(totals);
-  disputes.refresh();
 }
 
 element("enter").addEventListener("submit", (event) => {

@@ -32,6 +32,7 @@ from psycopg2.extras import execute_values
 
 from buystream.database import DatabaseRefused, DatabaseUnavailable, one_transaction
 from buystream.delivery.batch_reader import Batch
+from buystream.projections.engine.until import Until
 from buystream.vocabulary import codec
 from buystream.vocabulary.events import Event
 from buystream.vocabulary.ids import ALPHABET
@@ -67,14 +68,16 @@ def past(
     *,
     version: int | None = None,
     at_ms: int | None = None,
+    until: Until | None = None,
 ) -> A | None:
-    """The aggregate as it was at that version and at the end of that millisecond (None: as it is now); None when it
-    wasn't there yet. An order's or a payment's own events are folded; how they stood together is the edition's
-    history."""
+    """The aggregate as it was at that version, at the end of that millisecond and `until` then (None: as it is now);
+    None when it wasn't there yet. An order's or a payment's own events are folded; how they stood together is the
+    edition's history."""
 
     def fold(aggregate: A | None, events: Iterable[Event]) -> A | None:
-        until = events if at_ms is None else takewhile(lambda event: event.at_ms <= at_ms, events)
-        for event in until:
+        for end in filter(None, (until, None if at_ms is None else Until(at_ms))):
+            events = takewhile(end.includes, events)
+        for event in events:
             if aggregate is None:
                 aggregate = kind.begin(event)
             else:
@@ -329,10 +332,10 @@ def _stored_row(stored: StoredEvent) -> _Row:
 
 
 def _append(cur: cursor, table: str, rows: Sequence[_Row]) -> list[int]:
-    """The lock, held until the commit, is what makes numbers appear in order and without gaps."""
+    """The lock on that table's numbers, held until the commit, is what makes them appear in order and without gaps."""
     if not rows:
         return []
-    cur.execute("SELECT pg_advisory_xact_lock(hashtext('buystream history'))")
+    cur.execute("SELECT pg_advisory_xact_lock(hashtext('buystream history'), %s::regclass::oid::integer)", (table,))
     cur.execute(f"SELECT coalesce(max(id), 0) FROM {table}")
     last = cur.fetchone()
     assert last is not None

@@ -73,6 +73,13 @@ class MerchantOrdersBody(Struct, frozen=True):
     next: str | None
 
 
+class PastMerchantOrdersBody(MerchantOrdersBody, frozen=True):
+    """The orders as they were at the end of the millisecond `as_of_ms`, of those that had been placed by then. What
+    buyers erased since is gone from them, too."""
+
+    as_of_ms: int
+
+
 _OWN: Final = MerchantOrderBody.__struct_fields__[len(OrderBody.__struct_fields__) :]
 _SHOWN_TO_MERCHANTS: Final = tuple(name for name in _OWN if hasattr(OrderView, name))
 

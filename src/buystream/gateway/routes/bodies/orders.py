@@ -100,6 +100,12 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     can_return: bool = False
 
 
+class PastOrderBody(OrderBody, frozen=True, kw_only=True):
+    """The order as it was at the end of the millisecond `as_of_ms`; what the buyer can do, could be done then."""
+
+    as_of_ms: int
+
+
 class OrdersBody(Struct, frozen=True):
     """The buyer's orders, newest first."""
 
