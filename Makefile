@@ -24,7 +24,7 @@ kafka: $(run) broker
 	@$(python) tools/under_make.py $(python) -m buystream.host.broker
 
 test: check postgresql promtool chromium broker proxies stripe-mock
-	$(python) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder || $(python) -m tests.support.alone $$?
+	$(python) -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder || $(python) -m tests.support.alone $$?
 
 check: $(dev)
 	$(python) -m ruff check .

@@ -35,8 +35,8 @@ def zone(name: str) -> tzinfo:
 
 @cache
 def names() -> frozenset[str]:
-    """All IANA names."""
-    return frozenset((files("tzdata") / "zones").read_text().split()) | {DEFAULT}
+    """All IANA names but the one that stands for no zone at all."""
+    return frozenset((files("tzdata") / "zones").read_text().split()) - {"Factory"} | {DEFAULT}
 
 
 def local_day(at_ms: int, time_zone: str) -> str:

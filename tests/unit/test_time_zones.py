@@ -26,8 +26,9 @@ def test_the_hour_that_is_left_out_has_no_moment() -> None:
 
 
 def test_a_zone_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(UnknownTimeZone):
-        moments("2027-01-01T00:00", "Europe/Atlantis")
+    for name in ("Europe/Atlantis", "Factory"):
+        with pytest.raises(UnknownTimeZone):
+            moments("2027-01-01T00:00", name)
 
 
 @pytest.mark.parametrize(
