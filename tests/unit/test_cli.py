@@ -32,7 +32,7 @@ JSON_ARRAYS = {
     *{("clock", "show"), ("database", "apply"), ("log", "copy"), ("merchant", "list"), ("merchant", "keys", "list")},
     *{("topics", "plan"), ("topics", "apply"), ("topics", "check")},
 }
-JSON_LINES = {("as-of",), ("history",)}
+JSON_LINES = {("as-of",), ("history",), ("replay",)}
 
 
 @pytest.mark.parametrize("path", EVERY, ids=" ".join)

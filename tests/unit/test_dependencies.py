@@ -44,7 +44,7 @@ def imported(folder: str) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize(("folder", "extras"), [("src", ()), ("tests", ("dev",))])
+@pytest.mark.parametrize(("folder", "extras"), [("src", ("analysis",)), ("tests", ("dev",))])
 def test_every_library_that_is_imported_is_declared(folder: str, extras: tuple[str, ...]) -> None:
     providers, allowed = packages_distributions(), declared(*extras)
     undeclared = {

@@ -43,6 +43,8 @@ MODULES: Final = {
     "history": "history",
     "whatif": "whatif",
     "as-of": "as_of",
+    "export": "export",
+    "replay": "replay",
 }
 """The module of `buystream.cli` that has each command. It is read when its command runs: none needs all of the shop."""
 

@@ -43,6 +43,8 @@ def head_of(record: Record) -> EventHead:
         raise Foreign("its sequence isn't a number as ours are written")
     if head.id != f"{record.partition}-{int(head.sequence)}":
         raise Foreign("its id isn't that of its partition and sequence")
+    if head.replayof:
+        raise Foreign("it is a replay of the past")
     if not head.type.startswith("buystream."):
         raise Foreign("its type isn't one of ours")
     return head

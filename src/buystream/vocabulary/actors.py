@@ -13,6 +13,8 @@ OPERATOR: Final = "operator"
 """The shop's command line; as an actor too."""
 SYSTEM: Final = "system"
 
+ROLES: Final = frozenset({BUYER, MERCHANT, APP, PROVIDER, OPERATOR, SYSTEM})
+
 _FOR_BUYER: Final = "/buyer:"
 
 UNKNOWN: Final = "unknown"

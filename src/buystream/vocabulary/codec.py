@@ -28,6 +28,10 @@ it."""
 SEQUENCE_DIGITS: Final = 19
 """Of an event's sequence: padded, because the CloudEvents extension orders it as text; what a 64-bit integer holds."""
 
+REPLAY_OF: Final = "replayof"
+"""The attribute of a CloudEvent that is a replay of the past: topic, partition and position of the original. No reader
+of a shop takes it for a record of its log."""
+
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 Upcast = Callable[[Any], dict[str, Any] | None]
 
@@ -52,7 +56,7 @@ def leaves(root: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
 COMMANDS: tuple[type[commands.Command], ...] = tuple(leaves(commands.Command))  # type: ignore[arg-type]
 EVENTS: tuple[type[events.Event], ...] = tuple(leaves(events.Event))  # type: ignore[arg-type]
 
-_ESCAPED_NUL = b"\\u0000"
+ESCAPED_NUL = b"\\u0000"
 """How JSON writes a NUL, the only way; the text of a backslash and "u0000" looks like it."""
 
 _encode = msgspec.json.Encoder().encode
@@ -75,6 +79,12 @@ class CommandEnvelope(_Untraced, frozen=True, gc=False, tag="1.0"):
     belongs in its client's trace."""
 
     traceparent: str = ""
+
+
+class _Received(CommandEnvelope, frozen=True, gc=False, tag="1.0"):
+    """A command as it is read; none is written with the last attribute."""
+
+    replayof: str = ""
 
 
 class _EventAttributes(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="specversion", tag="1.0"):
@@ -112,6 +122,7 @@ class EventHead(_EventAttributes, frozen=True, gc=False, tag="1.0"):
     editionversion: int = 0
     replyto: str = ""
     traceparent: str = ""
+    replayof: str = ""
 
 
 class _CommandHead(msgspec.Struct, frozen=True, gc=False):
@@ -136,7 +147,7 @@ class _EventData(msgspec.Struct, frozen=True, gc=False):
 
 _decode_command: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, COMMANDS))
 _decode_event: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, EVENTS))
-_decode_command_envelope = msgspec.json.Decoder(CommandEnvelope).decode
+_decode_command_envelope = msgspec.json.Decoder(_Received).decode
 _decode_command_head = msgspec.json.Decoder(_CommandHead).decode
 _decode_event_head = msgspec.json.Decoder(EventHead).decode
 _decode_event_data = msgspec.json.Decoder(_EventData).decode
@@ -154,7 +165,7 @@ def decode_command(body: bytes | memoryview) -> commands.Command:
     """A command alone, in its newest version; raises Unreadable. Text with a NUL is unreadable: PostgreSQL can't store
     it, so no view could show what is decided about it."""
     command = _decode(_decode_command, body)
-    if _ESCAPED_NUL in bytes(body) and _holds_nul(msgspec.to_builtins(command)):
+    if ESCAPED_NUL in bytes(body) and _holds_nul(msgspec.to_builtins(command)):
         raise Unreadable("unreadable message: text holds a NUL")
     return command  # type: ignore[no-any-return]
 
@@ -235,10 +246,12 @@ def encode_command(
 def read_command(value: bytes) -> CommandEnvelope:
     """The command of a record, in its newest version, with its attributes; raises Unreadable."""
     try:
-        envelope: CommandEnvelope = _decode_command_envelope(value)
+        envelope: _Received = _decode_command_envelope(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        envelope = _newest(value, CommandEnvelope, _upcast_data, error)
-    if _ESCAPED_NUL in value and _holds_nul(msgspec.to_builtins(envelope)):
+        envelope = _newest(value, _Received, _upcast_data, error)
+    if envelope.replayof:
+        raise Unreadable(f"unreadable message: it is a replay of {envelope.replayof[:ENVELOPE_CHARS_MAX]}")
+    if ESCAPED_NUL in value and _holds_nul(msgspec.to_builtins(envelope)):
         raise Unreadable("unreadable message: text holds a NUL")
     return envelope
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from buystream.vocabulary.fields import Currency, PriceMinor, Quantity, meaning
+from buystream.vocabulary.fields import Currency, InTables, PriceMinor, Quantity, meaning
 
 BPS_WHOLE: Final = 10_000
 """All of it, in basis points."""
@@ -144,7 +144,7 @@ class Offer(Value, frozen=True, kw_only=True):
         tuple[Variant, ...], meaning("What can be ordered.", feed=True), msgspec.Meta(min_length=1, max_length=100)
     ]
     hold_seconds: Annotated[int, meaning("How long an order holds its stock.", feed=True)]
-    description: Annotated[str, meaning("Text of the offer.", feed=True)] = ""
+    description: Annotated[str, meaning("Text of the offer.", feed=True, tables=InTables.LEFT_OUT)] = ""
     kind: Annotated[str, meaning("ticket, record, gift or item.", feed=True)] = "item"
     image: Annotated[str, meaning("Name of the picture.", feed=True)] = ""
     suggested_minor: Annotated[tuple[int, ...], meaning("Prices offered to choose from.", feed=True)] = ()

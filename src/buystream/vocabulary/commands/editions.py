@@ -15,6 +15,7 @@ from buystream.vocabulary.fields import (
     DemandId,
     EditionId,
     FlagId,
+    InTables,
     Measure,
     MerchantId,
     OwnWords,
@@ -144,4 +145,4 @@ class FlagVelocity(Command):
     measure: Measure
     attempts: Attempts
     window_seconds: WindowSeconds
-    pause_seconds: Annotated[int, meaning("How long the buyer's orders are refused.")]
+    pause_seconds: Annotated[int, meaning("How long the buyer's orders are refused.", tables=InTables.SHOWN)]

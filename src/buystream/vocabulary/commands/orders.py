@@ -12,6 +12,7 @@ from buystream.vocabulary.fields import (
     Delivery,
     Device,
     EditionId,
+    InTables,
     KeepFee,
     MerchantId,
     Network,
@@ -80,7 +81,9 @@ class RequestPayment(Command):
     payment_method: PaymentMethod
     delivery: Delivery
     save: Save = False
-    attempt: Annotated[int, meaning("Which attempt to pay this is, counted from 1; 0 means whichever is next.")] = 0
+    attempt: Annotated[
+        int, meaning("Which attempt to pay this is, counted from 1; 0 means whichever is next.", tables=InTables.SHOWN)
+    ] = 0
 
 
 @asked(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from buystream.vocabulary.actors import OPERATOR, SYSTEM
 from buystream.vocabulary.commands.command import Command, asked
-from buystream.vocabulary.fields import Owner, Partitions, Position, RulesVersion, ShopId, StampedMs, meaning
+from buystream.vocabulary.fields import InTables, Owner, Partitions, Position, RulesVersion, ShopId, StampedMs, meaning
 
 
 @asked(SYSTEM, about="")
@@ -13,7 +13,7 @@ class OwnerStarted(Command):
     from here."""
 
     owner: Owner
-    grace_seconds: Annotated[int, meaning("How long no existing hold expires.")]
+    grace_seconds: Annotated[int, meaning("How long no existing hold expires.", tables=InTables.SHOWN)]
 
 
 @asked(SYSTEM, about="")
@@ -24,7 +24,8 @@ class Tick(Command):
     Tick could not be decided for."""
 
     asked_at_ms: Annotated[
-        int | None, meaning("When it was requested, by the log's clock; absent: when it was appended.")
+        int | None,
+        meaning("When it was requested, by the log's clock; absent: when it was appended.", tables=InTables.SHOWN),
     ] = None
     without: Annotated[tuple[str, ...], meaning("Orders, editions and recurring gifts that are skipped.")] = ()
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from buystream.vocabulary.events.event import Event
-from buystream.vocabulary.fields import CardLabel, Delivery, LinkId, LinkKind, PaymentMethod, meaning
+from buystream.vocabulary.fields import CardLabel, Delivery, InTables, LinkId, LinkKind, PaymentMethod, meaning
 
 
 class BuyerEvent(Event):
@@ -40,4 +40,6 @@ class ErasureRequested(BuyerEvent):
 
     link_kind: LinkKind
     link_id: LinkId
-    links_left: Annotated[int, meaning("How many links of the erased buyer wait for the next step.")] = 0
+    links_left: Annotated[
+        int, meaning("How many links of the erased buyer wait for the next step.", tables=InTables.SHOWN)
+    ] = 0

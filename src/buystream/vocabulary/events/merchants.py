@@ -15,6 +15,7 @@ from buystream.vocabulary.fields import (
     FirstYear,
     ForgetBeforeMs,
     FromMs,
+    InTables,
     KeyId,
     KeyName,
     LegalName,
@@ -139,4 +140,6 @@ class ReceiptCorrected(MerchantEvent):
     amount_minor: AmountMinor
     currency: Currency
     change_id: ChangeId = ""
-    change_minor: Annotated[int, meaning("Amount refunded or lost; negative when it was regained.")] = 0
+    change_minor: Annotated[
+        int, meaning("Amount refunded or lost; negative when it was regained.", tables=InTables.SHOWN)
+    ] = 0

@@ -9,6 +9,7 @@ from buystream.vocabulary.fields import (
     Currency,
     EditionId,
     HoldExpiresAtMs,
+    InTables,
     OrderId,
     Owner,
     Partitions,
@@ -33,7 +34,9 @@ class OwnershipTaken(PartitionEvent):
     would have get a HoldExtended from the Ticks that follow."""
 
     owner: Owner
-    grace_until_ms: Annotated[int, meaning("Until then no hold of an earlier order expires.")] = 0
+    grace_until_ms: Annotated[
+        int, meaning("Until then no hold of an earlier order expires.", tables=InTables.SHOWN)
+    ] = 0
 
 
 class Ticked(PartitionEvent):
@@ -97,12 +100,14 @@ class OrderRepeated(PartitionEvent):
     buyer_id: BuyerId
     lines: Lines
     currency: Currency
-    state: Annotated[str, meaning("The order's current state.")]
-    placed_at_ms: Annotated[int, meaning("When the order was placed.")]
+    state: Annotated[str, meaning("The order's current state.", tables=InTables.SHOWN)]
+    placed_at_ms: Annotated[int, meaning("When the order was placed.", tables=InTables.SHOWN)]
     reason: Reason = ""
     hold_expires_at_ms: HoldExpiresAtMs | None = None
     payment_id: PaymentId = ""
-    payment_state: Annotated[str, meaning("The newest payment's current state; empty when there is none.")] = ""
+    payment_state: Annotated[
+        str, meaning("The newest payment's current state; empty when there is none.", tables=InTables.SHOWN)
+    ] = ""
 
     @property
     def line(self) -> OrderLine:

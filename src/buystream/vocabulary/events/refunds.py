@@ -8,6 +8,7 @@ from buystream.vocabulary.fields import (
     Currency,
     Destination,
     FeeReturnedMinor,
+    InTables,
     KeepFee,
     MerchantId,
     OwnWords,
@@ -36,7 +37,12 @@ class RefundRequested(PaymentEvent):
     reason: OwnWords = ""
     asked_by: Annotated[str, meaning("Who requested the refund: merchant, buyer or cancellation.", feed=True)] = ""
     instead_of: Annotated[
-        str | None, meaning("The failed refund that this one replaces; absent for a first refund.", feed=True)
+        str | None,
+        meaning(
+            "The failed refund that this one replaces; absent for a first refund.",
+            feed=True,
+            tables=InTables.LEFT_OUT,
+        ),
     ] = None
 
 

@@ -1,0 +1,1 @@
+"""The log as tables, for analysts: one row for each command and each event, without personal data."""

@@ -1,0 +1,106 @@
+"""Keyed ids: what the analysts' tables have in place of an id that leads to a person. The same id gives the same keyed
+id under one key, so that rows join; without the key nobody can tell which id it was made from, or make it again."""
+
+import hmac
+import re
+from collections.abc import Callable
+from typing import Final
+
+from buystream.vocabulary import actors
+from buystream.vocabulary.ids import MalformedId, edition_of, is_edition_id, is_merchant_id
+
+KEY_BYTES: Final = 32
+HEX_CHARS: Final = 32
+"""128 bits of HMAC-SHA256."""
+
+REMEMBERED_MAX: Final = 400_000
+
+MARK: Final = "~"
+"""In every keyed id. Only ids that the system derives have it: docs/decisions/0015."""
+
+_PARTITION: Final = re.compile("pt[0-9]{1,5}")
+
+
+class KeyedIds:
+    """Makes the keyed ids of one key. Each method takes the text of a field; none gives anything for an empty one."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self.order = _Remembering(self._order)
+        """Of an order or a recurring gift: `<edition>~<hex>`."""
+        self.payment = _Remembering(self._payment)
+        """Of a payment: its order's keyed id, a dot and the number of the attempt."""
+        self.buyer = _Remembering(lambda buyer_id: f"by{MARK}{self._hex(buyer_id)}")
+        """Of a buyer: `by~<hex>`."""
+        self.plain = _Remembering(lambda text: f"{MARK}{self._hex(text)}")
+        """Of anything else that leads to a person: `~<hex>`."""
+        self.subject = _Remembering(self._subject)
+        """Of whatever a message is about: an edition, a merchant and a partition keep their ids."""
+        self.role = _Remembering(_role)
+        """Of who asked: the role alone."""
+        self.actor = _Remembering(self._actor)
+        """Of who asked: role and place as they are, a buyer and an API key keyed."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells two keys apart, and reveals nothing about them."""
+        return hmac.digest(self._key, b"buystream analysts' key", "sha256").hex()[:16]
+
+    def forget_when_full(self) -> None:
+        """Keep memory flat: call it now and then."""
+        for remembering in (self.order, self.payment, self.buyer, self.plain, self.subject, self.role, self.actor):
+            if len(remembering) > REMEMBERED_MAX:
+                remembering.clear()
+
+    def _hex(self, text: str) -> str:
+        return hmac.digest(self._key, text.encode(errors="surrogatepass"), "sha256").hex()[:HEX_CHARS]
+
+    def _order(self, order_id: str) -> str:
+        try:
+            return f"{edition_of(order_id)}{MARK}{self._hex(order_id)}"
+        except MalformedId:
+            return f"{MARK}{self._hex(order_id)}"
+
+    def _payment(self, payment_id: str) -> str:
+        order_id, dot, attempt = payment_id.rpartition(".")
+        return f"{self.order[order_id]}.{attempt}" if dot and attempt.isdecimal() else self._order(payment_id)
+
+    def _subject(self, text: str) -> str:
+        if is_edition_id(text) or is_merchant_id(text) or _PARTITION.fullmatch(text):
+            return text
+        if text.startswith("by"):
+            return self.buyer[text] or ""
+        return (self.payment if "." in text else self.order)[text] or ""
+
+    def _actor(self, actor: str) -> str:
+        role, _, name = actor.partition(":")
+        match role:
+            case actors.BUYER:
+                return f"{role}:{self.buyer[name]}"
+            case actors.APP:
+                host, _, buyer_id = name.rpartition("/buyer:")
+                return f"{role}:{host}/buyer:{self.buyer[buyer_id]}"
+            case actors.MERCHANT:
+                merchant_id, _, key_id = name.partition("/key:")
+                return f"{role}:{self.subject[merchant_id]}/key:{self.plain[key_id]}"
+            case actors.PROVIDER | actors.OPERATOR | actors.SYSTEM | actors.UNKNOWN:
+                return actor
+        # Nobody of ours wrote it.
+        return self.plain[actor] or ""
+
+
+def _role(actor: str) -> str:
+    role = actor.partition(":")[0]
+    return role if role in actors.ROLES else actors.UNKNOWN
+
+
+class _Remembering(dict[str, str | None]):
+    """An order's id comes with each of its events: it is worked out once."""
+
+    def __init__(self, made: Callable[[str], str]) -> None:
+        super().__init__()
+        self._made = made
+
+    def __missing__(self, text: str) -> str | None:
+        found = self[text] = self._made(text) if text else None
+        return found

@@ -1,0 +1,303 @@
+"""Records of the log as rows of the analysts' tables, in bulk: many records are decoded at once, and each type's rows
+become columns together."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from buystream.analysis.columns import COMMANDS_TABLE, EVENTS_TABLE, TABLES, arrow, schema
+from buystream.analysis.keyed_ids import KeyedIds
+from buystream.analysis.shapes import Shape, read_as, shapes
+from buystream.delivery.sequence import EventSequence
+from buystream.log import COMMANDS, EVENTS, Log, Record
+from buystream.vocabulary import codec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DAY_MS: Final = 86_400_000
+
+TOPIC_OF: Final = {COMMANDS_TABLE: COMMANDS, EVENTS_TABLE: EVENTS}
+
+logger = logging.getLogger(__name__)
+
+
+class Piece(NamedTuple):
+    """Rows of one day and type, as an Arrow table with the columns of its table."""
+
+    day: date
+    type: str
+    rows: "pa.Table"
+
+
+class CommandRow(msgspec.Struct, gc=False, tag_field="specversion", tag="1.0"):
+    """A command's record, as far as the tables need it. `record` and `at_ms` are set by the reader."""
+
+    actor: str
+    data: Any
+    replayof: str = ""
+    record: Any = None
+    at_ms: int = 0
+
+    @property
+    def key(self) -> str:
+        """The edition, merchant, buyer or partition that it is about."""
+        return self.record.key  # type: ignore[no-any-return]
+
+
+class EventRow(msgspec.Struct, gc=False, tag_field="specversion", tag="1.0"):
+    """An event's record, as far as the tables need it."""
+
+    id: str
+    subject: str
+    partitionkey: str
+    sequence: str
+    aggregateversion: int
+    commandposition: int
+    actor: str
+    rulesversion: int
+    data: Any
+    editionversion: int = 0
+    replayof: str = ""
+    record: Any = None
+    at_ms: int = 0
+
+    @property
+    def key(self) -> str:
+        """The edition, merchant, buyer or partition that it belongs to."""
+        return self.partitionkey
+
+
+Row = CommandRow | EventRow
+Keep = Callable[[Row], bool]
+"""Whether a row is wanted."""
+
+
+class Rows:
+    """Reads one partition of one table, in the order of the log."""
+
+    def __init__(
+        self,
+        log: Log,
+        table: str,
+        partition: int,
+        keys: KeyedIds,
+        *,
+        expected: int | None = 0,
+        keep: Keep | None = None,
+    ) -> None:
+        """`expected` is the sequence of the next event, None for any."""
+        self._log = log
+        self._table = table
+        self._partition = partition
+        self._keys = keys
+        self._keep = keep
+        self.expected = expected
+        self.left_out = 0
+        """Records that aren't the shop's or can't be read, and repeats."""
+
+    def rows(self, records: Sequence[Record]) -> list[Row]:
+        """The rows of these records that are wanted, in order. Raises Damaged and LogUnavailable."""
+        rows: Iterable[Row] = self._events(records) if self._table == EVENTS_TABLE else self._commands(records)
+        return list(rows if self._keep is None else filter(self._keep, rows))
+
+    def pieces(self, records: Sequence[Record]) -> list[Piece]:
+        """The same by day and type, as Arrow tables."""
+        self._keys.forget_when_full()
+        rows = self.rows(records)
+        kinds: dict[type[msgspec.Struct], list[Row]] = defaultdict(list)
+        for row in rows:
+            kinds[row.data.__class__].append(row)
+        return [piece for read, found in kinds.items() for piece in self._by_day(shapes()[read], found)]
+
+    def _by_day(self, shape: Shape, rows: list[Row]) -> Iterator[Piece]:
+        for day, of_day in groupby(rows, lambda row: row.at_ms // DAY_MS):
+            yield Piece(
+                datetime.fromtimestamp(day * 86_400, UTC).date(), shape.name, self._columns(shape, list(of_day))
+            )
+
+    def _commands(self, records: Sequence[Record]) -> Iterator[CommandRow]:
+        for record in records:
+            row = self._command(record)
+            if row is None:
+                self.left_out += 1
+                continue
+            row.record, row.at_ms = record, record.at_ms
+            yield row
+
+    def _command(self, record: Record) -> CommandRow | None:
+        if codec.ESCAPED_NUL not in record.value:
+            try:
+                row: CommandRow = _decode_command(record.value)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                pass
+            else:
+                if not row.replayof:
+                    return row
+        try:
+            return _decode_command(msgspec.json.encode(codec.read_command(record.value)))  # type: ignore[no-any-return]
+        except codec.Unreadable as error:
+            _warn(record, error)
+            return None
+
+    def _events(self, records: Sequence[Record]) -> list[EventRow]:
+        rows = self._all_next(records)
+        if rows is None:
+            rows = self._one_by_one(records)
+        return rows
+
+    def _all_next(self, records: Sequence[Record]) -> list[EventRow] | None:
+        """All of these, if they are the next ones, as nearly always; None when one has to look closer."""
+        first, count = self.expected, len(records)
+        if first is None:
+            return None
+        try:
+            rows: list[EventRow] = [_decode_event(record.value) for record in records]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        numbers, start = range(first, first + count), f"{self._partition}-"
+        if any(row.replayof for row in rows):
+            return None
+        if [row.id for row in rows] != [f"{start}{number}" for number in numbers]:
+            return None
+        if [row.sequence for row in rows] != [f"{number:0{codec.SEQUENCE_DIGITS}d}" for number in numbers]:
+            return None
+        for row, record in zip(rows, records, strict=True):
+            row.record, row.at_ms = record, row.data.at_ms
+        self.expected = first + count
+        return rows
+
+    def _one_by_one(self, records: Sequence[Record]) -> list[EventRow]:
+        sequence = EventSequence(self._log, "the tables", {self._partition: self.expected})
+        rows = []
+        for record in records:
+            row = self._event(record) if sequence.takes(record) else None
+            if row is None:
+                self.left_out += 1
+                continue
+            row.record, row.at_ms = record, row.data.at_ms
+            rows.append(row)
+        self.expected = sequence.expected(self._partition)
+        return rows
+
+    def _event(self, record: Record) -> EventRow | None:
+        try:
+            newest = {"data": codec.read_event(record.value)}
+            return _decode_event(msgspec.json.encode(msgspec.json.decode(record.value) | newest))  # type: ignore[no-any-return]
+        except codec.Unreadable as error:
+            _warn(record, error)
+            return None
+
+    def _columns(self, shape: Shape, rows: Sequence[Any]) -> "pa.Table":
+        pa, wanted = arrow(), schema(self._table)
+        found = self._place(shape, rows) | self._fields(shape, rows)
+        arrays = []
+        for column in wanted:
+            values = found.get(column.name)
+            arrays.append(pa.nulls(len(rows), column.type) if values is None else _array(values, column.type))
+        return pa.Table.from_arrays(arrays, schema=wanted)
+
+    def _place(self, shape: Shape, rows: Sequence[Any]) -> dict[str, Any]:
+        """The columns of the envelope."""
+        messages, keys, count = list(map(_DATA, rows)), self._keys, len(rows)
+        if shape.about:
+            subjects = list(map(attrgetter(shape.about), messages))
+        elif self._table == EVENTS_TABLE:
+            subjects = list(map(attrgetter("subject"), rows))
+        else:
+            subjects = [f"pt{self._partition}"] * count
+        asking = list(map(attrgetter("actor"), rows))
+        place = {
+            "partition": [self._partition] * count,
+            "position": list(map(attrgetter("record.position"), rows)),
+            "at": list(map(attrgetter("at_ms"), rows)),
+            "version": [shape.version] * count,
+            "subject": list(map(keys.subject.__getitem__, subjects)),
+            "actor_role": list(map(keys.role.__getitem__, asking)),
+            "actor": list(map(keys.actor.__getitem__, asking)),
+            "data": shape.data(messages),
+        }
+        if self._table == EVENTS_TABLE:
+            place |= {name: list(map(attribute, rows)) for name, attribute in _ATTRIBUTES.items()}
+            place["sequence"] = [int(row.sequence) for row in rows]
+            place["edition_version"] = [row.editionversion or None for row in rows]
+        return place
+
+    def _fields(self, shape: Shape, rows: Sequence[Any]) -> dict[str, list[Any]]:
+        """The columns of the messages' fields."""
+        messages, found = list(map(_DATA, rows)), dict[str, list[Any]]()
+        for name, values_of in shape.values.items():
+            values = values_of(messages)
+            if name in KEYED:
+                keyed = getattr(self._keys, KEYED[name])
+                found[name] = list(map(keyed.__getitem__, values))
+            elif name in _TEXTS:
+                found[name] = [text or None for text in values]
+            else:
+                found[name] = values
+        return found
+
+
+KEYED: Final = {
+    **dict.fromkeys(("order_id", "gift_id"), "order"),
+    **dict.fromkeys(("refund_id", "dispute_id", "device", "network"), "plain"),
+    **dict.fromkeys(("edition_id", "merchant_id"), "subject"),
+    "payment_id": "payment",
+    "buyer_id": "buyer",
+}
+"""Which of `KeyedIds` is applied to a column. Well-formed ids of editions and merchants stay as they are."""
+
+_TEXTS: Final = {column.name for column in TABLES[EVENTS_TABLE] if column.of_messages and column.type == "string"}
+
+_ATTRIBUTES: Final = {
+    "command_position": attrgetter("commandposition"),
+    "aggregate_version": attrgetter("aggregateversion"),
+    "rules_version": attrgetter("rulesversion"),
+}
+
+_DATA: Final = attrgetter("data")
+
+
+def _array(values: list[Any], type_: "pa.DataType") -> "pa.Array":
+    pa = arrow()
+    try:
+        return pa.array(values, type_)
+    except (OverflowError, pa.ArrowInvalid):  # a number of a command that was refused for it
+        fitting = [one if not isinstance(one, int) or -_INT64 <= one < _INT64 else None for one in values]
+        return pa.array(fitting, type_)
+
+
+_INT64: Final = 2**63
+
+
+def _row_of(row: type[msgspec.Struct], kinds: Iterable[Any]) -> Callable[[bytes], Any]:
+    """Decodes a record as that row with one of these messages."""
+    fields = [
+        (
+            field.name,
+            read_as(kinds) if field.name == "data" else field.type,
+            # What the reader sets is no attribute of the record, whatever that says.
+            msgspec.field(default=field.default, name=f"({field.name})" if field.name in _SET else None),
+        )
+        for field in msgspec.structs.fields(row)
+    ]
+    made = msgspec.defstruct(
+        row.__name__, fields, bases=(row,), tag_field="specversion", tag="1.0", gc=False, kw_only=True
+    )
+    return msgspec.json.Decoder(made).decode
+
+
+_SET: Final = ("record", "at_ms")
+
+_decode_command: Final = _row_of(CommandRow, codec.COMMANDS)
+_decode_event: Final = _row_of(EventRow, codec.EVENTS)
+
+
+def _warn(record: Record, error: codec.Unreadable) -> None:
+    logger.warning("position %d of partition %d is left out: %s", record.position, record.partition, error)

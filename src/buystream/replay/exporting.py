@@ -1,0 +1,294 @@
+"""The log as Parquet: what is new since the last time, partition by partition, in several processes. A chunk of a
+partition is written as parts, then the manifest names them together with the position that the chunk reached: each row
+is there exactly once, whenever this is killed."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from buystream.analysis.columns import arrow
+from buystream.analysis.keyed_ids import KeyedIds
+from buystream.analysis.rows import TOPIC_OF, Keep, Rows
+from buystream.delivery.sequence import Foreign, head_of
+from buystream.errors import BuystreamError
+from buystream.log import EVENTS, Log
+from buystream.replay.selection import Selection, editions_of
+from buystream.replay.tables_folder import Part, Reached, TablesFolder, TablesManifest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+READ_RECORDS: Final = 10_000
+AT_ONCE: Final = 100
+"""Records that are looked at for the shop's name."""
+
+CHUNK_RECORDS: Final = 300_000
+"""Records between two commits of a partition: bounds memory, and what a kill throws away."""
+
+OpenLog = Callable[[], Log]
+"""Opens the log, in any process: it can be pickled."""
+
+OnProgress = Callable[[int], None]
+"""Called with how many records were read and committed."""
+
+
+class ExportFailed(BuystreamError):
+    """The export ended before it was complete; the message says why."""
+
+
+class Exported(msgspec.Struct, frozen=True, kw_only=True):
+    """What an export did, and what its folder has now. Rows are by table; `left_out` are records that are no rows."""
+
+    folder: str
+    source: str
+    new_rows: dict[str, int]
+    rows: dict[str, int]
+    left_out: int
+    parts: int
+    bytes: int
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A chunk of one partition of a table to be written: from where it was reached to before `end`."""
+
+    table: str
+    partition: int
+    reached: Reached
+    end: int
+    records: int
+
+
+class Chunk(msgspec.Struct, frozen=True, kw_only=True):
+    """A chunk that is written: its parts, and how far it reached."""
+
+    job: Job
+    parts: list[Part]
+    reached: Reached
+
+
+class ChunkWriter:
+    """Writes chunks, in whichever process."""
+
+    def __init__(self, log: Log, folder: TablesFolder, key: bytes, keep: Keep | None) -> None:
+        self._log = log
+        self._folder = folder
+        self._keys = KeyedIds(key)
+        self._keep = keep
+
+    def write(self, job: Job) -> Chunk:
+        """Read the records of the chunk, and write its parts."""
+        before = job.reached
+        rows = Rows(self._log, job.table, job.partition, self._keys, expected=before.sequence, keep=self._keep)
+        topic, position, left = TOPIC_OF[job.table], before.position, job.records
+        found: dict[tuple[date, str], list[pa.Table]] = defaultdict(list)
+        while left > 0 and position < job.end:
+            records = self._log.read(topic, job.partition, position, min(left, READ_RECORDS))
+            records = [record for record in records if record.position < job.end]
+            if not records:
+                position = job.end  # nothing but markers
+                break
+            for piece in rows.pieces(records):
+                found[piece.day, piece.type].append(piece.rows)
+            position, left = records[-1].position + 1, left - len(records)
+        first = f"{job.partition:05d}-{before.position:012d}"
+        parts = [
+            self._folder.write(job.table, day, kind, first, arrow().concat_tables(tables))
+            for (day, kind), tables in found.items()
+        ]
+        reached = Reached(position=position, sequence=rows.expected, left_out=before.left_out + rows.left_out)
+        return Chunk(job=job, parts=parts, reached=reached)
+
+
+class Exporter:
+    """Writes what is new on a log to a folder of tables. `processes` work at once; one is this process itself."""
+
+    def __init__(
+        self,
+        open_log: OpenLog,
+        folder: Path,
+        key: bytes,
+        *,
+        selection: Selection | None = None,
+        processes: int = 1,
+        chunk_records: int = CHUNK_RECORDS,
+    ) -> None:
+        self._open_log = open_log
+        self._folder = TablesFolder(folder)
+        self._key = key
+        self._selection = selection or Selection()
+        self._processes = processes
+        self._chunk_records = chunk_records
+
+    def export(self, on_progress: OnProgress = lambda _: None, on_total: OnProgress = lambda _: None) -> Exported:
+        """Write what is new, up to what is the end of the log now, then compact small parts. `on_total` receives how
+        many positions there are to read. Raises TablesFolderError, BadSelection, Damaged, LogUnavailable."""
+        arrow()
+        with closing(self._open_log()) as log:
+            self._selection.check(log)
+            with self._folder.opened(self._wanted(log)) as manifest:
+                before = manifest.rows
+                jobs = self._jobs(log, manifest)
+                on_total(sum(job.end - job.reached.position for job in jobs))
+                editions = editions_of(log, self._selection.merchants) if jobs else frozenset()
+                with self._workers(log, editions) as submit:
+                    for chunk in self._chunks(submit, jobs):
+                        self._take(manifest, chunk)
+                        on_progress(chunk.reached.position - chunk.job.reached.position)
+                    self._compact(submit, manifest)
+                self._folder.commit(manifest)
+        return Exported(
+            folder=str(self._folder.path),
+            source=manifest.source,
+            new_rows={table: rows - before[table] for table, rows in manifest.rows.items()},
+            rows=manifest.rows,
+            left_out=sum(one.left_out for reached in manifest.reached.values() for one in reached.values()),
+            parts=len(manifest.parts),
+            bytes=sum(part.bytes for part in manifest.parts),
+        )
+
+    def _wanted(self, log: Log) -> TablesManifest:
+        return TablesManifest(
+            source=source_on(log),
+            key_fingerprint=KeyedIds(self._key).fingerprint,
+            selection=self._selection,
+        )
+
+    def _jobs(self, log: Log, manifest: TablesManifest) -> list[Job]:
+        """The first chunk of each partition that has something new."""
+        jobs = []
+        for table, partition in self._selection.streams(log):
+            span = self._selection.span(log, table, partition)
+            start = Reached(position=span.start, sequence=None if span.start else 0)
+            reached = manifest.reached.setdefault(table, {}).setdefault(str(partition), start)
+            if reached.position < span.stop:
+                jobs.append(self._job(table, partition, reached, span.stop))
+        return jobs
+
+    def _job(self, table: str, partition: int, reached: Reached, end: int) -> Job:
+        return Job(table=table, partition=partition, reached=reached, end=end, records=self._chunk_records)
+
+    def _chunks(self, submit: "Submit", jobs: list[Job]) -> Iterator[Chunk]:
+        """All chunks of these partitions, each as soon as it is written."""
+        waiting = {submit(_write, job) for job in jobs}
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for one in done:
+                chunk: Chunk = one.result()
+                yield chunk
+                job, reached = chunk.job, chunk.reached
+                if reached.position < job.end:
+                    waiting.add(submit(_write, self._job(job.table, job.partition, reached, job.end)))
+
+    def _take(self, manifest: TablesManifest, chunk: Chunk) -> None:
+        manifest.parts += chunk.parts
+        manifest.reached[chunk.job.table][str(chunk.job.partition)] = chunk.reached
+        self._folder.commit(manifest)
+
+    def _compact(self, submit: "Submit", manifest: TablesManifest) -> None:
+        groups = self._folder.compactable(manifest)
+        made = [(group, submit(_compact, group)) for group in groups]
+        if not made:
+            return
+        replaced = {part.path for group in groups for part in group}
+        manifest.parts = [part for part in manifest.parts if part.path not in replaced]
+        manifest.parts += [one.result() for _, one in made]
+        self._folder.commit(manifest)
+        self._folder.remove(part for group in groups for part in group)
+
+    @contextmanager
+    def _workers(self, log: Log, editions: Collection[str]) -> Iterator["Submit"]:
+        """Something that runs a function with this job in a process that is ready for it."""
+        if self._processes == 1:
+            worker = ChunkWriter(log, self._folder, self._key, self._selection.wanted(editions))
+            yield lambda work, job: _done(work, worker, self._folder, job)
+            return
+        given = Given(self._open_log, self._folder, self._key, self._selection, editions)
+        spawn = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(self._processes, spawn, initializer=_begin, initargs=(given,))
+        try:
+            yield lambda work, job: pool.submit(_in_process, work, job)
+        except BrokenProcessPool:
+            raise ExportFailed("a process of the export was killed; run it again, it resumes") from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+Work = Callable[[ChunkWriter, TablesFolder, Any], Any]
+Submit = Callable[[Work, Any], "Future[Any]"]
+
+
+def _write(worker: ChunkWriter, _folder: TablesFolder, job: Job) -> Chunk:
+    return worker.write(job)
+
+
+def _compact(_worker: ChunkWriter, folder: TablesFolder, parts: list[Part]) -> Part:
+    return folder.compact(parts)
+
+
+def _done(work: Work, worker: ChunkWriter, folder: TablesFolder, job: Any) -> "Future[Any]":
+    """Worked off at once."""
+    future: Future[Any] = Future()
+    future.set_result(work(worker, folder, job))
+    return future
+
+
+class Given(NamedTuple):
+    """What each process of the pool is given."""
+
+    open_log: OpenLog
+    folder: TablesFolder
+    key: bytes
+    selection: Selection
+    editions: Collection[str]
+
+    def worker(self) -> ChunkWriter:
+        """With a log of its own."""
+        return ChunkWriter(self.open_log(), self.folder, self.key, self.selection.wanted(self.editions))
+
+
+_given: list[Given] = []
+_workers: list[ChunkWriter] = []
+"""Of a process of the pool."""
+
+
+def _begin(given: Given) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its processes
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _given.append(given)
+
+
+def _end_with_parent() -> None:
+    """A pool's process doesn't notice that its parent was killed: it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _in_process(work: Work, job: Any) -> Any:
+    if not _workers:  # here, so that a log that can't be opened is said to the parent
+        _workers.append(_given[0].worker())
+    return work(_workers[0], _given[0].folder, job)
+
+
+def source_on(log: Log) -> str:
+    """What the shop's events name as their source; empty while there are none. Raises LogUnavailable."""
+    for partition in range(log.partitions):
+        for record in log.read(EVENTS, partition, 0, AT_ONCE):
+            try:
+                return head_of(record).source
+            except Foreign:
+                continue
+    return ""

@@ -1,0 +1,290 @@
+"""The log as Parquet: each record is one row, however often the export is run, killed or interrupted."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+from buystream.analysis.columns import FOLDERS, SCHEMA_VERSION, TABLES, ExtraMissing, arrow, folders, schema
+from buystream.log import COMMANDS, EVENTS, Log, Message, read_all
+from buystream.replay.exporting import Exported, Exporter
+from buystream.replay.selection import Selection
+from buystream.replay.tables_folder import MANIFEST, TablesFolderError, TablesManifest, key_of
+from buystream.vocabulary import codec
+from tests.support.memory_log import MemoryLog
+from tests.support.patience import patient, wait_until
+from tests.support.records import changed
+from tests.support.sold_log import SOURCE, sold_log
+
+KEY = b"k" * 32
+
+
+def export(log: MemoryLog, folder: Path, **options: Any) -> Exported:
+    def open_log() -> Log:
+        return log  # type: ignore[return-value]
+
+    return Exporter(open_log, folder, options.pop("key", KEY), **options).export()
+
+
+def manifest_of(folder: Path) -> TablesManifest:
+    return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=TablesManifest)
+
+
+def rows_in(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Every row of each table, in the order of the log, as pyarrow reads what the manifest names."""
+    found = {}
+    for table in TABLES:
+        files = [str(folder / part.path) for part in manifest_of(folder).parts if part.table == table]
+        layout = ds.partitioning(folders(), flavor="hive")
+        read = ds.dataset(files, format="parquet", partitioning=layout, partition_base_dir=str(folder / table))
+        found[table] = read.to_table().sort_by([("partition", "ascending"), ("position", "ascending")]).to_pylist()
+    return found
+
+
+def types_on(log: MemoryLog, topic: str) -> list[str]:
+    """The types of the records, in order."""
+    whole = [msgspec.json.decode(record.value)["type"] for record in read_all(log, topic, 0)]  # type: ignore[arg-type]
+    return [name.removeprefix("buystream.").partition(".")[0] for name in whole]
+
+
+def test_each_record_is_one_row_by_day_and_type(tmp_path: Path) -> None:
+    log = sold_log()
+    exported = export(log, tmp_path / "tables", chunk_records=40)
+    rows = rows_in(tmp_path / "tables")
+    for table, topic in (("commands", COMMANDS), ("events", EVENTS)):
+        assert [row["type"] for row in rows[table]] == types_on(log, topic)
+        assert [row["position"] for row in rows[table]] == list(range(log.end(topic, 0)))
+        assert {row["day"] for row in rows[table]} == {row["at"].date() for row in rows[table]}
+        assert len({row["day"] for row in rows[table]}) == 2
+    assert exported.rows == exported.new_rows == {table: len(found) for table, found in rows.items()}
+    assert (exported.left_out, exported.source) == (0, SOURCE)
+
+
+def test_the_manifest_says_what_is_there(tmp_path: Path) -> None:
+    log = sold_log()
+    export(log, tmp_path / "tables", chunk_records=40)
+    manifest = manifest_of(tmp_path / "tables")
+    assert (manifest.schema_version, manifest.source) == (SCHEMA_VERSION, SOURCE)
+    assert manifest.reached["events"]["0"].position == log.end(EVENTS, 0)
+    assert manifest.reached["commands"]["0"].position == log.end(COMMANDS, 0)
+    on_disk = {str(file.relative_to(tmp_path / "tables")) for file in (tmp_path / "tables").rglob("*.parquet")}
+    assert {part.path for part in manifest.parts} == on_disk
+    for part in manifest.parts:
+        body = (tmp_path / "tables" / part.path).read_bytes()
+        assert (part.bytes, part.sha256) == (len(body), hashlib.sha256(body).hexdigest())
+        assert pq.ParquetFile(tmp_path / "tables" / part.path).metadata.num_rows == part.rows
+        assert pq.read_schema(tmp_path / "tables" / part.path).equals(schema(part.table))
+        assert f"/day={part.day}/type={part.type}/" in part.path
+
+
+def test_duckdb_reads_what_pyarrow_reads(tmp_path: Path) -> None:
+    log = sold_log()
+    export(log, tmp_path / "tables")
+    for table, rows in rows_in(tmp_path / "tables").items():
+        files = f"{tmp_path}/tables/{table}/**/*.parquet"
+        relation = duckdb.sql(
+            f"select * from read_parquet('{files}', hive_partitioning = true) order by partition, position"
+        )
+        assert set(relation.columns) == {column.name for column in (*TABLES[table], *FOLDERS)}
+        read = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+        assert [{**row, "at": row["at"].timestamp()} for row in read if row.pop("hold_expires_at", 1)] == [
+            {**row, "at": row["at"].timestamp()} for row in rows if row.pop("hold_expires_at", 1)
+        ]
+    sold = f"select sum(amount_minor) from '{tmp_path}/tables/events/*/type=OrderConfirmed/*.parquet'"
+    ((total,),) = duckdb.sql(sold).fetchall()
+    events = [codec.read_event(record.value) for record in read_all(log, EVENTS, 0)]  # type: ignore[arg-type]
+    assert total == sum(event.amount_minor for event in events if type(event).__name__ == "OrderConfirmed")
+    assert total > 0
+
+
+def test_an_event_joins_the_command_that_it_answers(tmp_path: Path) -> None:
+    export(sold_log(), tmp_path / "tables")
+    rows = rows_in(tmp_path / "tables")
+    asked = {row["position"]: row for row in rows["commands"]}
+    placed = [row for row in rows["events"] if row["type"] == "OrderPlaced"]
+    assert placed
+    for row in placed:
+        command = asked[row["command_position"]]
+        assert (command["type"], command["order_id"], command["buyer_id"]) == (
+            "PlaceOrder",
+            row["order_id"],
+            row["buyer_id"],
+        )
+
+
+def test_a_second_export_adds_what_is_new(tmp_path: Path) -> None:
+    log = sold_log(10)
+    export(log, tmp_path / "twice")
+    again = export(log, tmp_path / "twice")
+    assert again.new_rows == {"commands": 0, "events": 0}
+    sold_log(20, log=log, first=10)
+    assert export(log, tmp_path / "twice").new_rows["commands"] > 0
+    export(log, tmp_path / "once")
+    assert rows_in(tmp_path / "twice") == rows_in(tmp_path / "once")
+    assert rows_in(tmp_path / "once")["events"]
+
+
+def test_many_small_parts_of_a_day_and_type_become_one(tmp_path: Path) -> None:
+    log = sold_log()
+    export(log, tmp_path / "tables", chunk_records=7)
+    parts = Counter((part.table, part.day, part.type) for part in manifest_of(tmp_path / "tables").parts)
+    assert max(parts.values()) <= 4
+    export(log, tmp_path / "whole")
+    assert rows_in(tmp_path / "tables") == rows_in(tmp_path / "whole")
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from buystream.replay import exporting, tables_folder
+from tests.support.sold_log import sold_log
+
+commit, commits = tables_folder.TablesFolder.commit, []
+
+def slow(folder, manifest):
+    commit(folder, manifest)
+    commits.append(1)
+    while len(commits) == 3:  # killed here, with parts that no manifest names
+        folder.write("events", "2027-01-15", "OrderPlaced", "stray", next(iter(written)))
+        print("written", flush=True)
+        time.sleep(600)
+
+write, written = tables_folder.TablesFolder.write, []
+
+def noted(folder, table, day, kind, first, rows):
+    if kind == "OrderPlaced":
+        written.append(rows)
+    return write(folder, table, day, kind, first, rows)
+
+tables_folder.TablesFolder.commit, tables_folder.TablesFolder.write = slow, noted
+exporting.Exporter(sold_log, Path(sys.argv[1]), b"k" * 32, chunk_records=40).export()
+"""
+
+
+def test_a_killed_export_run_again_has_each_row_once(tmp_path: Path) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path / "killed"], stdout=subprocess.PIPE)
+    assert killed.stdout is not None
+    assert killed.stdout.readline() == b"written\n"
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(patient(60))
+    log, folder = sold_log(), tmp_path / "killed"
+    before = manifest_of(folder)
+    on_disk = {str(file.relative_to(folder)) for file in folder.rglob("*.parquet")}
+    assert on_disk > {part.path for part in before.parts}
+    assert 0 < before.reached["events"]["0"].position < log.end(EVENTS, 0)
+    resumed = export(log, folder, chunk_records=40)
+    assert 0 < resumed.new_rows["events"] < resumed.rows["events"]
+    export(log, tmp_path / "whole")
+    assert rows_in(folder) == rows_in(tmp_path / "whole")
+    assert {str(file.relative_to(folder)) for file in folder.rglob("*.parquet")} == {
+        part.path for part in manifest_of(folder).parts
+    }
+
+
+def test_two_processes_write_what_one_writes(tmp_path: Path) -> None:
+    exported = Exporter(sold_log, tmp_path / "two", KEY, processes=2, chunk_records=60).export()  # type: ignore[arg-type]
+    export(sold_log(), tmp_path / "one")
+    assert rows_in(tmp_path / "two") == rows_in(tmp_path / "one")
+    assert exported.rows["events"] > 0
+
+
+def test_a_processs_of_a_killed_export_ends_with_it(tmp_path: Path) -> None:
+    import psutil
+
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom buystream.replay.exporting import Exporter\n"
+        "from tests.support.slow_log import slow_log\n"
+        "if __name__ == '__main__':\n"
+        "    Exporter(slow_log, Path(sys.argv[1]), b'k' * 32, processes=2).export()\n"
+    )
+    (tmp_path / "run.py").write_text(script)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    run = subprocess.Popen([sys.executable, tmp_path / "run.py", tmp_path / "tables"], env=environment)
+    try:
+        wait_until(lambda: len(_children(run.pid)) >= 2)
+        children = _children(run.pid)
+    finally:
+        run.send_signal(signal.SIGKILL)
+        run.wait(patient(60))
+    wait_until(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
+
+
+def _children(pid: int) -> list[Any]:
+    import psutil
+
+    return [one for one in psutil.Process(pid).children() if "resource_tracker" not in " ".join(one.cmdline())]
+
+
+def test_what_nobody_of_the_shop_wrote_is_left_out_and_counted(tmp_path: Path) -> None:
+    log = sold_log(4)
+    (first, *_) = log.read(EVENTS, 0, 0)
+    replayed = changed(first.value, replayof="buystream.events/0/0")
+    log.append(EVENTS, 0, [Message(b"not an event"), Message(replayed), Message(first.value, first.key)])
+    log.append(COMMANDS, 0, [Message(b"{}"), Message(b"not a command")])
+    sold_log(6, log=log, first=4)
+    exported = export(log, tmp_path / "tables", chunk_records=9)
+    rows = rows_in(tmp_path / "tables")
+    assert [row["sequence"] for row in rows["events"]] == list(range(len(rows["events"])))
+    assert exported.left_out == 5
+    assert exported.rows["commands"] == log.end(COMMANDS, 0) - 2
+
+
+def test_a_number_that_no_column_holds_is_null(tmp_path: Path) -> None:
+    log = sold_log(2)
+    (asked,) = (record for record in log.read(COMMANDS, 0, 0) if b"RecordCapture" in record.value)
+    message = msgspec.json.decode(asked.value)
+    message["data"]["amount_minor"] = 10**30
+    log.append(COMMANDS, 0, [Message(msgspec.json.encode(message), asked.key)])
+    export(log, tmp_path / "tables")
+    last = rows_in(tmp_path / "tables")["commands"][-1]
+    assert (last["type"], last["amount_minor"]) == ("RecordCapture", None)
+
+
+def test_a_selection_is_the_folders_for_good(tmp_path: Path) -> None:
+    log = sold_log()
+    chosen = Selection(types=("OrderPlaced", "OrderConfirmed"), tables=("events",))
+    export(log, tmp_path / "tables", selection=chosen)
+    assert {part.type for part in manifest_of(tmp_path / "tables").parts} == {"OrderPlaced", "OrderConfirmed"}
+    with pytest.raises(TablesFolderError, match="selection"):
+        export(log, tmp_path / "tables")
+
+
+def test_another_key_another_shop_and_a_strange_folder_are_refused(tmp_path: Path) -> None:
+    log = sold_log(2)
+    export(log, tmp_path / "tables")
+    with pytest.raises(TablesFolderError, match="key"):
+        export(log, tmp_path / "tables", key=b"o" * 32)
+    body = msgspec.json.decode((tmp_path / "tables" / MANIFEST).read_bytes())
+    (tmp_path / "tables" / MANIFEST).write_bytes(msgspec.json.encode(body | {"source": "/buystream/sh-other"}))
+    with pytest.raises(TablesFolderError, match="shop"):
+        export(log, tmp_path / "tables")
+    (tmp_path / "strange").mkdir()
+    (tmp_path / "strange" / "letters.txt").touch()
+    with pytest.raises(TablesFolderError, match=r"letters\.txt"):
+        export(log, tmp_path / "strange")
+
+
+def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+    file = tmp_path / "tables.key"
+    made = key_of(file)
+    assert key_of(file) == made
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_text("not a key")
+    with pytest.raises(TablesFolderError, match="openssl"):
+        key_of(file)
+
+
+def test_without_pyarrow_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ExtraMissing, match=r"buystream\[analysis\]"):
+        arrow()
