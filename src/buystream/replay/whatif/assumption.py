@@ -1,6 +1,7 @@
 """What the log can't know, and what is assumed instead: would those have paid who got nothing, and would those have
 asked otherwise whom another rule met? Each hypothesis is worked out three times: as observed, and at both ends."""
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Literal
 
@@ -56,5 +57,9 @@ def pays(seed: str, order_id: str, assumption: Assumption, rate: tuple[int, int]
 
 def drawn_number(seed: str, what: str, about: str) -> int:
     """64 bits that are as good as random, and depend on nothing but these."""
-    digest = blake2b(about.encode(), key=blake2b(f"{what}\n{seed}".encode(), digest_size=32).digest(), digest_size=8)
-    return int.from_bytes(digest.digest(), "big")
+    return int.from_bytes(blake2b(about.encode(), key=_key(seed, what), digest_size=8).digest(), "big")
+
+
+@lru_cache(maxsize=16)
+def _key(seed: str, what: str) -> bytes:
+    return blake2b(f"{what}\n{seed}".encode(), digest_size=32).digest()

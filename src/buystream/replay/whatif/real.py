@@ -1,13 +1,14 @@
 """What happened: a partition's recorded events, counted for each edition, and what a refold has to know of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from typing import Final
 
 import msgspec
 
 from buystream.consumers.answering import UNDECIDABLE, UNREADABLE
 from buystream.delivery.sequence import EventSequence
-from buystream.log import EVENTS, Log, read_all
-from buystream.replay.whatif.tally import SaleTally
+from buystream.log import EVENTS, READ_LIMIT, Log, Record
+from buystream.replay.whatif.tally import COUNTED, SaleTally
 from buystream.vocabulary import codec, events
 
 
@@ -26,41 +27,67 @@ class Recorded(msgspec.Struct, kw_only=True):
     events: int = 0
 
 
+class _Answer(msgspec.Struct, frozen=True, gc=False):
+    """What is read of every event; `data` only of those that count."""
+
+    type: str
+    commandposition: int
+
+
 def read_recorded(log: Log, partition: int, editions: Collection[str] | None) -> Recorded:
     """Count the events of these editions, or of all. Raises Damaged, Unreadable and LogUnavailable."""
     recorded = Recorded(partition=partition, tallies={})
     tallies, verdicts = recorded.tallies, []
-    sequence = EventSequence(log, "whatif", {partition: 0})
-    for record in read_all(log, EVENTS, partition):
-        head = sequence.takes(record)
-        if head is None:
+    read = msgspec.json.Decoder(_Answer).decode
+    for record in _own_events(log, partition):
+        answer = read(record.value)
+        recorded.events += 1
+        recorded.last_command = answer.commandposition
+        if answer.type in _SKIPPED:
             continue
         event = codec.read_event(record.value)
-        recorded.events += 1
-        recorded.last_command = head.commandposition
         match event:
-            case events.CommandRefused(reason=reason) if reason in (UNDECIDABLE, UNREADABLE):
-                recorded.set_aside.add(head.commandposition)
+            case events.CommandRefused(reason=reason):
+                if reason in (UNDECIDABLE, UNREADABLE):
+                    recorded.set_aside.add(answer.commandposition)
             case events.TimePassedOver(position=position):
-                verdicts.append((position, head.commandposition))
-            case events.PartitionEvent():
-                pass
-            case _ if edition_id := getattr(event, "edition_id", ""):
+                verdicts.append((position, answer.commandposition))
+            case _ if type(event) in COUNTED:
+                edition_id: str = event.edition_id  # type: ignore[attr-defined]
                 if isinstance(event, events.EditionReleased) and (editions is None or edition_id in editions):
                     tallies[edition_id] = SaleTally()
-                if edition_id in tallies and not isinstance(event, events.MerchantEvent):
+                if edition_id in tallies:
                     tallies[edition_id].note(event)
     if verdicts:
         recorded.decided_at_ms = _times_within(log, partition, verdicts)
     return recorded
 
 
+def _own_events(log: Log, partition: int) -> Iterator[Record]:
+    """Each event once; what is foreign is passed over."""
+    sequence = EventSequence(log, "whatif", {partition: 0})
+    position = 0
+    while records := log.read(EVENTS, partition, position, READ_LIMIT):
+        if sequence.takes_all(records):
+            yield from records
+        else:
+            yield from (record for record in records if sequence.takes(record) is not None)
+        position = records[-1].position + 1
+
+
 def _times_within(log: Log, partition: int, verdicts: list[tuple[int, int]]) -> dict[int, int]:
     """When the commands were decided that stand between a wrong time and the verdict that says so."""
     times = {}
-    sequence = EventSequence(log, "whatif", {partition: 0})
-    for record in read_all(log, EVENTS, partition):
-        head = sequence.takes(record)
-        if head is not None and any(first <= head.commandposition <= last for first, last in verdicts):
-            times[head.commandposition] = codec.read_event(record.value).at_ms
+    for record in _own_events(log, partition):
+        position = codec.read_head(record.value).commandposition
+        if any(first <= position <= last for first, last in verdicts):
+            times[position] = codec.read_event(record.value).at_ms
     return times
+
+
+_SKIPPED: Final = frozenset(
+    codec.type_name(kind)
+    for kind in codec.EVENTS
+    if kind not in COUNTED and kind not in (events.CommandRefused, events.TimePassedOver)
+)
+"""Types of events that say nothing to a tally or a refold; one in an old version is read, whatever it is."""

@@ -2,7 +2,6 @@
 hypothesis about some of its editions. With nothing changed it gives what happened."""
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -15,7 +14,7 @@ from buystream.log import Record
 from buystream.replay.whatif.assumption import Assumption, drawn_number, pays
 from buystream.replay.whatif.plan import EditionPlan, Rewriting
 from buystream.replay.whatif.real import Recorded
-from buystream.replay.whatif.tally import SaleTally
+from buystream.replay.whatif.tally import COUNTED, SaleTally
 from buystream.vocabulary import codec, commands, events
 
 TICK_LATE_MS: Final = 1_000
@@ -54,7 +53,11 @@ class Refold:
         self.refusals: dict[str, str] = {}
         """By edition, why it could not be released under the hypothesis."""
         self.unfollowed: dict[str, int] = dict.fromkeys(plans, 0)
-        """By edition, orders that got stock here and not in reality."""
+        """By edition, orders that held stock here and not in reality."""
+        self.adapted: set[str] = set()
+        """Editions some of whose buyers are assumed to do what the rule leaves them."""
+        self._paid: dict[str, bool] = {}
+        """By order id, of orders that held stock here and not in reality."""
         self._recorded = recorded
         self._partition = Partition(recorded.partition)
         self._plans = plans
@@ -107,8 +110,11 @@ class Refold:
         plan, kind = self._plans[edition_id], type(command)
         if kind is commands.PlaceOrder:
             self.arrivals[edition_id].setdefault(command.buyer_id)  # type: ignore[attr-defined]
-            if self._rewriting[edition_id].is_needed:
-                command = self._rewriting[edition_id].order(command)  # type: ignore[arg-type]
+            rewriting = self._rewriting[edition_id]
+            if rewriting.is_needed:
+                command = rewriting.order(command)  # type: ignore[arg-type]
+                if rewriting.asked_for_less:
+                    self.adapted.add(edition_id)
             if self._is_changed and self._puts_off(plan, command, at_ms, actor):  # type: ignore[arg-type]
                 return
         elif not self._is_changed:
@@ -138,6 +144,8 @@ class Refold:
             return True  # sent again
         if not begins_ms <= at_ms < ends_ms:
             return False
+        if at_ms < opened_ms:
+            self.adapted.add(order.edition_id)
         self._put_off[order.order_id] = ends_ms - at_ms
         lot = (
             0 if plan.drawn_at_ms is None else drawn_number(self._seed, "draw", f"{order.edition_id} {order.buyer_id}")
@@ -182,12 +190,11 @@ class Refold:
             place = f"command {self._position} of partition {self._recorded.partition}"
             raise Impossible(f"{place} can't be decided here: {type(error).__name__}: {error}") from error
         for event in decided:
-            edition_id = getattr(event, "edition_id", "")
-            if edition_id in self.tallies and not isinstance(event, events.PartitionEvent):
-                self.tallies[edition_id].note(event)
-                follow = _FOLLOWED.get(type(event))
-                if follow is not None:
-                    follow(self, self._plans[edition_id], event)
+            kind = type(event)
+            if kind in COUNTED:
+                self.tallies[event.edition_id].note(event)  # type: ignore[attr-defined]
+            if kind in _FOLLOWED:
+                _FOLLOWED[kind](self, self._plans[event.edition_id], event)  # type: ignore[attr-defined]
         if isinstance(command, commands.ReleaseEdition) and isinstance(decided[0], events.CommandRefused):
             self.refusals[command.edition_id] = decided[0].reason
         return decided
@@ -198,15 +205,13 @@ class Refold:
         pace = self._partition.state.editions[event.edition_id].pace
         pace.paused_until_ms.update(dict.fromkeys(sorted(plan.blocked), FAR_MS))
 
-    def _is_paid(self, plan: EditionPlan, order_id: str) -> bool:
-        """Whether nothing is recorded about this order's payments, and it is assumed to be paid."""
-        return order_id not in plan.placed and pays(self._seed, order_id, self._assumption, plan.pay_rate)
-
     def _pay(self, plan: EditionPlan, event: events.OrderPlaced) -> None:
         if event.originator_id in plan.placed:
             return
         self.unfollowed[event.edition_id] += 1
-        if self._is_paid(plan, event.originator_id) and not event.gift_id:
+        is_paid = pays(self._seed, event.originator_id, self._assumption, plan.pay_rate)
+        self._paid[event.originator_id] = is_paid
+        if is_paid and not event.gift_id:
             request = commands.RequestPayment(
                 order_id=event.originator_id, buyer_id=event.buyer_id, payment_method="assumed", delivery=""
             )
@@ -214,7 +219,7 @@ class Refold:
             self._add(event.at_ms + min(plan.pay_delay_ms, in_time_ms), request, None)
 
     def _reserve(self, plan: EditionPlan, event: events.PaymentRequested) -> None:
-        if not self._is_paid(plan, event.order_id):
+        if not self._paid.get(event.order_id):
             return
         name = {"payment_id": event.payment_id, "reference": event.payment_id}
         if event.mode == "setup":
@@ -223,16 +228,16 @@ class Refold:
             self._add(event.at_ms, commands.RecordAuthorisation(**name), None)
 
     def _take_money(self, plan: EditionPlan, event: events.OrderAuthorised) -> None:
-        if self._is_paid(plan, event.order_id):
+        if self._paid.get(event.order_id):
             capture = commands.RecordCapture(payment_id=event.payment_id, amount_minor=event.amount_minor)
             self._add(event.at_ms, capture, None)
 
     def _void(self, plan: EditionPlan, event: events.VoidRequested) -> None:
-        if self._is_paid(plan, event.order_id):
+        if self._paid.get(event.order_id):
             self._add(event.at_ms, commands.RecordVoid(payment_id=event.payment_id), None)
 
     def _return_money(self, plan: EditionPlan, event: events.RefundRequested) -> None:
-        if self._is_paid(plan, event.order_id):
+        if self._paid.get(event.order_id):
             refund = commands.RecordRefund(
                 payment_id=event.payment_id, amount_minor=event.amount_minor, refund_id=event.refund_id
             )
@@ -253,16 +258,12 @@ _OF_THE_CLOCK: Final = frozenset({commands.Tick, commands.OwnerStarted, commands
 """What the partition itself decides and its editions depend on."""
 
 
-def _before(separator: str, field: str, command: Any) -> str:
-    """Of an order's, gift's or payment's id, what it begins with."""
-    return str(getattr(command, field)).rpartition(separator)[0]
-
-
 def _finder(kind: type[commands.Command]) -> Callable[[Any], str] | None:
     if "edition_id" in kind.__struct_fields__ and kind.about in ("edition_id", "order_id", "gift_id"):
         return attrgetter("edition_id")
     if kind.about in ("order_id", "gift_id", "payment_id"):
-        return partial(_before, "-", kind.about)
+        subject_of = attrgetter(kind.about)
+        return lambda command: subject_of(command).rpartition("-")[0]  # type: ignore[no-any-return]
     return None
 
 
@@ -270,7 +271,8 @@ _EDITION_ABOUT: Final = {kind: finder for kind in codec.COMMANDS if (finder := _
 
 
 def edition_about(command: commands.Command) -> str:
-    """The edition that decides the command; empty for what a merchant, a buyer or the partition decides."""
+    """The edition that decides the command; empty for what a merchant, a buyer or the partition decides. An order's,
+    gift's or payment's id begins with it."""
     finder = _EDITION_ABOUT.get(type(command))
     return "" if finder is None else finder(command)
 
@@ -280,5 +282,5 @@ def order_about(command: commands.Command) -> str | None:
     if type(command).about == "order_id":
         return str(command.order_id)  # type: ignore[attr-defined]
     if type(command).about == "payment_id":
-        return _before(".", "payment_id", command)
+        return str(command.payment_id).rpartition(".")[0]  # type: ignore[attr-defined]
     return None

@@ -1,6 +1,7 @@
 """Works a what-if out: first what happened is read, then every hypothesis is refolded, both by partition and shared by
 processes."""
 
+import gc
 import hashlib
 import hmac
 import multiprocessing
@@ -32,7 +33,8 @@ KEYED_CHARS: Final = 32
 
 _AS_IT_WAS: Final = -1
 
-_ASSUMPTIONS: Final = {"outcome": OBSERVED, "low": LOW, "high": HIGH}
+MIDDLE: Final = "outcome"
+"""Between the ends."""
 
 
 class _Run(NamedTuple):
@@ -56,6 +58,8 @@ class _Done(NamedTuple):
     real: SaleOutcome | None
     """In the runs between both ends."""
     assumed: int
+    is_certain: bool
+    """It is the same under any assumption."""
     served: tuple[str, ...]
 
 
@@ -87,9 +91,12 @@ def whatif(
             if edition_id not in known:
                 raise BuystreamError(f"there is no edition {edition_id}")
         plans, refused = _plans(known, hypotheses)
-        tasks = [task for one in recorded for task in _tasks(open_log, one, plans, options)]
-        tasks.sort(key=lambda task: -task[1].events)
-        done = [one for found in each(_refold, tasks) for one in found]
+        done: list[_Done] = []
+        for ends in ({MIDDLE: OBSERVED}, {"low": LOW, "high": HIGH}):
+            certain = {(one.edition_id, one.number) for one in done if one.is_certain}
+            tasks = [task for one in recorded for task in _tasks(open_log, one, plans, ends, certain, options)]
+            tasks.sort(key=lambda task: -task[1].events)
+            done += [one for found in each(_refold, tasks) for one in found]
     return _report(known, hypotheses, refused, done, options)
 
 
@@ -106,7 +113,8 @@ def _pool(processes: int) -> Iterator[Callable[[Callable[..., Result], Sequence[
     if processes < 2:
         yield lambda call, tasks: [call(*task) for task in tasks]
         return
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=gc.disable) as pool:  # they end soon
         yield lambda call, tasks: [one.result() for one in [pool.submit(call, *task) for task in tasks]]
 
 
@@ -135,13 +143,22 @@ def _plans(
 
 
 def _tasks(
-    open_log: OpenLog, recorded: Recorded, plans: dict[int, dict[str, EditionPlan]], options: _Options
+    open_log: OpenLog,
+    recorded: Recorded,
+    plans: dict[int, dict[str, EditionPlan]],
+    ends: dict[str, Assumption],
+    certain: Collection[tuple[str, int]],
+    options: _Options,
 ) -> Iterator[tuple[OpenLog, Recorded, list[_Run], _Options]]:
-    """A task reads the commands once for all its runs. There are as many as processes could share in."""
+    """A task reads the commands once for all its runs; there are as many as processes could share in. What is certain
+    under any assumption isn't refolded again."""
     runs = []
     for number, of in plans.items():
-        own = {edition_id: plan for edition_id, plan in of.items() if edition_id in recorded.tallies}
-        ends = _ASSUMPTIONS if number != _AS_IT_WAS else {"outcome": OBSERVED}
+        own = {
+            edition_id: plan
+            for edition_id, plan in of.items()
+            if edition_id in recorded.tallies and (edition_id, number) not in certain
+        }
         runs += [_Run(number, end, assumption, own) for end, assumption in ends.items() if own]
     for first in range(min(options.processes, len(runs))):
         yield open_log, recorded, runs[first :: options.processes], options
@@ -161,7 +178,7 @@ def _refold(open_log: OpenLog, recorded: Recorded, runs: Sequence[_Run], options
         refold.finish()
         for edition_id, tally in refold.tallies.items():
             asked = refold.arrivals[edition_id]
-            is_middle = run.end == "outcome"
+            is_middle = run.end == MIDDLE
             done.append(
                 _Done(
                     edition_id=edition_id,
@@ -171,6 +188,7 @@ def _refold(open_log: OpenLog, recorded: Recorded, runs: Sequence[_Run], options
                     outcome=outcome_of(tally, asked),
                     real=outcome_of(recorded.tallies[edition_id], asked) if is_middle else None,
                     assumed=refold.unfollowed[edition_id],
+                    is_certain=not refold.unfollowed[edition_id] and edition_id not in refold.adapted,
                     served=keyed(tally.units_of, options.key) if is_middle else (),
                 )
             )
@@ -221,19 +239,18 @@ def _worked_out(
     number: int,
     found: dict[tuple[str, int, str], _Done],
 ) -> WorkedOut:
-    if not refused:
-        refused = found[edition_id, number, "outcome"].refused
-    if refused:
-        return WorkedOut(hypothesis=hypothesis.text, refused=refused)
-    ends = {end: found[edition_id, number, end] for end in _ASSUMPTIONS}
-    outcome = ends["outcome"].outcome
+    middle = found.get((edition_id, number, MIDDLE))
+    if middle is None or middle.refused:
+        return WorkedOut(hypothesis=hypothesis.text, refused=refused or (middle.refused if middle else ""))
+    low, high = (found.get((edition_id, number, end), middle) for end in ("low", "high"))
+    outcome = middle.outcome
     earns = hypothesis.prices and outcome.revenue_minor
     return WorkedOut(
         hypothesis=hypothesis.text,
         outcome=outcome,
-        low=ends["low"].outcome,
-        high=ends["high"].outcome,
-        orders_assumed=ends["outcome"].assumed,
+        low=low.outcome,
+        high=high.outcome,
+        orders_assumed=middle.assumed,
         break_even_share=round(1 - real.revenue_minor / outcome.revenue_minor, DIGITS) if earns else None,
-        served=ends["outcome"].served,
+        served=middle.served,
     )

@@ -199,3 +199,6 @@ _COUNTS: Final[dict[type[events.Event], Callable[[SaleTally, Any], None]]] = {
     events.BuyerPaused: SaleTally._flag,
 }
 """What each kind of event changes in a tally."""
+
+COUNTED: Final = frozenset(_COUNTS)
+"""All others change nothing."""
