@@ -27,6 +27,9 @@ SPEED = {"CommitsSlow", "DecisionsSlow", "FoldSlow"}
 """What these ring for may be this machine, with a whole shop, its broker and its crowd on it, and others' work beside
 them."""
 
+AUDIT = "AuditOverdue"
+"""A scenario audits its shop itself, at the end."""
+
 OPTIONAL_ROLES = ("feeds", "live")
 """The page says to remove the rules of those that a shop doesn't run."""
 ASKED_AGAIN = "the same, and the connection is closed"
@@ -83,6 +86,7 @@ def rules_of(roles: Collection[str]) -> dict[str, Any]:
     for role in set(OPTIONAL_ROLES) - set(roles):
         for rule in group["rules"]:
             rule["expr"] = rule["expr"].replace(f'or absent(up{{job="{role}"}})\n', "")
+    group["rules"] = [rule for rule in group["rules"] if rule["alert"] != AUDIT]
     if "feeds" not in roles:
         group["rules"] = [rule for rule in group["rules"] if rule["alert"] != "FeedsStill"]
     return rules

@@ -355,11 +355,15 @@ def shop_position(shop: ShopProcess, edition_id: str) -> int:
     return int(position)
 
 
-def test_an_audit_finds_what_was_tampered_with(shop: ShopProcess) -> None:
+def test_an_audit_finds_what_was_tampered_with(shop: ShopProcess, folder: Path) -> None:
     shop.add_merchant()
-    sound = buystream("audit", "--json", "--data-dir", str(shop.data_dir))
+    weekly = ("audit", "--json", "--resume", str(folder / "mark"), "--metrics-file", str(folder / "audit.prom"))
+    sound = buystream(*weekly, "--processes", "2", "--data-dir", str(shop.data_dir))
     report = json.loads(sound.stdout)
     assert (sound.returncode, report["ok"], report["violations"]) == (0, True, [])
+    assert "buystream_audit_violations 0.0" in (folder / "audit.prom").read_text()
+    nothing_new = json.loads(buystream(*weekly, "--data-dir", str(shop.data_dir)).stdout)
+    assert (nothing_new["ok"], nothing_new["commands"]) == (True, 0)
     assert report["commands"] > 0
     assert report["events"] >= report["commands"]
     with sql(shop) as cur:
@@ -375,6 +379,11 @@ def test_an_audit_finds_what_was_tampered_with(shop: ShopProcess) -> None:
     for_people = buystream("audit", "--data-dir", str(shop.data_dir))
     assert for_people.returncode == 1
     assert "violation" in for_people.stdout
+    again = buystream(*weekly, "--from-start", "--data-dir", str(shop.data_dir))
+    assert "buystream_audit_violations 0.0" not in (folder / "audit.prom").read_text()
+    assert any(one["invariant"] == "what was audited stays as it was" for one in json.loads(again.stdout)["violations"])
+    useless = buystream("audit", "--from-start", "--data-dir", str(shop.data_dir))
+    assert (useless.returncode, useless.stderr.count("\n")) == (1, 1)
 
 
 def test_a_view_is_rebuilt_from_the_log(shop: ShopProcess) -> None:

@@ -1,10 +1,10 @@
-"""A log in memory on which every command is decided at once, as a shop's owner would; and a small rush on it."""
+"""A log in memory on which every command is decided at once, as a shop's owners would; and a small rush on it."""
 
 import random
 
 from buystream.aggregates.partition import Partition
 from buystream.consumers.answering import decide_batch
-from buystream.log import COMMANDS, DEADLETTER, EVENTS, Message, Record
+from buystream.log import COMMANDS, EVENTS, Message, Record
 from buystream.vocabulary import codec, commands
 from buystream.vocabulary.ids import payment_id_of
 from tests.support.examples import EDITION, PRICE_MINOR, T0, example, order_id
@@ -12,49 +12,53 @@ from tests.support.memory_log import MemoryLog
 from tests.support.records import command_message
 from tests.support.steps import release
 
+ALL = 1_000_000
+SHOP = "sh-0123456789abcdef"
 BUYERS = [f"by0-{number:020d}" for number in range(1, 41)]
 
 
 class DecidedLog:
-    """Is what `tests.support.histories` calls an author. All is in partition 0."""
+    """Is what `tests.support.histories` calls an author. With a `shop_id`, the shop is opened first."""
 
-    def __init__(self, partitions: int = 1) -> None:
+    def __init__(self, *, partitions: int = 1, shop_id: str = "") -> None:
         self.at_ms = T0
         self.log = MemoryLog(partitions=partitions, stamp=lambda: self.at_ms)
-        self.partition = Partition(0)
+        self.partitions = [Partition(number) for number in range(partitions)]
+        self._source = codec.source_of(shop_id) if shop_id else codec.SOURCE
+        if shop_id:
+            self.write(commands.OpenShop(shop_id=shop_id))
 
-    def write(self, *asked: commands.Command, at_ms: int | None = None) -> None:
+    @property
+    def partition(self) -> Partition:
+        """The first one."""
+        return self.partitions[0]
+
+    def write(self, *asked: commands.Command, at_ms: int | None = None, partition: int = 0) -> None:
         """Decide these at that time, or at the last one."""
         self.at_ms = self.at_ms if at_ms is None else at_ms
         for one in asked:
-            self.decide(command_message(one, command_id=str(self.log.end(COMMANDS, 0))))
+            self.decide(command_message(one, command_id=f"c{self.log.end(COMMANDS, partition)}"), partition=partition)
 
-    def decide(self, *messages: Message) -> None:
+    def decide(self, *messages: Message, partition: int = 0) -> None:
         """Decide what may be no command at all."""
         for one in messages:
-            position = self.log.append(COMMANDS, 0, [one])
-            answers = decide_batch(self.partition, self.log.read(COMMANDS, 0, position))
-            for topic, answer in answers.items():
-                self.log.append(topic, 0, answer)
+            position = self.log.append(COMMANDS, partition, [one])
+            records = self.log.read(COMMANDS, partition, position)
+            for topic, answer in decide_batch(self.partitions[partition], records, source=self._source).items():
+                self.log.append(topic, partition, answer)
 
     def events(self) -> list[Record]:
-        """All of them."""
-        return self.log.read(EVENTS, 0, 0, 1_000_000)
-
-    def asked(self) -> list[commands.Command]:
-        """Every command."""
-        return [codec.read_command(record.value).data for record in self.log.read(COMMANDS, 0, 0, 1_000_000)]
-
-    def dead_letters(self) -> list[Record]:
-        """All of them."""
-        return self.log.read(DEADLETTER, 0, 0, 1_000_000)
+        """Of the first partition."""
+        return self.log.read(EVENTS, 0, 0, ALL)
 
 
 class Rush:
     """Buyers tap, some pay, some don't, holds run out; the same for the same seed."""
 
-    def __init__(self, seed: int, *, taps: int = 60, edition_id: str = EDITION, **terms: object) -> None:
-        self.book = DecidedLog()
+    def __init__(
+        self, seed: int, *, taps: int = 60, edition_id: str = EDITION, book: DecidedLog | None = None, **terms: object
+    ) -> None:
+        self.book = DecidedLog() if book is None else book
         self.random = random.Random(seed)
         self.edition_id = edition_id
         usual: dict[str, object] = {"stock": 12, "limit_per_buyer": 4, "hold_seconds": 60, "opens_at_ms": T0}

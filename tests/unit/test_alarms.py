@@ -50,6 +50,8 @@ HEALTHY: Series = {
     "buystream_books_differences": "0x300",
     'buystream_feed_events_total{partition="0"}': "0+100x300",
     "buystream_events_decided_total": "0+100x300",
+    "buystream_audit_violations": "0x300",
+    "buystream_audit_finished_timestamp_seconds": "0x300",
 }
 
 GONE = "the process is gone, and its series with it"
@@ -94,6 +96,9 @@ CASES: list[tuple[str, str, Series]] = [
     ("BooksDiffer", "the provider knows more", {"buystream_books_differences": "2x300"}),
     ("FeedsStill", "the relay hangs", {'buystream_feed_events_total{partition="0"}': "7x300"}),
     ("FeedsStill", "there is no relay", {'buystream_feed_events_total{partition="0"}': GONE}),
+    ("AuditFailed", "somebody edited the log", {"buystream_audit_violations": "2x300"}),
+    ("AuditOverdue", "the last one was nine days ago", {"buystream_audit_finished_timestamp_seconds": "-777600x300"}),
+    ("AuditOverdue", "there was none", {"buystream_audit_finished_timestamp_seconds": GONE}),
 ]
 
 

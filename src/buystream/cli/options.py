@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 QUIET = "WARNING"
 """The log level of commands whose result is on stdout."""
 
+PROCESSES = "Processes that share the work [one for each core, if the log is long]."
+
 WIDE = 10_000
 """Characters; no table of ours is wider."""
 

@@ -1,6 +1,5 @@
 """The command that works out what other rules would have come to."""
 
-import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ KEY_BYTES_MIN = 16
     type=click.Path(dir_okay=False, path_type=Path),
     help="Also say who is served: ids under the key in this file.",
 )
-@click.option("--processes", type=click.IntRange(1, 256), help="Processes that share the work [one for each core].")
+@click.option("--processes", type=click.IntRange(1, 256), help=options.PROCESSES)
 @options.data_dir
 @options.as_json
 def whatif(
@@ -59,7 +58,7 @@ def whatif(
             hypotheses,
             seed=seed,
             key=key,
-            processes=processes or len(os.sched_getaffinity(0)),
+            processes=processes,
         )
     if as_json:
         click.echo(msgspec.json.encode(report).decode())

@@ -1,7 +1,6 @@
 """The auditor's accounts: what it counts for one edition, one order and one receipt, in the plainest way. Changed by
 `ledger` from the events alone."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
@@ -19,13 +18,26 @@ class VariantAccount(msgspec.Struct):
     issued: int | None
     available: int | None
     limit_per_buyer: int
+    price_min_minor: int = 0
+    price_max_minor: int = 0
     held: int = 0
     sold: int = 0
     withdrawn: int = 0
-    taken: Counter[str] = msgspec.field(default_factory=Counter)
+    taken: dict[str, int] = {}
+    turned_away: tuple[int, str] | None = None
+    """The fewest units for which an order was refused since there was last more to be had, and that order."""
+
+    def take(self, buyer_id: str, quantity: int) -> int:
+        """The buyer has so many more; returns how many in all."""
+        self.taken[buyer_id] = taken = self.taken.get(buyer_id, 0) + quantity
+        if not taken:
+            del self.taken[buyer_id]
+        return taken
 
     def move(self, quantity: int) -> None:
         """So many more can be had."""
+        if quantity > 0:
+            self.turned_away = None
         if self.available is not None:
             self.available += quantity
 
@@ -48,6 +60,10 @@ class EditionAccount(msgspec.Struct):
     order_ids: list[str] = []
     waits_for_target: bool = False
     raised_minor: int = 0
+    vouched_only: bool = False
+    is_cancelled: bool = False
+    paused_until_ms: dict[str, int] = {}
+    """By buyer id: until then each is too fast."""
     over: str = ""
     """Why nobody may get stock or be charged any more: it was cancelled, or its target was missed."""
 
@@ -69,13 +85,35 @@ def released(event: events.EditionReleased) -> EditionAccount:
     offer = event.offer
     return EditionAccount(
         variants={
-            one.variant_id: VariantAccount(issued=one.stock, available=one.stock, limit_per_buyer=one.limit_per_buyer)
+            one.variant_id: VariantAccount(
+                issued=one.stock,
+                available=one.stock,
+                limit_per_buyer=one.limit_per_buyer,
+                price_min_minor=one.price_min_minor,
+                price_max_minor=one.price_max_minor,
+            )
             for one in offer.variants
         },
+        vouched_only=offer.vouched_only,
         window=offer.window,
         awaits_terms=event.awaits_terms,
         waits_for_target=offer.campaign is not None and offer.campaign.all_or_nothing,
     )
+
+
+class LedgerState(msgspec.Struct):
+    """All that a ledger knows of one partition."""
+
+    versions: dict[str, int] = {}
+    editions: dict[str, EditionAccount] = {}
+    orders: dict[str, "OrderAccount"] = {}
+    gifts: set[str] = set()
+    numbers: dict[str, int] = {}
+    """The last receipt number by merchant and year."""
+    receipts: dict[str, "ReceiptAccount"] = {}
+    at_ms: int = 0
+    taken_at_ms: int = 0
+    grace_until_ms: int = 0
 
 
 class DisputeAccount(msgspec.Struct):

@@ -44,9 +44,12 @@ class Answers:
         return taken
 
 
-def differs(expected: list[Message], found: list[RecordedAnswer]) -> bool:
-    """Whether the log has other answers than the expected ones."""
-    return len(expected) != len(found) or not all(map(_is_same, expected, found))
+def first_difference(expected: list[Message], found: list[RecordedAnswer]) -> int | None:
+    """Which answer of the log is the first that isn't the expected one, counted from 0; None if all are."""
+    for place, (message, answer) in enumerate(zip(expected, found, strict=False)):
+        if not _is_same(message, answer):
+            return place
+    return None if len(expected) == len(found) else min(len(expected), len(found))
 
 
 def _is_same(message: Message, found: RecordedAnswer) -> bool:

@@ -1,10 +1,18 @@
 """The auditor's own bookkeeping: stock, limits and money, counted from the events alone, in the plainest way, without
 the aggregates' code. What both agree on is true; where they differ, one of them is wrong."""
 
-from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from buystream.replay.accounts import DisputeAccount, EditionAccount, Finding, OrderAccount, ReceiptAccount, released
+from buystream.replay import turns
+from buystream.replay.accounts import (
+    DisputeAccount,
+    EditionAccount,
+    Finding,
+    LedgerState,
+    OrderAccount,
+    ReceiptAccount,
+    released,
+)
 from buystream.vocabulary import events
 from buystream.vocabulary.events import Event
 
@@ -12,28 +20,23 @@ from buystream.vocabulary.events import Event
 class Ledger:
     """Posts one event after another; each posting reports what it broke."""
 
-    def __init__(self) -> None:
-        self._versions: defaultdict[str, int] = defaultdict(int)
-        self._editions: dict[str, EditionAccount] = {}
-        self._orders: dict[str, OrderAccount] = {}
-        self._gifts: set[str] = set()
-        self._numbers: Counter[tuple[str, int]] = Counter()
-        self._receipts: dict[str, ReceiptAccount] = {}
-        self._at_ms = 0
-        self._taken_at_ms = self._grace_until_ms = 0
+    def __init__(self, state: LedgerState | None = None) -> None:
+        self.state = LedgerState() if state is None else state
+        self._editions, self._orders = self.state.editions, self.state.orders
 
     def post(self, event: Event) -> Iterator[Finding]:
         """Count the event, and yield the invariants that it breaks."""
         yield from self._check_versions(event)
-        if event.at_ms < self._at_ms:
-            yield "time never runs backwards", f"{event.at_ms} after {self._at_ms}"
-        self._at_ms = max(self._at_ms, event.at_ms)
+        state = self.state
+        if event.at_ms < state.at_ms:
+            yield "time never runs backwards", f"{event.at_ms} after {state.at_ms}"
+        state.at_ms = max(state.at_ms, event.at_ms)
         match event:
             case events.EditionReleased():
                 self._editions[event.edition_id] = released(event)
             case events.OwnershipTaken():
-                self._taken_at_ms = event.at_ms
-                self._grace_until_ms = max(self._grace_until_ms, event.grace_until_ms)
+                state.taken_at_ms = event.at_ms
+                state.grace_until_ms = max(state.grace_until_ms, event.grace_until_ms)
             case events.EditionEvent():
                 yield from self._post_edition(event, self._editions[event.edition_id])
             case events.ReceiptIssued() | events.ReceiptCorrected():
@@ -59,10 +62,10 @@ class Ledger:
         if isinstance(event, events.OrderEvent | events.PaymentEvent):
             streams.append((event.edition_id, event.edition_version))
         for stream, version in streams:
-            self._versions[stream] += 1
-            if version != self._versions[stream]:
-                yield "versions are dense", f"{stream} has version {version} where {self._versions[stream]} is next"
-                self._versions[stream] = version
+            due = self.state.versions.get(stream, 0) + 1
+            if version != due:
+                yield "versions are dense", f"{stream} has version {version} where {due} is next"
+            self.state.versions[stream] = version
 
     # Editions.
 
@@ -80,7 +83,9 @@ class Ledger:
                     account.over = "its target was missed"
                 yield from _check_raised(event, account)
             case events.EditionCancelled():
-                account.over = "it was cancelled"
+                account.over, account.is_cancelled = "it was cancelled", True
+            case events.BuyerPaused():
+                account.paused_until_ms[event.buyer_id] = event.until_ms
             case events.CancellationCompleted():
                 yield from self._check_given_back(event, account)
             case events.StockAdded():
@@ -103,7 +108,7 @@ class Ledger:
             yield "of a cancelled edition nobody keeps units or leaves money", f"{left}, {event.failed} failed"
 
     def _post_receipt(self, event: events.ReceiptIssued | events.ReceiptCorrected) -> Iterator[Finding]:
-        receipt = self._receipts.get(event.order_id)
+        receipt = self.state.receipts.get(event.order_id)
         if isinstance(event, events.ReceiptCorrected):
             if receipt is None:
                 yield "a gift has one receipt", f"{event.order_id} has none, and it is corrected"
@@ -112,13 +117,14 @@ class Ledger:
             if receipt.amount_minor != event.amount_minor:
                 yield "a receipt is for what was given", f"{event.order_id}: {event.amount_minor}"
             return
-        series = event.merchant_id, event.year
-        self._numbers[series] += 1
-        if event.number != self._numbers[series]:
+        series = f"{event.merchant_id} {event.year}"
+        due = self.state.numbers.get(series, 0) + 1
+        self.state.numbers[series] = event.number
+        if event.number != due:
             yield "receipt numbers have no gaps", f"{event.merchant_id}: {event.number} in {event.year}"
         if receipt is not None:
             yield "a gift has one receipt", event.order_id
-        self._receipts[event.order_id] = ReceiptAccount(event.amount_minor)
+        self.state.receipts[event.order_id] = ReceiptAccount(event.amount_minor)
 
     # Orders.
 
@@ -134,13 +140,15 @@ class Ledger:
                 quantity=sum(line.quantity for line in event.lines),
                 total_minor=sum(line.quantity * line.price_minor for line in event.lines),
                 currency=event.currency,
-                counts=not event.gift_id or event.gift_id not in self._gifts,
+                counts=not event.gift_id or event.gift_id not in self.state.gifts,
             )
-            self._gifts.add(event.gift_id)
+            self.state.gifts.add(event.gift_id)
             account.order_ids.append(event.order_id)
+            yield from turns.place(event, account)
         if isinstance(event, events.OrderRefused):
             if event.order_id in self._orders:
                 yield "an order is placed once", f"{event.order_id} is refused after it was placed"
+            yield from turns.refuse(event, account)
             return
         order = self._orders.get(event.order_id)
         if order is None:
@@ -172,8 +180,8 @@ class Ledger:
         elif isinstance(event, events.OrderExpired):
             if order.runs_until_ms is None or event.at_ms < order.runs_until_ms:
                 yield "a hold runs its time", f"{event.order_id} expired at {event.at_ms}, not {order.runs_until_ms}"
-            if order.placed_at_ms <= self._taken_at_ms and event.at_ms < self._grace_until_ms:
-                yield "no hold expires within the grace", f"{event.order_id} expired before {self._grace_until_ms}"
+            if order.placed_at_ms <= self.state.taken_at_ms and event.at_ms < self.state.grace_until_ms:
+                yield "no hold expires within the grace", f"{event.order_id} expired before {self.state.grace_until_ms}"
 
     def _post_payment(self, event: events.PaymentEvent) -> Iterator[Finding]:
         order, account = self._orders.get(event.order_id), self._editions[event.edition_id]
@@ -221,10 +229,10 @@ def _hold(order_id: str, order: OrderAccount, account: EditionAccount) -> Iterat
         yield "an order holds stock once", f"{order_id} holds again"
     order.holds = True
     variant.held += order.quantity
-    variant.taken[order.buyer_id] += order.quantity * order.counts
+    taken = variant.take(order.buyer_id, order.quantity * order.counts)
     variant.move(-order.quantity)
-    if order.counts and variant.taken[order.buyer_id] > variant.limit_per_buyer:
-        yield "a buyer's limit binds", f"{order.buyer_id} has {variant.taken[order.buyer_id]}"
+    if order.counts and taken > variant.limit_per_buyer:
+        yield "a buyer's limit binds", f"{order.buyer_id} has {taken}"
 
 
 def _promise(
@@ -280,7 +288,7 @@ def _take_back(event: events.OrderRefunded, order: OrderAccount, account: Editio
     if event.whole:
         order.confirmed, order.refunded = False, True
     variant.sold -= event.quantity
-    variant.taken[order.buyer_id] -= event.quantity * order.counts
+    variant.take(order.buyer_id, -event.quantity * order.counts)
     if event.restock:
         variant.move(event.quantity)
     else:
@@ -295,7 +303,7 @@ def _let_go(order_id: str, order: OrderAccount, account: EditionAccount) -> Iter
         yield "nobody is charged for nothing", f"{order_id} ended after it was paid"
     order.holds = False
     variant.held -= order.quantity
-    variant.taken[order.buyer_id] -= order.quantity * order.counts
+    variant.take(order.buyer_id, -order.quantity * order.counts)
     variant.move(order.quantity)
     account.raised_minor -= order.pledged_minor or 0
     order.pledged_minor = None
@@ -357,7 +365,7 @@ def _fail(event: events.RefundFailed, order: OrderAccount, account: EditionAccou
     order.confirmed, order.refunded = True, False
     account.raised_minor += event.amount_minor
     variant.sold += event.quantity
-    variant.taken[order.buyer_id] += event.quantity * order.counts
+    variant.take(order.buyer_id, event.quantity * order.counts)
     if event.from_stock:
         variant.move(-event.quantity)
     else:

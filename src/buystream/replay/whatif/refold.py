@@ -263,7 +263,7 @@ def _finder(kind: type[commands.Command]) -> Callable[[Any], str] | None:
         return attrgetter("edition_id")
     if kind.about in ("order_id", "gift_id", "payment_id"):
         subject_of = attrgetter(kind.about)
-        return lambda command: subject_of(command).rpartition("-")[0]  # type: ignore[no-any-return]
+        return lambda command: subject_of(command).rpartition("-")[0]
     return None
 
 

@@ -1,17 +1,14 @@
 """Works a what-if out: first what happened is read, then every hypothesis is refolded, both by partition and shared by
 processes."""
 
-import gc
 import hashlib
 import hmac
-import multiprocessing
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from buystream.errors import BuystreamError
-from buystream.log import COMMANDS, Log, read_all
+from buystream.log import COMMANDS, read_all
+from buystream.replay.sharing import OpenLog, processes_for, shared_by
 from buystream.replay.whatif.assumption import HIGH, LOW, OBSERVED, Assumption
 from buystream.replay.whatif.fairness import DIGITS
 from buystream.replay.whatif.hypothesis import Hypothesis, Unsupported
@@ -22,11 +19,6 @@ from buystream.replay.whatif.report import EditionReport, SaleOutcome, WhatIfRep
 from buystream.replay.whatif.tally import SaleTally
 from buystream.vocabulary import codec
 from buystream.vocabulary.ids import is_edition_id, partition_of
-
-OpenLog = Callable[[], AbstractContextManager[Log]]
-"""Opens the shop's log; other processes call it too, so it can be pickled unless there are none."""
-
-Result = TypeVar("Result")
 
 KEYED_CHARS: Final = 32
 """Of a keyed id, in hexadecimal."""
@@ -76,16 +68,16 @@ def whatif(
     *,
     seed: str = "",
     key: bytes | None = None,
-    processes: int = 1,
+    processes: int | None = None,
 ) -> WhatIfReport:
     """The hypotheses about these editions; about all, if none is named. `key`: also say who is served, by ids under
-    this key. Raises BuystreamError."""
-    options = _Options(seed, key, processes)
+    this key. As many processes as are worth it, if None. Raises BuystreamError."""
     with open_log() as log:
+        options = _Options(seed, key, processes_for(log, processes))
         partitions = _partitions_of(editions, log.partitions)
-    with _pool(processes) as each:
+    with shared_by(options.processes) as each:
         chosen = frozenset(editions) or None
-        recorded = each(_read, [(open_log, partition, chosen) for partition in partitions])
+        recorded: list[Recorded] = each(_read, [(open_log, partition, chosen) for partition in partitions])
         known = {edition_id: tally for one in recorded for edition_id, tally in one.tallies.items()}
         for edition_id in sorted(editions):
             if edition_id not in known:
@@ -105,17 +97,6 @@ def _partitions_of(editions: Collection[str], partitions: int) -> list[int]:
         if not is_edition_id(edition_id) or partition_of(edition_id) >= partitions:
             raise BuystreamError(f"there is no edition {edition_id[:80]!r}")
     return sorted({partition_of(edition_id) for edition_id in editions} or range(partitions))
-
-
-@contextmanager
-def _pool(processes: int) -> Iterator[Callable[[Callable[..., Result], Sequence[tuple[Any, ...]]], list[Result]]]:
-    """Calls a function with each of some arguments, in as many processes."""
-    if processes < 2:
-        yield lambda call, tasks: [call(*task) for task in tasks]
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=gc.disable) as pool:  # they end soon
-        yield lambda call, tasks: [one.result() for one in [pool.submit(call, *task) for task in tasks]]
 
 
 def _read(open_log: OpenLog, partition: int, editions: frozenset[str] | None) -> Recorded:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from buystream.log import COMMANDS, Log, Message
 from buystream.replay.ledger import Ledger
+from buystream.replay.sharing import OpenLog
 from buystream.replay.whatif.assumption import HIGH, LOW, OBSERVED, Assumption
 from buystream.replay.whatif.hypothesis import Hypothesis, parse_hypothesis
 from buystream.replay.whatif.plan import plan_of
@@ -28,7 +29,7 @@ AS_IT_WAS = Hypothesis(text="as it was")
 MIDDLE_AND_ENDS = (OBSERVED, LOW, HIGH)
 
 
-def opened(log: Log):  # type: ignore[no-untyped-def]
+def opened(log: Log) -> OpenLog:
     """Opens a log that stays open."""
 
     @contextmanager

@@ -1,0 +1,61 @@
+"""Whose turn it was, by the auditor's own accounts: an order was refused for a reason that was true, and nobody who
+came later got the stock for which an earlier order of no more units had been refused."""
+
+from collections.abc import Iterator
+
+from buystream.replay.accounts import EditionAccount, Finding
+from buystream.vocabulary import events
+
+CHECKED_UNITS_MAX = 100
+"""More units than one order may ask for are refused as over the limit, whatever the limit is."""
+
+
+def refuse(event: events.OrderRefused, account: EditionAccount) -> Iterator[Finding]:
+    """An order was refused; remembers for how many units nothing was left."""
+    line = event.lines[0]
+    if not _is_true(event, account):
+        yield "nobody is refused without a reason", f"{event.order_id} is refused as {event.reason}, which isn't so"
+    if event.reason == "sold_out":
+        variant = account.variants[line.variant_id]
+        known = variant.turned_away
+        if known is None or line.quantity < known[0]:
+            variant.turned_away = line.quantity, event.order_id
+
+
+def place(event: events.OrderPlaced, account: EditionAccount) -> Iterator[Finding]:
+    """An order got stock."""
+    line = event.lines[0]
+    variant = account.variants[line.variant_id]
+    if variant.turned_away is not None and line.quantity >= variant.turned_away[0]:
+        units, earlier = variant.turned_away
+        yield "who comes first is served first", f"{event.order_id} got {line.quantity}, {earlier} asked for {units}"
+    if not variant.price_min_minor <= line.price_minor <= variant.price_max_minor:
+        yield "an order has the price that was offered", f"{event.order_id}: {line.price_minor}"
+
+
+def _is_true(event: events.OrderRefused, account: EditionAccount) -> bool:
+    """Whether the accounts show the reason. Those of amounts depend on the currency: only the refold checks them."""
+    line, window = event.lines[0], account.window
+    variant = account.variants[line.variant_id]
+    match event.reason:
+        case "sold_out":
+            return variant.available is not None and variant.available < line.quantity
+        case "over_limit":
+            taken = variant.taken.get(event.buyer_id, 0) + line.quantity
+            return taken > variant.limit_per_buyer or not 0 < line.quantity <= CHECKED_UNITS_MAX
+        case "wrong_price":
+            return not variant.price_min_minor <= line.price_minor <= variant.price_max_minor
+        case "not_vouched":
+            return account.vouched_only
+        case "paused":
+            return account.paused
+        case "not_open":
+            opens_ms = window.opens_at_ms
+            return account.awaits_terms or (opens_ms is not None and event.at_ms < opens_ms)
+        case "closed":
+            return window.closes_at_ms is not None and event.at_ms >= window.closes_at_ms
+        case "cancelled":
+            return account.is_cancelled
+        case "too_fast":
+            return event.at_ms < account.paused_until_ms.get(event.buyer_id, 0)
+    return True

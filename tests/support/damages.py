@@ -1,0 +1,369 @@
+"""Deliberate damage to a sound log, one kind each, and where an audit has to find it."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from buystream.aggregates.partition import Partition
+from buystream.consumers.answering import decide_batch
+from buystream.log import COMMANDS, DEADLETTER, EVENTS, Message, Record
+from buystream.vocabulary import codec, commands
+from buystream.vocabulary.codec import SEQUENCE_DIGITS
+from tests.support.decided_log import ALL, SHOP, DecidedLog, Rush
+from tests.support.examples import MERCHANT, example, order_id
+from tests.support.memory_log import MemoryLog
+from tests.support.records import changed, command_message
+
+OTHER_SHOP = "sh-fedcba9876543210"
+WORDS: Final = {COMMANDS: "command", EVENTS: "event", DEADLETTER: "dead letter"}
+
+
+class Place(NamedTuple):
+    """Where the damage is."""
+
+    topic: str
+    position: int
+    partition: int = 0
+
+
+Damage = Callable[[MemoryLog], Place]
+
+DAMAGES: dict[str, Damage] = {}
+
+
+def sound_log(shop_id: str = SHOP) -> MemoryLog:
+    """A rush, receipts, a refund, what can't be read, and a flow into the second partition. Nothing is wrong. Each is
+    the caller's own, to be damaged."""
+    made = _written(shop_id)
+    own = MemoryLog(partitions=made.partitions, stamp=made.stamp)
+    own._records = {place: list(records) for place, records in made._records.items()}
+    return own
+
+
+@cache
+def _written(shop_id: str) -> MemoryLog:
+    book = DecidedLog(partitions=2, shop_id=shop_id)
+    book.write(example(commands.RegisterMerchant))
+    Rush(3, taps=25, book=book, receipts=True)
+    sold = [order for order in book.partition.state.editions["ed0-c0ncert000"].orders.values() if order.served]
+    for order in sold[:3]:
+        book.write(
+            example(commands.IssueReceipt, order_id=order.id, amount_minor=order.total_minor, paid_at_ms=book.at_ms)
+        )
+    refund_id = "refund-1"
+    book.write(example(commands.RefundOrder, order_id=sold[0].id, refund_id=refund_id))
+    paid = {"payment_id": f"{sold[0].id}.1", "refund_id": refund_id, "amount_minor": sold[0].total_minor}
+    book.write(example(commands.RecordRefund, **paid))
+    book.decide(Message(b"not a command", "somebody's"))
+    book.write(commands.Tick(), commands.Tick())
+    last = book.log.end(EVENTS, 0) - 1
+    other = example(commands.RequestTerms, merchant_id="me1-n1ghtsky00")
+    book.decide(command_message(other, command_id=f"0-{last}:0"), partition=1)
+    return book.log
+
+
+def damage(name: str) -> Callable[[Damage], Damage]:
+    """Gives a kind its name."""
+
+    def named(does: Damage) -> Damage:
+        DAMAGES[name] = does
+        return does
+
+    return named
+
+
+# What can be done to the records of a topic.
+
+
+def records_of(log: MemoryLog, topic: str, partition: int = 0) -> list[Record]:
+    """All of them."""
+    return log.read(topic, partition, 0, ALL)
+
+
+def rewrite(log: MemoryLog, topic: str, records: list[Record], partition: int = 0) -> None:
+    """These are the topic's records, at new positions where they moved."""
+    log._records[topic, partition] = [
+        msgspec.structs.replace(record, topic=topic, partition=partition, position=position)
+        for position, record in enumerate(records)
+    ]
+
+
+def kind_of(record: Record) -> str:
+    """The name of its message, without the version."""
+    try:
+        return str(msgspec.json.decode(record.value)["type"].split(".")[1])
+    except msgspec.DecodeError:
+        return ""
+
+
+def nth(log: MemoryLog, topic: str, kind: str, number: int = 1) -> Record:
+    """The n-th of that kind, counted from 0."""
+    return [record for record in records_of(log, topic) if kind_of(record) == kind][number]
+
+
+def edit(log: MemoryLog, record: Record, **attributes: Any) -> Place:
+    """Other attributes of its envelope."""
+    log.replace(record, value=changed(record.value, **attributes))
+    return Place(record.topic, record.position)
+
+
+def edit_data(log: MemoryLog, record: Record, **fields: Any) -> Place:
+    """Other fields of its message."""
+    return edit(log, record, data=msgspec.json.decode(record.value)["data"] | fields)
+
+
+def drop(log: MemoryLog, record: Record) -> Place:
+    """It is gone, and those after it move up."""
+    records = records_of(log, record.topic)
+    rewrite(log, record.topic, [*records[: record.position], *records[record.position + 1 :]])
+    return Place(record.topic, record.position)
+
+
+def insert(log: MemoryLog, record: Record, position: int) -> Place:
+    """One more, and those after it move down."""
+    records = records_of(log, record.topic)
+    rewrite(log, record.topic, [*records[:position], record, *records[position:]])
+    return Place(record.topic, position)
+
+
+def swap_with_next(log: MemoryLog, record: Record) -> Place:
+    """It changes places with the one after it."""
+    records, at = records_of(log, record.topic), record.position
+    records[at], records[at + 1] = records[at + 1], records[at]
+    rewrite(log, record.topic, records)
+    return Place(record.topic, at)
+
+
+# Events.
+
+
+@damage("an event is dropped")
+def _(log: MemoryLog) -> Place:
+    return drop(log, nth(log, EVENTS, "OrderPlaced"))
+
+
+@damage("an event is doubled under the next number")
+def _(log: MemoryLog) -> Place:
+    record = nth(log, EVENTS, "OrderConfirmed")
+    sequence = int(codec.read_head(record.value).sequence) + 1
+    twin = changed(record.value, id=f"0-{sequence}", sequence=str(sequence).zfill(SEQUENCE_DIGITS))
+    return insert(log, msgspec.structs.replace(record, value=twin), record.position + 1)
+
+
+@damage("two events change places")
+def _(log: MemoryLog) -> Place:
+    return swap_with_next(log, nth(log, EVENTS, "PaymentCaptured"))
+
+
+@damage("an event's amount is edited")
+def _(log: MemoryLog) -> Place:
+    return edit_data(log, nth(log, EVENTS, "PaymentCaptured"), amount_minor=1)
+
+
+@damage("an event is forged at the end")
+def _(log: MemoryLog) -> Place:
+    last = records_of(log, EVENTS)[-1]
+    sequence = int(codec.read_head(last.value).sequence) + 1
+    forged = changed(last.value, id=f"0-{sequence}", sequence=str(sequence).zfill(SEQUENCE_DIGITS), commandposition=999)
+    return insert(log, msgspec.structs.replace(last, value=forged), last.position + 1)
+
+
+@damage("the last events are cut off, and a flow had followed them")
+def _(log: MemoryLog) -> Place:
+    rewrite(log, EVENTS, records_of(log, EVENTS)[:-2])
+    return Place(COMMANDS, 0)
+
+
+@damage("an event comes from another shop")
+def _(log: MemoryLog) -> Place:
+    record = nth(log, EVENTS, "OrderPlaced")
+    theirs = records_of(sound_log(OTHER_SHOP), EVENTS)[record.position]
+    log.replace(record, value=theirs.value)
+    return Place(EVENTS, record.position)
+
+
+@damage("the offered price is changed")
+def _(log: MemoryLog) -> Place:
+    record = nth(log, EVENTS, "EditionReleased", 0)
+    offer = msgspec.json.decode(record.value)["data"]["offer"]
+    offer["variants"][0] |= {"price_min_minor": 1, "price_max_minor": 1}
+    return edit_data(log, record, offer=offer)
+
+
+@damage("the events have a gap")
+def _(log: MemoryLog) -> Place:
+    records = records_of(log, EVENTS)
+    at = nth(log, EVENTS, "OrderRefused").position
+    for record in records[at:]:
+        sequence = int(codec.read_head(record.value).sequence) + 1
+        value = changed(record.value, id=f"0-{sequence}", sequence=str(sequence).zfill(SEQUENCE_DIGITS))
+        log.replace(record, value=value)
+    return Place(EVENTS, at)
+
+
+@damage("an event's actor is another one")
+def _(log: MemoryLog) -> Place:
+    return edit(log, nth(log, EVENTS, "OrderPlaced"), actor="operator")
+
+
+@damage("an event's time is another one")
+def _(log: MemoryLog) -> Place:
+    return edit(log, nth(log, EVENTS, "OrderPlaced"), time="2027-01-15T08:00:00.001Z")
+
+
+@damage("an event is moved to another partition")
+def _(log: MemoryLog) -> Place:
+    record = nth(log, EVENTS, "OrderRefused")
+    place = drop(log, record)
+    rewrite(log, EVENTS, [*records_of(log, EVENTS, 1), record], 1)
+    return place
+
+
+@damage("an event's key is another one")
+def _(log: MemoryLog) -> Place:
+    record = nth(log, EVENTS, "OrderPlaced")
+    log.replace(record, key="ed0-0therthing")
+    return Place(EVENTS, record.position)
+
+
+@damage("an event's cause is another one")
+def _(log: MemoryLog) -> Place:
+    return edit(log, nth(log, EVENTS, "OrderPlaced"), causationid="c0")
+
+
+@damage("an event answers another command")
+def _(log: MemoryLog) -> Place:
+    record = nth(log, EVENTS, "OrderPlaced", 3)
+    return edit(log, record, commandposition=codec.read_head(record.value).commandposition - 1)
+
+
+@damage("an event names other rules")
+def _(log: MemoryLog) -> Place:
+    return edit(log, nth(log, EVENTS, "OrderPlaced"), rulesversion=2)
+
+
+@damage("an event can't be read any more")
+def _(log: MemoryLog) -> Place:
+    record = nth(log, EVENTS, "OrderPlaced")
+    log.replace(record, value=record.value.replace(b'"lines"', b'"lynes"'))
+    return Place(EVENTS, record.position)
+
+
+@damage("a winner and a loser change places")
+def _(log: MemoryLog) -> Place:
+    placed, refused = nth(log, EVENTS, "OrderPlaced", 0), nth(log, EVENTS, "OrderRefused", 0)
+    winner, loser = (codec.read_head(one.value).subject for one in (placed, refused))
+    for record, mine, theirs in ((placed, winner, loser), (refused, loser, winner)):
+        log.replace(record, value=record.value.replace(mine.encode(), theirs.encode()))
+    return Place(EVENTS, placed.position)
+
+
+@damage("a receipt's number is skipped")
+def _(log: MemoryLog) -> Place:
+    return edit_data(log, nth(log, EVENTS, "ReceiptIssued"), number=7)
+
+
+# Commands.
+
+
+@damage("a command is dropped")
+def _(log: MemoryLog) -> Place:
+    return drop(log, nth(log, COMMANDS, "PlaceOrder"))
+
+
+@damage("a command is doubled")
+def _(log: MemoryLog) -> Place:
+    record = nth(log, COMMANDS, "PlaceOrder")
+    return insert(log, record, record.position + 1)
+
+
+@damage("two commands change places")
+def _(log: MemoryLog) -> Place:
+    return swap_with_next(log, nth(log, COMMANDS, "PlaceOrder"))
+
+
+@damage("a command's price is edited")
+def _(log: MemoryLog) -> Place:
+    record = nth(log, COMMANDS, "PlaceOrder")
+    lines = msgspec.json.decode(record.value)["data"]["lines"]
+    return edit_data(log, record, lines=[{**lines[0], "price_minor": 1}])
+
+
+@damage("a command's actor is another one")
+def _(log: MemoryLog) -> Place:
+    return edit(log, nth(log, COMMANDS, "PlaceOrder"), actor="operator")
+
+
+@damage("a command's time is another one")
+def _(log: MemoryLog) -> Place:
+    record = nth(log, COMMANDS, "PlaceOrder")
+    log.replace(record, at_ms=record.at_ms + 1)
+    return Place(COMMANDS, record.position)
+
+
+@damage("a command is forged")
+def _(log: MemoryLog) -> Place:
+    order = nth(log, COMMANDS, "PlaceOrder")
+    forged = command_message(example(commands.PlaceOrder, order_id=order_id(9_999)), command_id="c9999")
+    return insert(log, msgspec.structs.replace(order, value=forged.value), order.position)
+
+
+@damage("a command is moved to another partition")
+def _(log: MemoryLog) -> Place:
+    record = nth(log, COMMANDS, "PlaceOrder")
+    place = drop(log, record)
+    rewrite(log, COMMANDS, [*records_of(log, COMMANDS, 1), record], 1)
+    return place
+
+
+@damage("a command's id is another one")
+def _(log: MemoryLog) -> Place:
+    return edit(log, nth(log, COMMANDS, "PlaceOrder"), id="c0")
+
+
+@damage("a command's merchant is another one")
+def _(log: MemoryLog) -> Place:
+    return edit_data(log, nth(log, COMMANDS, "ReleaseEdition", 0), merchant_id=MERCHANT.replace("n1ght", "d4y00"))
+
+
+# What was set aside.
+
+
+@damage("a dead letter is dropped")
+def _(log: MemoryLog) -> Place:
+    rewrite(log, DEADLETTER, [])
+    return Place(COMMANDS, next(one.position for one in records_of(log, COMMANDS) if not kind_of(one)))
+
+
+@damage("a dead letter is edited")
+def _(log: MemoryLog) -> Place:
+    (letter,) = records_of(log, DEADLETTER)
+    data = msgspec.json.decode(letter.value)["data"] | {"value": "e30="}
+    return edit(log, letter, data=data)
+
+
+@damage("a dead letter is forged")
+def _(log: MemoryLog) -> Place:
+    (letter,) = records_of(log, DEADLETTER)
+    data = msgspec.json.decode(letter.value)["data"]
+    forged = {name: 2 if name == "position" else value for name, value in data.items()}
+    log.append(DEADLETTER, 0, [Message(changed(letter.value, data=forged), letter.key)])
+    return Place(COMMANDS, 2)
+
+
+# What only those can find who audited the log before.
+
+
+def decided_anew(log: MemoryLog) -> MemoryLog:
+    """A command is edited, and all events are decided again from there: a sound log of another past."""
+    edit_data(log, nth(log, COMMANDS, "PlaceOrder"), device="another device")
+    again = MemoryLog(partitions=log.partitions, stamp=lambda: 0)
+    for partition in range(log.partitions):
+        own = records_of(log, COMMANDS, partition)
+        rewrite(again, COMMANDS, own, partition)
+        answers = decide_batch(Partition(partition), own, source=codec.source_of(SHOP))
+        for topic, messages in answers.items():
+            again.append(topic, partition, messages)
+    return again
