@@ -4,12 +4,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any, Final
 
+import msgspec
+
 from buystream.consumers.feeds import create_missing, memory_topic
 from buystream.errors import BuystreamError
-from buystream.log import LogError
+from buystream.log import Log, LogError
+from buystream.log.filling import Filler
 from buystream.log.grants import Grants
 from buystream.log.kafka import KafkaLog
 from buystream.log.kafka.clients import KafkaClients
+from buystream.log.kafka.filling import KafkaFiller, make_ready
 from buystream.log.kafka.reaching import reach
 from buystream.log.topics import Topic, TopicDifference, Topics, plan
 from buystream.settings import Settings
@@ -110,6 +114,27 @@ def create_missing_topics(settings: Settings) -> None:
     """For who runs all in one process: create what isn't there, and change nothing."""
     with open_topics(settings) as topics:
         create_missing(topics, log_topics(settings, partitions=settings.partitions))
+
+
+class KafkaPlace(msgspec.Struct, frozen=True):
+    """A log on Kafka: enough for another process to fill it."""
+
+    clients: KafkaClients
+
+    def filler(self) -> Filler:
+        """Fills its topics."""
+        return KafkaFiller(self.clients)
+
+
+@contextmanager
+def filling_topics(settings: Settings, log: Log) -> Iterator[KafkaPlace]:
+    """Empty topics that take the writer's time meanwhile; the broker stamps what comes afterwards. Raises FillRefused
+    when one isn't empty, and leaves the topics as they are when filling them fails: no role starts on them."""
+    planned = log_topics(settings, partitions=log.partitions)
+    with open_topics(settings) as topics:
+        make_ready(topics, planned)
+        yield KafkaPlace(clients(settings))
+        topics.stamp_from_now_on(planned)
 
 
 def require_topics(settings: Settings, *, partitions: int) -> None:

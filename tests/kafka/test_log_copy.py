@@ -15,7 +15,8 @@ import pytest
 from buystream.cluster import clients
 from buystream.host.broker import Broker
 from buystream.log import COMMANDS, EVENTS, TOPICS, Log, Message, Record
-from buystream.log.copy import CopyRefused, copy_log
+from buystream.log.copy import copy_log
+from buystream.log.filling import FillRefused
 from buystream.log.kafka import KafkaLog
 from buystream.log.postgres import PostgresLog
 from buystream.log.topics import Topics, plan
@@ -160,7 +161,7 @@ def test_an_interrupted_copy_resumes(source: PostgresLog, kafka_broker: Broker, 
             assert new.at_ms > at_ms, "the broker is the clock from now on"
             assert records(log)[:15] == records(source)[:15], "and the times before stay"
         assert sum(one.records for one in copied) == 60
-        with pytest.raises(CopyRefused, match="it isn't empty"):
+        with pytest.raises(FillRefused, match="it isn't empty"):
             copy_log(source, cluster, topics, planned, lambda count: None)
 
 
@@ -172,7 +173,7 @@ def test_two_shops_are_never_mixed(source: PostgresLog, kafka_broker: Broker, ka
         topics.apply(filling)
         with closing(KafkaLog(kafka_broker.bootstrap, prefix=kafka_prefix)) as log:
             log.append(COMMANDS, 0, [Message(b"of another shop")])
-        with pytest.raises(CopyRefused, match=r"record 0 of partition 0 of buystream\.commands is not the shop's own"):
+        with pytest.raises(FillRefused, match=r"record 0 of partition 0 of buystream\.commands is not the shop's own"):
             copy_log(source, cluster, topics, planned, lambda count: None)
 
 
@@ -180,7 +181,7 @@ def test_the_source_is_held_while_it_is_copied(source: PostgresLog, kafka_broker
     cluster = clients(Settings(kafka_bootstrap=kafka_broker.bootstrap, kafka_prefix=kafka_prefix))
     with closing(Topics(kafka_broker.bootstrap)) as topics, closing(source.assignment("decider")) as shop:
         assert shop.poll(5) == {0, 1}
-        with pytest.raises(CopyRefused, match="the shop runs"):
+        with pytest.raises(FillRefused, match="the shop runs"):
             copy_log(source, cluster, topics, plan(partitions=2, prefix=kafka_prefix), lambda count: None)
         assert len(topics.check(plan(partitions=2, prefix=kafka_prefix))) == 3, "nothing was made"
 

@@ -67,6 +67,12 @@ class MemoryLog:
         """Falsify what is there."""
         self._records[record.topic, record.partition][record.position] = msgspec.structs.replace(record, **changes)
 
+    def put(self, record: Record) -> None:
+        """The next record of its partition, as it is."""
+        records = self._records[record.topic, record.partition]
+        assert record.position == len(records)
+        records.append(record)
+
     def end(self, topic: str, partition: int) -> int:
         """The number of records."""
         self._reach()

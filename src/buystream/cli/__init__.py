@@ -27,6 +27,7 @@ MODULES: Final = {
     **dict.fromkeys(("up", "demo", "rush"), "selling"),
     **dict.fromkeys(("gateway", "decider", "payments", "projector", "feeds", "live"), "roles"),
     "audit": "audit",
+    "simulate": "simulate",
     **dict.fromkeys(("backup", "restore", "erased"), "backups"),
     "rebuild": "rebuild",
     "adopt-rules": "rules",

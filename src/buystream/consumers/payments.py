@@ -133,61 +133,6 @@ class Payments:
         if moved:
             self._checkpoints.save(moved)
 
-    def call_for(self, event: events.Event) -> Call | None:
-        """What the provider is asked because of this event; None for most events."""
-        provider = self._provider
-        match event:
-            case events.PaymentRequested(amount_minor=0):
-                payment_id = event.payment_id
-                return lambda: commands.RecordAuthorisation(payment_id=payment_id, reference=FREE)
-            case events.PaymentRequested(mode=mode):
-                authorisation = Authorisation(
-                    payment_id=event.payment_id,
-                    order_id=event.order_id,
-                    buyer_id=event.buyer_id,
-                    amount_minor=event.amount_minor,
-                    currency=event.currency,
-                    payment_method=event.payment_method,
-                    save=event.save,
-                    fee_minor=event.fee_minor,
-                    destination=event.destination,
-                    off_session=event.off_session,
-                    requested_at_ms=event.at_ms,
-                )
-                if mode == "setup":
-                    return lambda: provider.save_method(authorisation)
-                return lambda: provider.authorise(authorisation)
-            case events.OrderAuthorised(payment_id=payment_id, reference=reference):
-                amount_minor, currency = event.amount_minor, event.currency
-                if reference == FREE:
-                    return lambda: commands.RecordCapture(payment_id=payment_id, amount_minor=0)
-                return lambda: provider.capture(
-                    payment_id, reference=reference, amount_minor=amount_minor, currency=currency
-                )
-            case events.VoidRequested(payment_id=payment_id, reference=reference):
-                if reference == FREE:
-                    return lambda: commands.RecordVoid(payment_id=payment_id)
-                return lambda: provider.void(payment_id, reference=reference)
-            case events.RefundRequested(payment_id=payment_id, refund_id=refund_id, reference=reference):
-                if reference == FREE:
-                    return lambda: commands.RecordRefund(payment_id=payment_id, amount_minor=0, refund_id=refund_id)
-                refund = RefundCall(
-                    payment_id=payment_id,
-                    refund_id=refund_id,
-                    reference=reference,
-                    amount_minor=event.amount_minor,
-                    currency=event.currency,
-                    keep_fee=event.keep_fee,
-                    destination=event.destination,
-                )
-                return lambda: provider.refund(refund)
-            case events.BuyerErased(buyer_id=buyer_id):
-                return lambda: provider.forget_buyer(buyer_id)
-            case events.ErasureRequested(link_kind=link_kind, link_id=method) if link_kind == PAYMENT_METHOD:
-                return lambda: provider.forget_method(method)
-            case _:
-                return None
-
     def _carry_out(
         self,
         event: events.Event,
@@ -199,7 +144,7 @@ class Payments:
     ) -> None:
         """Call until there is an answer, and put it on the log. Without an answer it raises: Halted, Stubborn, or
         whatever nobody foresaw. It is stubborn after `seconds_max`, if meanwhile so many others were answered."""
-        call = self.call_for(event)
+        call = call_for(event, self._provider)
         if call is None:
             return
         backoff = Backoff("payment provider", PROVIDER_RETRIES)
@@ -217,6 +162,61 @@ class Payments:
                     raise Stubborn(str(error)) from error
                 backoff.wait(halt, error)
         raise Halted
+
+
+def call_for(event: events.Event, provider: Provider) -> Call | None:
+    """What the provider is asked because of this event; None for most events."""
+    match event:
+        case events.PaymentRequested(amount_minor=0):
+            payment_id = event.payment_id
+            return lambda: commands.RecordAuthorisation(payment_id=payment_id, reference=FREE)
+        case events.PaymentRequested(mode=mode):
+            authorisation = Authorisation(
+                payment_id=event.payment_id,
+                order_id=event.order_id,
+                buyer_id=event.buyer_id,
+                amount_minor=event.amount_minor,
+                currency=event.currency,
+                payment_method=event.payment_method,
+                save=event.save,
+                fee_minor=event.fee_minor,
+                destination=event.destination,
+                off_session=event.off_session,
+                requested_at_ms=event.at_ms,
+            )
+            if mode == "setup":
+                return lambda: provider.save_method(authorisation)
+            return lambda: provider.authorise(authorisation)
+        case events.OrderAuthorised(payment_id=payment_id, reference=reference):
+            amount_minor, currency = event.amount_minor, event.currency
+            if reference == FREE:
+                return lambda: commands.RecordCapture(payment_id=payment_id, amount_minor=0)
+            return lambda: provider.capture(
+                payment_id, reference=reference, amount_minor=amount_minor, currency=currency
+            )
+        case events.VoidRequested(payment_id=payment_id, reference=reference):
+            if reference == FREE:
+                return lambda: commands.RecordVoid(payment_id=payment_id)
+            return lambda: provider.void(payment_id, reference=reference)
+        case events.RefundRequested(payment_id=payment_id, refund_id=refund_id, reference=reference):
+            if reference == FREE:
+                return lambda: commands.RecordRefund(payment_id=payment_id, amount_minor=0, refund_id=refund_id)
+            refund = RefundCall(
+                payment_id=payment_id,
+                refund_id=refund_id,
+                reference=reference,
+                amount_minor=event.amount_minor,
+                currency=event.currency,
+                keep_fee=event.keep_fee,
+                destination=event.destination,
+            )
+            return lambda: provider.refund(refund)
+        case events.BuyerErased(buyer_id=buyer_id):
+            return lambda: provider.forget_buyer(buyer_id)
+        case events.ErasureRequested(link_kind=link_kind, link_id=method) if link_kind == PAYMENT_METHOD:
+            return lambda: provider.forget_method(method)
+        case _:
+            return None
 
 
 class Stubborn(BuystreamError):

@@ -108,25 +108,8 @@ class Snapshots:
         return True
 
     def _save(self, partition: int, last_position: int, state: Partition) -> None:
-        """In place of an older one, all or nothing."""
-        whole = memoryview(state.snapshot())
-        chunks = [whole[start : start + CHUNK_BYTES] for start in range(0, len(whole), CHUNK_BYTES)]
         with self._transaction() as cur:
-            cur.execute(
-                """INSERT INTO snapshots.taken (partition, last_position, sequence, chunks) VALUES (%s, %s, %s, %s)
-                   ON CONFLICT (partition) DO UPDATE
-                   SET last_position = excluded.last_position, sequence = excluded.sequence, chunks = excluded.chunks
-                   WHERE taken.last_position < excluded.last_position""",
-                (partition, last_position, state.state.sequence, len(chunks)),
-            )
-            if not cur.rowcount:
-                return
-            cur.execute("DELETE FROM snapshots.chunk WHERE partition = %s", (partition,))
-            for number, chunk in enumerate(chunks):
-                cur.execute(
-                    "INSERT INTO snapshots.chunk (partition, last_position, number, state) VALUES (%s, %s, %s, %s)",
-                    (partition, last_position, number, psycopg2.Binary(chunk)),
-                )
+            save(cur, partition, last_position, state)
 
     def newest(self, partition: int) -> tuple[Partition, int] | None:
         """The partition as it was saved, and the position of the first event after it. One that doesn't fit the log, or
@@ -190,3 +173,24 @@ class Snapshots:
             self._has_tables = True
         except (DatabaseError, TablesMissing) as error:  # deciding goes on without snapshots
             raise LogUnavailable(str(error)) from error
+
+
+def save(cur: cursor, partition: int, last_position: int, state: Partition) -> None:
+    """Save the partition as it is after that event, in place of an older snapshot, all or nothing."""
+    whole = memoryview(state.snapshot())
+    chunks = [whole[start : start + CHUNK_BYTES] for start in range(0, len(whole), CHUNK_BYTES)]
+    cur.execute(
+        """INSERT INTO snapshots.taken (partition, last_position, sequence, chunks) VALUES (%s, %s, %s, %s)
+           ON CONFLICT (partition) DO UPDATE
+           SET last_position = excluded.last_position, sequence = excluded.sequence, chunks = excluded.chunks
+           WHERE taken.last_position < excluded.last_position""",
+        (partition, last_position, state.state.sequence, len(chunks)),
+    )
+    if not cur.rowcount:
+        return
+    cur.execute("DELETE FROM snapshots.chunk WHERE partition = %s", (partition,))
+    for number, chunk in enumerate(chunks):
+        cur.execute(
+            "INSERT INTO snapshots.chunk (partition, last_position, number, state) VALUES (%s, %s, %s, %s)",
+            (partition, last_position, number, psycopg2.Binary(chunk)),
+        )
