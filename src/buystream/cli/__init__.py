@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import signal
 import sys
 from importlib import import_module
@@ -60,6 +61,9 @@ class Commands(click.Group):
             reason = str(error)
         except psycopg2.Error as error:
             reason = f"PostgreSQL: {error}"
+        except BrokenPipeError:  # such as `| head`, which has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes when it exits
+            return ctx.exit(128 + signal.SIGPIPE)
         except OSError as error:
             reason = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
         line = " ".join(reason.split())
