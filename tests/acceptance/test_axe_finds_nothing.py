@@ -208,7 +208,7 @@ def test_the_desk_and_its_dialogs(seen: Inspected, demo_shop: DemoShop) -> None:
     expect(page.get_by_text("As of ")).to_be_visible()
     page.get_by_role("slider", name="Moment").press("End")
     page.get_by_text("What changed since").click()
-    expect(page.get_by_role("listitem").filter(has_text="× OrderPlaced")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="× order placed")).to_be_visible()
     seen.at("desk-in-the-past")
 
 

@@ -320,6 +320,10 @@ def test_the_command_line_shows_what_was(shop: ShopProcess) -> None:
     changes = said(released, edition_id, "--compare", now)
     assert {"field": "orders.held", "before": None, "after": 1} in changes
     assert {"type": "buystream.OrderPlaced.v1", "events": 1} in changes
+    (figures,) = said(now, "--view", "dashboard", merchant["merchant_id"])
+    assert (figures["state"]["totals"]["held"], figures["state"]["editions"][0]["held"]) == (1, 1)
+    grown = said(released, "--compare", now, "--view", "dashboard", merchant["merchant_id"])
+    assert {"field": f"{edition_id}.held", "before": 0, "after": 1} in grown
     (row,) = (line["row"] for line in said(now, "--view", "edition_board", edition_id) if line["table"] == "editions")
     assert (row["held"], row["available"]) == (1, edition["state"]["stocks"][""]["available"])
     (new,) = (line for line in said(released, "--compare", now, "--view", "order_views") if "table" in line)
@@ -332,6 +336,7 @@ def test_the_command_line_shows_what_was(shop: ShopProcess) -> None:
         (("2099-01-01T00:00Z", edition_id), "2099-01-01T00:00Z is in the future"),
         ((local, "--view", "money"), "doesn't say its time zone"),
         (("--position", "9", edition_id), "'9' is not a position"),
+        ((now, "--view", "dashboard", edition_id), "--view dashboard takes a MOMENT and a merchant's id"),
         ((now,), "say when, MOMENT or --position, and what"),
     ):
         refused = CliRunner().invoke(cli, ["as-of", *arguments, *where])

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import psycopg2
 import pytest
+from psycopg2.extensions import cursor
 
 from buystream.log import EVENTS
 from buystream.log.postgres import PostgresLog
@@ -17,9 +18,9 @@ from buystream.projections.engine.until import NoSuchPast, Until, first_at_ms, u
 from buystream.projections.merchant_dashboard import Dashboard, dashboard
 from buystream.projections.order_views import OrderView, order
 from buystream.projections.past_boards import changes_between, past_board, past_dashboard
-from buystream.projections.past_orders import ON_THE_LOG, past_orders
+from buystream.projections.past_orders import IN_HISTORY, ON_THE_LOG, events_of_orders, past_orders
 from buystream.vocabulary import commands
-from buystream.wiring.views import HISTORY, VIEWS_BY_NAME
+from buystream.wiring.views import VIEWS_BY_NAME
 from tests.integration.test_projections import PURCHASE, SHOP, Author, reading, show
 from tests.support.examples import EDITION, MERCHANT, ORDER, T0, example
 from tests.support.histories import History
@@ -62,7 +63,7 @@ def test_every_view_of_the_past_is_what_it_showed_then(postgres_log: PostgresLog
     kept: list[Kept] = []
     for _ in range(MOMENTS):
         history.go_on(STEPS)
-        show(postgres_log, database_url)
+        show(postgres_log, database_url, [make() for make in VIEWS_BY_NAME.values()])
         kept.append(_keep(history, database_url))
         history.at_ms += 1  # what comes next is after that moment
     assert len({one.dashboard.totals.clicks for one in kept}) == MOMENTS
@@ -75,15 +76,16 @@ def test_every_view_of_the_past_is_what_it_showed_then(postgres_log: PostgresLog
                 assert live is not None
                 assert past is not None
                 assert {**_fields(past), "as_of_ms": 0} == {**_fields(live), "as_of_ms": 0}
-            seen = past_orders(cur, ON_THE_LOG, list(then.orders), at_ms=then.at_ms)
-            assert seen == list(then.orders.values())
+            for streams in (ON_THE_LOG, IN_HISTORY):
+                seen = past_orders(cur, streams, list(then.orders), at_ms=then.at_ms)
+                assert seen == list(then.orders.values())
     for name, make in VIEWS_BY_NAME.items():
         with past_view(database_url, postgres_log, make(), range(2)) as view:
             for then in (kept[1], kept[-2]):
                 view.fold(Until(then.at_ms))
                 found = {table: _texts(view, table) for table in {one.table for one in view.rows()}}
                 for table, rows in found.items():
-                    assert name == HISTORY or rows == then.tables[table], (name, table)
+                    assert rows == then.tables[table], (name, table)
     assert run_sql(database_url, "SELECT count(*) FROM pg_class WHERE relpersistence = 't'") == [(0,)]
 
 
@@ -131,6 +133,32 @@ def test_what_changed_between_two_moments_has_fields_and_types_of_events(
         **{name: count for name, count in changes.happened.items() if name == "CaptureRequested"},
     }
     assert (same.totals, same.editions, same.happened) == ([], [], {})
+
+
+def test_the_past_is_found_by_its_indexes(postgres_log: PostgresLog, database_url: str) -> None:
+    """However much there is: a moment reads one row for each edition, an order its own events."""
+    Author(postgres_log).write(*SHOP, *PURCHASE)
+    show(postgres_log, database_url)
+    plans: list[str] = []
+
+    class Explained(cursor):
+        """Asks for the plan of each query, then runs it."""
+
+        def execute(self, query: Any, values: Any = None) -> None:
+            asked = self.mogrify(query, values)
+            super().execute(b"EXPLAIN " + asked)
+            plans.append("\n".join(line for (line,) in self.fetchall()))
+            super().execute(asked)
+
+    with closing(psycopg2.connect(database_url)) as conn, conn.cursor(cursor_factory=Explained) as cur:
+        with conn.cursor() as plain:
+            plain.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+        past_dashboard(cur, MERCHANT, at_ms=T0)
+        events_of_orders(cur, ON_THE_LOG, [ORDER], at_ms=T0)
+    of_keyframes = [plan for plan in plans if "keyframes" in plan]
+    assert len(of_keyframes) == 3
+    assert all("keyframes_pkey" in plan for plan in of_keyframes)
+    assert "record_aggregate_version" in plans[-1]
 
 
 def test_a_position_ends_the_past_within_a_millisecond(postgres_log: PostgresLog, database_url: str) -> None:

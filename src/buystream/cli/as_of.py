@@ -4,29 +4,38 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
 
 from buystream.cli import options
 from buystream.cli.history import order_of_number
+from buystream.cli.views import wait_until_shown
+from buystream.database import one_transaction
 from buystream.errors import BuystreamError
 from buystream.log import Log
 from buystream.projections.differences import differences, shown
 from buystream.projections.engine.builds import Projection
 from buystream.projections.engine.until import NoSuchPast, Until, first_at_ms, until_position
 from buystream.projections.order_views import NUMBER_CHARS
+from buystream.projections.past_boards import changes_between, past_dashboard
 from buystream.time_zones import moment_ms
-from buystream.vocabulary.ids import home_of
+from buystream.vocabulary.ids import home_of, is_merchant_id
 from buystream.wiring.opening import open_database, open_log
 from buystream.wiring.views import VIEWS_BY_NAME
+
+DASHBOARD: Final = "dashboard"
 
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="[MOMENT] [ABOUT]")
 @click.option("--position", metavar="P:N", help="Up to the event at position N of partition P, instead of a MOMENT.")
-@click.option("--view", type=click.Choice(sorted(VIEWS_BY_NAME)), help="The rows of this view; ABOUT narrows them.")
+@click.option(
+    "--view",
+    type=click.Choice([*sorted(VIEWS_BY_NAME), DASHBOARD]),
+    help=f"The rows of this view; ABOUT narrows them. {DASHBOARD}: what the desk of the merchant ABOUT showed.",
+)
 @click.option("--compare", metavar="MOMENT", help="What changed between the two moments.")
 @options.data_dir
 @options.as_json_lines
@@ -50,7 +59,10 @@ def as_of(
         ends = [_of_position(log, position) if position is not None else _of_moment(log, moment, zone)]
         if compare is not None:
             ends = sorted((*ends, _of_moment(log, compare, zone)), key=lambda end: end.at_ms)
-        if view is not None:
+        if view == DASHBOARD:
+            wait_until_shown(log, database.dsn)
+            lines = _of_dashboard(database.dsn, about or "", ends, has_position=position is not None)
+        elif view is not None:
             lines = _of_view(database.dsn, log, VIEWS_BY_NAME[view](), about, ends)
         else:
             assert about is not None
@@ -117,6 +129,23 @@ def _of_aggregate(dsn: str, log: Log, about: str, ends: list[Until]) -> Iterator
     for one in differences(states[0] or {}, states[1]):
         yield msgspec.structs.asdict(one)
     yield from _happened(past.happened(about, *ends))
+
+
+def _of_dashboard(dsn: str, merchant_id: str, ends: list[Until], *, has_position: bool) -> Iterator[dict[str, Any]]:
+    if not is_merchant_id(merchant_id) or has_position:
+        raise BuystreamError(f"--view {DASHBOARD} takes a MOMENT and a merchant's id")
+    with one_transaction(dsn, "as of") as cur:
+        if len(ends) == 1:
+            figures = past_dashboard(cur, merchant_id, at_ms=ends[0].at_ms)
+            yield {"about": merchant_id, "as_of": _iso(ends[0].at_ms), "state": msgspec.to_builtins(figures)}
+            return
+        changes = changes_between(cur, merchant_id, from_ms=ends[0].at_ms, to_ms=ends[1].at_ms)
+    for one in changes.totals:
+        yield msgspec.structs.asdict(one)
+    for edition in changes.editions:
+        for one in edition.changed:
+            yield {**msgspec.structs.asdict(one), "field": f"{edition.edition_id}.{one.field}"}
+    yield from _happened(Counter(changes.happened))
 
 
 def _of_view(

@@ -13,6 +13,7 @@ from buystream.delivery.batch_reader import Batch
 from buystream.projections.campaigns import MOVES, counted, read_pledges, write_pledges
 from buystream.projections.edition_changes import CHANGES, COUNTS, Change, Counts, variant_of
 from buystream.projections.offer_columns import stock_of
+from buystream.projections.rows import copy_rows
 from buystream.projections.sales_tally import COUNTED, SalesTally, count, refusal_in
 from buystream.vocabulary import events
 
@@ -58,12 +59,12 @@ class Keyframe(msgspec.Struct, gc=False):
     def read(cls, edition_id: str, at_ms: int, counted: int, *rest: Any) -> Self:
         """From a row, its columns in the order of the table."""
         *tally, state = rest
-        return cls(edition_id, at_ms, counted, SalesTally(*tally), _decode(bytes(state)))
+        return cls(edition_id, at_ms, counted, SalesTally(*tally), _decode(state))
 
     def row(self) -> tuple[Any, ...]:
         """The columns, in the order of the table."""
         tally = msgspec.structs.astuple(self.tally)
-        return (self.edition_id, self.at_ms, self.counted, *tally, _encode(self.state))
+        return (self.edition_id, self.at_ms, self.counted, *tally, _encode(self.state).decode())
 
     def take(self, event: Any, pledges: dict[str, int]) -> None:
         """Let the event happen; changes the `pledges`, which are those of the orders that it may be about."""
@@ -116,6 +117,7 @@ class Keyframes:
         if not facts:
             return
         frames = _newest(cur, {event.edition_id for event in facts})
+        known_ms = {edition_id: frame.at_ms for edition_id, frame in frames.items()}
         before = _pledged(cur, facts, frames)
         pledges = dict(before)
         rows: list[tuple[Any, ...]] = []
@@ -129,7 +131,10 @@ class Keyframes:
             frame.take(event, pledges)
             changed[event.edition_id] = frame
         rows += [frame.row() for frame in changed.values()]
-        execute_values(cur, _WRITE, rows, page_size=1_000)
+        replaced = [row for row in rows if row[1] == known_ms.get(row[0])]
+        if replaced:
+            execute_values(cur, _REPLACE, replaced, page_size=1_000)
+        copy_rows(cur, "keyframes", COLUMNS, (row for row in rows if row[1] != known_ms.get(row[0])))
         write_pledges(cur, _PLEDGES, before, pledges)
 
 
@@ -152,11 +157,11 @@ _decode = msgspec.json.Decoder(EditionState).decode
 COLUMNS: Final = ("edition_id", "at_ms", "counted", *SalesTally.__struct_fields__, "state")
 """Of `keyframes`, in their order."""
 
-_REPLACED: Final = ", ".join(f"{column} = excluded.{column}" for column in COLUMNS[2:])
 _NEWEST: Final = f"""
     SELECT {", ".join(f"k.{column}" for column in COLUMNS)} FROM unnest(%s::text[]) AS e (edition_id)
         CROSS JOIN LATERAL (
             SELECT * FROM keyframes WHERE edition_id = e.edition_id ORDER BY at_ms DESC LIMIT 1) AS k"""
-_WRITE: Final = f"""
+_REPLACE: Final = f"""
     INSERT INTO keyframes ({", ".join(COLUMNS)}) VALUES %s
-    ON CONFLICT (edition_id, at_ms) DO UPDATE SET {_REPLACED}"""
+    ON CONFLICT (edition_id, at_ms) DO UPDATE
+    SET {", ".join(f"{column} = excluded.{column}" for column in COLUMNS[2:])}"""

@@ -11,7 +11,7 @@ CREATE TABLE keyframes (
     expired bigint NOT NULL,
     gifts_skipped bigint NOT NULL,
     revenue_minor bigint NOT NULL,
-    state bytea NOT NULL,
+    state text NOT NULL,
     PRIMARY KEY (edition_id, at_ms)
 );
 

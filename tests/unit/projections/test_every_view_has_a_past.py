@@ -9,6 +9,7 @@ import pytest
 
 from buystream import projections
 from buystream.cli import cli
+from buystream.cli.as_of import DASHBOARD
 from buystream.time_zones import NoSuchTime, moment_ms
 from buystream.wiring.views import VIEWS_BY_NAME
 
@@ -29,7 +30,7 @@ def test_the_command_line_takes_every_view_that_there_is() -> None:
     (view,) = (option for option in command.params if option.name == "view")
     assert isinstance(view.type, click.Choice)
     assert len(projections_found()) > 7
-    assert set(view.type.choices) == projections_found().keys()
+    assert set(view.type.choices) == projections_found().keys() | {DASHBOARD}
     assert {name: type(make()) for name, make in VIEWS_BY_NAME.items()} == projections_found()
 
 

@@ -9,7 +9,7 @@ import { drawEditions } from "./desk/editions.js";
 import { Keys } from "./desk/keys.js";
 import { Ledger } from "./desk/ledger.js";
 import { useZone } from "./desk/moments.js";
-import { Past } from "./desk/past.js";
+import { Past, pastCancellations } from "./desk/past.js";
 import { askRelease } from "./desk/release.js";
 import { Statement } from "./desk/statement.js";
 
@@ -74,7 +74,7 @@ async function enter(key) {
   for (const id of ["desk", "session", "connection"]) element(id).hidden = false;
   element("enter").hidden = true;
   useZone(merchant.time_zone);
-  past ??= new Past({ call, show, onState: showPast });
+  past ??= new Past({ call, show, say, onState: showPast });
   element("zone").textContent = merchant.time_zone;
   element("merchant-name").textContent = merchant.name;
   document.title = `${merchant.name}, desk`;
@@ -136,17 +136,18 @@ function show(dashboard) {
   const lately = dashboard.live?.last_60_seconds;
   const mean = (name) => last.reduce((sum, second) => sum + second[name], 0) / Math.max(1, last.length);
   const perSecond = (name) => (dashboard.live?.last_10_seconds[`${name}_per_second`] ?? mean(name)).toFixed(1);
+  const when = past?.isOpen ? "then" : "now";
   const heldNow = dashboard.editions.reduce((sum, edition) => sum + edition.held, 0);
   const revenue = Object.entries(totals.revenue_minor).sort(
     ([a], [b]) => (b === merchant.currency) - (a === merchant.currency),
   );
   const texts = {
     "kpi-clicks": count(totals.clicks),
-    "kpi-clicks-sub": `${perSecond("clicks")} per second now`,
+    "kpi-clicks-sub": `${perSecond("clicks")} per second ${when}`,
     "kpi-held": count(totals.held),
-    "kpi-held-sub": `${count(heldNow)} right now`,
+    "kpi-held-sub": past?.isOpen ? `${count(heldNow)} at that time` : `${count(heldNow)} right now`,
     "kpi-confirmed": count(totals.confirmed),
-    "kpi-confirmed-sub": `${perSecond("sales")} per second now`,
+    "kpi-confirmed-sub": `${perSecond("sales")} per second ${when}`,
     "kpi-conversion": percent(totals.conversion),
     "kpi-conversion-sub": lately?.clicks_per_second
       ? `${percent(lately.conversion)} in the last minute`
@@ -161,7 +162,7 @@ function show(dashboard) {
   };
   for (const [id, text] of Object.entries(texts)) element(id).textContent = text;
   drawCharts(dashboard, merchant.currency);
-  drawEditions(dashboard.editions, { call, say, cancellations });
+  drawEditions(dashboard.editions, { call, say, cancellations: past?.isOpen ? pastCancellations : cancellations });
 }
 
 element("enter").addEventListener("submit", (event) => {

@@ -1,6 +1,7 @@
 """How far the past goes: to the end of a moment, or to a place on the log. What isn't included had not happened yet."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
@@ -9,6 +10,9 @@ from buystream.errors import BuystreamError
 from buystream.log import EVENTS, Log, read_all
 from buystream.vocabulary.codec import read_event
 from buystream.vocabulary.events import Event
+
+RECORDS_AT_ONCE: Final = 100
+"""One moment's events are looked at, which are seldom more."""
 
 
 class NoSuchPast(BuystreamError):
@@ -55,6 +59,6 @@ def first_at_ms(log: Log) -> int | None:
 
 def _events_from(log: Log, partition: int, position: int) -> Iterator[tuple[int, Event]]:
     """Positions and events, in order, without what no owner wrote. Raises Unreadable."""
-    for record in read_all(log, EVENTS, partition, position):
+    for record in read_all(log, EVENTS, partition, position, at_once=RECORDS_AT_ONCE):
         if not is_foreign(record):
             yield record.position, read_event(record.value)

@@ -8,6 +8,7 @@ import { clockTime, day, fullTime, momentField, momentOf } from "./moments.js";
 const PICTURE_MS = 400; // between two pictures, at least
 const SPEEDS = [1, 10, 60, 600, 3_600];
 const FILM_MS = 60_000; // how long a sale should play by default, at most
+const SETTLED_MS = 2_000; // what was decided later may still be on its way to the views
 const NIGHT_MS = 12 * 3_600_000;
 const ANOTHER = "another";
 const CHANGES_MAX = 40;
@@ -15,18 +16,28 @@ const CHANGES_MAX = 40;
 const element = (id) => document.getElementById(id);
 const iso = (atMs) => encodeURIComponent(new Date(atMs).toISOString());
 
+/** How far a cancellation was, as its edition's board said then. */
+export const pastCancellations = {
+  words: ({ cancellation: { completed, failed } }) => {
+    const ending = failed ? ` ${failed} refunds failed.` : completed ? " Refunds were completed." : "";
+    return { text: `Cancelled.${ending}`, share: null };
+  },
+};
+
 export class Past {
   #call;
   #show;
+  #say;
   #onState;
   #sales = [];
   #playing = null;
   #wanted = null;
   #isLoading = false;
 
-  /** show(dashboard): draws a past one. onState(isPast): the desk is in the past from now on, or back. */
-  constructor({ call, show, onState }) {
+  /** show(dashboard): draws a past one. say(message): a notice. onState(isPast): the desk is in the past from now on, or back. */
+  constructor({ call, show, say, onState }) {
     this.#call = call;
+    this.#say = say;
     this.#show = show;
     this.#onState = onState;
     element("past-speed").replaceChildren(
@@ -58,10 +69,14 @@ export class Past {
   }
 
   async #open() {
-    const { sales } = await this.#call("GET", "/v1/merchant/dashboard/sales");
-    this.#sales = sales;
-    const options = sales.map((sale) =>
-      h("option", { value: sale.edition_id }, `${sale.title}, ${day(sale.from_ms)}`),
+    try {
+      this.#sales = (await this.#call("GET", "/v1/merchant/dashboard/sales")).sales;
+    } catch (problem) {
+      this.#say(`The past sales could not be loaded. ${problem.message}`);
+      return;
+    }
+    const options = this.#sales.map((sale) =>
+      h("option", { value: sale.edition_id }, `${sale.title}, ${day(sale.from_ms)}, ${clockTime(sale.from_ms)}`),
     );
     element("past-sale").replaceChildren(...options, h("option", { value: ANOTHER }, "Another time"));
     this.isOpen = true;
@@ -96,7 +111,8 @@ export class Past {
   #span(fromMs, toMs) {
     this.#pause();
     const slider = element("past-slider");
-    const endMs = Math.max(fromMs + 1_000, Math.min(toMs, Math.floor(serverNow()) - 1_000));
+    const seconds = Math.ceil((Math.min(toMs, serverNow() - SETTLED_MS) - fromMs) / 1_000);
+    const endMs = fromMs + 1_000 * Math.max(1, seconds);
     Object.assign(slider, { min: fromMs, max: endMs, value: fromMs });
     const fits = SPEEDS.find((speed) => (endMs - fromMs) / speed <= FILM_MS);
     element("past-speed").value = fits ?? SPEEDS.at(-1);
@@ -172,12 +188,15 @@ export class Past {
   }
 }
 
+/** OrderPlaced: "order placed". */
+const eventWords = (name) => name.replaceAll(/\B[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
 const spoken = (name) => name.replaceAll(/_minor|_ms$/g, "").replaceAll(/[._]/g, " ");
 
 /** The value of a figure: money in its currency, a moment, a share, or what it says. */
 function value(one, field) {
   const currency = /^revenue_minor\.(.+)$/.exec(field)?.[1];
   if (currency) return money(one ?? 0, currency);
+  if (typeof one === "string") return one.replaceAll("_", " ");
   if (typeof one !== "number") return one ?? "none";
   if (field === "conversion") return `${(100 * one).toFixed(1)}%`;
   return field.endsWith("_ms") ? fullTime(one) : one.toLocaleString();
@@ -186,7 +205,7 @@ function value(one, field) {
 /** What changed, in words: figures, then each edition's, then events by type. */
 function linesOf({ totals, editions, happened }) {
   const line = ({ field, before, after }) => `${spoken(field)}: ${value(before, field)} → ${value(after, field)}`;
-  const events = Object.entries(happened).map(([name, number]) => `${number.toLocaleString()} × ${name}`);
+  const events = Object.entries(happened).map(([name, number]) => `${number.toLocaleString()} × ${eventWords(name)}`);
   const ofEditions = editions.flatMap(({ title, changed }) =>
     changed.filter(({ field }) => !/^(can_|variants\.|version)/.test(field)).map((one) => `${title}, ${line(one)}`),
   );
