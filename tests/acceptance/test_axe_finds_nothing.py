@@ -12,7 +12,7 @@ from buystream.vocabulary.ids import new_order_id
 from tests.acceptance.test_anybody_anywhere_can_buy_in_a_browser import website
 from tests.acceptance.test_back_closes_the_sheet import FORUM
 from tests.support.axe import CONTRAST, blocked_by, violations
-from tests.support.browser import DESKTOP, PHONE, Buying, DemoShop, Screenshot, patient_context
+from tests.support.browser import DESKTOP, PHONE, Buying, DemoShop, Screenshot, expect_to_fit, patient_context
 from tests.support.shop import DELIVERY, wait_until
 
 Scheme = Literal["light", "dark"]
@@ -209,6 +209,7 @@ def test_the_desk_and_its_dialogs(seen: Inspected, demo_shop: DemoShop) -> None:
     page.get_by_role("slider", name="Moment").press("End")
     page.get_by_text("What changed since").click()
     expect(page.get_by_role("listitem").filter(has_text="× order placed")).to_be_visible()
+    expect_to_fit(page)
     seen.at("desk-in-the-past")
 
 

@@ -125,12 +125,16 @@ export class Past {
     if (Number(slider.value) >= Number(slider.max)) slider.value = slider.min;
     element("past-play").textContent = "Pause";
     let last = performance.now();
+    let shownMs = Number(slider.value); // the slider rounds to its steps
+    let atMs = shownMs;
     this.#playing = setInterval(() => {
       const now = performance.now();
       const speed = Number(element("past-speed").value);
-      const atMs = Math.min(Number(slider.value) + (now - last) * speed, Number(slider.max));
+      if (Number(slider.value) !== shownMs) atMs = Number(slider.value); // somebody moved it
+      atMs = Math.min(atMs + (now - last) * speed, Number(slider.max));
       last = now;
       slider.value = atMs;
+      shownMs = Number(slider.value);
       this.#goTo(Math.round(atMs));
       if (atMs >= Number(slider.max)) this.#pause();
     }, PICTURE_MS);
