@@ -34,7 +34,10 @@ export class Past {
   #wanted = null;
   #isLoading = false;
 
-  /** show(dashboard): draws a past one. say(message): a notice. onState(isPast): the desk is in the past from now on, or back. */
+  /**
+   * show(dashboard): draws a past one. say(message): a notice. onState(isPast): the desk is in the past from now on, or
+   * back.
+   */
   constructor({ call, show, say, onState }) {
     this.#call = call;
     this.#say = say;
