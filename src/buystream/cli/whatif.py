@@ -15,8 +15,6 @@ from buystream.replay.whatif.report import EditionReport, SaleOutcome, WhatIfRep
 from buystream.replay.whatif.running import whatif as work_out
 from buystream.wiring.opening import Database, open_database, open_log
 
-KEY_BYTES_MIN = 16
-
 
 @click.command()
 @click.argument("editions", nargs=-1, metavar="[EDITION]...")
@@ -26,7 +24,7 @@ KEY_BYTES_MIN = 16
 @click.option(
     "--key-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Also say who is served: ids under the key in this file.",
+    help="Also say who is served: keyed ids, as in the tables whose key this is.",
 )
 @click.option("--processes", type=click.IntRange(1, 256), help=options.PROCESSES)
 @options.data_dir
@@ -67,15 +65,18 @@ def whatif(
 
 
 def _key_in(file: Path) -> bytes:
-    key = file.read_bytes().strip()
-    if len(key) < KEY_BYTES_MIN:
-        raise BuystreamError(f"{file} has a key of {len(key)} bytes; at least {KEY_BYTES_MIN} are needed")
-    return key
+    from buystream.replay.tables_folder import key_of
+
+    if not file.exists():
+        raise BuystreamError(f"there is no key in {file}: name that of the tables, which `buystream export` made")
+    return key_of(file)
 
 
 def _print_report(report: WhatIfReport) -> None:
     for edition in report.editions:
         _print_edition(edition)
+    if len(report.editions) > 1:
+        _print_totals(report)
     for line in report.assumptions:
         click.echo(f"- {line}")
 
@@ -90,6 +91,19 @@ def _print_edition(edition: EditionReport) -> None:
         else:
             options.add_row(table, one.hypothesis, *_cells(one.outcome, _range_of(one)))
     options.print_table(table)
+
+
+def _print_totals(report: WhatIfReport) -> None:
+    table = Table("in all", "editions", "served", "as it was", "units", "as it was", "revenue", "as it was")
+    for one in report.totals:
+        counts = (one.editions, one.buyers_served, one.buyers_served_real, one.units_sold, one.units_sold_real)
+        money = (one.revenue_minor, one.revenue_real_minor)
+        options.add_row(table, one.hypothesis, *(f"{count:,}" for count in counts), *map(_money, money))
+    options.print_table(table)
+
+
+def _money(by_currency: dict[str, int]) -> str:
+    return ", ".join(f"{amount_minor:,} {currency}" for currency, amount_minor in sorted(by_currency.items()))
 
 
 def _range_of(one: WorkedOut) -> str:

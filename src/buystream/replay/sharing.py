@@ -5,9 +5,11 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, TypeVar
 
+from buystream.errors import BuystreamError
 from buystream.log import COMMANDS, Log
 
 OpenLog = Callable[[], AbstractContextManager[Log]]
@@ -31,10 +33,14 @@ def processes_for(log: Log, chosen: int | None) -> int:
 
 @contextmanager
 def shared_by(processes: int) -> Iterator[Each[Any]]:
-    """So many processes, until the end of the block; one is this process itself."""
+    """So many processes, until the end of the block; one is this process itself. Raises BuystreamError when another is
+    killed."""
     if processes < 2:
         yield lambda call, tasks: [call(*task) for task in tasks]
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=gc.disable) as pool:  # they end soon
-        yield lambda call, tasks: [one.result() for one in [pool.submit(call, *task) for task in tasks]]
+    try:
+        with ProcessPoolExecutor(processes, mp_context=context, initializer=gc.disable) as pool:  # they end soon
+            yield lambda call, tasks: [one.result() for one in [pool.submit(call, *task) for task in tasks]]
+    except BrokenProcessPool as error:
+        raise BuystreamError("a process that shared the work was killed: is there memory enough for all?") from error

@@ -1,5 +1,6 @@
 """What a what-if reports: for each edition what happened, and beside it what each hypothesis comes to."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
@@ -65,11 +66,30 @@ class EditionReport(msgspec.Struct, frozen=True, kw_only=True):
     hypotheses: tuple[WorkedOut, ...] = ()
 
 
+class TotalOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """A hypothesis about all editions that have an outcome of it. A buyer of two editions counts twice; money is by
+    currency, in minor units."""
+
+    hypothesis: str
+    editions: int
+    buyers_asked: int
+    buyers_served_real: int
+    buyers_served: int
+    units_sold_real: int
+    units_sold: int
+    revenue_real_minor: dict[str, int]
+    revenue_minor: dict[str, int]
+    revenue_low_minor: dict[str, int]
+    revenue_high_minor: dict[str, int]
+
+
 class WhatIfReport(msgspec.Struct, frozen=True, kw_only=True):
     """All editions. The same log, hypotheses and seed give the same report, byte by byte."""
 
     seed: str
     editions: tuple[EditionReport, ...]
+    totals: tuple[TotalOutcome, ...]
+    """By hypothesis."""
     assumptions: tuple[str, ...] = SAID
 
 
@@ -92,4 +112,36 @@ def outcome_of(tally: SaleTally, asked: Iterable[str]) -> SaleOutcome:
         sold_out_after_ms=None if sold_out_ms is None or opened_ms is None else sold_out_ms - opened_ms,
         more_units_possible=min(tally.units_behind_latch, sum(left)),
         fairness=fairness(buyers, tally.units_of),
+    )
+
+
+def total_of(hypothesis: str, number: int, editions: Iterable[EditionReport]) -> TotalOutcome:
+    """Of the hypothesis with that number, over these editions."""
+    revenue: dict[str, Counter[str]] = {end: Counter() for end in ("real", "middle", "low", "high")}
+    counts: Counter[str] = Counter()
+    for edition in editions:
+        one = edition.hypotheses[number]
+        if one.outcome is None or one.low is None or one.high is None:
+            continue
+        ends = {"real": edition.real, "middle": one.outcome, "low": one.low, "high": one.high}
+        for end, outcome in ends.items():
+            revenue[end][edition.currency] += outcome.revenue_minor
+        counts["editions"] += 1
+        counts["asked"] += edition.real.buyers_asked
+        counts["served_real"] += edition.real.buyers_served
+        counts["served"] += one.outcome.buyers_served
+        counts["units_real"] += edition.real.units_sold
+        counts["units"] += one.outcome.units_sold
+    return TotalOutcome(
+        hypothesis=hypothesis,
+        editions=counts["editions"],
+        buyers_asked=counts["asked"],
+        buyers_served_real=counts["served_real"],
+        buyers_served=counts["served"],
+        units_sold_real=counts["units_real"],
+        units_sold=counts["units"],
+        revenue_real_minor=dict(revenue["real"]),
+        revenue_minor=dict(revenue["middle"]),
+        revenue_low_minor=dict(revenue["low"]),
+        revenue_high_minor=dict(revenue["high"]),
     )

@@ -1,11 +1,10 @@
 """Works a what-if out: first what happened is read, then every hypothesis is refolded, both by partition and shared by
 processes."""
 
-import hashlib
-import hmac
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from buystream.analysis.keyed_ids import KeyedIds
 from buystream.errors import BuystreamError
 from buystream.log import COMMANDS, read_all
 from buystream.replay.sharing import OpenLog, processes_for, shared_by
@@ -15,13 +14,10 @@ from buystream.replay.whatif.hypothesis import Hypothesis, Unsupported
 from buystream.replay.whatif.plan import EditionPlan, plan_of
 from buystream.replay.whatif.real import Recorded, read_recorded
 from buystream.replay.whatif.refold import Refold
-from buystream.replay.whatif.report import EditionReport, SaleOutcome, WhatIfReport, WorkedOut, outcome_of
+from buystream.replay.whatif.report import EditionReport, SaleOutcome, WhatIfReport, WorkedOut, outcome_of, total_of
 from buystream.replay.whatif.tally import SaleTally
 from buystream.vocabulary import codec
 from buystream.vocabulary.ids import is_edition_id, partition_of
-
-KEYED_CHARS: Final = 32
-"""Of a keyed id, in hexadecimal."""
 
 _AS_IT_WAS: Final = -1
 
@@ -70,8 +66,8 @@ def whatif(
     key: bytes | None = None,
     processes: int | None = None,
 ) -> WhatIfReport:
-    """The hypotheses about these editions; about all, if none is named. `key`: also say who is served, by ids under
-    this key. As many processes as are worth it, if None. Raises BuystreamError."""
+    """The hypotheses about these editions; about all, if none is named. `key`: also say who is served, by keyed ids
+    under it. As many processes as are worth it, if None. Raises BuystreamError."""
     with open_log() as log:
         options = _Options(seed, key, processes_for(log, processes))
         partitions = _partitions_of(editions, log.partitions)
@@ -177,10 +173,11 @@ def _refold(open_log: OpenLog, recorded: Recorded, runs: Sequence[_Run], options
 
 
 def keyed(buyers: Iterable[str], key: bytes | None) -> tuple[str, ...]:
-    """The buyers' ids under the key, sorted; none without a key."""
+    """The buyers as the analysts' tables name them under that key, sorted; none without a key."""
     if key is None:
         return ()
-    return tuple(sorted(hmac.digest(key, buyer_id.encode(), hashlib.sha256).hex()[:KEYED_CHARS] for buyer_id in buyers))
+    ids = KeyedIds(key)
+    return tuple(sorted(ids.buyer[buyer_id] or "" for buyer_id in buyers))
 
 
 def _report(
@@ -191,10 +188,10 @@ def _report(
     options: _Options,
 ) -> WhatIfReport:
     found = {(one.edition_id, one.number, one.end): one for one in done}
+    reals = {edition_id: one.real for (edition_id, _, _), one in found.items() if one.real is not None}
     editions = []
     for edition_id, tally in sorted(known.items()):
-        real = next(one.real for one in found.values() if one.edition_id == edition_id and one.real is not None)
-        paid, of = tally.pay_rate
+        real, (paid, of) = reals[edition_id], tally.pay_rate
         editions.append(
             EditionReport(
                 edition_id=edition_id,
@@ -209,7 +206,8 @@ def _report(
                 ),
             )
         )
-    return WhatIfReport(seed=options.seed, editions=tuple(editions))
+    totals = tuple(total_of(hypothesis.text, number, editions) for number, hypothesis in enumerate(hypotheses))
+    return WhatIfReport(seed=options.seed, editions=tuple(editions), totals=totals)
 
 
 def _worked_out(

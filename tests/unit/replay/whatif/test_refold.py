@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from buystream.analysis.keyed_ids import KeyedIds
 from buystream.log import COMMANDS, Log, Message
 from buystream.replay.ledger import Ledger
 from buystream.replay.sharing import OpenLog
@@ -21,7 +22,7 @@ from buystream.replay.whatif.report import EditionReport, SaleOutcome
 from buystream.replay.whatif.running import whatif
 from buystream.vocabulary import codec, commands
 from tests.support.decided_log import BUYERS, DecidedLog, Rush
-from tests.support.examples import ANNA, EDITION, PRICE_MINOR, T0, example, order_id
+from tests.support.examples import ANNA, EDITION, OTHER_EDITION, PRICE_MINOR, T0, example, order_id
 from tests.support.histories import History
 from tests.support.steps import authorised, captured, pay, place, release
 
@@ -312,3 +313,21 @@ def test_a_rule_that_says_nothing_about_an_edition_is_refused_with_its_reason(ru
     assert (refused.refused, refused.outcome) == (reason, None)
     assert edition.real.units_sold == 1
     assert order_id(1) not in msgspec.json.encode(edition).decode()
+
+
+def test_who_is_served_is_said_by_the_keyed_ids_of_the_tables() -> None:
+    (edition,) = whatif(opened(two_ask_for_one().log), [], [parse_hypothesis("limit=1")], key=b"k" * 32).editions
+    assert edition.served == edition.hypotheses[0].served == (KeyedIds(b"k" * 32).buyer[ANNA],)
+
+
+def test_the_totals_add_up_the_editions_that_have_an_outcome() -> None:
+    book = two_ask_for_one()
+    free = {"edition_id": OTHER_EDITION, "price_minor": 0, "suggested_minor": ()}
+    book.write(release(**free), release(edition_id="ed0-th1rd00000", stock=5))
+    report = whatif(opened(book.log), [], [parse_hypothesis("price=9000")])
+    assert [one.refused for edition in report.editions for one in edition.hypotheses] == [
+        "", "it is free, so nobody said whether they would pay", ""
+    ]  # fmt: skip
+    (total,) = report.totals
+    assert (total.editions, total.buyers_asked, total.buyers_served, total.buyers_served_real) == (2, 2, 1, 1)
+    assert (total.revenue_real_minor, total.revenue_minor) == ({"USD": PRICE_MINOR}, {"USD": 9_000})
