@@ -1,4 +1,5 @@
-"""`python -m bench`: the contenders, side by side. `python -m bench extras`: recovery, views, audit, memory."""
+"""`python -m bench`: the contenders, side by side. `python -m bench extras`: recovery, views, audit, memory. `python -m
+bench analysts`: replay, tables and what else analysts wait for."""
 
 import argparse
 import shlex
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import extras, report
+from bench import analysts, extras, report
 from bench.contenders import all_contenders
 from bench.machine import describe
 from bench.measuring import Contender
@@ -16,6 +17,8 @@ from bench.rounds import Ledger, measure
 from bench.stage import Stage
 
 RESULTS = Path(__file__).with_name("results")
+
+QUICK_COMMANDS = 8_000
 
 console = Console(stderr=True, highlight=False)
 
@@ -27,6 +30,9 @@ def main() -> int:
     if chosen.what == "extras":
         orders = 5_000 if chosen.quick else chosen.orders
         return extras.run(orders=orders, folder=chosen.folder, quick=chosen.quick, say=console.print)
+    if chosen.what == "analysts":
+        commands = QUICK_COMMANDS if chosen.quick else chosen.commands
+        return analysts.run(commands=commands, folder=chosen.folder, quick=chosen.quick, say=console.print)
     rounds, seconds = (1, 1.0) if chosen.quick else (chosen.rounds, chosen.seconds)
     ledger = Ledger(chosen.folder / "rounds.json", keep=chosen.resume)
     with Stage(quick=chosen.quick) as stage:
@@ -55,7 +61,7 @@ def main() -> int:
 
 def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    options.add_argument("what", nargs="?", choices=["run", "extras"], default="run")
+    options.add_argument("what", nargs="?", choices=["run", "extras", "analysts"], default="run")
     options.add_argument("--rounds", type=int, default=5, help="how often everybody has a turn")
     options.add_argument("--seconds", type=float, default=6, help="how long a turn lasts")
     options.add_argument("--only", default="", help="names or beginnings of names, separated by commas: B1,B5")
@@ -64,6 +70,7 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument("--list", action="store_true", help="name the contenders")
     options.add_argument("--folder", type=Path, default=RESULTS, help="where results go [bench/results]")
     options.add_argument("--orders", type=int, default=100_000, help="for extras: how many orders a log has")
+    options.add_argument("--commands", type=int, default=2_000_000, help="for analysts: how many commands a season has")
     return options
 
 

@@ -1,6 +1,7 @@
 """The columns of the analysts' tables, `commands` and `events`: what each is, and its Arrow type. docs/analysts.md
 shows them; `buystream export` writes them as Parquet, below folders `day=…/type=…`."""
 
+from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
@@ -103,6 +104,7 @@ FOLDERS: Final = (
 FIELD_COLUMNS: Final = tuple(column.name for column in _FIELDS)
 
 
+@cache
 def schema(table: str) -> "pa.Schema":
     """The Arrow schema of a table's files; raises ExtraMissing."""
     pa = arrow()

@@ -1,17 +1,22 @@
 """Keyed ids: what the analysts' tables have in place of an id that leads to a person. The same id gives the same keyed
 id under one key, so that rows join; without the key nobody can tell which id it was made from, or make it again."""
 
-import hmac
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Final
 
 from buystream.vocabulary import actors
-from buystream.vocabulary.ids import MalformedId, edition_of, is_edition_id, is_merchant_id
+from buystream.vocabulary.ids import is_edition_id, is_merchant_id
 
 KEY_BYTES: Final = 32
 HEX_CHARS: Final = 32
 """128 bits of HMAC-SHA256."""
+
+BLOCK_BYTES: Final = 64
+INNER: Final = 0x36
+OUTER: Final = 0x5C
+"""HMAC by its definition (RFC 2104), with the key's blocks hashed once: `hmac.digest` takes twice as long."""
 
 REMEMBERED_MAX: Final = 400_000
 
@@ -25,7 +30,10 @@ class KeyedIds:
     """Makes the keyed ids of one key. Each method takes the text of a field; none gives anything for an empty one."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        """`key` has at most 64 bytes."""
+        padded = key.ljust(BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ INNER for byte in padded))
+        self._outer = hashlib.sha256(bytes(byte ^ OUTER for byte in padded))
         self.order = _Remembering(self._order)
         """Of an order or a recurring gift: `<edition>~<hex>`."""
         self.payment = _Remembering(self._payment)
@@ -44,7 +52,7 @@ class KeyedIds:
     @property
     def fingerprint(self) -> str:
         """Tells two keys apart, and reveals nothing about them."""
-        return hmac.digest(self._key, b"buystream analysts' key", "sha256").hex()[:16]
+        return self._hex("buystream analysts' key")[:16]
 
     def forget_when_full(self) -> None:
         """Keep memory flat: call it now and then."""
@@ -53,13 +61,15 @@ class KeyedIds:
                 remembering.clear()
 
     def _hex(self, text: str) -> str:
-        return hmac.digest(self._key, text.encode(errors="surrogatepass"), "sha256").hex()[:HEX_CHARS]
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(text.encode(errors="surrogatepass"))
+        outer.update(inner.digest())
+        return outer.hexdigest()[:HEX_CHARS]
 
     def _order(self, order_id: str) -> str:
-        try:
-            return f"{edition_of(order_id)}{MARK}{self._hex(order_id)}"
-        except MalformedId:
-            return f"{MARK}{self._hex(order_id)}"
+        edition_id = order_id[: order_id.rfind("-")]
+        is_well_formed = self.subject[edition_id] == edition_id
+        return f"{edition_id if is_well_formed else ''}{MARK}{self._hex(order_id)}"
 
     def _payment(self, payment_id: str) -> str:
         order_id, dot, attempt = payment_id.rpartition(".")

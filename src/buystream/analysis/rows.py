@@ -55,8 +55,6 @@ class EventRow(msgspec.Struct, gc=False, tag_field="specversion", tag="1.0"):
     """An event's record, as far as the tables need it."""
 
     id: str
-    subject: str
-    partitionkey: str
     sequence: str
     aggregateversion: int
     commandposition: int
@@ -67,11 +65,12 @@ class EventRow(msgspec.Struct, gc=False, tag_field="specversion", tag="1.0"):
     replayof: str = ""
     record: Any = None
     at_ms: int = 0
+    number: int = 0
 
     @property
     def key(self) -> str:
         """The edition, merchant, buyer or partition that it belongs to."""
-        return self.partitionkey
+        return self.record.key  # type: ignore[no-any-return]
 
 
 Row = CommandRow | EventRow
@@ -117,7 +116,12 @@ class Rows:
         return [piece for read, found in kinds.items() for piece in self._by_day(shapes()[read], found)]
 
     def _by_day(self, shape: Shape, rows: list[Row]) -> Iterator[Piece]:
-        for day, of_day in groupby(rows, lambda row: row.at_ms // DAY_MS):
+        times = list(map(_TIME, rows))
+        if min(times) // DAY_MS == max(times) // DAY_MS:
+            days: Iterable[tuple[int, Iterable[Row]]] = [(times[0] // DAY_MS, rows)]
+        else:
+            days = groupby(rows, lambda row: row.at_ms // DAY_MS)
+        for day, of_day in days:
             yield Piece(
                 datetime.fromtimestamp(day * 86_400, UTC).date(), shape.name, self._columns(shape, list(of_day))
             )
@@ -162,14 +166,12 @@ class Rows:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         numbers, start = range(first, first + count), f"{self._partition}-"
-        if any(row.replayof for row in rows):
+        if [row.id for row in rows] != [f"{start}{number}" for number in numbers] or not _are(rows, numbers):
             return None
-        if [row.id for row in rows] != [f"{start}{number}" for number in numbers]:
-            return None
-        if [row.sequence for row in rows] != [f"{number:0{codec.SEQUENCE_DIGITS}d}" for number in numbers]:
-            return None
-        for row, record in zip(rows, records, strict=True):
-            row.record, row.at_ms = record, row.data.at_ms
+        for row, record, number in zip(rows, records, numbers, strict=True):
+            if row.replayof:
+                return None
+            row.record, row.at_ms, row.number = record, row.data.at_ms, number
         self.expected = first + count
         return rows
 
@@ -181,7 +183,7 @@ class Rows:
             if row is None:
                 self.left_out += 1
                 continue
-            row.record, row.at_ms = record, row.data.at_ms
+            row.record, row.at_ms, row.number = record, row.data.at_ms, int(row.sequence)
             rows.append(row)
         self.expected = sequence.expected(self._partition)
         return rows
@@ -196,46 +198,56 @@ class Rows:
 
     def _columns(self, shape: Shape, rows: Sequence[Any]) -> "pa.Table":
         pa, wanted = arrow(), schema(self._table)
-        found = self._place(shape, rows) | self._fields(shape, rows)
+        fields = self._fields(shape, rows)
+        found = self._place(shape, rows) | fields | {"subject": self._subjects(shape, rows, fields)}
         arrays = []
         for column in wanted:
-            values = found.get(column.name)
-            arrays.append(pa.nulls(len(rows), column.type) if values is None else _array(values, column.type))
+            match found.get(column.name):
+                case None:
+                    arrays.append(pa.nulls(len(rows), column.type))
+                case _Always(value):
+                    arrays.append(pa.repeat(pa.scalar(value, column.type), len(rows)))
+                case values:
+                    arrays.append(_array(values, column.type))
         return pa.Table.from_arrays(arrays, schema=wanted)
 
     def _place(self, shape: Shape, rows: Sequence[Any]) -> dict[str, Any]:
         """The columns of the envelope."""
-        messages, keys, count = list(map(_DATA, rows)), self._keys, len(rows)
-        if shape.about:
-            subjects = list(map(attrgetter(shape.about), messages))
-        elif self._table == EVENTS_TABLE:
-            subjects = list(map(attrgetter("subject"), rows))
-        else:
-            subjects = [f"pt{self._partition}"] * count
-        asking = list(map(attrgetter("actor"), rows))
+        keys, asking = self._keys, list(map(_ACTOR, rows))
+        roles = list(map(keys.role.__getitem__, asking))
         place = {
-            "partition": [self._partition] * count,
-            "position": list(map(attrgetter("record.position"), rows)),
-            "at": list(map(attrgetter("at_ms"), rows)),
-            "version": [shape.version] * count,
-            "subject": list(map(keys.subject.__getitem__, subjects)),
-            "actor_role": list(map(keys.role.__getitem__, asking)),
+            "partition": _Always(self._partition),
+            "position": [row.record.position for row in rows],
+            "at": list(map(_TIME, rows)),
+            "version": _Always(shape.version),
+            "actor_role": _Always(roles[0]) if roles.count(roles[0]) == len(roles) else roles,
             "actor": list(map(keys.actor.__getitem__, asking)),
-            "data": shape.data(messages),
+            "data": shape.data(list(map(_DATA, rows))),
         }
         if self._table == EVENTS_TABLE:
             place |= {name: list(map(attribute, rows)) for name, attribute in _ATTRIBUTES.items()}
-            place["sequence"] = [int(row.sequence) for row in rows]
+            place["rules_version"] = [row.rulesversion for row in rows]
             place["edition_version"] = [row.editionversion or None for row in rows]
         return place
 
-    def _fields(self, shape: Shape, rows: Sequence[Any]) -> dict[str, list[Any]]:
+    def _subjects(self, shape: Shape, rows: Sequence[Any], fields: dict[str, Any]) -> Any:
+        """What they are about: mostly what a column has already."""
+        if shape.subject_column:
+            return fields[shape.subject_column]
+        if not shape.about:
+            return _Always(f"pt{self._partition}")
+        return list(map(self._keys.subject.__getitem__, [getattr(row.data, shape.about) for row in rows]))
+
+    def _fields(self, shape: Shape, rows: Sequence[Any]) -> dict[str, Any]:
         """The columns of the messages' fields."""
-        messages, found = list(map(_DATA, rows)), dict[str, list[Any]]()
+        messages, found = list(map(_DATA, rows)), dict[str, Any]()
         for name, values_of in shape.values.items():
             values = values_of(messages)
-            if name in KEYED:
-                keyed = getattr(self._keys, KEYED[name])
+            keyed = getattr(self._keys, KEYED[name]) if name in KEYED else None
+            if name in _OFTEN_THE_SAME and values.count(values[0]) == len(values):
+                one = values[0] or None
+                found[name] = _Always(one if keyed is None else keyed[values[0]])
+            elif keyed is not None:
                 found[name] = list(map(keyed.__getitem__, values))
             elif name in _TEXTS:
                 found[name] = [text or None for text in values]
@@ -253,15 +265,38 @@ KEYED: Final = {
 }
 """Which of `KeyedIds` is applied to a column. Well-formed ids of editions and merchants stay as they are."""
 
+_OFTEN_THE_SAME: Final = {"edition_id", "merchant_id", "variant_id", "currency", "reason"}
+"""In many rows at once, so it is worth looking."""
+
 _TEXTS: Final = {column.name for column in TABLES[EVENTS_TABLE] if column.of_messages and column.type == "string"}
 
 _ATTRIBUTES: Final = {
+    "sequence": attrgetter("number"),
     "command_position": attrgetter("commandposition"),
     "aggregate_version": attrgetter("aggregateversion"),
-    "rules_version": attrgetter("rulesversion"),
 }
 
 _DATA: Final = attrgetter("data")
+_TIME: Final = attrgetter("at_ms")
+_ACTOR: Final = attrgetter("actor")
+
+
+class _Always(NamedTuple):
+    """One value for all rows."""
+
+    value: Any
+
+
+def _are(rows: Sequence[EventRow], numbers: range) -> bool:
+    """Whether the sequences are these, as ours are written."""
+    sequences = [row.sequence for row in rows]
+    whole = "".join(sequences)
+    return (
+        set(map(len, sequences)) <= {codec.SEQUENCE_DIGITS}
+        and whole.isascii()
+        and whole.isdigit()
+        and list(map(int, sequences)) == list(numbers)
+    )
 
 
 def _array(values: list[Any], type_: "pa.DataType") -> "pa.Array":
@@ -293,7 +328,7 @@ def _row_of(row: type[msgspec.Struct], kinds: Iterable[Any]) -> Callable[[bytes]
     return msgspec.json.Decoder(made).decode
 
 
-_SET: Final = ("record", "at_ms")
+_SET: Final = ("record", "at_ms", "number")
 
 _decode_command: Final = _row_of(CommandRow, codec.COMMANDS)
 _decode_event: Final = _row_of(EventRow, codec.EVENTS)

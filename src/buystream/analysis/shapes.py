@@ -14,7 +14,9 @@ from msgspec.structs import FieldInfo
 from buystream.analysis.columns import EVENTS_TABLE, FIELD_COLUMNS, TABLES, TIME
 from buystream.vocabulary import codec
 from buystream.vocabulary.commands import Command
-from buystream.vocabulary.events import Event
+from buystream.vocabulary.events import EditionEvent, Event, OrderEvent, PaymentEvent
+from buystream.vocabulary.events.buyers import BuyerEvent
+from buystream.vocabulary.events.merchants import MerchantEvent
 from buystream.vocabulary.fields import InTables, meanings
 
 Kind = type[Command] | type[Event]
@@ -33,15 +35,19 @@ _FROM_ELSEWHERE: Final = {"originator_id", "originator_version", "at_ms", "editi
 
 class Shape(NamedTuple):
     """How messages of one kind are read. `read` is the struct that holds what is needed of one; `about` is its field
-    with the id of what it is about, empty where only the envelope says it; `values` gives a
-    column's values for many; `rest` is the struct of what has no column, None where nothing is left."""
+    with the id of what it is about, empty for the partition itself; `subject_column` is the column that has that id
+    anyway, empty if none has; `values` gives a column's values for many; `rest` is the struct of what has no column,
+    None where nothing is left."""
 
     name: str
     version: int
     read: type[msgspec.Struct]
     about: str
+    subject_column: str
     values: Mapping[str, Callable[[Sequence[Any]], list[Any]]]
     rest: type[msgspec.Struct] | None
+    defaults: tuple[Any, ...]
+    """Of the rest: what isn't written."""
 
     def data(self, messages: Sequence[Any]) -> list[bytes] | None:
         """What has no column, of each, as JSON; None where nothing is left."""
@@ -49,6 +55,8 @@ class Shape(NamedTuple):
             return None
         names = self.rest.__struct_fields__
         fields = [list(map(attrgetter(name), messages)) for name in names]
+        if all(values.count(default) == len(values) for values, default in zip(fields, self.defaults, strict=True)):
+            return [b"{}"] * len(messages)
         return _encode_lines(list(starmap(self.rest, zip(*fields, strict=True)))).split(b"\n")[:-1]
 
 
@@ -82,14 +90,39 @@ def _shape(kind: Kind) -> Shape:
     )
     columns = dict(_columns(kind, {field.name for field in kept}))
     rest = [field for field in kept if field.name not in _FROM_ELSEWHERE and _column_of(field.name) not in columns]
+    about = _about(kind, read)
     return Shape(
         name=kind.__name__,
         version=int(tag.rpartition(".v")[2]),
         read=read,
-        about=kind.about if issubclass(kind, Command) else "subject" if "subject" in read.__struct_fields__ else "",
+        about=about,
+        subject_column=_subject_column(kind, about),
         values=columns,
         rest=_rest(kind, rest) if rest else None,
+        defaults=tuple(_field(field)[2].default for field in _required_first(rest)),
     )
+
+
+def _about(kind: Kind, read: type[msgspec.Struct]) -> str:
+    if issubclass(kind, Command):
+        return kind.about
+    return "subject" if "subject" in read.__struct_fields__ else "originator_id"
+
+
+def _subject_column(kind: Kind, about: str) -> str:
+    if issubclass(kind, Event):
+        return next((name for name, base in _OF_THE if issubclass(kind, base)), "")
+    return about
+
+
+_OF_THE: Final[tuple[tuple[str, type[Event]], ...]] = (
+    ("order_id", OrderEvent),
+    ("payment_id", PaymentEvent),
+    ("edition_id", EditionEvent),
+    ("merchant_id", MerchantEvent),
+    ("buyer_id", BuyerEvent),
+)
+"""What events belong to, and the column that has its id."""
 
 
 def _columns(kind: Kind, fields: set[str]) -> Iterator[tuple[str, Callable[[Sequence[Any]], list[Any]]]]:
@@ -126,9 +159,12 @@ def _field(field: FieldInfo) -> tuple[str, Any, Any]:
 
 
 def _rest(kind: Kind, fields: Sequence[FieldInfo]) -> type[msgspec.Struct]:
-    required_first = sorted(fields, key=lambda field: not field.required)
-    made = map(_field, required_first)
+    made = map(_field, _required_first(fields))
     return msgspec.defstruct(f"{kind.__name__}Rest", made, frozen=True, gc=False, omit_defaults=True)
+
+
+def _required_first(fields: Iterable[FieldInfo]) -> list[FieldInfo]:
+    return sorted(fields, key=lambda field: not field.required)
 
 
 def _read_type(hint: Any) -> Any:

@@ -2,6 +2,7 @@
 partition is written as parts, then the manifest names them together with the position that the chunk reached: each row
 is there exactly once, whenever this is killed."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -29,12 +30,15 @@ from buystream.replay.tables_folder import Part, Reached, TablesFolder, TablesMa
 if TYPE_CHECKING:
     import pyarrow as pa
 
-READ_RECORDS: Final = 10_000
+READ_RECORDS: Final = 5_000
 AT_ONCE: Final = 100
 """Records that are looked at for the shop's name."""
 
 CHUNK_RECORDS: Final = 300_000
 """Records between two commits of a partition: bounds memory, and what a kill throws away."""
+
+COLLECT_AFTER: Final = (50_000, 20, 50)
+"""As for the command line, in each process: rows are never in cycles."""
 
 OpenLog = Callable[[], Log]
 """Opens the log, in any process: it can be pickled."""
@@ -263,6 +267,7 @@ _workers: list[ChunkWriter] = []
 
 
 def _begin(given: Given) -> None:
+    gc.set_threshold(*COLLECT_AFTER)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its processes
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -51,7 +51,7 @@ class ScreenSink:
         for row in rows:
             shape = shapes()[row.data.__class__]
             mark = "  " if isinstance(row, EventRow) else "> "
-            subject = getattr(row.data, shape.about) if shape.about else getattr(row, "subject", row.key)
+            subject = getattr(row.data, shape.about) if shape.about else row.key
             self._show(f"{rfc3339(row.at_ms)}  {mark}{shape.name:<24}  {row.actor}  {subject}")
 
     def close(self) -> None:

@@ -226,10 +226,10 @@ class TablesFolder:
 
 
 _REPEATED: Final = [
-    *("version", "subject", "actor_role", "actor", "edition_id", "merchant_id", "variant_id", "buyer_id", "currency"),
-    *("device", "network", "reason", "outcome", "command"),
+    *("partition", "version", "rules_version", "actor_role", "edition_id", "merchant_id", "variant_id", "currency"),
+    *("quantity", "price_minor", "amount_minor", "reason", "outcome", "command", "data"),
 ]
-"""Columns whose values repeat: they are stored once."""
+"""Columns with few different values: each value is stored once."""
 
 
 def write_whole(path: Path, body: bytes) -> None:

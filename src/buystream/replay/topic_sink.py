@@ -24,6 +24,9 @@ TOPIC_START: Final = "buystream.replay."
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 
+ORIGINAL_TIMES: Final = {"message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str(2**63 - 1)}
+"""A record that the log's clock stamped far ahead keeps that time too."""
+
 OFFSET_INVALID: Final = -1001
 
 HEADERS: Final[list[tuple[str, str | bytes | None]]] = [("content-type", b"application/cloudevents+json")]
@@ -38,7 +41,7 @@ def replay_topic(name: str, *, partitions: int, replication: int, prefix: str = 
     if not NAME.fullmatch(name):
         raise BadTopicName(f"{name!r} is no name for a replay: small letters, digits and hyphens; the topic will be"
                            f" {TOPIC_START}NAME")  # fmt: skip
-    own = {"message.timestamp.type": "CreateTime", "min.insync.replicas": str(max(1, replication - 1))}
+    own = {**ORIGINAL_TIMES, "min.insync.replicas": str(max(1, replication - 1))}
     return Topic(f"{prefix}{TOPIC_START}{name}", partitions, replication, FOR_EVER | own)
 
 
