@@ -19,6 +19,7 @@ from buystream.projections.engine import builds, snapshots
 from buystream.providers import sandbox
 from buystream.settings import Settings
 from buystream.tables import Tables, TablesMissing
+from buystream.transparency import tables as tlog
 
 PARTS: Final = (
     postgres_log.TABLES,
@@ -32,6 +33,7 @@ PARTS: Final = (
     builds.TABLES,
     snapshots.TABLES,
     live_rates.TABLES,
+    tlog.TABLES,
 )
 
 _CHECKS_THE_SECRET: Final = {"vault.secret_version": "SELECT (version, fingerprint, made_at)"}
@@ -43,6 +45,10 @@ _APPENDS: Final = {
     "log.partition": "SELECT, UPDATE (next_position)",
     "log.record": "SELECT, INSERT",
     "log.moved": "SELECT",
+}
+
+_READS_THE_TLOG: Final = {
+    **dict.fromkeys(("tlog.tree", "tlog.tile", "tlog.bundle", "tlog.run", "tlog.checkpoint"), "SELECT"),
 }
 
 GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -60,6 +66,7 @@ GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
         "views.*": "SELECT",
         "live.windows": "SELECT",
         "live.progress": "SELECT",
+        **_READS_THE_TLOG,
     },
     "decider": {
         **_APPENDS,
@@ -84,6 +91,19 @@ GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
         "sandbox.payment": "SELECT, INSERT, UPDATE",
         "sandbox.refund": "SELECT, INSERT",
         "sandbox.later": "SELECT, INSERT, UPDATE",
+    },
+    "notary": {
+        **_OPENS_THE_ROOT,
+        "log.partition": "SELECT",
+        "log.record": "SELECT",
+        "log.moved": "SELECT",
+        "tlog.tree": "SELECT, INSERT, UPDATE (size)",
+        "tlog.place": "SELECT, INSERT, UPDATE",
+        "tlog.tile": "SELECT, INSERT, UPDATE",
+        "tlog.bundle": "SELECT, INSERT, UPDATE",
+        "tlog.run": "SELECT, INSERT",
+        "tlog.checkpoint": "SELECT, INSERT, UPDATE (note, is_published)",
+        "tlog.forgotten": "SELECT, INSERT, UPDATE (next_bundle)",
     },
     "feeds": _CHECKS_THE_SECRET,
     "live": {

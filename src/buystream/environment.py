@@ -22,6 +22,7 @@ from buystream.variables import (
     rack,
     secret,
     stripe_key,
+    tlog_origin,
     topic_prefix,
     url,
     webhook_secrets,
@@ -73,6 +74,26 @@ VARIABLES: Mapping[str, Variable] = {
         age_recipients,
         "",
         "age1...,... that `buystream backup` encrypts for (https://age-encryption.org); empty: it is not encrypted.",
+    ),
+    "BUYSTREAM_TLOG_ORIGIN": Variable(
+        "tlog_origin",
+        tlog_origin,
+        "",
+        "Name of the transparency log, for ever: see proof.md. Default: host and port of the public URL, and /tlog.",
+    ),
+    "BUYSTREAM_TLOG_CHECKPOINT": Variable(
+        "tlog_checkpoint",
+        Path,
+        "",
+        "File that keeps the newest checkpoint of the transparency log: keep it away from the database. Default, with"
+        " the embedded PostgreSQL: tlog-checkpoint.txt in the data folder.",
+    ),
+    "BUYSTREAM_TLOG_POLICY": Variable(
+        "tlog_policy",
+        existing_file,
+        "",
+        "Path of a policy (https://c2sp.org/tlog-policy) with the witnesses that cosign checkpoints, and the quorum"
+        " without which none is published.",
     ),
     "BUYSTREAM_HOST": Variable("host", str, "127.0.0.1", "Address to listen on; 0.0.0.0 for every network."),
     "BUYSTREAM_PORT": Variable("port", number(int, 0, 65535), "8000", "Port to listen on; 0 picks a free one."),

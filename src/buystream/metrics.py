@@ -73,6 +73,16 @@ WEBHOOKS: Final = Counter(
 )
 for _outcome in ("recorded", "ignored", "foreign", "rejected", "later"):
     WEBHOOKS.labels(_outcome)  # a counter that is born at 1 has not grown, for Prometheus
+TLOG_LEAVES: Final = Counter("buystream_tlog_leaves", "Events that the transparency log has taken up.")
+TLOG_STOPPED: Final = Gauge(
+    "buystream_tlog_stopped", "1 when the transparency log isn't the one that was published, and nothing is signed."
+)
+TLOG_UNPUBLISHED_SECONDS: Final = Gauge(
+    "buystream_tlog_unpublished_seconds", "For how long there have been leaves that no published checkpoint covers."
+)
+WITNESSES_FAILED: Final = Counter(
+    "buystream_witnesses_failed", "Checkpoints of the transparency log that a witness didn't cosign.", ["witness"]
+)
 BOOKS_DIFFERENCES: Final = Gauge(
     "buystream_books_differences", "What still differed between the log and the provider after the last comparison."
 )

@@ -26,8 +26,11 @@ from buystream.wiring.views import VIEWS
 
 LOOK_SECONDS: Final = 0.5
 
+ONE_AT_A_TIME: Final = frozenset({"projector", "notary"})
+"""Roles that one process has and others stand by for."""
+
 PARTITIONS_SECONDS: Final = 5.0
-"""How often the projector asks whether partitions were added."""
+"""How often such a role asks whether partitions were added."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,14 +48,14 @@ def _problem_of(role: str, parts: Parts) -> Problem:
 
 
 def _leading(parts: Parts, runs: Runs) -> Runs:
-    """One process at a time does the projector's work; the others stand by."""
-    logger.info("projector works on all %d partitions whenever it leads", parts.log.partitions)
+    """One process at a time does the role's work; the others stand by."""
+    logger.info("works on all %d partitions whenever it leads", parts.log.partitions)
     leads = {name: leading(parts.dsn, name, run) for name, run in runs.items()}
     return {"partitions": lambda stop: _look_for_partitions(parts.log, stop), **leads}
 
 
 def _look_for_partitions(log: Log, stop: threading.Event) -> None:
-    """The projector is in no group that would hand it an added partition, whether it leads or stands by."""
+    """Such a role is in no group that would hand it an added partition, whether it leads or stands by."""
     while not stop.wait(PARTITIONS_SECONDS):
         with suppress(LogUnavailable):  # next time
             log.look_for_partitions()
@@ -62,7 +65,7 @@ def run_role(name: str, settings: Settings) -> None:
     """Run a role until SIGINT or SIGTERM; raises RoleEnded when it ends before that."""
     with _opened(settings, name) as (parts, database, stack):
         runs, problem = ROSTER[name](parts), _problem_of(name, parts)
-        if name == "projector":
+        if name in ONE_AT_A_TIME:
             runs = _leading(parts, runs)
         workers = start_workers(runs, database, stack)
         port = stack.enter_context(

@@ -14,6 +14,7 @@ from buystream.variables import BadSetting
 
 IN_A_FILE = "_FILE"
 ERASED_FILE = "erased-buyers.txt"
+CHECKPOINT_FILE = "tlog-checkpoint.txt"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +28,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     new_secret_key: str = ""
     backup_recipients: tuple[str, ...] = ()
     erased_list: Path | None = None
+    tlog_origin: str = ""
+    tlog_checkpoint: Path | None = None
+    tlog_policy: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = ""
@@ -96,6 +100,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def erased_file(self) -> Path | None:
         """Where erased buyers are listed outside the database, if anywhere."""
         return self.erased_list or (self.data_dir / ERASED_FILE if self.is_embedded else None)
+
+    @property
+    def tlog_checkpoint_file(self) -> Path | None:
+        """Where the newest checkpoint of the transparency log is kept outside the database, if anywhere."""
+        return self.tlog_checkpoint or (self.data_dir / CHECKPOINT_FILE if self.is_embedded else None)
+
+    @property
+    def tlog_name(self) -> str:
+        """The origin of a transparency log that is begun."""
+        return self.tlog_origin or f"{self.url.partition('://')[2]}/tlog"
 
     def __repr__(self) -> str:
         return f"Settings(data_dir={str(self.data_dir)!r}, embedded={self.is_embedded}, url={self.url!r})"

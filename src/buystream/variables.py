@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from buystream.errors import BuystreamError
 
 SECRET_CHARS_MIN = 32
+ORIGIN_CHARS_MAX = 200
 
 _HOST = re.compile(r"[a-z\d.\-]+|[\da-f:.]*:[\da-f:.]*")
 _HOST_AND_PORT = re.compile(r"[\w.\-]+:\d{1,5}|\[[\da-fA-F:]+\]:\d{1,5}")
@@ -178,6 +179,13 @@ def existing_file(text: str) -> Path:
     if not Path(text).is_file():
         raise BadSetting("must be the path of an existing file")
     return Path(text)
+
+
+def tlog_origin(text: str) -> str:
+    """A URL without its scheme, as https://c2sp.org/tlog-checkpoint recommends it."""
+    if not re.fullmatch(r"[\w.:\-\[\]~%]+(/[\w.:\-~%]+)*", text, re.ASCII) or len(text) > ORIGIN_CHARS_MAX:
+        raise BadSetting("must be host and path, such as shop.example/tlog, without a scheme and a slash at the end")
+    return text
 
 
 def rack(text: str) -> str:

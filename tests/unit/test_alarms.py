@@ -13,7 +13,7 @@ from tests.support.patience import patient
 
 ALARMS = Path(__file__).parents[2] / "deploy" / "alarms.yml"
 RULES: list[dict[str, Any]] = yaml.safe_load(ALARMS.read_text())["groups"][0]["rules"]
-JOBS = ("gateway", "decider", "payments", "projector", "feeds", "live")
+JOBS = ("gateway", "decider", "payments", "projector", "notary", "feeds", "live")
 
 Series = dict[str, str]
 """Promtool's notation by series: `0+10x120` begins at 0 and grows by 10 at each of 120 steps of 5 seconds."""
@@ -48,6 +48,9 @@ HEALTHY: Series = {
     'buystream_provider_calls_waiting{lane="buy"}': "0x300",
     'buystream_webhooks_total{outcome="rejected"}': "0x300",
     "buystream_books_differences": "0x300",
+    "buystream_tlog_stopped": "0x300",
+    "buystream_tlog_unpublished_seconds": "1x300",
+    'buystream_witnesses_failed_total{witness="w"}': "0x300",
     'buystream_feed_events_total{partition="0"}': "0+100x300",
     "buystream_events_decided_total": "0+100x300",
     "buystream_audit_violations": "0x300",
@@ -94,6 +97,9 @@ CASES: list[tuple[str, str, Series]] = [
     ("ProviderQueue", "calls wait for their turn", {'buystream_provider_calls_waiting{lane="buy"}': "300x300"}),
     ("WebhooksRejected", "a secret changed", {'buystream_webhooks_total{outcome="rejected"}': "0+1x300"}),
     ("BooksDiffer", "the provider knows more", {"buystream_books_differences": "2x300"}),
+    ("TransparencyLogStopped", "an older backup was restored", {"buystream_tlog_stopped": "1x300"}),
+    ("CheckpointsStill", "no quorum of witnesses", {"buystream_tlog_unpublished_seconds": "0+5x300"}),
+    ("WitnessFails", "a witness is away", {'buystream_witnesses_failed_total{witness="w"}': "0+1x300"}),
     ("FeedsStill", "the relay hangs", {'buystream_feed_events_total{partition="0"}': "7x300"}),
     ("FeedsStill", "there is no relay", {'buystream_feed_events_total{partition="0"}': GONE}),
     ("AuditFailed", "somebody edited the log", {"buystream_audit_violations": "2x300"}),

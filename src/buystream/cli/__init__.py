@@ -26,7 +26,7 @@ HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 MODULES: Final = {
     **dict.fromkeys(("up", "demo", "rush"), "selling"),
-    **dict.fromkeys(("gateway", "decider", "payments", "projector", "feeds", "live"), "roles"),
+    **dict.fromkeys(("gateway", "decider", "payments", "projector", "notary", "feeds", "live"), "roles"),
     "audit": "audit",
     "simulate": "simulate",
     **dict.fromkeys(("backup", "restore", "erased"), "backups"),
@@ -47,6 +47,8 @@ MODULES: Final = {
     "as-of": "as_of",
     "export": "export",
     "replay": "replay",
+    "tlog": "tlog",
+    "verify": "verify",
 }
 """The module of `buystream.cli` that has each command. It is read when its command runs: none needs all of the shop."""
 

@@ -12,7 +12,6 @@ from buystream.transparency.merkle import HASH_BYTES, check_inclusion, leaf_hash
 from buystream.transparency.notes import SignedNote
 
 FIRST_LINE: Final = "c2sp.org/tlog-proof@v1"
-MEDIA_TYPE: Final = "text/plain; charset=utf-8"
 HASHES_MAX: Final = 63
 
 _INDEX: Final = re.compile(r"0|[1-9]\d{0,18}", re.ASCII)

@@ -23,7 +23,7 @@ TABLES = Tables(
     """
     CREATE SCHEMA IF NOT EXISTS tlog;
     CREATE TABLE IF NOT EXISTS tlog.tree (
-        only boolean PRIMARY KEY DEFAULT true CHECK (only),
+        is_the_one boolean PRIMARY KEY DEFAULT true CHECK (is_the_one),
         origin text NOT NULL,
         vkey text NOT NULL,
         size bigint NOT NULL DEFAULT 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from buystream.consumers.decider import Decider
 from buystream.consumers.flows import Flows
+from buystream.consumers.notary.notary import Notary
 from buystream.consumers.payments import Payments, append_fact
 from buystream.host.secret_file import secret_of
 from buystream.host.workers import Run
@@ -18,6 +19,7 @@ from buystream.providers import Provider
 from buystream.providers.sandbox import CARDS, SandboxProvider
 from buystream.secret_versions import open_root
 from buystream.settings import Settings
+from buystream.transparency.policies import Policy, read_policy
 from buystream.vault import Vault
 from buystream.wiring.deciding import decider
 from buystream.wiring.opening import Database, check_secret, vault_of
@@ -122,6 +124,19 @@ class Parts:
     def flows(self) -> Flows:
         """What spans partitions."""
         return Flows(self.log, dsn=self.dsn, vault=self.vault)
+
+    @cached_property
+    def notary(self) -> Notary:
+        """What keeps the transparency log; raises BadPolicy."""
+        policy = read_policy(self.settings.tlog_policy.read_text()) if self.settings.tlog_policy else Policy()
+        return Notary(
+            self.log,
+            dsn=self.dsn,
+            root=self.root,
+            origin=self.settings.tlog_name,
+            file=self.settings.tlog_checkpoint_file,
+            policy=policy,
+        )
 
     @cached_property
     def feeds(self) -> "Feeds":

@@ -23,6 +23,10 @@ def _projector(parts: Parts) -> Runs:
     return {"snapshots": parts.snapshots.run, "projector": parts.projector.run}
 
 
+def _notary(parts: Parts) -> Runs:
+    return {"notary": parts.notary.run}
+
+
 def _feeds(parts: Parts) -> Runs:
     return {"feeds": parts.feeds.run}
 
@@ -35,6 +39,7 @@ ROSTER: Final[Mapping[str, Callable[[Parts], Runs]]] = {
     "projector": _projector,
     "decider": _decider,
     "payments": _payments,
+    "notary": _notary,
     "feeds": _feeds,
     "live": _live,
 }

@@ -41,6 +41,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "not-cancelled": (404, "This edition has not been cancelled."),
     "no-receipt": (404, "There is no receipt: no money has moved for this order."),
     "before-the-first-event": (404, "Nothing had happened by then. See first_at_ms."),
+    "no-proof": (404, "There is no such proof, or not yet: what is new has one after a few seconds."),
     "method-not-allowed": (405, "This address doesn't take that method. See /schema."),
     "too-slow": (408, "The request took too long to arrive. Send it again."),
     "refused": (409, "The request conflicts with the current state. See reason."),
