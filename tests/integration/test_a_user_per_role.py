@@ -22,7 +22,7 @@ from tests.support.postgres import drop_database, run_sql
 from tests.support.shop import DELIVERY, order_of
 from tests.support.shop_process import ShopProcess, buystream
 
-ON_POSTGRES = ("projector", "decider", "payments", "gateway")
+ON_POSTGRES = ("projector", "decider", "payments", "notary", "gateway")
 """The roles of a shop whose log is in PostgreSQL."""
 
 
@@ -277,6 +277,11 @@ DENIED = {
         *(EVENT, MOVE, EPOCH, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS[2:]),
         *("SELECT FROM views.orders", "SELECT FROM gateway.ended_session", "UPDATE vault.buyer_key SET wrapped = ''"),
     ),
+    "notary": (
+        *(EVENT, MOVE, EPOCH, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS[3:]),
+        *("SELECT FROM vault.buyer_key", "SELECT FROM views.orders", "SELECT FROM consumer.checkpoint"),
+        *("DELETE FROM tlog.tile", "DELETE FROM tlog.bundle", "UPDATE tlog.tree SET origin = ''", "TRUNCATE tlog.run"),
+    ),
     "feeds": (EVENT, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS, "SELECT FROM log.record", "SELECT FROM views.orders"),
     "live": (EVENT, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS, "SELECT FROM log.record", "SELECT FROM views.orders"),
 }
@@ -309,6 +314,9 @@ def test_a_user_is_denied_what_its_role_does_not_do(role: str, statement: str, p
         ("gateway", "SELECT sealed_root FROM vault.secret_version"),
         ("projector", "CREATE SCHEMA mine"),
         ("projector", EVENT.replace("events", "deadletter")),
+        ("notary", "SELECT FROM log.record"),
+        ("notary", "SELECT sealed_root FROM vault.secret_version"),
+        ("gateway", "SELECT salts FROM tlog.bundle"),
         ("payments", "DELETE FROM vault.buyer_key WHERE buyer_id = 'by0-x'"),
     ],
 )
