@@ -16,14 +16,14 @@ CHECKPOINT: Final = "checkpoint"
 KEY: Final = "key"
 
 
-class Exported(msgspec.Struct, frozen=True):
+class StaticFiles(msgspec.Struct, frozen=True):
     """How many leaves the folder holds now, and how many files were written for it."""
 
     size: int
     files: int
 
 
-def export_into(cur: cursor, folder: Path) -> Exported:
+def export_into(cur: cursor, folder: Path) -> StaticFiles:
     """Write what the folder lacks; the checkpoint last, so that whatever serves the folder never shows one that it
     can't prove. Raises BuystreamError for a folder of another log."""
     found, tree = tables.published(cur), tables.tree_of(cur)
@@ -39,7 +39,7 @@ def export_into(cur: cursor, folder: Path) -> Exported:
             files += 1
     _write(folder / KEY, f"{tree.vkey}\n".encode())
     _write(folder / CHECKPOINT, str(note).encode())
-    return Exported(checkpoint.size, files)
+    return StaticFiles(checkpoint.size, files)
 
 
 def _exported(cur: cursor, folder: Path, checkpoint: Checkpoint) -> int:
