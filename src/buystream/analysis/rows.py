@@ -108,12 +108,18 @@ class Rows:
 
     def pieces(self, records: Sequence[Record]) -> list[Piece]:
         """The same by day and type, as Arrow tables."""
+        return [piece for shape, found in self._by_kind(records) for piece in self._by_day(shape, found)]
+
+    def of_types(self, records: Sequence[Record]) -> Iterator[tuple[str, "pa.Table"]]:
+        """The same by type alone."""
+        return ((shape.name, self._columns(shape, found)) for shape, found in self._by_kind(records))
+
+    def _by_kind(self, records: Sequence[Record]) -> list[tuple[Shape, list[Row]]]:
         self._keys.forget_when_full()
-        rows = self.rows(records)
         kinds: dict[type[msgspec.Struct], list[Row]] = defaultdict(list)
-        for row in rows:
+        for row in self.rows(records):
             kinds[row.data.__class__].append(row)
-        return [piece for read, found in kinds.items() for piece in self._by_day(shapes()[read], found)]
+        return [(shapes()[read], found) for read, found in kinds.items()]
 
     def _by_day(self, shape: Shape, rows: list[Row]) -> Iterator[Piece]:
         times = list(map(_TIME, rows))

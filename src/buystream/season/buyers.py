@@ -34,7 +34,7 @@ WALKS_AWAY: Final = 0.09
 BOT_WALKS_AWAY: Final = 0.3
 SAVES: Final = 0.2
 BOT_PAUSE_MS: Final = 310
-BOT_NETWORKS: Final = 12
+BOT_NETWORKS: Final = 3
 LEFT_OPEN_MS: Final = 23 * HOUR_MS
 """The bank gives a payment up that waits for its buyer."""
 

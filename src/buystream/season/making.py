@@ -58,7 +58,7 @@ class PartitionMade(msgspec.Struct, frozen=True, kw_only=True):
     checksum: str
 
 
-class _Failed(msgspec.Struct, frozen=True):
+class PartitionFailed(msgspec.Struct, frozen=True):
     """Why a process ended."""
 
     reason: str
@@ -70,7 +70,7 @@ def make(
     """Write the season to the log, which is empty, and whose database is at `dsn`. Raises FillRefused when a shop runs,
     and BuystreamError when a process failed: then the log holds part of a season, and is of no use."""
     with nobody_decides(log, RUNS) as still_nobody, _started(season, place, dsn, processes) as connections:
-        made = _gather(connections, lambda: on_progress(_commands_on(log)))
+        made = gathered(connections, season.plan.partitions, lambda: on_progress(_commands_on(log)))
         still_nobody()
         for consumer in ("payments", "flows"):
             with closing(Checkpoints(dsn, consumer, partitions=season.plan.partitions)) as checkpoints:
@@ -109,7 +109,9 @@ def _started(season: Placed, place: FillingPlace, dsn: str, processes: int) -> I
             child.join()
 
 
-def _gather(connections: Sequence[Connection], on_look: Callable[[], None]) -> list[PartitionMade]:
+def gathered(connections: Sequence[Connection], partitions: int, on_look: Callable[[], None]) -> list[PartitionMade]:
+    """What processes report of so many partitions; looks up now and then. Raises BuystreamError when one failed, or was
+    killed."""
     made: list[PartitionMade] = []
     left = list(connections)
     while left:
@@ -120,10 +122,12 @@ def _gather(connections: Sequence[Connection], on_look: Callable[[], None]) -> l
                 except EOFError:
                     left.remove(ready)
                     continue
-                if isinstance(said, _Failed):
-                    raise BuystreamError(f"the season isn't complete: {said.reason}")
+                if isinstance(said, PartitionFailed):
+                    raise BuystreamError(f"the season isn't complete: {said.reason}. {ADVICE}")
                 made.append(said)
         on_look()
+    if len(made) < partitions:
+        raise BuystreamError(f"the season isn't complete: a process was killed. {ADVICE}")
     return sorted(made, key=lambda one: one.partition)
 
 
@@ -136,7 +140,7 @@ def _make_partitions(
             for partition in partitions:
                 report.send(_make_partition(season, partition, filler, dsn))
     except BaseException as error:
-        report.send(_Failed(f"{type(error).__name__}: {error}"))
+        report.send(PartitionFailed(f"{type(error).__name__}: {error}"))
         raise
     finally:
         report.close()

@@ -4,11 +4,14 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from multiprocessing import Pipe
 
 import pytest
 
+from buystream.errors import BuystreamError
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, read_all
 from buystream.replay.audit import audit
+from buystream.season.making import PartitionFailed, PartitionMade, gathered
 from buystream.vocabulary import codec, events
 from tests.support.patience import patient
 from tests.support.seasons import Season
@@ -93,6 +96,18 @@ def test_the_sandboxs_books_are_those_of_the_log(season: Season) -> None:
         if payment.captured_minor
     }
     assert books == captured
+
+
+def test_a_process_that_fails_or_is_killed_makes_no_season() -> None:
+    made = PartitionMade(partition=0, commands=1, events=1, checksum="")
+    for last, said in ((None, "was killed"), (PartitionFailed("OSError: the disk is full"), "the disk is full")):
+        ours, theirs = Pipe(duplex=False)
+        theirs.send(made)
+        if last is not None:
+            theirs.send(last)
+        theirs.close()
+        with pytest.raises(BuystreamError, match=said):
+            gathered([ours], 2, lambda: None)
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_python_hashes() -> None:
