@@ -67,7 +67,8 @@ def making(project: Path, target: str, end: int | None = None, **how: object) ->
         ["make", target], cwd=project, start_new_session=True, preexec_fn=lambda: at_a_terminal(end), **how
     )
     try:
-        wait_until((project / "up").exists)
+        wait_until(lambda: (project / "up").exists() or make.poll() is not None)
+        assert make.returncode is None, f"make ended with {make.returncode} before anything ran"
         yield make
     finally:
         make.kill()
