@@ -211,6 +211,12 @@ def test_the_desk_and_its_dialogs(seen: Inspected, demo_shop: DemoShop) -> None:
     expect(page.get_by_role("listitem").filter(has_text="× order placed")).to_be_visible()
     expect_to_fit(page)
     seen.at("desk-in-the-past")
+    page.get_by_label("Sale", exact=True).select_option("Another time")
+    start = page.get_by_label("From (")
+    start.fill("2001-01-01T20:00")
+    start.press("Tab")
+    expect(page.locator("#past-moment")).to_contain_text("Nothing had happened by then.")
+    seen.at("desk-another-time")
 
 
 def buy(shop: DemoShop, edition: str, card: str) -> None:
