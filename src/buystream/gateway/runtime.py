@@ -211,6 +211,11 @@ class Gateway:
         ]
         return all(shown)
 
+    async def views_show_the_past(self, *partitions: int) -> None:
+        """Raises HttpProblem (503) while the views are behind: a view that is being built doesn't know the past yet."""
+        if not await self.views_show_the_seen(*partitions):
+            raise HttpProblem("unavailable", "The views don't show that moment yet. Ask again in a moment.")
+
     async def log_end(self, partition: int) -> int | None:
         """The position after the last event on the log now, None while the log is away. What this gateway hasn't read
         yet, another one, or this one before it was started again, may have answered already."""

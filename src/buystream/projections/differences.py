@@ -8,7 +8,7 @@ import msgspec
 
 HIDDEN: Final = frozenset(
     {
-        *("delivery", "tracking", "card_label", "payment_method", "reusable_method"),
+        *("delivery", "tracking", "card_label", "payment_method", "reusable_method", "reference"),
         *("authentication_url", "url", "api_key_hash", "api_keys", "revoked_keys", "content"),
     }
 )

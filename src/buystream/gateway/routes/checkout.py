@@ -123,6 +123,7 @@ async def order(
     view = await own_order(gateway, buyer_id, order_id)
     if at_ms is None:
         return await body_of(gateway, view)
+    await gateway.views_show_the_past(gateway.offer_of_order(order_id).partition)
     streams = gateway.order_streams
     found = await gateway.reads.query(lambda cur: past_orders(cur, streams, [order_id], at_ms=at_ms))
     if not found:

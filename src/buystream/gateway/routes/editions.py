@@ -61,7 +61,7 @@ ROUTES = [editions, edition, mine]
 
 async def _past_board(gateway: Gateway, edition_id: str, as_of: str) -> PastBoard:
     offer, at_ms = gateway.offer(edition_id), past_ms(as_of)
-    await gateway.views_show_the_seen(offer.partition)
+    await gateway.views_show_the_past(offer.partition)
     board = await gateway.reads.query(lambda cur: past_board(cur, edition_id, at_ms=at_ms))
     if board is None:
         first_ms = await gateway.reads.query(lambda cur: released_at_ms(cur, edition_id))

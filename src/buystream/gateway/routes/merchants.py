@@ -252,7 +252,7 @@ async def past_moments(gateway: Gateway, merchant: MerchantView, *texts: str) ->
     first_ms = await gateway.reads.query(lambda cur: people.registered_at_ms(cur, merchant.merchant_id))
     if first_ms is None or min(moments_ms) < first_ms:
         raise nothing_yet(first_ms or 0)
-    await gateway.views_show_the_seen(*range(gateway.partitions))
+    await gateway.views_show_the_past(*range(gateway.partitions))
     return moments_ms
 
 
