@@ -67,6 +67,7 @@ export class Past {
     this.#pause();
     this.isOpen = false;
     this.#wanted = null;
+    this.#blank(false);
     this.#draw();
     this.#onState(false);
   }
@@ -173,9 +174,16 @@ export class Past {
       if (!this.isOpen) return;
       place.textContent = `As of ${fullTime(dashboard.as_of_ms)}`;
       this.#show(dashboard);
+      this.#blank(false);
     } catch (problem) {
       place.textContent = problem.message;
+      this.#blank(this.isOpen);
     }
+  }
+
+  /** Figures of another moment are not left standing beside a problem. */
+  #blank(isBlank) {
+    document.body.classList.toggle("is-blank", isBlank);
   }
 
   async #drawChanges() {
