@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from bench.asking import message_of
+from bench.deciding_again import damaged, what_if
 from bench.extras import bought
 from bench.machine import describe
 from bench.measuring import BenchError
@@ -75,7 +76,7 @@ def exported(season: Season) -> Figures:
     return {"export_rows_per_s": sum(found.rows.values()) / seconds}
 
 
-MEASUREMENTS: Final[tuple[Callable[[Season], Figures], ...]] = (replayed, exported)
+MEASUREMENTS: Final[tuple[Callable[[Season], Figures], ...]] = (replayed, exported, what_if, damaged)
 
 
 def run(*, commands: int, folder: Path, quick: bool, say: Callable[[str], None]) -> int:

@@ -9,6 +9,7 @@ import msgspec
 from buystream.aggregates.partition import Partition
 from buystream.consumers.answering import decide_batch
 from buystream.log import COMMANDS, DEADLETTER, EVENTS, Message, Record
+from buystream.replay.audit_report import AuditReport
 from buystream.vocabulary import codec, commands
 from buystream.vocabulary.codec import SEQUENCE_DIGITS
 from tests.support.decided_log import ALL, SHOP, DecidedLog, Rush
@@ -356,7 +357,7 @@ def _(log: MemoryLog) -> Place:
 # What only those can find who audited the log before.
 
 
-def decided_anew(log: MemoryLog) -> MemoryLog:
+def decided_anew(log: MemoryLog) -> tuple[MemoryLog, Place]:
     """A command is edited, and all events are decided again from there: a sound log of another past."""
     edit_data(log, nth(log, COMMANDS, "PlaceOrder"), device="another device")
     again = MemoryLog(partitions=log.partitions, stamp=lambda: 0)
@@ -366,4 +367,44 @@ def decided_anew(log: MemoryLog) -> MemoryLog:
         answers = decide_batch(Partition(partition), own, source=codec.source_of(SHOP))
         for topic, messages in answers.items():
             again.append(topic, partition, messages)
-    return again
+    return again, Place(COMMANDS, log.end(COMMANDS, 0) - 1)
+
+
+def cut_off(log: MemoryLog) -> tuple[MemoryLog, Place]:
+    """The last commands are gone, and so are their answers."""
+    end = log.end(COMMANDS, 0)
+    return up_to(log, end - 3), Place(COMMANDS, end - 1)
+
+
+DAMAGES_TO_ALL: Final = {"all is decided anew": decided_anew, "both logs are cut off": cut_off}
+"""Each gives a log that is sound as such, and up to where an earlier audit remembers another one."""
+
+
+def up_to(log: MemoryLog, commands_count: int) -> MemoryLog:
+    """As the first partition was when so many commands were decided."""
+    earlier = MemoryLog(partitions=log.partitions, stamp=lambda: 0)
+
+    def answers(record: Record) -> bool:
+        return int(msgspec.json.decode(record.value)["commandposition"]) < commands_count
+
+    def is_of_one(letter: Record) -> bool:
+        return int(msgspec.json.decode(letter.value)["data"]["position"]) < commands_count
+
+    rewrite(earlier, COMMANDS, records_of(log, COMMANDS)[:commands_count])
+    rewrite(earlier, EVENTS, list(filter(answers, records_of(log, EVENTS))))
+    rewrite(earlier, DEADLETTER, list(filter(is_of_one, records_of(log, DEADLETTER))))
+    return earlier
+
+
+# Whether it is found.
+
+
+def named(report: AuditReport, topic: str, partition: int = 0) -> list[int]:
+    """Positions of that topic that violations name."""
+    word = WORDS[topic]
+    return [one.positions[word] for one in report.violations if one.partition == partition and word in one.positions]
+
+
+def is_named(report: AuditReport, place: Place) -> bool:
+    """Whether the damage is named, and nothing before it."""
+    return min(named(report, place.topic, place.partition), default=-1) == place.position

@@ -51,7 +51,7 @@ class PartitionMark(msgspec.Struct, kw_only=True):
     dead_letters_read: int = 0
     sequence: int = -1
     state: bytes
-    """The refolded partition's snapshot."""
+    """The refolded partition's snapshot; it and the ledger's state are compressed (zlib)."""
     ledger: bytes
 
 

@@ -2,6 +2,7 @@
 the way."""
 
 import re
+import zlib
 from collections.abc import Iterator
 from copy import copy
 
@@ -105,10 +106,11 @@ class PartitionAudit:
             if mark.last_position >= 0 and (not last or digest_of(last[0]) != mark.last_digest):
                 return
         try:
-            self._refold = Partition.restore(known.state)
-            self._ledger = Ledger(msgspec.msgpack.decode(known.ledger, type=LedgerState))
-        except msgspec.DecodeError:
+            refold = Partition.restore(zlib.decompress(known.state))
+            ledger = Ledger(msgspec.msgpack.decode(zlib.decompress(known.ledger), type=LedgerState))
+        except (zlib.error, msgspec.DecodeError):
             return
+        self._refold, self._ledger = refold, ledger
         self._sequence = known.sequence
         self._commands, self._events_read = copy(known.commands), copy(known.events)
         self._dead_read_up_to = known.dead_letters_read
@@ -147,8 +149,8 @@ class PartitionAudit:
                 default=self._dead_read_up_to,
             ),
             sequence=self._sequence,
-            state=refold.snapshot(),
-            ledger=msgspec.msgpack.encode(self._ledger.state),
+            state=zlib.compress(refold.snapshot(), 1),
+            ledger=zlib.compress(msgspec.msgpack.encode(self._ledger.state), 1),
         )
 
     def _note_followed(self, command: Record) -> None:

@@ -11,29 +11,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from buystream.aggregates.partition import Partition
-from buystream.log import COMMANDS, DEADLETTER, EVENTS, Log
+from buystream.log import COMMANDS, EVENTS, Log
 from buystream.replay.audit import audit, audit_shared
 from buystream.replay.audit_mark import AuditMark, BadMark
-from buystream.replay.audit_report import AuditReport
 from buystream.replay.ledger import Ledger
 from buystream.replay.sharing import OpenLog
 from buystream.vocabulary import codec, commands, events
 from tests.support.actors import actor_of
 from tests.support.damages import (
     DAMAGES,
+    DAMAGES_TO_ALL,
     OTHER_SHOP,
-    WORDS,
     decided_anew,
     edit_data,
+    is_named,
     nth,
     records_of,
-    rewrite,
     sound_log,
+    up_to,
 )
 from tests.support.decided_log import SHOP, DecidedLog, Rush
 from tests.support.examples import T0
 from tests.support.histories import History
-from tests.support.memory_log import MemoryLog
 from tests.support.steps import place, release
 
 
@@ -45,12 +44,6 @@ def opened(log: Log) -> OpenLog:
         yield log
 
     return open_log
-
-
-def named(report: AuditReport, topic: str, partition: int) -> list[int]:
-    """Positions of that topic that violations name."""
-    word = WORDS[topic]
-    return [one.positions[word] for one in report.violations if one.partition == partition and word in one.positions]
 
 
 def test_nothing_is_wrong_with_the_log_that_is_damaged() -> None:
@@ -70,7 +63,7 @@ def test_the_audit_finds_damage_at_its_place(kind: str) -> None:
     place = DAMAGES[kind](log)
     report = audit(log)
     assert not report.ok
-    assert min(named(report, place.topic, place.partition)) == place.position, report.violations
+    assert is_named(report, place), report.violations
 
 
 # It never cries wolf.
@@ -91,19 +84,6 @@ def test_a_sound_log_passes_whatever_happened(seed: int, rushes: bool) -> None:
 # What an earlier audit knew.
 
 
-def upto(log: MemoryLog, commands: int) -> MemoryLog:
-    """As the first partition was when so many commands were decided."""
-    earlier = MemoryLog(partitions=log.partitions, stamp=lambda: T0)
-    own = records_of(log, COMMANDS)[:commands]
-    answered = [one for one in records_of(log, EVENTS) if msgspec.json.decode(one.value)["commandposition"] < commands]
-    letters = [
-        one for one in records_of(log, DEADLETTER) if msgspec.json.decode(one.value)["data"]["position"] < commands
-    ]
-    for topic, records in ((COMMANDS, own), (EVENTS, answered), (DEADLETTER, letters)):
-        rewrite(earlier, topic, records)
-    return earlier
-
-
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_an_audit_that_continues_finds_the_same_and_reads_only_what_is_new(
@@ -115,7 +95,7 @@ def test_an_audit_that_continues_finds_the_same_and_reads_only_what_is_new(
     cuts = sorted(data.draw(st.sets(st.integers(1, log.end(COMMANDS, 0)), min_size=1, max_size=3)))
     audited = 0
     for cut in cuts:
-        report = audit_shared(opened(upto(log, cut)), mark_file=file)
+        report = audit_shared(opened(up_to(log, cut)), mark_file=file)
         assert report.ok, report.violations
         audited += report.commands
     last = audit_shared(opened(log), mark_file=file)
@@ -128,11 +108,11 @@ def test_an_audit_that_continues_finds_the_same_and_reads_only_what_is_new(
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_an_audit_that_continues_finds_damage_to_what_is_new(kind: str, tmp_path: Path) -> None:
     log = sound_log()
-    assert audit_shared(opened(upto(log, 2)), mark_file=tmp_path / "mark").ok
+    assert audit_shared(opened(up_to(log, 2)), mark_file=tmp_path / "mark").ok
     before = (tmp_path / "mark").read_bytes()
     place = DAMAGES[kind](log)
     report = audit_shared(opened(log), mark_file=tmp_path / "mark")
-    assert min(named(report, place.topic, place.partition)) == place.position, report.violations
+    assert is_named(report, place), report.violations
     assert (tmp_path / "mark").read_bytes() == before, "an audit that failed says nothing about how far it came"
 
 
@@ -142,28 +122,20 @@ def test_an_audit_from_the_start_finds_damage_to_what_was_audited_before(kind: s
     assert audit_shared(opened(log), mark_file=tmp_path / "mark").ok
     place = DAMAGES[kind](log)
     report = audit_shared(opened(log), mark_file=tmp_path / "mark", from_start=True)
-    assert min(named(report, place.topic, place.partition)) == place.position, report.violations
+    assert is_named(report, place), report.violations
 
 
-def test_a_history_that_was_decided_anew_from_an_edited_command_is_found_by_who_audited_the_first_one(
-    tmp_path: Path,
+@pytest.mark.parametrize("from_start", [False, True])
+@pytest.mark.parametrize("kind", DAMAGES_TO_ALL)
+def test_another_past_that_is_sound_is_found_by_who_audited_the_first_one(
+    kind: str, from_start: bool, tmp_path: Path
 ) -> None:
-    first = sound_log()
-    assert audit_shared(opened(first), mark_file=tmp_path / "mark").ok
-    again = decided_anew(sound_log())
-    assert audit(again).ok, "it is a sound history, of another past"
-    for from_start in (False, True):
-        report = audit_shared(opened(again), mark_file=tmp_path / "mark", from_start=from_start)
-        assert {one.invariant for one in report.violations} == {"what was audited stays as it was"}
-
-
-def test_both_logs_cut_off_are_found_by_who_audited_them_before(tmp_path: Path) -> None:
-    log = sound_log()
-    assert audit_shared(opened(log), mark_file=tmp_path / "mark").ok
-    shorter = upto(log, log.end(COMMANDS, 0) - 3)
-    assert audit(shorter).ok
-    report = audit_shared(opened(shorter), mark_file=tmp_path / "mark")
-    assert named(report, COMMANDS, 0) == [log.end(COMMANDS, 0) - 1]
+    assert audit_shared(opened(sound_log()), mark_file=tmp_path / "mark").ok
+    other, place = DAMAGES_TO_ALL[kind](sound_log())
+    assert audit(other).ok, "nothing in it says that there was another one"
+    report = audit_shared(opened(other), mark_file=tmp_path / "mark", from_start=from_start)
+    assert {one.invariant for one in report.violations} == {"what was audited stays as it was"}
+    assert is_named(report, place), report.violations
 
 
 def test_how_far_the_audit_of_another_shop_came_is_refused(tmp_path: Path) -> None:
@@ -187,7 +159,7 @@ def test_an_audit_of_a_new_form_of_the_state_begins_at_the_start_and_compares(tm
     file.write_bytes(msgspec.msgpack.encode(mark))
     report = audit_shared(opened(sound_log()), mark_file=file)
     assert (report.ok, report.commands) == (True, audit(sound_log()).commands)
-    assert not audit_shared(opened(decided_anew(sound_log())), mark_file=file).ok
+    assert not audit_shared(opened(decided_anew(sound_log())[0]), mark_file=file).ok
 
 
 # Whose turn it was: by the ledger alone, which decides nothing.

@@ -331,3 +331,26 @@ def test_the_totals_add_up_the_editions_that_have_an_outcome() -> None:
     (total,) = report.totals
     assert (total.editions, total.buyers_asked, total.buyers_served, total.buyers_served_real) == (2, 2, 1, 1)
     assert (total.revenue_real_minor, total.revenue_minor) == ({"USD": PRICE_MINOR}, {"USD": 9_000})
+
+
+RULES = (
+    "limit=1",
+    "stock=150%",
+    "stock=50%,hold=30",
+    "draw=7200",
+    "block=flagged",
+    "opens=2027-01-15T09:00:00Z,draw=60",
+)
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 10**9), rules=st.lists(st.sampled_from(RULES), min_size=1, max_size=3, unique=True))
+def test_campaigns_gifts_refunds_and_disputes_are_refolded_under_any_rule(seed: int, rules: list[str]) -> None:
+    book = DecidedLog()
+    History(book, seed).go_on(100)
+    report = whatif(opened(book.log), [], [parse_hypothesis(one) for one in rules])
+    for edition in report.editions:
+        for one in edition.hypotheses:
+            outcomes_of_it = filter(None, (one.low, one.outcome, one.high))
+            assert all(outcome.revenue_minor >= 0 and outcome.units_sold >= 0 for outcome in outcomes_of_it)
+            assert bool(one.refused) == (one.outcome is None)
