@@ -1,11 +1,13 @@
-"""`python -m bench analysts`: what analysts wait for, on a season of commands that real deciders decided on Kafka.
+"""`python -m bench analysts`: what analysts wait for, on a season on Kafka.
 
 Each measurement is a function of the season that gives figures by name; MEASUREMENTS lists them. The file has all of
 FIGURES, null where none was measured."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -13,28 +15,17 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from bench.asking import message_of
 from bench.deciding_again import damaged, what_if
-from bench.extras import bought
 from bench.machine import describe
 from bench.measuring import BenchError
 from bench.sweeper import swept_folder
 from buystream.analysis.columns import EVENTS_TABLE
-from buystream.consumers.batches import Commits, Deciding
-from buystream.consumers.decider import decide_batch
-from buystream.consumers.shop_id import shop_id_of
-from buystream.delivery.folding import recover
-from buystream.delivery.sequence import sequence_of
 from buystream.host.broker import Broker
-from buystream.log import COMMANDS, EVENTS
 from buystream.log.kafka import KafkaLog
-from buystream.log.topics import Topics, plan
 from buystream.replay.exporting import Exported, Exporter
 from buystream.replay.selection import Selection
-from buystream.vocabulary.codec import source_of
 
 PARTITIONS: Final = 4
-COMMANDS_PER_ORDER: Final = 4
 PROCESSES: Final = 2
 
 Figures = dict[str, float]
@@ -98,48 +89,31 @@ def run(*, commands: int, folder: Path, quick: bool, say: Callable[[str], None])
 
 @contextmanager
 def season_of(commands: int, say: Callable[[str], None]) -> Iterator[Season]:
-    """About so many commands, decided, on a broker of its own."""
+    """About so many commands of `buystream simulate`, on a broker of its own."""
     with swept_folder("buystream-bench-") as folder, ExitStack() as stack:
         folder.chmod(0o755)  # the server's account, when we are root, has to pass
         broker = stack.enter_context(Broker(folder / "kafka"))
-        with closing(Topics(broker.bootstrap)) as topics:
-            topics.apply(plan(partitions=PARTITIONS))
-        open_log = partial(KafkaLog, broker.bootstrap)
-        with closing(open_log()) as log:
-            source = source_of(shop_id_of(log))
-            say(f"writing a season of {commands:,} commands")
-            orders = max(1, commands // PARTITIONS // COMMANDS_PER_ORDER)
-            with ThreadPoolExecutor(PARTITIONS) as threads:
-                list(threads.map(lambda partition: _decide(log, partition, orders, source), range(PARTITIONS)))
-            counts = [_count(log, topic) for topic in (COMMANDS, EVENTS)]
-        yield Season(open_log, *counts, folder)
+        say(f"writing a season of {commands:,} commands")
+        made = _simulated(folder / "shop", broker.bootstrap, commands)
+        yield Season(partial(KafkaLog, broker.bootstrap), made.commands, made.events, folder)
 
 
-def _decide(log: KafkaLog, partition: int, orders: int, source: str) -> None:
-    """Orders of one edition, each bought, decided as they are appended."""
-    with closing(log.own(partition)) as owner, closing(log.tail(COMMANDS, {partition: 0})) as tail:
-        state = recover(log, partition, None)
-        asked = decided = 0
-        with Commits(owner) as commits:
-            deciding = Deciding(tail, commits, lambda records: (records, decide_batch(state, records, source=source)))
-            already = log.end(COMMANDS, partition)
-            for batch in bought(orders, partition):
-                log.append(COMMANDS, partition, [message_of(command) for command in batch])
-                asked += len(batch)
-                while decided < asked + already:
-                    decided += deciding.step(10)
-            deciding.finish()
+class _Made(msgspec.Struct):
+    commands: int
+    events: int
 
 
-def _count(log: KafkaLog, topic: str) -> int:
-    """The records, found out by their last one: positions of events have gaps."""
-    if topic == COMMANDS:
-        return sum(log.end(topic, partition) for partition in range(log.partitions))
-    total = 0
-    for partition in range(log.partitions):
-        (last,) = log.read(topic, partition, log.end(topic, partition) - 1, 1)
-        total += sequence_of(last) + 1
-    return total
+def _simulated(data_dir: Path, bootstrap: str, commands: int) -> _Made:
+    program = Path(sys.executable).with_name("buystream")
+    done = subprocess.run(
+        [program, "simulate", "--commands", str(commands), "--json", "--data-dir", data_dir],
+        env=os.environ | {"BUYSTREAM_KAFKA_BOOTSTRAP": bootstrap, "BUYSTREAM_PARTITIONS": str(PARTITIONS)},
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode:
+        raise BenchError("there is no season: buystream simulate failed")
+    return msgspec.json.decode(done.stdout, type=_Made)
 
 
 def _exported(season: Season, name: str, selection: Selection) -> tuple[float, Exported]:

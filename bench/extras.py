@@ -57,7 +57,7 @@ def run(*, orders: int, folder: Path, quick: bool, say: Callable[[str], None]) -
     with Stage(quick=quick) as stage:
         machine = describe(stage.folder)
         figures["empty"] = _of_shop(stage.folder / "empty", say, "empty")
-        for kind, commands in (("held", _held), ("bought", bought)):
+        for kind, commands in (("held", _held), ("bought", _bought)):
             say(f"{kind}: writing a log of {orders:,} orders")
             data_dir = stage.folder / kind
             with EmbeddedPostgres(data_dir) as postgres:
@@ -158,9 +158,9 @@ def _held(orders: int) -> Iterator[list[Command]]:
         yield list(placed[first : first + BATCH_COMMANDS_MAX])
 
 
-def bought(orders: int, partition: int = PARTITION) -> Iterator[list[Command]]:
-    """Every stage of a thousand orders of one edition, then the next thousand."""
-    release, placed = _orders(orders, partition)
+def _bought(orders: int) -> Iterator[list[Command]]:
+    """Every stage of a thousand orders, then the next thousand."""
+    release, placed = _orders(orders)
     yield [release]
     for first in range(0, orders, 1_000):
         block = placed[first : first + 1_000]
@@ -176,11 +176,11 @@ def bought(orders: int, partition: int = PARTITION) -> Iterator[list[Command]]:
         yield [RecordCapture(payment_id=each, amount_minor=3_500) for each in payments]
 
 
-def _orders(count: int, partition: int = PARTITION) -> tuple[ReleaseEdition, list[PlaceOrder]]:
-    edition_id = new_edition_id(partition)
+def _orders(count: int) -> tuple[ReleaseEdition, list[PlaceOrder]]:
+    edition_id = new_edition_id(PARTITION)
     release = ReleaseEdition(
         edition_id=edition_id,
-        merchant_id=new_merchant_id(partition),
+        merchant_id=new_merchant_id(PARTITION),
         offer=Offer(
             title="One night only",
             currency="USD",

@@ -18,9 +18,9 @@ from buystream.log import Log, LogUnavailable
 from buystream.projections.engine.leading import leading
 from buystream.projections.shown import Shown
 from buystream.settings import Settings
-from buystream.wiring.opening import SIGNALS, Database, open_database, open_log, refuse_moved
+from buystream.wiring.opening import SIGNALS, Database, open_database, open_log, refuse_moved, replayed
 from buystream.wiring.parts import Parts
-from buystream.wiring.roster import ROSTER, Runs
+from buystream.wiring.roster import IN_A_REPLAY, ROSTER, Runs
 from buystream.wiring.running import ignore_signals, start_workers
 from buystream.wiring.views import VIEWS
 
@@ -123,6 +123,8 @@ def _opened(settings: Settings, role: str) -> Iterator[tuple[Parts, Database, Ex
         database = stack.enter_context(open_database(settings))
         prepare(settings, database.dsn, role)
         refuse_moved(database, settings)
+        if (source := replayed(database, settings)) and role not in ("gateway", *IN_A_REPLAY):
+            raise BuystreamError(f"this shop's log is a replay of {source}: no {role} runs on it")
         log = stack.enter_context(open_log(database, settings))
         if settings.is_on_kafka:
             cluster.require_topics(settings, partitions=log.partitions)

@@ -72,6 +72,11 @@ def test_replay_prints_writes_and_resumes(environment: dict[str, str], tmp_path:
         (["replay", "--to-file", "a", "--to-parquet", "b"], "choose one of"),
         (["replay", "--to-topic", "concert"], "BUYSTREAM_KAFKA_BOOTSTRAP"),
         (["replay", "--speed", "0"], "0"),
+        (["replay", "--pace-from", "2027-01-01"], "--pace-from needs --speed"),
+        (["replay", "--key-file", "a"], "--key-file needs --to-parquet"),
+        (["replay", "--to-parquet", "{folder}"], "has tables already"),
+        (["replay", "--to-parquet", "{folder}", "--speed", "1"], "tables have no pace"),
+        (["replay", "--to-shop", "{folder}/past", "--edition", "ed0-c0ncert000"], "replayed whole"),
         (["export", "{folder}"], "can't be read"),
     ],
 )

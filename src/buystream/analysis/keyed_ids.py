@@ -18,7 +18,8 @@ INNER: Final = 0x36
 OUTER: Final = 0x5C
 """HMAC by its definition (RFC 2104), with the key's blocks hashed once: `hmac.digest` takes twice as long."""
 
-REMEMBERED_MAX: Final = 400_000
+REMEMBERED_MAX: Final = 100_000
+"""Of each kind: an order is paid within minutes."""
 
 MARK: Final = "~"
 """In every keyed id. Only ids that the system derives have it: docs/decisions/0015."""

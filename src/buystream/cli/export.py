@@ -48,11 +48,9 @@ def export_to(
 ) -> None:
     """Write the selection's tables to the folder, and print what was written."""
     from buystream.replay.exporting import Exporter  # with what reads the tables, which takes long to import
-    from buystream.replay.tables_folder import KEY_SUFFIX, key_of
+    from buystream.replay.tables_folder import key_of
 
-    folder = folder.resolve()
-    key = key_of(key_file or folder.with_name(folder.name + KEY_SUFFIX))
-    exporter = Exporter(open_log, folder, key, selection=selection, processes=processes)
+    exporter = Exporter(open_log, folder, key_of(folder, key_file), selection=selection, processes=processes)
     with options.progress_bar() as bar:
         task = bar.add_task("records", total=None)
         exported = exporter.export(lambda count: bar.advance(task, count), lambda total: bar.update(task, total=total))

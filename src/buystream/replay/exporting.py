@@ -30,11 +30,11 @@ from buystream.replay.tables_folder import Part, Reached, TablesFolder, TablesMa
 if TYPE_CHECKING:
     import pyarrow as pa
 
-READ_RECORDS: Final = 5_000
+READ_RECORDS: Final = 20_000
 AT_ONCE: Final = 100
 """Records that are looked at for the shop's name."""
 
-CHUNK_RECORDS: Final = 300_000
+CHUNK_RECORDS: Final = 500_000
 """Records between two commits of a partition: bounds memory, and what a kill throws away."""
 
 COLLECT_AFTER: Final = (50_000, 20, 50)

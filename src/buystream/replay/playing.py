@@ -47,23 +47,26 @@ class Sink(Protocol):
 
 
 class Tempo:
-    """The time between messages, `speed` times faster than it was; without a speed there is none."""
+    """The time between messages, `speed` times faster than it was; without a speed there is none, nor before
+    `from_ms`."""
 
     def __init__(
         self,
         speed: float | None,
         *,
+        from_ms: int = 0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._speed = speed
+        self._from_ms = from_ms
         self._clock = clock
         self._sleep = sleep
         self._began: tuple[float, int] | None = None
 
     def seconds_until(self, at_ms: int) -> float:
         """How long it is until a message of that time is due; the first one is due at once."""
-        if self._speed is None:
+        if self._speed is None or at_ms < self._from_ms:
             return 0.0
         if self._began is None:
             self._began = (self._clock(), at_ms)

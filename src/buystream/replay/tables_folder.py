@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -83,9 +83,13 @@ class TablesManifest(msgspec.Struct, kw_only=True):
         return {table: sum(part.rows for part in self.parts if part.table == table) for table in TABLES}
 
 
-def key_of(file: Path) -> bytes:
-    """The key in the file, made when there is none: 32 random bytes in hex, readable by their owner only. Raises
-    TablesFolderError."""
+def key_of(folder: Path, file: Path | None = None) -> bytes:
+    """The key in the file, `FOLDER.key` unless given, made when there is none: 32 random bytes in hex, readable by
+    their owner only. Raises TablesFolderError, also for a file in the folder."""
+    folder = folder.resolve()
+    file = file.resolve() if file else folder.with_name(folder.name + KEY_SUFFIX)
+    if file.is_relative_to(folder):
+        raise TablesFolderError(f"{file} would go with the tables: keep the key in another folder")
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -127,16 +131,19 @@ class TablesFolder:
 
     def commit(self, manifest: TablesManifest) -> None:
         """From here on the manifest says what is there; its parts are on the disk."""
-        self._sync({(self.path / part.path).parent for part in manifest.parts if self._run in part.path})
+        os.sync()  # a chunk has a part for each day and type: waiting for one after another takes far longer
         body = msgspec.json.format(msgspec.json.encode(manifest)) + b"\n"
         write_whole(self.path / MANIFEST, body)
-        self._sync([self.path])
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def write(self, table: str, day: date, kind: str, first: str, rows: "pa.Table") -> Part:
         """Write a part, which belongs to the folder once a manifest names it. `first` says where in the log its rows
         begin."""
-        pa = arrow()
-        return self._written(table, str(day), kind, first, [rows], pa)
+        return self._written(table, str(day), kind, first, [rows], _QUICKLY)
 
     def remove(self, parts: Iterable[Part]) -> None:
         """Parts that the committed manifest doesn't name any more."""
@@ -153,30 +160,29 @@ class TablesFolder:
 
     def compact(self, parts: Sequence[Part]) -> Part:
         """One part with the rows of these, which stay until they are removed."""
-        pa = arrow()
         import pyarrow.parquet as pq
 
         ordered = sorted(parts, key=lambda part: Path(part.path).name)
         tables = (pq.ParquetFile(self.path / part.path).read() for part in ordered)
         of = ordered[0]
         first = Path(of.path).name.rpartition("-")[0]
-        return self._written(of.table, of.day, of.type, first, tables, pa)
+        return self._written(of.table, of.day, of.type, first, tables, _WELL)
 
-    def _written(self, table: str, day: str, kind: str, first: str, tables: Iterable["pa.Table"], pa: object) -> Part:
+    def _written(
+        self, table: str, day: str, kind: str, first: str, tables: Iterable["pa.Table"], how: dict[str, Any]
+    ) -> Part:
         import pyarrow.parquet as pq
 
         folder = self.path / table / f"day={day}" / f"type={kind}"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{first}-{self._run}{secrets.token_hex(2)}{PARQUET}"
         sink, rows = arrow().BufferOutputStream(), 0
-        with pq.ParquetWriter(
-            sink, schema(table), compression="zstd", compression_level=1, use_dictionary=_REPEATED
-        ) as writer:
+        with pq.ParquetWriter(sink, schema(table), **how) as writer:
             for one in tables:
                 writer.write_table(one)
                 rows += one.num_rows
         body = sink.getvalue()
-        write_whole(path, body)
+        write_whole(path, body, sync=False)
         digest = hashlib.sha256(body).hexdigest()
         where = str(path.relative_to(self.path))
         return Part(path=where, table=table, day=day, type=kind, rows=rows, bytes=body.size, sha256=digest)
@@ -216,14 +222,6 @@ class TablesFolder:
         for file in self.path.glob(f"{UNFINISHED}*"):
             file.unlink()
 
-    def _sync(self, folders: Iterable[Path]) -> None:
-        for folder in folders:
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-
 
 _REPEATED: Final = [
     *("partition", "version", "rules_version", "actor_role", "edition_id", "merchant_id", "variant_id", "currency"),
@@ -231,14 +229,21 @@ _REPEATED: Final = [
 ]
 """Columns with few different values: each value is stored once."""
 
+_QUICKLY: Final[dict[str, Any]] = {"compression": "snappy", "use_dictionary": _REPEATED}
+"""How a part is written at first. Most are small, and setting zstd up takes longer than their rows do."""
 
-def write_whole(path: Path, body: bytes) -> None:
-    """The whole file, or none."""
+_WELL: Final[dict[str, Any]] = {"compression": "zstd", "compression_level": 3, "use_dictionary": _REPEATED}
+"""How a compacted one is written."""
+
+
+def write_whole(path: Path, body: bytes, *, sync: bool = True) -> None:
+    """The whole file, or none; on the disk unless `sync` is left to somebody else."""
     unfinished = path.with_name(f"{UNFINISHED}{path.name}")
     with unfinished.open("wb") as file:
         file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
     unfinished.replace(path)
 
 

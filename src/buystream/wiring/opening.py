@@ -15,6 +15,7 @@ from buystream.host.secret_file import secret_of
 from buystream.log import Log
 from buystream.log.moved import moved_to
 from buystream.log.postgres import PostgresLog
+from buystream.log.replayed import replay_of
 from buystream.metrics import PARTITIONS
 from buystream.secret_versions import open_root, refuse_wrong_secret
 from buystream.settings import Settings
@@ -88,6 +89,16 @@ def refuse_moved(database: Database, settings: Settings) -> None:
     """Raises BuystreamError for the log of a shop that sells on Kafka now."""
     if not settings.is_on_kafka and (where := moved_to(database.dsn)):
         raise BuystreamError(f"this shop's log was moved to Kafka ({where}): set BUYSTREAM_KAFKA_BOOTSTRAP")
+
+
+def replayed(database: Database, settings: Settings) -> str:
+    """The source of the shop that this one's log is a replay of; empty for a shop of its own. Raises BuystreamError for
+    a replay that would reach a payment provider."""
+    if settings.is_on_kafka or not (source := replay_of(database.dsn)):
+        return ""
+    if settings.takes_real_money:
+        raise BuystreamError(f"this shop's log is a replay of {source}: it takes no real money; unset Stripe's keys")
+    return source
 
 
 def open_vault(settings: Settings, dsn: str) -> Vault:

@@ -48,6 +48,15 @@ ROSTER: Final[Mapping[str, Callable[[Parts], Runs]]] = {
 ON_KAFKA_ONLY: Final = frozenset({"feeds", "live"})
 
 
+IN_A_REPLAY: Final = ("projector",)
+"""What runs on a log that is a replay: it shows the past, and decides, sends and charges nothing."""
+
+
+def replay_runs(parts: Parts) -> Runs:
+    """What a shop whose log is a replay runs besides the gateway."""
+    return {"projector": parts.projector.run}
+
+
 def all_runs(parts: Parts, settings: Settings) -> Runs:
     """What a shop in one process runs besides the gateway."""
     roles = (role for role in ROSTER if settings.is_on_kafka or role not in ON_KAFKA_ONLY)

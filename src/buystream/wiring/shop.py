@@ -13,9 +13,9 @@ from buystream.settings import Settings
 from buystream.vocabulary.commands import Command, address_of
 from buystream.vocabulary.events import Event
 from buystream.wiring.deciding import DECISION_SECONDS, decided
-from buystream.wiring.opening import Database, open_database, open_log, refuse_moved
+from buystream.wiring.opening import Database, open_database, open_log, refuse_moved, replayed
 from buystream.wiring.parts import Parts
-from buystream.wiring.roster import all_runs
+from buystream.wiring.roster import all_runs, replay_runs
 from buystream.wiring.running import ignore_signals, start_workers
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ class Shop:
         self.settings = settings
         self.dsn = database.dsn
         self.log = log
+        self._replay_of = replayed(database, settings)
         parts = Parts(settings, database, log, stack)
         self._projector = parts.projector
         self._decider = parts.decider
@@ -35,11 +36,16 @@ class Shop:
             parts.projector.position, lambda: self.problem, lambda: self._workers.problem
         )
         # The last snapshots hold all that was decided, so that the next start is quick.
-        self._workers = start_workers(all_runs(parts, settings), database, stack, outlasting=("snapshots",))
+        runs = replay_runs(parts) if self._replay_of else all_runs(parts, settings)
+        if self._replay_of:
+            logger.warning("the log is a replay of %s: it is shown, and nothing can be bought", self._replay_of)
+        self._workers = start_workers(runs, database, stack, outlasting=("snapshots",))
 
     @property
     def problem(self) -> str | None:
         """Why the shop can't serve now, or None."""
+        if self._replay_of:
+            return self._workers.problem or self.log.problem
         is_deciding = self._decider.ready
         if self.settings.is_on_kafka:  # others may decide for some partitions
             is_deciding = bool(self._decider.owned) and self._decider.problem is None

@@ -275,13 +275,15 @@ def test_another_key_another_shop_and_a_strange_folder_are_refused(tmp_path: Pat
 
 
 def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
-    file = tmp_path / "tables.key"
-    made = key_of(file)
-    assert key_of(file) == made
+    folder, file = tmp_path / "tables", tmp_path / "tables.key"
+    made = key_of(folder)
+    assert key_of(folder) == key_of(folder, file) == made
     assert file.stat().st_mode & 0o777 == 0o600
     file.write_text("not a key")
     with pytest.raises(TablesFolderError, match="openssl"):
-        key_of(file)
+        key_of(folder)
+    with pytest.raises(TablesFolderError, match="another folder"):
+        key_of(folder, folder / "key")
 
 
 def test_without_pyarrow_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,19 @@ def test_the_pace_is_that_of_the_past_or_so_many_times_faster(speed: float, seco
     assert len(sink.rows) == 6
 
 
+def test_the_pauses_begin_at_a_time_of_choice() -> None:
+    now, slept = [100.0], list[float]()
+
+    def sleep(some: float) -> None:
+        slept.append(some)
+        now[0] += some
+
+    tempo = Tempo(1.0, from_ms=EVENING_MS + 3_000, clock=lambda: now[0], sleep=sleep)
+    player = Player(sold_log(6), Selection(types=("PlaceOrder",)), {}, lambda _: None)  # type: ignore[arg-type]
+    player.play(Kept(), tempo)  # type: ignore[arg-type]
+    assert slept == pytest.approx([1.0, 1.0])
+
+
 def test_a_replay_is_marked_and_no_reader_of_a_shop_takes_it() -> None:
     log = sold_log(2)
     for row in played(log):
