@@ -1,6 +1,6 @@
 # Each target does all of its own set-up: on a fresh machine `make demo` or `make test` is the only command needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo kafka test cluster check faults bench broker postgresql clients promtool proxies rivals stripe-mock chromium clean
+.PHONY: help demo kafka test cluster check faults bench broker postgresql clients promtool proxies rivals judge stripe-mock chromium clean
 
 python := .venv/bin/python
 run := .venv/.buystream-run
@@ -32,8 +32,8 @@ check: $(dev)
 	$(python) -m mypy --strict src clients/python/src
 	.venv/bin/lint-imports
 
-cluster: $(dev) broker clients
-	$(python) -m pytest tests/kafka
+cluster: $(dev) broker clients judge
+	$(python) -m pytest tests/kafka tests/judges
 
 faults: $(dev) broker promtool
 	$(python) -m pytest -rP --show-capture=stdout tests/faults
@@ -46,6 +46,9 @@ rivals:
 
 chromium:
 	@tools/bootstrap.sh chromium
+
+judge:
+	@tools/bootstrap.sh judge
 
 stripe-mock:
 	@tools/bootstrap.sh stripe-mock

@@ -3,7 +3,7 @@
 # `bootstrap.sh broker` (Java and Maven), `bootstrap.sh postgresql` (Debian's, beside ours, and PgBouncer),
 # `bootstrap.sh promtool` (Prometheus), `bootstrap.sh clients` (Node.js and a JDK for the examples of the feed, and
 # kcat), `bootstrap.sh proxies` (nginx and Caddy), `bootstrap.sh rivals` (what `make bench` measures beside buystream),
-# `bootstrap.sh stripe-mock` (built once, kept in ~/.cache/buystream) or `bootstrap.sh chromium`. Never asks a question;
+# `bootstrap.sh judge` (of the transparency log), `bootstrap.sh stripe-mock` (both built once, kept in ~/.cache/buystream) or `bootstrap.sh chromium`. Never asks a question;
 # what only root may install is named in one line otherwise.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -100,6 +100,21 @@ build_stripe_mock() {
     rm -rf "$folder/building"
 }
 
+# What judges the transparency log: Go's sumdb and Tessera's fsck, around which tests/judges/go is a command line.
+build_judge() {
+    local folder sources
+    folder="${XDG_CACHE_HOME:-$HOME/.cache}/buystream"
+    sources="$(cat tests/judges/go/main.go tests/judges/go/go.sum | sha256sum | cut -c 1-16)"
+    [ -x "$folder/judge-$sources" ] && return
+    command -v go >/dev/null || apt_install golang
+    echo "building the judge of the transparency log"
+    mkdir -p "$folder/judging"
+    (cd tests/judges/go && go build -o "$folder/judging/judge" .) >/dev/null 2>"$folder/judging/log" \
+        || fail "the judge could not be built, see $folder/judging/log"
+    mv "$folder/judging/judge" "$folder/judge-$sources"
+    rm -rf "$folder/judging"
+}
+
 case "${1:-}" in
     run)
         install .
@@ -144,6 +159,9 @@ case "${1:-}" in
     promtool)
         command -v promtool >/dev/null || apt_install prometheus
         ;;
+    judge)
+        build_judge
+        ;;
     stripe-mock)
         build_stripe_mock
         ;;
@@ -156,6 +174,6 @@ case "${1:-}" in
         install '.[bench]'
         ;;
     *)
-        fail "usage: $0 run|dev|broker|postgresql|clients|promtool|proxies|rivals|stripe-mock|chromium"
+        fail "usage: $0 run|dev|broker|postgresql|clients|promtool|proxies|rivals|judge|stripe-mock|chromium"
         ;;
 esac

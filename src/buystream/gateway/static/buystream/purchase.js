@@ -29,6 +29,7 @@ export class Purchase extends EventTarget {
   state = "idle";
   order = null;
   problem = null;
+  refusedId = ""; // the order that was refused last
   #mine = null;
   #variant = null;
   requested = null; // {quantity, priceMinor} of a tap that found another order in progress
@@ -185,6 +186,7 @@ export class Purchase extends EventTarget {
       this.#placed(await send());
     } catch (problem) {
       if (!problem.isTransient && !problem.isSignedOut) forget(this.#key);
+      this.refusedId = id;
       this.go(problem.isSignedOut ? "signed_out" : problem.isTransient ? "lost" : "refused", problem);
       if (this.state === "refused") this.#emit("refused", { order_id: id, reason: problem.reason });
     }

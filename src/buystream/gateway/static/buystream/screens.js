@@ -7,6 +7,7 @@ import { canVouch, onceSeen } from "./guard.js";
 import { money } from "./money.js";
 import { heading, muted, primary, promised, quiet, savedLines, summary } from "./parts.js";
 import { PayForm } from "./pay-form.js";
+import { proofButton } from "./proof.js";
 import { ATTEMPTS_MAX } from "./purchase.js";
 import { areEnough, lackOnlyTheAddress } from "./saved-details.js";
 import { nextStep, otherWords, says } from "./says.js";
@@ -361,7 +362,13 @@ export class Screens {
       ),
       state === "pledged" && promised(this.#board()),
       primary("Done", () => this.#actions.close()),
-      h("div", { class: "links" }, this.#ordersLink(), state === "paid" && this.#another()),
+      h(
+        "div",
+        { class: "links" },
+        this.#ordersLink(),
+        state === "paid" && this.#another(),
+        proofButton({ orderId: order.order_id }),
+      ),
     ];
   }
 
@@ -385,12 +392,20 @@ export class Screens {
     return [
       ...this.#end(state),
       action && primary(action, () => this.#actions.again()),
+      this.#proof(state),
       h(
         "button",
         { type: "button", class: action ? "quiet" : "primary", onclick: () => this.#actions.close() },
         "Close",
       ),
     ];
+  }
+
+  /** Of a refusal; or that nothing is left. */
+  #proof(state) {
+    const { edition_id: editionId, state: sale } = this.#board();
+    if (state === "refused") return proofButton({ orderId: this.#purchase.refusedId, editionId });
+    return state === "unavailable" && sale === "sold_out" && proofButton({ editionId });
   }
 
   #end(state) {

@@ -4,6 +4,7 @@ import { sure } from "../buystream/confirm.js";
 import { h } from "../buystream/dom.js";
 import { money } from "../buystream/money.js";
 import { randomText } from "../buystream/order-id.js";
+import { proofButton } from "../buystream/proof.js";
 import { projectList } from "../buystream/projects.js";
 import { draftKey } from "../buystream/purchase.js";
 import { remember } from "../buystream/storage.js";
@@ -91,6 +92,7 @@ function actions(order, act) {
     order.can_return &&
       returnButton(order, (button, refundId) => act(button, "POST", `${path}/return`, { refund_id: refundId })),
     order.receipt_url && h("a", { class: "button small", href: order.receipt_url }, "Receipt"),
+    proofButton({ orderId: order.order_id, className: "button small", text: "Proof" }),
   ];
 }
 
