@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from bench.deciding_again import damaged, what_if
+from bench.leaves import seconds_to_publish
 from bench.machine import describe
 from bench.measuring import BenchError
 from bench.sweeper import swept_folder
@@ -67,7 +68,14 @@ def exported(season: Season) -> Figures:
     return {"export_rows_per_s": sum(found.rows.values()) / seconds}
 
 
-MEASUREMENTS: Final[tuple[Callable[[Season], Figures], ...]] = (replayed, exported, what_if, damaged)
+def notarised(season: Season) -> Figures:
+    """A leaf for each event, in one process, with the checkpoints."""
+    return {
+        "leaves_per_s": season.events / seconds_to_publish(season.open_log(), season.events, season.folder / "shop")
+    }
+
+
+MEASUREMENTS: Final[tuple[Callable[[Season], Figures], ...]] = (replayed, exported, notarised, what_if, damaged)
 
 
 def run(*, commands: int, folder: Path, quick: bool, say: Callable[[str], None]) -> int:

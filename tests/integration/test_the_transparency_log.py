@@ -7,6 +7,7 @@ import pytest
 
 from buystream.consumers.notary import forgetting, notary
 from buystream.consumers.notary.growing import Overtaken, Taken, load
+from buystream.consumers.notary.publishing import signer_of
 from buystream.database import one_transaction
 from buystream.delivery.sequence import head_of
 from buystream.errors import BuystreamError
@@ -15,6 +16,9 @@ from buystream.log.postgres import PostgresLog
 from buystream.transparency import tables
 from buystream.transparency.leaves import opened_by
 from buystream.transparency.merkle import leaf_hash
+from buystream.transparency.notes import verified
+from buystream.transparency.policies import read_policy
+from buystream.transparency.verifying import verify
 from buystream.vocabulary import commands
 from buystream.vocabulary.values import SaleWindow
 from tests.support import notarised
@@ -22,6 +26,7 @@ from tests.support.notarised import at_work, decided, events_of, notarise, notar
 from tests.support.patience import wait_until
 from tests.support.postgres import run_sql
 from tests.support.steps import place, release
+from tests.support.witness import LocalWitness, serving
 
 HOT = "ed0-sn4psh0t00"
 OTHER = "ed1-sn4psh0t00"
@@ -235,3 +240,32 @@ def test_a_guess_of_an_event_cannot_be_confirmed_without_its_salt(postgres_log: 
         assert opened_by(bytes(16) + record.value)[1] not in served
         assert leaf_hash(record.value) not in {leaf_hash(entry) for entry in served}
     assert not any(b"by0-b" in entry or b"order" in entry for entry in served)
+
+
+def test_a_checkpoint_without_its_quorum_of_witnesses_is_not_published(
+    postgres_log: PostgresLog, database_url: str, tmp_path: Path
+) -> None:
+    """It is once the witness cosigns again, with all that came meanwhile."""
+    file = tmp_path / "checkpoint"
+    with serving(LocalWitness(signer_of(notarised.ROOT, notarised.ORIGIN).key)) as witness:
+        policy = read_policy(f"witness W {witness.key} {witness.url}\nquorum W\n")
+        sell(postgres_log, 3)
+        first = notarise(postgres_log, database_url, file=file, policy=policy)
+        witness.is_lying = True
+        sell(postgres_log, 300, first=3)
+        with at_work(notary_of(postgres_log, database_url, file=file, policy=policy)):
+            wait_until(lambda: notarised.size(database_url) > first and witness.size > first)
+            assert notarised.published_size(database_url) == first
+            witness.is_lying = False
+            wait_until(lambda: notarised.published_size(database_url) == notarised.size(database_url))
+    note, checkpoint = notarised.published(database_url)
+    assert verified(note, [witness.key]) == [witness.key]
+    assert file.read_text() == str(note)
+    proof = notarised.proof(database_url, events_of(postgres_log)[0])
+    assert proof is not None
+    ours = signer_of(notarised.ROOT, notarised.ORIGIN).key
+    assert verify(proof, policy=read_policy(f"log {ours}\nwitness W {witness.key}\nquorum W\n")).signed_by == (
+        ours.name,
+        witness.key.name,
+    )
+    assert checkpoint.size == witness.size
