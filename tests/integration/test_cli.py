@@ -22,6 +22,9 @@ from buystream.cli import MODULES, cli, views
 from buystream.host.embedded import EmbeddedPostgres
 from buystream.log import Log
 from buystream.settings import Settings
+from buystream.transparency import tables
+from buystream.transparency.checkpoints import Checkpoint, read_checkpoint
+from buystream.transparency.merkle import root_of
 from buystream.vocabulary.ids import new_order_id
 from buystream.wiring.opening import open_database
 from buystream.wiring.views import VIEWS
@@ -118,6 +121,7 @@ def test_a_backup_of_a_running_shop_comes_back_whole(shop: ShopProcess, folder: 
     shop.start()
     merchant = shop.add_merchant()
     order_id = buy(shop, shop.release(merchant["api_key"], stock=10, hold_seconds=600))
+    published = wait_until(lambda: checkpoint(shop))
     file = folder / "shop.backup"
     saved = buystream("backup", str(file), "--data-dir", str(shop.data_dir))
     assert saved.returncode == 0, saved.stderr
@@ -140,10 +144,19 @@ def test_a_backup_of_a_running_shop_comes_back_whole(shop: ShopProcess, folder: 
         assert order["buyer"] == {"name": "Ada Lindqvist", "email": "ada@example.com", "address": "1 Example Street"}
         audit = buystream("audit", "--json", "--data-dir", str(copy.data_dir))
         assert (audit.returncode, json.loads(audit.stdout)["violations"]) == (0, [])
+        wait_until(lambda: (now := checkpoint(copy)) is not None and now.size > published.size)
+        with sql(copy) as cur:
+            assert root_of(tables.hashes_of(cur), published.size) == published.root
         assert_every_schema_is_kept_or_rebuilt(copy)
         assert copy.stop() == 0
     finally:
         copy.close()
+
+
+def checkpoint(shop: ShopProcess) -> Checkpoint | None:
+    """The published one of the transparency log, if there is one yet."""
+    answer = httpx.get(f"{shop.url}/tlog/checkpoint")
+    return read_checkpoint(answer.content)[1] if answer.status_code == 200 else None
 
 
 def assert_every_schema_is_kept_or_rebuilt(shop: ShopProcess) -> None:
