@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from buystream.consumers.feeds import FED, private_fields
 from buystream.vocabulary import codec
+from buystream.vocabulary.feed import FED, private_fields
 from buystream.vocabulary.fields import values_in, values_of
 from buystream.vocabulary.values import Value
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from buystream import schemas
-from buystream.consumers.feeds import FED, FEEDS, Feeds, MerchantTopics, Relay, create_missing, memory_topic
+from buystream.consumers.feeds import FEEDS, Feeds, MerchantTopics, Relay, create_missing, memory_topic
 from buystream.delivery.policy import Read
 from buystream.log import EVENTS, Damaged, Fenced, Log
 from buystream.log.kafka import KafkaLog
@@ -19,6 +19,7 @@ from buystream.log.kafka.clients import KafkaClients
 from buystream.log.topics import Topics, merchant_topic
 from buystream.vocabulary import codec, events
 from buystream.vocabulary.events import Event
+from buystream.vocabulary.feed import FED
 from tests.support.examples import EXAMPLES
 from tests.support.feeds import Fed, feed_of
 from tests.support.patience import wait_until

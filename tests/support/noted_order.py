@@ -11,9 +11,9 @@ import msgspec
 from playwright.sync_api import expect as shows
 from playwright.sync_api import sync_playwright
 
-from buystream.consumers.feeds import FED, public_fields
 from buystream.replay.audit import audit
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.feed import FED, public_fields
 from tests.support.browser import ARGUMENTS, patient_context
 from tests.support.examples import EXAMPLES, example, order_id
 from tests.support.scenario import expect, given

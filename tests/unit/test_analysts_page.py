@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from buystream.consumers.feeds import public_fields
 from buystream.vocabulary.codec import EVENTS
+from buystream.vocabulary.feed import public_fields
 from buystream.vocabulary.fields import values_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "analysts.md").read_text()

@@ -12,6 +12,8 @@ import pytest
 from buystream import schemas
 from buystream.delivery.policy import dead_letter
 from buystream.log import EVENTS, Record
+from buystream.schemas.__main__ import main
+from buystream.schemas.golden import read_again
 from buystream.vocabulary import codec, fields
 from buystream.vocabulary.fields import meanings
 from tests.support.examples import EXAMPLES, VARIANTS
@@ -25,6 +27,12 @@ VALUES = sorted(
 )
 
 Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture(scope="module")
+def there() -> dict[str, Any]:
+    """The published schemas, by path."""
+    return schemas.published(DIRECTORY)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +53,8 @@ def test_what_is_committed_is_what_the_code_says() -> None:
 
 
 @pytest.mark.parametrize("message", [*EXAMPLES.values(), *VARIANTS], ids=codec.name_of)
-def test_every_message_is_valid_by_its_schema(message: Any) -> None:
-    schema = schemas.published(DIRECTORY)[schemas.path_of(type(message))]
+def test_every_message_is_valid_by_its_schema(message: Any, there: dict[str, Any]) -> None:
+    schema = there[schemas.path_of(type(message))]
     jsonschema.Draft202012Validator.check_schema(schema)
     body = msgspec.json.decode(codec.encode(message))
     validator = jsonschema.Draft202012Validator(schema)
@@ -210,13 +218,16 @@ def test_nothing_is_written_over_a_promise(folder: Path) -> None:
 def test_a_version_of_old_stays_for_ever(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = folder / "events/OrderShipped.v0.json"
     old.write_bytes((folder / SHIPPED).read_bytes().replace(b"OrderShipped.v1", b"OrderShipped.v0"))
-    assert schemas.write(folder) == [
-        "events/OrderShipped.v0.json: nothing upcasts OrderShipped.v0: add it to codec.UPCASTERS"
-    ]
-    monkeypatch.setitem(codec.UPCASTERS, "OrderShipped.v0", lambda fields: {**fields, "type": "OrderShipped.v1"})
+    record = _golden_of_old(folder)
+    unread = schemas.write(folder)
+    assert unread[0] == "events/OrderShipped.v0.json: nothing upcasts OrderShipped.v0: add it to codec.UPCASTERS"
+    assert unread[1].startswith("golden/events/OrderShipped.v0.json: can't be read any more: ")
+    monkeypatch.setitem(codec.UPCASTERS, "OrderShipped.v0", _from_v0)
     assert schemas.write(folder) == []
     assert schemas.check(folder) == []
     assert b"OrderShipped.v0" in (folder / schemas.ASYNCAPI).read_bytes()
+    record.unlink()
+    assert schemas.check(folder) == ["golden/events/OrderShipped.v0.json: is gone; restore it"]
     old.unlink()
     assert "OrderShipped.v0: was published and its file is gone; restore it" in schemas.check(folder)
     assert schemas.write(folder) != []
@@ -237,6 +248,72 @@ def test_the_command_line_answers_with_its_status(
     monkeypatch.setattr("sys.argv", ["schemas", "--directory", str(tmp_path), *arguments])
     if status == 2:
         with pytest.raises(SystemExit, match="2"):
-            schemas.main()
+            main()
     else:
-        assert schemas.main() == status
+        assert main() == status
+
+
+# The golden records.
+
+
+def _from_v0(fields: dict[str, Any]) -> dict[str, Any]:
+    return {**fields, "type": "OrderShipped.v1"}
+
+
+def _golden_of_old(folder: Path) -> Path:
+    """A golden record of version 0, from when it was the newest."""
+    file = folder / "golden/events/OrderShipped.v0.json"
+    file.write_bytes((folder / "golden" / SHIPPED).read_bytes().replace(b"OrderShipped.v1", b"OrderShipped.v0"))
+    return file
+
+
+@pytest.mark.parametrize("path", sorted(path for path in schemas.published(DIRECTORY) if "feed/" not in path))
+def test_every_version_ever_published_has_a_golden_record_that_is_valid_and_still_read(
+    path: str, there: dict[str, Any]
+) -> None:
+    golden = msgspec.json.decode((DIRECTORY / "golden" / path).read_bytes())
+    schema = there[path]
+    assert golden["record"]["type"] == f"buystream.{schema['title']}"
+    jsonschema.Draft202012Validator(schema).validate(golden["record"]["data"])
+    assert read_again(path.partition("/")[0], golden).items() >= golden["newest"].items()
+
+
+def test_an_old_record_is_read_as_the_newest_version_from_then_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = folder / "events/OrderShipped.v0.json"
+    old.write_bytes((folder / SHIPPED).read_bytes().replace(b"OrderShipped.v1", b"OrderShipped.v0"))
+    record = _golden_of_old(folder)
+    monkeypatch.setitem(codec.UPCASTERS, "OrderShipped.v0", _from_v0)
+    assert schemas.check(folder) != []
+    assert schemas.write(folder) == []
+    assert msgspec.json.decode(record.read_bytes())["newest"]["type"] == "OrderShipped.v1"
+    monkeypatch.setitem(codec.UPCASTERS, "OrderShipped.v0", lambda fields: {**_from_v0(fields), "carrier": "Post"})
+    (found,) = schemas.write(folder)
+    assert found == f"golden/{old.relative_to(folder)}: carrier was read as 'Parcel Post' and is read as 'Post'"
+
+
+@pytest.mark.parametrize(
+    ("change", "breach"),
+    [
+        (lambda newest: newest.update(carrier="Post"), "carrier was read as 'Post' and is read as 'Parcel Post'"),
+        (lambda newest: newest.update(weight=3), "weight was read as 3 and is read as None"),
+        (lambda newest: newest.pop("carrier"), ""),
+    ],
+    ids=["another value", "a field that is gone", "a field that was added since"],
+)
+def test_a_record_that_is_read_as_something_else_breaks_the_promise(change: Change, breach: str, folder: Path) -> None:
+    file = folder / "golden" / SHIPPED
+    golden = msgspec.json.decode(file.read_bytes())
+    change(golden["newest"])
+    file.write_bytes(msgspec.json.encode(golden))
+    assert schemas.broken_promises(folder) == ([f"golden/{SHIPPED}: {breach}"] if breach else [])
+
+
+@pytest.mark.parametrize("path", schemas.current())
+def test_the_examples_in_a_schema_are_valid(path: str, there: dict[str, Any]) -> None:
+    schema = there[path]
+    assert schema["examples"]
+    for example in schema["examples"]:
+        jsonschema.Draft202012Validator(schema).validate(example)
+        assert example.keys() <= schema["properties"].keys()

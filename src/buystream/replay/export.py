@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from buystream.consumers.feeds import FED, feed_message
+from buystream.consumers.feeds import feed_message
 from buystream.delivery.sequence import EventSequence
 from buystream.log import EVENTS, Log, read_all
 from buystream.vocabulary.codec import Unreadable, read_event, type_of
+from buystream.vocabulary.feed import FED
 
 logger = logging.getLogger(__name__)
 

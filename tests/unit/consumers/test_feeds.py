@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from buystream import schemas
-from buystream.consumers.feeds import FED, feed_message, private_fields, public_fields, public_form
+from buystream.consumers.feeds import feed_message
 from buystream.vocabulary import actors, codec, events
 from buystream.vocabulary.events import Event, OrderEvent
+from buystream.vocabulary.feed import FED, private_fields, public_fields, public_form
 from buystream.vocabulary.fields import Quantity, meaning, values_of
 from buystream.vocabulary.values import Value
 from tests.support.examples import ANNA, EXAMPLES, MERCHANT, example

@@ -1,0 +1,103 @@
+"""One valid example of each command."""
+
+from buystream.vocabulary import commands
+from buystream.vocabulary.examples.story import (
+    ANNA,
+    API_KEY_HASH,
+    DELIVERY,
+    DETAILS,
+    EDITION,
+    FEE,
+    GIFT,
+    MERCHANT,
+    ORDER,
+    PAID,
+    PAYMENT,
+    PLACED,
+    PRICE_MINOR,
+    RELEASED,
+    T0,
+    ZONE,
+)
+
+COMMANDS: tuple[commands.Command, ...] = (
+    commands.OwnerStarted(owner="shop-1", grace_seconds=60),
+    commands.Tick(),
+    commands.AcceptTime(position=7, stamped_ms=T0),
+    commands.PassOverTime(position=7, stamped_ms=T0),
+    commands.AdoptRules(rules_version=1),
+    commands.RegisterMerchant(merchant_id=MERCHANT, name="Night Sky", currency="USD", api_key_hash=API_KEY_HASH),
+    commands.AddApiKey(merchant_id=MERCHANT, key_id="scanner", name="Scanner", api_key_hash="b8" * 32),
+    commands.RevokeApiKey(merchant_id=MERCHANT, key_id="first"),
+    commands.DescribeMerchant(merchant_id=MERCHANT, **DETAILS),
+    commands.SetTimeZone(merchant_id=MERCHANT, **ZONE),
+    commands.ConnectAccount(merchant_id=MERCHANT, account="acct_1"),
+    commands.SetFeeTerms(merchant_id=MERCHANT, terms_id="terms-1", currency="USD", fee=FEE, from_ms=T0),
+    commands.RequestTerms(merchant_id=MERCHANT, edition_id=EDITION, currency="USD"),
+    commands.IssueReceipt(merchant_id=MERCHANT, order_id=ORDER, **PAID, paid_at_ms=T0),
+    commands.CorrectReceipt(merchant_id=MERCHANT, order_id=ORDER, refund_id="refund-1", amount_minor=500),
+    commands.OpenShop(shop_id="sh-0123456789abcdef"),
+    commands.FixHostedPartitions(partitions=4),
+    commands.NameEdition(merchant_id=MERCHANT, request="request-1", edition_id=EDITION),
+    commands.ReleaseEdition(edition_id=EDITION, **RELEASED),
+    commands.ApplyTerms(edition_id=EDITION, terms_id="terms-1", account="acct_1", fee=FEE),
+    commands.CancelEdition(edition_id=EDITION, merchant_id=MERCHANT, restock=True, reason="storm"),
+    commands.StartRecurringGift(
+        gift_id=GIFT,
+        edition_id=EDITION,
+        buyer_id=ANNA,
+        amount_minor=PRICE_MINOR,
+        interval_months=1,
+        payment_method="pm_1",
+        delivery=DELIVERY,
+        vouched=True,
+    ),
+    commands.EndRecurringGift(gift_id=GIFT, buyer_id=ANNA),
+    commands.PauseSale(edition_id=EDITION),
+    commands.ResumeSale(edition_id=EDITION),
+    commands.AddStock(edition_id=EDITION, change_id="change-1", quantity=5),
+    commands.WithdrawStock(edition_id=EDITION, change_id="change-2", quantity=5),
+    commands.RecordDemand(edition_id=EDITION, demand_id="demand-1", clicks=7, quantity=9),
+    commands.FlagVelocity(
+        edition_id=EDITION,
+        flag_id="flag-1",
+        buyer_id=ANNA,
+        measure="buyer",
+        attempts=21,
+        window_seconds=10,
+        pause_seconds=60,
+    ),
+    commands.PlaceOrder(order_id=ORDER, edition_id=EDITION, vouched=True, **PLACED),
+    commands.CancelOrder(order_id=ORDER, buyer_id=ANNA),
+    commands.RequestPayment(
+        order_id=ORDER, buyer_id=ANNA, payment_method="sandbox_accepted", delivery=DELIVERY, save=True, attempt=1
+    ),
+    commands.ShipOrder(order_id=ORDER, merchant_id=MERCHANT, carrier="Parcel Post", tracking="PP-1"),
+    commands.RecordDelivery(order_id=ORDER, merchant_id=MERCHANT),
+    commands.RefundOrder(order_id=ORDER, merchant_id=MERCHANT, restock=True),
+    commands.ReturnOrder(order_id=ORDER, buyer_id=ANNA, refund_id="return-1"),
+    commands.RecordAuthorisation(
+        payment_id=PAYMENT, reference="pi_1", card_label="Visa •••• 4242", reusable_method="pm_1", buyer_id=ANNA
+    ),
+    commands.RecordAuthenticationRequired(payment_id=PAYMENT, url="/bank/1"),
+    commands.RecordDecline(payment_id=PAYMENT, reason="card_declined"),
+    commands.RecordMethodSaved(
+        payment_id=PAYMENT, reference="seti_1", reusable_method="pm_1", card_label="Visa •••• 4242", buyer_id=ANNA
+    ),
+    commands.RecordCapture(payment_id=PAYMENT, amount_minor=PRICE_MINOR),
+    commands.RecordCaptureFailure(payment_id=PAYMENT, reason="authorisation_expired"),
+    commands.RecordVoid(payment_id=PAYMENT),
+    commands.RecordRefund(payment_id=PAYMENT, amount_minor=PRICE_MINOR),
+    commands.RecordRefundFailure(
+        payment_id=PAYMENT, refund_id="refund-1", amount_minor=500, reason="lost_or_stolen_card"
+    ),
+    commands.RecordDispute(
+        payment_id=PAYMENT, dispute_id="dp_1", amount_minor=PRICE_MINOR, reason="fraudulent", respond_by_ms=T0 + 1000
+    ),
+    commands.RecordDisputeOutcome(
+        payment_id=PAYMENT, dispute_id="dp_1", amount_minor=PRICE_MINOR, outcome="won", reason="fraudulent"
+    ),
+    commands.SaveBuyerDetails(buyer_id=ANNA, payment_method="pm_1", card_label="Visa •••• 4242", delivery=DELIVERY),
+    commands.LinkToBuyer(buyer_id=ANNA, link_kind="pledge", link_id=ORDER),
+    commands.EraseBuyer(buyer_id=ANNA),
+)

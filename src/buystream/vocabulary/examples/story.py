@@ -1,0 +1,89 @@
+"""Who and what the examples are about: a merchant, an edition, a buyer, an order, and what they share."""
+
+from typing import Any
+
+import msgspec
+
+from buystream.vocabulary.ids import payment_id_of
+from buystream.vocabulary.values import CampaignTerms, Fee, Offer, OrderLine, RefundRule, SaleWindow, Tax, Variant
+
+T0 = 1_800_000_000_000
+"""When the story begins: 2027-01-15T08:00:00Z."""
+
+HOLD_SECONDS = 300
+
+MERCHANT = "me0-n1ghtsky00"
+EDITION = "ed0-c0ncert000"
+ANNA = "by0-anna0000000000000000"
+ORDER = f"{EDITION}-00000000000000000001"
+PAYMENT = payment_id_of(ORDER, 1)
+GIFT = f"{EDITION}-g1ft0000000000000001"
+PRICE_MINOR = 4500
+DELIVERY = "ciphertext-of-the-delivery"
+API_KEY_HASH = "a7" * 32
+
+OFFER = Offer(
+    title="Night Sky, live",
+    currency="USD",
+    variants=(Variant(price_min_minor=PRICE_MINOR, price_max_minor=PRICE_MINOR, stock=10, limit_per_buyer=4),),
+    hold_seconds=HOLD_SECONDS,
+    description="One evening under the stars.",
+    kind="ticket",
+    image="night-sky",
+    suggested_minor=(PRICE_MINOR,),
+    window=SaleWindow(opens_at_ms=T0 - 1000, closes_at_ms=T0 + 86_400_000),
+    needs_address=False,
+)
+
+STALLS = Variant(
+    variant_id="stalls",
+    title="Stalls",
+    price_min_minor=PRICE_MINOR,
+    price_max_minor=PRICE_MINOR,
+    stock=4,
+    limit_per_buyer=2,
+)
+
+RICH_OFFER = msgspec.structs.replace(
+    OFFER,
+    variants=(STALLS,),
+    tax=Tax(bps=1900, label="VAT"),
+    refund=RefundRule(by="buyer", until_ms=T0 + 3_600_000, share_bps=9_000, restock=False),
+    campaign=CampaignTerms(target_minor=100_000, all_or_nothing=True, if_missed="choose"),
+    receipts=True,
+    vouched_only=True,
+)
+
+RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": OFFER}
+RICHLY_RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": RICH_OFFER, "awaits_terms": True}
+FEE = Fee(share_bps=500, fixed_minor=30)
+
+PART: dict[str, Any] = {
+    "refund_id": "refund-1",
+    "amount_minor": 500,
+    "quantity": 1,
+    "keep_fee": True,
+    "reason": "scratched",
+}
+
+PLACED: dict[str, Any] = {
+    "buyer_id": ANNA,
+    "lines": (OrderLine(quantity=1, price_minor=PRICE_MINOR),),
+    "device": "hash-of-a-device",
+    "network": "hash-of-a-network",
+}
+
+PAID: dict[str, Any] = {"amount_minor": PRICE_MINOR, "currency": "USD"}
+
+ZONE: dict[str, Any] = {
+    "time_zone": "America/New_York",
+    "first_year": 2026,
+    "year_starts_ms": (1_767_243_600_000, 1_798_779_600_000, 1_830_315_600_000),
+}
+DETAILS: dict[str, Any] = {
+    "legal_name": "Night Sky Association",
+    "address": "1 Observatory Hill, Greenwich",
+    "tax_id": "GB123456789",
+    "charity_id": "1234567",
+    "email": "desk@nightsky.example",
+}

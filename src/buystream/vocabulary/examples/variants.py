@@ -1,0 +1,144 @@
+"""Other examples, for fields that mean something else altogether when they are set."""
+
+import msgspec
+
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.examples.commands import COMMANDS
+from buystream.vocabulary.examples.events import EVENTS, of, of_order, of_payment
+from buystream.vocabulary.examples.story import (
+    ANNA,
+    DELIVERY,
+    EDITION,
+    GIFT,
+    HOLD_SECONDS,
+    MERCHANT,
+    ORDER,
+    PAID,
+    PART,
+    PAYMENT,
+    PLACED,
+    PRICE_MINOR,
+    RICHLY_RELEASED,
+    STALLS,
+    T0,
+)
+
+VARIANTS: tuple[commands.Command | events.Event, ...] = (
+    commands.Tick(asked_at_ms=T0, without=(EDITION,)),
+    commands.ReleaseEdition(edition_id=EDITION, **RICHLY_RELEASED),
+    commands.RefundOrder(order_id=ORDER, merchant_id=MERCHANT, restock=True, **PART),
+    commands.RecordRefund(payment_id=PAYMENT, amount_minor=500, refund_id="refund-1"),
+    commands.StartRecurringGift(
+        gift_id=GIFT,
+        edition_id=EDITION,
+        buyer_id=ANNA,
+        amount_minor=PRICE_MINOR,
+        interval_months=1,
+        payment_method="pm_1",
+        delivery=DELIVERY,
+        save=True,
+    ),
+    events.EditionReleased(**of(EDITION, 1), **RICHLY_RELEASED, saves_methods=True),
+    events.DemandRecorded(**of(EDITION, 8), demand_id="", clicks=1, quantity=2, reason="paused"),
+    events.OrderPlaced(
+        **of_order(1),
+        **PLACED,
+        merchant_id=MERCHANT,
+        currency="USD",
+        hold_expires_at_ms=T0 + HOLD_SECONDS * 1000,
+        gift_id=GIFT,
+        next_due_ms=T0 + 31 * 86_400_000,
+    ),
+    events.OrderConfirmed(**of_order(3), **PAID, payment_id=PAYMENT, buyer_id=ANNA, quantity=1, merchant_id=MERCHANT),
+    events.OrderRefunded(
+        **of_order(6),
+        quantity=0,
+        amount_minor=500,
+        currency="USD",
+        restock=False,
+        whole=False,
+        refund_id="refund-1",
+        merchant_id=MERCHANT,
+    ),
+    events.PaymentRequested(
+        **of_payment(1),
+        **PAID,
+        buyer_id=ANNA,
+        payment_method="cus_1/pm_1",
+        delivery=DELIVERY,
+        save=True,
+        fee_minor=255,
+        destination="acct_1",
+        mode="setup",
+        off_session=True,
+    ),
+    events.PaymentCaptured(**of_payment(3), **PAID, fee_minor=255),
+    events.RefundRequested(
+        **of_payment(4),
+        amount_minor=500,
+        currency="USD",
+        reference="pi_1",
+        restock=True,
+        refund_id="refund-1",
+        quantity=1,
+        keep_fee=True,
+        destination="acct_1",
+        reason="returned",
+        asked_by="merchant",
+        instead_of="refund-0",
+    ),
+    events.PaymentRefunded(
+        **of_payment(5), amount_minor=500, currency="USD", refund_id="refund-1", fee_returned_minor=28
+    ),
+    events.RefundFailed(
+        **of_payment(6),
+        amount_minor=500,
+        currency="USD",
+        refund_id="refund-1",
+        reason="lost_or_stolen_card",
+        was_refunded=True,
+        fee_returned_minor=28,
+        quantity=1,
+        from_stock=True,
+        missing=1,
+        was_whole=True,
+        merchant_id=MERCHANT,
+    ),
+    events.DisputeClosed(
+        **of_payment(6),
+        **PAID,
+        dispute_id="dp_1",
+        outcome="won",
+        before="lost",
+        held_minor=PRICE_MINOR,
+        merchant_id=MERCHANT,
+    ),
+    events.OrderRefunded(
+        **of_order(6), quantity=1, amount_minor=0, currency="USD", restock=False, reason="edition_cancelled"
+    ),
+    events.PaymentAuthorised(**of_payment(2), buyer_id=ANNA, reference="pi_1", off_session=True),
+    events.PaymentDisputed(**of_payment(5), **PAID, dispute_id="dp_1", reason="fraudulent", held_minor=500),
+    commands.CorrectReceipt(
+        merchant_id=MERCHANT, order_id=ORDER, refund_id="refund-1", amount_minor=-500, change_id=f"{ORDER}:6"
+    ),
+    events.ReceiptCorrected(
+        **of(MERCHANT, 9),
+        year=2027,
+        number=1,
+        order_id=ORDER,
+        refund_id="refund-1",
+        amount_minor=4500,
+        currency="USD",
+        change_id=f"{ORDER}:6",
+        change_minor=-500,
+    ),
+)
+"""Other examples, for fields that mean something else altogether when they are set."""
+
+_PLAIN: tuple[commands.Command | events.Event, ...] = (*COMMANDS, *EVENTS)
+VARIANTS += tuple(
+    msgspec.structs.replace(one, variant_id=STALLS.variant_id)
+    for one in _PLAIN
+    if "variant_id" in one.__struct_fields__
+)
+"""What is about one of several variants says which."""
