@@ -5,6 +5,7 @@ WORKDIR /app
 COPY pyproject.toml constraints.txt README.md ./
 COPY src src
 COPY clients/python/src clients/python/src
+COPY schemas schemas
 RUN pip install --no-cache-dir -c constraints.txt .
 USER buystream
 ENV BUYSTREAM_HOST=0.0.0.0 BUYSTREAM_METRICS_HOST=0.0.0.0 PYTHONUNBUFFERED=1

@@ -173,6 +173,27 @@ def test_pages_for_mistakes_and_the_api(seen: Inspected, demo_shop: DemoShop) ->
     seen.at("api")
 
 
+def test_the_messages_and_a_filter_of_them(seen: Inspected, demo_shop: DemoShop) -> None:
+    page = seen.page
+    page.goto(f"{demo_shop.url}/schema/messages")
+    for summary in page.locator("details > summary").all():
+        summary.click()
+    seen.at("messages")
+    page.get_by_label("Find a message").fill("order refund")
+    shown = page.locator(".kind li:visible code")
+    expect(shown).to_have_text(["RefundOrder", "OrderRefunded"])
+    expect(page.get_by_role("status")).to_have_text("2 messages")
+    expect(page.get_by_role("heading", name="Editions")).to_have_count(0)
+    seen.at("messages-filtered")
+    page.get_by_role("link", name="OrderRefunded").click()
+    expect(page.get_by_role("heading", name="OrderRefunded", exact=True)).to_be_visible()
+    for summary in page.locator("details > summary").all()[1:]:
+        summary.click()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    seen.at("message-event")
+    seen.goes_to(f"{demo_shop.url}/schema/messages/ReleaseEdition", "message-command")
+
+
 def test_the_desk_and_its_dialogs(seen: Inspected, demo_shop: DemoShop) -> None:
     shop, page = demo_shop, seen.page
     seen.goes_to(f"{shop.url}/desk", "desk-signed-out", lambda: expect(page.get_by_label("API key")).to_be_visible())

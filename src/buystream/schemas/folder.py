@@ -11,6 +11,12 @@ from buystream.schemas.messages import FOLDERS, Schema, current
 from buystream.schemas.promises import breaches
 
 
+def shipped() -> Path:
+    """Where the published schemas are: in an installed package, beside this module; in the repository, `schemas/`."""
+    here = Path(__file__).parent
+    return next(one for one in (here / "published", here.parents[2] / "schemas") if one.is_dir())
+
+
 def published(directory: Path) -> dict[str, Schema]:
     """The schemas in the folder, by path."""
     return {

@@ -18,7 +18,7 @@ SERVED_FROM_PACKAGES = {"/static/plotly.min.js", "/button.js"}
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_names_only_files_that_exist(page: Path) -> None:
-    for address in re.findall(r'(?:src|href)="(/(?:static/)?[^"#?{]+\.(?:js|css|svg))', page.read_text()):
+    for address in re.findall(r'(?:src|href)="(/(?:static/)?[^"#?{]+\.(?:js|css|svg))(?=["?])', page.read_text()):
         assert address in SERVED_FROM_PACKAGES or (GATEWAY / address[1:]).is_file(), address
 
 

@@ -109,7 +109,8 @@ def reference_of(document: Json) -> str:
         '<link rel="icon" type="image/svg+xml" href="/static/icon.svg">'
         '<link rel="stylesheet" href="/static/pages.css"></head><body class="reference"><main id="main">'
         f"<h1>buystream API {__version__}</h1>"
-        '<p>Also available as <a href="/schema/openapi.json">OpenAPI in JSON</a>.'
+        '<p>Also available as <a href="/schema/openapi.json">OpenAPI in JSON</a>. What travels on the shop’s topics:'
+        ' <a href="/schema/messages">messages</a>.'
         " Errors are <code>application/problem+json</code>.</p>"
         f"{calls}<section><h2>Shapes</h2>{shapes}</section></main></body></html>"
     )
