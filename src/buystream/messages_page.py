@@ -20,8 +20,8 @@ _INTRODUCTION: Final = """# Messages
 
 Written by `python -m buystream.messages_page` from the classes in
 `src/buystream/vocabulary/commands` and `src/buystream/vocabulary/events`.
-Every field of every message is described in `schemas/`, and on a shop's page `/schema/messages`; docs/decisions/0029 says how a record
-carries a message, 0043 what is promised about its form.
+Every field of every message is described in `schemas/`, and on a shop's page `/schema/messages`. docs/decisions/0029
+says how a record carries a message, 0043 what is promised about its form.
 """
 
 _WHO_AND_WHY: Final = """Who asks is the record's `actor` (docs/decisions/0031).

@@ -14,7 +14,13 @@ PATIENT_SECONDS = 600
 PYTEST = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
 GENERATORS = ("buystream.schemas --write", "buystream.messages_page")
 WHAT_EVERY_MESSAGE_KEEPS = (
-    *("test_examples.py", "test_schemas.py", "test_messages_page.py", "vocabulary/test_refusals.py"),
+    *(
+        "test_examples.py",
+        "test_schemas.py",
+        "test_message_catalogue.py",
+        "test_messages_page.py",
+        "vocabulary/test_refusals.py",
+    ),
     *("vocabulary/test_permissions.py", "gateway/test_route_refusals.py", "consumers/test_feeds.py"),
     *("projections/test_what_can_be_done.py", "aggregates/test_rules.py"),
 )

@@ -68,5 +68,8 @@ def test_an_installed_package_has_the_published_schemas_beside_it() -> None:
     assert 'schemas = "buystream/schemas/published"' in pyproject
 
 
-def test_code_in_prose_is_marked_and_the_rest_is_text() -> None:
-    assert messages.marked("until `at_ms` < 3") == "until <code>at_ms</code> &lt; 3"
+def test_code_in_prose_is_marked(browser: TestClient[Litestar]) -> None:
+    assert (
+        "Stock is held for this buyer until <code>hold_expires_at_ms</code>."
+        in browser.get("/schema/messages/OrderPlaced").text
+    )

@@ -1,8 +1,6 @@
 """Every message of the shop, for people who read its topics: a page to browse, and the published files."""
 
 import asyncio
-import html
-import re
 from functools import cache
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -10,7 +8,6 @@ from typing import Any, Final
 from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery
-from markupsafe import Markup
 
 from buystream.gateway.routes.site import page
 from buystream.gateway.server.problems import HttpProblem
@@ -24,8 +21,6 @@ JSON: Final = "application/json"
 
 PREFIX: Final = "/schema/"
 
-_CODE: Final = re.compile(r"`([^`]+)`")
-
 
 @get("/schema/messages", sync_to_thread=True, include_in_schema=False)
 def messages_page(q: FromQuery[str] = "") -> Response[str]:
@@ -34,7 +29,6 @@ def messages_page(q: FromQuery[str] = "") -> Response[str]:
     return page(
         "messages.html",
         wanted=q,
-        marked=marked,
         topics=[(address, meaning) for address, _, meaning, _ in CHANNELS.values()],
         attributes=ATTRIBUTES,
         headers=FEED_HEADERS,
@@ -53,7 +47,7 @@ def message_page(name: FromPath[str]) -> Response[str]:
     entry = _entries().get(name)
     if entry is None:
         raise HttpProblem("not-found")
-    return page("message.html", message=entry, marked=marked)
+    return page("message.html", message=entry)
 
 
 @get(
@@ -70,11 +64,6 @@ async def published_file(request: Request[Any, Any, State]) -> Response[bytes]:
     if content is None:
         raise HttpProblem("not-found")
     return Response(content, media_type=_media_type(request.url.path))
-
-
-def marked(text: str) -> Markup:
-    """The text with `what is code` as code."""
-    return Markup(_CODE.sub(r"<code>\1</code>", html.escape(text, quote=False)))
 
 
 ROUTES = [messages_page, message_page, published_file]

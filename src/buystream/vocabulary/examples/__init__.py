@@ -16,4 +16,4 @@ EXAMPLES: dict[type[Any], Command | Event] = {type(example): example for example
 
 def examples_of(kind: type[Any]) -> tuple[Command | Event, ...]:
     """All of that kind; the first one is the plain one."""
-    return (EXAMPLES[kind], *(variant for variant in VARIANTS if type(variant) is kind))
+    return tuple(one for one in (*_PLAIN, *VARIANTS) if type(one) is kind)
