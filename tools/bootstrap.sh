@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Sets up what a make target needs and leaves a stamp in .venv: `bootstrap.sh run`, `bootstrap.sh dev`,
 # `bootstrap.sh broker` (Java and Maven), `bootstrap.sh postgresql` (Debian's, beside ours, and PgBouncer),
-# `bootstrap.sh promtool` (Prometheus), `bootstrap.sh clients` (Node.js and a JDK for the examples of the feed, and
-# kcat), `bootstrap.sh proxies` (nginx and Caddy), `bootstrap.sh rivals` (what `make bench` measures beside buystream),
-# `bootstrap.sh judge` (of the transparency log), `bootstrap.sh stripe-mock` (both built once, kept in ~/.cache/buystream) or `bootstrap.sh chromium`. Never asks a question;
-# what only root may install is named in one line otherwise.
+# `bootstrap.sh promtool` (Prometheus), `bootstrap.sh clients` (Node.js and a JDK for the examples of the feed,
+# kcat, and AsyncAPI's command line in ~/.cache/buystream), `bootstrap.sh proxies` (nginx and Caddy),
+# `bootstrap.sh rivals` (what `make bench` measures beside buystream), `bootstrap.sh judge` (of the transparency log),
+# `bootstrap.sh stripe-mock` (both built once, kept in ~/.cache/buystream) or `bootstrap.sh chromium`. Never asks a
+# question; what only root may install is named in one line otherwise.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -115,6 +116,18 @@ build_judge() {
     rm -rf "$folder/judging"
 }
 
+# AsyncAPI's command line, the newest that runs on Node.js 20. Its scripts would download browsers; none is needed.
+install_asyncapi_cli() {
+    local version=3.6.0 folder
+    folder="${XDG_CACHE_HOME:-$HOME/.cache}/buystream/asyncapi-cli-$version"
+    [ -x "$folder/node_modules/.bin/asyncapi" ] && return
+    echo "installing AsyncAPI's command line $version: a few minutes the first time"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    npm install --prefix "$folder" --no-audit --no-fund --ignore-scripts --silent "@asyncapi/cli@$version" >&2 \
+        || { rm -rf "$folder"; fail "AsyncAPI's command line could not be installed, see above"; }
+}
+
 case "${1:-}" in
     run)
         install .
@@ -149,6 +162,7 @@ case "${1:-}" in
         command -v npm >/dev/null || missing+=(npm)
         command -v kcat >/dev/null || missing+=(kcat)
         [ "${#missing[@]}" -eq 0 ] || apt_install "${missing[@]}"
+        install_asyncapi_cli
         ;;
     proxies)
         missing=()

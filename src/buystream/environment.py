@@ -25,6 +25,8 @@ from buystream.variables import (
     tlog_origin,
     topic_prefix,
     url,
+    url_without_credentials,
+    user_and_password,
     webhook_secrets,
 )
 
@@ -140,6 +142,19 @@ VARIABLES: Mapping[str, Variable] = {
         number(int, 1_024, 1_000_000_000),
         "1048576",
         "How fast a merchant's Kafka user may read its feed, per broker; 'buystream topics apply' sets it.",
+    ),
+    "BUYSTREAM_SCHEMA_REGISTRY_URL": Variable(
+        "schema_registry_url",
+        url_without_credentials,
+        "",
+        "Address of a schema registry with Confluent's API, for `buystream schemas register` and `check`.",
+    ),
+    "BUYSTREAM_SCHEMA_REGISTRY_CREDENTIALS": Variable(
+        "schema_registry_credentials",
+        user_and_password,
+        "",
+        "user:password for the schema registry (or an API key and its secret); empty: it asks for none.",
+        is_secret=True,
     ),
     "BUYSTREAM_METRICS_PORT": Variable(
         "metrics_port",

@@ -42,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_client_rack: str = ""
     kafka_analysts: tuple[str, ...] = ()
     merchant_bytes_per_second: int = 1_048_576
+    schema_registry_url: str = ""
+    schema_registry_credentials: tuple[str, str] | None = None
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 9464
     host_secrets: dict[str, str] = {}

@@ -73,6 +73,21 @@ def url(text: str) -> str:
     return text.rstrip("/")
 
 
+def url_without_credentials(text: str) -> str:
+    """An address that may be printed."""
+    if "@" in urlsplit(text).netloc:
+        raise BadSetting("must be an address without a user and a password")
+    return url(text)
+
+
+def user_and_password(text: str) -> tuple[str, str]:
+    """As HTTP's basic authentication joins them."""
+    user, colon, password = text.partition(":")
+    if not (user and colon and password):
+        raise BadSetting("must read user:password")
+    return user, password
+
+
 def origin(text: str) -> str:
     """Where a shop is, as browsers say it in their Origin header: scheme and host, and the port unless it is the usual
     one."""

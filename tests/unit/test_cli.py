@@ -30,7 +30,7 @@ EVERY = dict(commands_of(cli))
 
 JSON_ARRAYS = {
     *{("clock", "show"), ("database", "apply"), ("log", "copy"), ("merchant", "list"), ("merchant", "keys", "list")},
-    *{("topics", "plan"), ("topics", "apply"), ("topics", "check")},
+    *{("topics", "plan"), ("topics", "apply"), ("topics", "check"), ("schemas", "register"), ("schemas", "check")},
 }
 JSON_LINES = {("as-of",), ("history",), ("replay",)}
 

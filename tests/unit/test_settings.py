@@ -58,6 +58,9 @@ def test_only_settings_reads_the_environment() -> None:
         ("BUYSTREAM_DATABASE_URL", "shop"),
         ("BUYSTREAM_HOST_SECRETS", "forum.example"),
         ("BUYSTREAM_HOST_SECRETS", f"={SECRET}"),
+        ("BUYSTREAM_SCHEMA_REGISTRY_URL", "registry.example"),
+        ("BUYSTREAM_SCHEMA_REGISTRY_URL", "https://user:password@registry.example"),
+        ("BUYSTREAM_SCHEMA_REGISTRY_CREDENTIALS", "user"),
         ("BUYSTREAM_LOG_LEVEL", "LOUD"),
         ("BUYSTREAM_LOG_FORMAT", "xml"),
         ("BUYSTREAM_KAFKA_CLIENT_RACK", "a rack"),
@@ -178,6 +181,7 @@ SECRETS = {
     "BUYSTREAM_SECRET_KEY": SECRET,
     "BUYSTREAM_NEW_SECRET_KEY": SECRET,
     "BUYSTREAM_KAFKA_OPTIONS": "security.protocol=SASL_SSL\nsasl.password=a,b=c ",
+    "BUYSTREAM_SCHEMA_REGISTRY_CREDENTIALS": "shop:pass:word",
     "BUYSTREAM_HOST_SECRETS": f"forum.example={SECRET}\nblog.example={SECRET}",
     **{name: text for name, text in STRIPE.items() if "PUBLISHABLE" not in name},
 }
@@ -203,6 +207,7 @@ def test_a_secret_is_read_from_the_file_that_is_named_as_it_would_be_from_the_va
     assert settings.database_url == "postgresql://shop:secret@db/shop"
     assert settings.database_passwords == {"gateway": "one", "decider": "two"}
     assert settings.kafka_options == {"security.protocol": "SASL_SSL", "sasl.password": "a,b=c"}
+    assert settings.schema_registry_credentials == ("shop", "pass:word")
     assert settings.host_secrets == {"forum.example": SECRET, "blog.example": SECRET}
     assert settings.stripe_secret_key == "sk_test_0123456789"
     assert settings.stripe_webhook_secrets == ("whsec_0123456789", "whsec_9876543210")

@@ -14,6 +14,7 @@ from buystream.replay.audit import audit
 from buystream.season.making import PartitionFailed, PartitionMade, gathered
 from buystream.vocabulary import codec, events
 from tests.support.patience import patient
+from tests.support.record_schemas import RecordSchemas
 from tests.support.seasons import Season
 
 COMMANDS_WANTED = 8_000
@@ -37,6 +38,16 @@ def test_the_audit_passes(season: Season) -> None:
     assert report.violations == []
     assert (report.pending, report.notes) == (0, [])
     assert report.commands == sum(season.log.end(COMMANDS, number) for number in range(2))
+
+
+def test_every_record_is_valid_by_its_published_schema(season: Season) -> None:
+    judge = RecordSchemas()
+    for topic in (COMMANDS, EVENTS):
+        for partition in range(season.log.partitions):
+            for record in read_all(season.log, topic, partition):
+                assert judge.problem(record.value) == ""
+    assert judge.judged.total() > 2 * COMMANDS_WANTED
+    assert len(judge.judged) > 50
 
 
 def test_nothing_is_set_aside_and_no_rule_of_entrances_is_broken(season: Season) -> None:
