@@ -6,9 +6,13 @@ from contextlib import closing
 import pytest
 from psycopg2.extensions import cursor
 
-from buystream.log import EVENTS, Message, Record, Tail
+from buystream.database import one_transaction
+from buystream.log import COMMANDS, EVENTS, TOPICS, Message, Record, Tail
 from buystream.log.postgres import PostgresLog, recent
+from buystream.vocabulary import events
+from tests.support.examples import example, order_id
 from tests.support.patience import wait_until
+from tests.support.records import event_message
 
 READERS = 4
 
@@ -105,3 +109,45 @@ def test_large_values_are_not_kept_for_long(
     assert sum(len(record.value) for record in kept.records) <= 1_000
     assert kept.end == 20
     assert len(asked) == 20
+
+
+def events_on(log: PostgresLog, count: int) -> None:
+    for number in range(count):
+        event = example(events.OrderExpired, originator_id=order_id(number), edition_version=number + 1)
+        log.append(EVENTS, 0, [event_message(event, sequence=number)])
+
+
+def write(database_url: str, statement: str) -> None:
+    with one_transaction(database_url, "damage") as cur:
+        cur.execute(statement)
+
+
+def test_a_sound_log_contradicts_itself_nowhere(log: PostgresLog) -> None:
+    events_on(log, 3)
+    commit(log, "no event", "{}")
+    log.append(COMMANDS, 0, [Message(b"1"), Message(b"2")])
+    assert [fault for topic in TOPICS for start in (0, 2, 9) for fault in log.faults(topic, 0, start)] == []
+
+
+@pytest.mark.parametrize(
+    ("topic", "gone", "found"),
+    [(COMMANDS, "0", [0]), (COMMANDS, "1, 2", [1]), (COMMANDS, "3", [3]), (EVENTS, "3", [3])],
+)
+def test_a_record_that_is_missing_is_found(
+    log: PostgresLog, database_url: str, topic: str, gone: str, found: list[int]
+) -> None:
+    for value in range(4):
+        log.append(topic, 0, [Message(str(value).encode())])
+    write(database_url, f"DELETE FROM log.record WHERE topic = '{topic}' AND position IN ({gone})")
+    assert [position for position, _ in log.faults(topic, 0)] == found
+    assert [position for position, _ in log.faults(topic, 0, 4)] == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["subject = 'ed0-x'", "aggregate_version = 9", "edition_id = NULL", "edition_version = 99", "type = 'other'"],
+)
+def test_an_event_whose_columns_hide_it_is_found(log: PostgresLog, database_url: str, change: str) -> None:
+    events_on(log, 3)
+    write(database_url, f"UPDATE log.record SET {change} WHERE topic = '{EVENTS}' AND position = 1")
+    assert [position for position, _ in log.faults(EVENTS, 0)] == [1]

@@ -2,7 +2,7 @@
 `buystream.log.Log` for one process; the real ones are held to it by the contract suite."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -56,6 +56,10 @@ class MemoryLog:
                 records.append(Record(topic, partition, position, at_ms, one.value, one.key))
             self.changed.notify_all()
         return first
+
+    def faults(self, topic: str, partition: int, start: int = 0) -> Iterator[tuple[int, str]]:
+        """It keeps nothing beside its records."""
+        yield from ()
 
     def read(self, topic: str, partition: int, start: int, limit: int = READ_LIMIT) -> list[Record]:
         """From `start` on."""

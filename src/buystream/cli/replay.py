@@ -37,7 +37,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(0, min_open=True),
+    type=click.FloatRange(0.001, 1_000_000),
     help="So many times faster than it was; 1 is as it was [no pauses].",
 )
 @click.option("--pace-from", "pace_from_ms", type=TimeType(), help="With --speed: no pauses before this time.")

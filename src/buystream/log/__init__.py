@@ -170,6 +170,12 @@ class Log(Protocol):
         """The position after the last committed record, 0 if there is none."""
         ...
 
+    def faults(self, topic: str, partition: int, start: int = 0) -> Iterator[tuple[int, str]]:
+        """Positions from `start` on where the store contradicts itself, each with what is wrong: a record that was
+        there is missing, or what the store keeps beside a record, to find it, isn't what the record says. KafkaLog
+        keeps nothing beside its records, and its positions may have gaps: it has no such faults."""
+        ...
+
     def tail(self, topic: str, starts: Mapping[int, int]) -> Tail:
         """Follow the partitions named in `starts` (partition → position)."""
         ...

@@ -175,6 +175,11 @@ class Exporter:
             span = self._selection.span(log, table, partition)
             start = Reached(position=span.start, sequence=None if span.start else 0)
             reached = manifest.reached.setdefault(table, {}).setdefault(str(partition), start)
+            if reached.position > max(span.start, end := log.end(TOPIC_OF[table], partition)):
+                raise ExportFailed(
+                    f"{self._folder.path} has the {table} of partition {partition} up to {reached.position}, and the "
+                    f"log ends at {end}: it isn't the log that the tables were made of"
+                )
             if reached.position < span.stop:
                 jobs.append(self._job(table, partition, reached, span.stop))
         return jobs

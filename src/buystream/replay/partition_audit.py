@@ -60,6 +60,11 @@ class PartitionAudit:
         self._dead_read_up_to = 0
         if known is not None and resumes:
             self._resume(known)
+        self._starts = {
+            COMMANDS: self._commands.next_position,
+            EVENTS: self._events_read.next_position,
+            DEADLETTER: self._dead_read_up_to,
+        }
         self._verdicts = Verdicts(log, partition)
         self._verdicts_noted: set[int] = set()
         self._dead: dict[int, int] = {}
@@ -91,6 +96,7 @@ class PartitionAudit:
         for invariant, detail in self._ledger.close():
             self._violate(invariant, {}, detail)
         self._check_reach()
+        self._check_store()
         found.sequence = self._sequence
         if self._marks and not found.found and self._refold is not None:
             found.mark = self._mark(self._refold)
@@ -139,6 +145,12 @@ class PartitionAudit:
         if known is not None and self._commands.last_position < known.commands.last_position:
             detail = f"the last audit read up to here, and the log ends at {self._commands.last_position}"
             self._violate(_UNCHANGED, {"command": known.commands.last_position}, detail)
+
+    def _check_store(self) -> None:
+        """What finds records leads to them: an event that its columns hide is in no order's history."""
+        for topic, start in self._starts.items():
+            for position, detail in self._log.faults(topic, self.number, start):
+                self._violate("the log is kept as it was written", {_NAMES[topic]: position}, detail)
 
     def _mark(self, refold: Partition) -> PartitionMark:
         return PartitionMark(
@@ -362,7 +374,7 @@ def _is_undecidable(answers: list[RecordedAnswer]) -> bool:
 
 _UNCHANGED = "what was audited stays as it was"
 
-_NAMES = {COMMANDS: "command", EVENTS: "event"}
+_NAMES = {COMMANDS: "command", EVENTS: "event", DEADLETTER: "dead letter"}
 
 _REFUSED = codec.type_name(CommandRefused)
 

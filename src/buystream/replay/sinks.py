@@ -1,5 +1,6 @@
 """Where a replay goes: the screen, a file of JSON lines, a topic."""
 
+import fcntl
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -86,13 +87,24 @@ class LinesSink:
         """Raises CantResume when the file is there and may not be continued, or has another replay."""
         self._path = file.with_name(file.name + CHECKPOINT_SUFFIX)
         self._checkpoint = ReplayCheckpoint(source=source, selection=selection, bytes=0, reached={})
-        if resume:
-            self._checkpoint = self._found(file)
-        elif file.exists():
-            raise CantResume(f"{file} is there already: continue it with --resume, or choose another")
-        self._file = file.open("r+b" if file.exists() else "x+b")
-        self._file.truncate(self._checkpoint.bytes)
-        self._file.seek(self._checkpoint.bytes)
+        if resume and self._path.exists() and not file.exists():
+            raise CantResume(f"{file} is gone, and {self._path} says how far it came: remove that to begin anew")
+        try:
+            self._file = file.open("a+b" if resume else "x+b")
+        except FileExistsError:
+            raise CantResume(f"{file} is there already: continue it with --resume, or choose another") from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if resume:
+                self._checkpoint = self._found(file)
+            self._file.truncate(self._checkpoint.bytes)
+            self._file.seek(self._checkpoint.bytes)
+        except BlockingIOError:
+            self._file.close()
+            raise CantResume(f"another process is writing to {file}") from None
+        except BaseException:
+            self._file.close()
+            raise
 
     @property
     def reached(self) -> ReachedBy:
@@ -115,13 +127,13 @@ class LinesSink:
         try:
             found = msgspec.json.decode(self._path.read_bytes(), type=ReplayCheckpoint)
         except FileNotFoundError:
-            if file.exists() and file.stat().st_size:
+            if file.stat().st_size:
                 raise CantResume(f"{file} can't be continued: {self._path} is missing") from None
             return self._checkpoint
         except msgspec.DecodeError as error:
             raise CantResume(f"{self._path} is no checkpoint of a replay: {error}") from error
         if (found.source, found.selection) != (self._checkpoint.source, self._checkpoint.selection):
             raise CantResume(f"{file} has a replay of another shop or another selection")
-        if not file.exists() or file.stat().st_size < found.bytes:
+        if file.stat().st_size < found.bytes:
             raise CantResume(f"{file} has fewer bytes than {self._path} says")
         return found

@@ -8,6 +8,7 @@ doesn't name was left behind by a writer that was killed, and is removed by the 
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -114,6 +115,7 @@ class TablesFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._run = secrets.token_hex(4)
+        self._synced: set[str] = set()
 
     @contextmanager
     def opened(self, wanted: TablesManifest) -> Iterator[TablesManifest]:
@@ -126,6 +128,7 @@ class TablesFolder:
             except BlockingIOError:
                 raise TablesFolderError(f"another process is writing to {self.path}") from None
             manifest = self._found(wanted)
+            self._check_parts(manifest)
             self._sweep(manifest)
             yield manifest
 
@@ -211,17 +214,27 @@ class TablesFolder:
         manifest.buystream, manifest.source = wanted.buystream, wanted.source
         return manifest
 
+    def _check_parts(self, manifest: TablesManifest) -> None:
+        """Rows that are gone can't be added again: the log is read only from where the manifest ends."""
+        for part in manifest.parts:
+            file = self.path / part.path
+            if not file.is_file() or file.stat().st_size != part.bytes:
+                raise TablesFolderError(
+                    f"{file} isn't there any more as {MANIFEST} says: restore it, or export to a new folder"
+                )
+
     def _sweep(self, manifest: TablesManifest) -> None:
-        """Remove what a killed writer left."""
+        """Remove what a killed writer left, and nothing that somebody else put there."""
         named = {part.path for part in manifest.parts}
         for table in TABLES:
-            for file in (self.path / table).rglob("*"):
-                is_ours = file.suffix == PARQUET or file.name.startswith(UNFINISHED)
-                if is_ours and str(file.relative_to(self.path)) not in named:
+            for file in (self.path / table).glob("day=*/type=*/*"):
+                if _PART_NAME.fullmatch(file.name) and str(file.relative_to(self.path)) not in named:
                     file.unlink()
-        for file in self.path.glob(f"{UNFINISHED}*"):
-            file.unlink()
+        (self.path / f"{UNFINISHED}{MANIFEST}").unlink(missing_ok=True)
 
+
+_PART_NAME: Final = re.compile(rf"({re.escape(UNFINISHED)})?[0-9]{{5}}-[0-9]{{12,}}-[0-9a-f]{{12}}{re.escape(PARQUET)}")
+"""What `TablesFolder` calls its parts, while they are written and afterwards."""
 
 _REPEATED: Final = [
     *("partition", "version", "rules_version", "actor_role", "edition_id", "merchant_id", "variant_id", "currency"),

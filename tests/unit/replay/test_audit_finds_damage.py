@@ -138,6 +138,21 @@ def test_another_past_that_is_sound_is_found_by_who_audited_the_first_one(
     assert is_named(report, place), report.violations
 
 
+def test_where_the_store_contradicts_itself_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = {(COMMANDS, 0): 3, (EVENTS, 0): 5, (DEADLETTER, 1): 0}
+    monkeypatch.setattr(
+        MemoryLog,
+        "faults",
+        lambda _log, topic, partition, _start: [
+            (at, "gone") for place, at in faults.items() if place == (topic, partition)
+        ],
+    )
+    report = audit(sound_log())
+    assert {one.invariant for one in report.violations} == {"the log is kept as it was written"}
+    for (topic, partition), at in faults.items():
+        assert named(report, topic, partition) == [at]
+
+
 def test_how_far_the_audit_of_another_shop_came_is_refused(tmp_path: Path) -> None:
     assert audit_shared(opened(sound_log()), mark_file=tmp_path / "mark").ok
     with pytest.raises(BadMark, match=f"is of the shop {SHOP}, and this log is of {OTHER_SHOP}"):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ import pytest
 
 from buystream.analysis.columns import FOLDERS, SCHEMA_VERSION, TABLES, ExtraMissing, arrow, folders, schema
 from buystream.log import COMMANDS, EVENTS, Log, Message, read_all
-from buystream.replay.exporting import Exported, Exporter
+from buystream.replay.exporting import Exported, Exporter, ExportFailed
 from buystream.replay.selection import Selection
-from buystream.replay.tables_folder import MANIFEST, TablesFolderError, TablesManifest, key_of
+from buystream.replay.tables_folder import MANIFEST, TablesFolder, TablesFolderError, TablesManifest, key_of
 from buystream.vocabulary import codec
 from tests.support.memory_log import MemoryLog
 from tests.support.patience import patient, wait_until
@@ -155,7 +156,7 @@ def slow(folder, manifest):
     commit(folder, manifest)
     commits.append(1)
     while len(commits) == 3:  # killed here, with parts that no manifest names
-        folder.write("events", "2027-01-15", "OrderPlaced", "stray", next(iter(written)))
+        folder.write("events", "2027-01-15", "OrderPlaced", "00000-000000000999", next(iter(written)))
         print("written", flush=True)
         time.sleep(600)
 
@@ -272,6 +273,45 @@ def test_another_key_another_shop_and_a_strange_folder_are_refused(tmp_path: Pat
     (tmp_path / "strange" / "letters.txt").touch()
     with pytest.raises(TablesFolderError, match=r"letters\.txt"):
         export(log, tmp_path / "strange")
+
+
+def test_what_somebody_else_put_into_a_folder_stays(tmp_path: Path) -> None:
+    theirs = [tmp_path / "tables" / "events" / name for name in ("mine.parquet", "day=2026-01-01/type=Mine/1.parquet")]
+    for file in theirs:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("precious")
+    export(sold_log(2), tmp_path / "tables")
+    export(sold_log(2), tmp_path / "tables")
+    assert [file.read_text() for file in theirs] == ["precious"] * 2
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"PAR1")], ids=["gone", "cut off"])
+def test_a_part_that_is_not_there_any_more_is_reported(damage: Callable[[Path], object], tmp_path: Path) -> None:
+    export(sold_log(2), tmp_path / "tables")
+    part = tmp_path / "tables" / manifest_of(tmp_path / "tables").parts[-1].path
+    damage(part)
+    with pytest.raises(TablesFolderError, match=part.name):
+        export(sold_log(2), tmp_path / "tables")
+
+
+def test_a_log_that_ends_before_its_tables_is_refused(tmp_path: Path) -> None:
+    export(sold_log(3), tmp_path / "tables")
+    with pytest.raises(ExportFailed, match="isn't the log that the tables were made of"):
+        export(sold_log(2), tmp_path / "tables")
+
+
+def test_positions_that_are_not_reached_yet_can_be_selected_twice(tmp_path: Path) -> None:
+    later = Selection(tables=("events",), partitions=(0,), from_position=1_000)
+    for _ in range(2):
+        assert export(sold_log(2), tmp_path / "tables", selection=later).rows["events"] == 0
+
+
+def test_a_commit_syncs_only_the_folders_of_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(TablesFolder, "_sync", lambda _self, folders: synced.extend(folders))
+    export(sold_log(), tmp_path / "tables")
+    parts = [folder for folder in synced if folder != tmp_path / "tables"]
+    assert len(parts) == len(set(parts)) == len(manifest_of(tmp_path / "tables").parts)
 
 
 def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:

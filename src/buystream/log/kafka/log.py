@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from confluent_kafka import KafkaError, Producer
 from confluent_kafka import Message as Sent
@@ -87,6 +87,10 @@ class KafkaLog:
     def read(self, topic: str, partition: int, start: int, limit: int = READ_LIMIT) -> list[Record]:
         """Up to `limit` committed records from `start` on."""
         return self._readers.read(topic, partition, start, limit)
+
+    def faults(self, topic: str, partition: int, start: int = 0) -> Iterator[tuple[int, str]]:
+        """None that a reader could see: nothing is kept beside the records, and gaps between positions are Kafka's."""
+        yield from ()
 
     def end(self, topic: str, partition: int) -> int:
         """The position after the last committed record; markers and aborted records may stand after it."""

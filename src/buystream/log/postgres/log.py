@@ -13,7 +13,7 @@ from buystream.log.postgres.assignment import PostgresAssignment
 from buystream.log.postgres.owner import PostgresOwner
 from buystream.log.postgres.reading import PostgresTail
 from buystream.log.postgres.recent import Recent
-from buystream.log.postgres.rows import copy, in_the_logs_words, one, read, reserve
+from buystream.log.postgres.rows import copy, in_the_logs_words, misfiled_events, missing_positions, one, read, reserve
 from buystream.log.writing import BatchWriter, OnFailure
 from buystream.tables import APPLY, Tables, TablesMissing
 
@@ -89,6 +89,19 @@ class PostgresLog:
                 (topic, partition),
             )
             return int(one(cur)[0])
+
+    def faults(self, topic: str, partition: int, start: int = 0) -> Iterator[tuple[int, str]]:
+        """Records that are missing before the end, and events whose columns say something else than they do."""
+        end = self.end(topic, partition)
+        with self._transaction() as cur:
+            missing = missing_positions(cur, topic, partition, range(start, end))
+        for position in missing:
+            yield position, "the record isn't there any more"
+        while topic == EVENTS and start < end:
+            with self._transaction() as cur:
+                start, misfiled = misfiled_events(cur, partition, start, end)
+            for position in misfiled:
+                yield position, "the columns that it is found by say something else than the event"
 
     def tail(self, topic: str, starts: Mapping[int, int]) -> "PostgresTail":
         """Follow partitions from their positions."""

@@ -9,7 +9,7 @@ import msgspec
 from psycopg2.extensions import cursor
 
 from buystream.database import FAILS_AGAIN, DatabaseError, DatabaseUnavailable
-from buystream.log import EVENTS, LogError, LogUnavailable, Message, Record, Rejected
+from buystream.log import EVENTS, READ_LIMIT, LogError, LogUnavailable, Message, Record, Rejected
 
 _RESERVE = """
     UPDATE log.partition
@@ -147,6 +147,41 @@ def read(cur: cursor, topic: str, partition: int, start: int, limit: int) -> lis
     return [
         Record(name, number, position, at_ms, bytes(value), key) for name, number, position, at_ms, value, key in cur
     ]
+
+
+_MISSING = """
+    SELECT before + 1 FROM (
+        SELECT position, lag(position, 1, %(first)s - 1) OVER (ORDER BY position) AS before FROM (
+            SELECT position FROM log.record
+            WHERE topic = %(topic)s AND partition = %(partition)s AND position >= %(first)s AND position < %(end)s
+            UNION ALL SELECT %(end)s) AS kept) AS steps
+    WHERE position <> before + 1 ORDER BY 1"""
+
+_FILED = """
+    SELECT position, value, subject, aggregate_version, edition_id, edition_version, type
+    FROM log.record
+    WHERE topic = %s AND partition = %s AND position >= %s AND position < %s
+    ORDER BY position
+    LIMIT %s"""
+
+
+def missing_positions(cur: cursor, topic: str, partition: int, span: range) -> list[int]:
+    """Where records are missing: the first position of each gap."""
+    where = {"topic": topic, "partition": partition, "first": span.start, "end": max(span.start, span.stop)}
+    cur.execute(_MISSING, where)
+    return [position for (position,) in cur]
+
+
+def misfiled_events(cur: cursor, partition: int, start: int, end: int) -> tuple[int, list[int]]:
+    """Of the next READ_LIMIT events: where to read on, and which ones have other columns than at first."""
+    cur.execute(_FILED, (EVENTS, partition, start, end, READ_LIMIT))
+    rows = cur.fetchall()
+    misfiled = [position for position, value, *filed in rows if _as_copied(filed) != _columns(bytes(value))]
+    return (rows[-1][0] + 1 if len(rows) == READ_LIMIT else end), misfiled
+
+
+def _as_copied(columns: Sequence[str | int | None]) -> str:
+    return "\t".join(_NULL if value is None else _escape(str(value)) for value in columns)
 
 
 def one(cur: cursor) -> tuple[Any, ...]:
