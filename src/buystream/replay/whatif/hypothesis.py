@@ -15,6 +15,9 @@ PERCENT: Final = "%"
 FLAGGED: Final = "flagged"
 DRAW_SECONDS_MAX: Final = 366 * 24 * 3600
 
+OPENS_YEAR_MAX: Final = 2999
+"""What follows an order that waits for the opening has a time, too."""
+
 
 class Unsupported(BuystreamError):
     """The hypothesis says nothing about this edition; the message says why."""
@@ -147,6 +150,8 @@ def _moment(part: str, value: str) -> int:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise BadHypothesis(f"{part!r}: a time with its offset is needed, such as 2026-11-27T20:00:00Z")
+    if moment.year > OPENS_YEAR_MAX:
+        raise BadHypothesis(f"{part!r}: a time until the year {OPENS_YEAR_MAX}")
     return round(moment.timestamp() * 1000)
 
 

@@ -39,7 +39,7 @@ def test_the_rules_of_an_edition_are_changed() -> None:
         *("", ",", "limit", "limit=", "limit=0", "limit=two", "limit=1.5", "limit=-1", "limit=1,limit=2"),
         *("limit=1,limit:stalls=2", "hold=0", "hold=1,hold=2", "hold:stalls=1", "draw=99999999999", "stock=0"),
         *("opens=tomorrow", "opens=2027-01-15T09:00:00", "block=everyone", "colour=red", "price=9e9"),
-        "stock=1000000000000000",
+        *("stock=1000000000000000", "opens=9999-12-31T23:59:59-23:00"),
     ],
 )
 def test_what_is_no_hypothesis_is_refused_in_one_line(text: str) -> None:
