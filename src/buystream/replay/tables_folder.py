@@ -115,7 +115,6 @@ class TablesFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._run = secrets.token_hex(4)
-        self._synced: set[str] = set()
 
     @contextmanager
     def opened(self, wanted: TablesManifest) -> Iterator[TablesManifest]:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from buystream.aggregates.partition import Partition
-from buystream.log import COMMANDS, EVENTS, Log
+from buystream.log import COMMANDS, DEADLETTER, EVENTS, Log
 from buystream.replay.audit import audit, audit_shared
 from buystream.replay.audit_mark import AuditMark, BadMark
 from buystream.replay.ledger import Ledger
@@ -25,6 +25,7 @@ from tests.support.damages import (
     decided_anew,
     edit_data,
     is_named,
+    named,
     nth,
     records_of,
     sound_log,
@@ -33,6 +34,7 @@ from tests.support.damages import (
 from tests.support.decided_log import SHOP, DecidedLog, Rush
 from tests.support.examples import T0
 from tests.support.histories import History
+from tests.support.memory_log import MemoryLog
 from tests.support.steps import place, release
 
 
