@@ -20,7 +20,7 @@ from buystream.analysis.columns import FOLDERS, SCHEMA_VERSION, TABLES, ExtraMis
 from buystream.log import COMMANDS, EVENTS, Log, Message, read_all
 from buystream.replay.exporting import Exported, Exporter, ExportFailed
 from buystream.replay.selection import Selection
-from buystream.replay.tables_folder import MANIFEST, TablesFolder, TablesFolderError, TablesManifest, key_of
+from buystream.replay.tables_folder import MANIFEST, TablesFolderError, TablesManifest, key_of
 from buystream.vocabulary import codec
 from tests.support.memory_log import MemoryLog
 from tests.support.patience import patient, wait_until
@@ -304,14 +304,6 @@ def test_positions_that_are_not_reached_yet_can_be_selected_twice(tmp_path: Path
     later = Selection(tables=("events",), partitions=(0,), from_position=1_000)
     for _ in range(2):
         assert export(sold_log(2), tmp_path / "tables", selection=later).rows["events"] == 0
-
-
-def test_a_commit_syncs_only_the_folders_of_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[Path] = []
-    monkeypatch.setattr(TablesFolder, "_sync", lambda _self, folders: synced.extend(folders))
-    export(sold_log(), tmp_path / "tables")
-    parts = [folder for folder in synced if folder != tmp_path / "tables"]
-    assert len(parts) == len(set(parts)) == len(manifest_of(tmp_path / "tables").parts)
 
 
 def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:

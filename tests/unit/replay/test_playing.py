@@ -188,6 +188,7 @@ def test_a_file_has_each_message_once_after_a_kill_and_grows_with_the_log(
     dies = Dies(file, resume=False, **ours)
     with pytest.raises(LogUnavailable):
         Player(log, selection, dies.reached, lambda _: None).play(dies, Tempo(None))  # type: ignore[arg-type]
+    dies.close()
     assert b"torn" in file.read_bytes()
     sold_log(5, log=log, first=10)
     for _ in range(2):
