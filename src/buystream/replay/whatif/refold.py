@@ -71,6 +71,9 @@ class Refold:
         self._position = -1
         self._number = 0
         self._next_look_ms = 0
+        """When something may be due: looking costs as much as a tenth of a decision."""
+        self._has_agenda = False
+        """Whether some edition does more by the clock than end holds."""
 
     def run(self, records: Iterable[Record]) -> None:
         """Decide all of these, and what is due after them. Raises Impossible."""
@@ -159,7 +162,7 @@ class Refold:
 
     def _push(self, due: _Due) -> None:
         heappush(self._later, due)
-        self._next_look_ms = min(self._next_look_ms, due.at_ms)
+        self._look_at(due.at_ms)
 
     def _carry_on_until(self, at_ms: int) -> None:
         """Everything that is due by then, and what the clock does meanwhile."""
@@ -170,7 +173,14 @@ class Refold:
                 break
             due = heappop(self._later)
             self._decide(due.command, max(due.at_ms, self._partition.state.at_ms), due.actor)
-        self._next_look_ms = min(at_ms + TICK_LATE_MS, due_ms)
+        self._next_look_ms = due_ms
+        if (clock_ms := self._partition.next_deadline_ms()) is not None:
+            late_ms = clock_ms + TICK_LATE_MS
+            self._look_at(late_ms if late_ms > at_ms else at_ms + TICK_LATE_MS)
+
+    def _look_at(self, at_ms: int) -> None:
+        if at_ms < self._next_look_ms:
+            self._next_look_ms = at_ms
 
     def _tick_until(self, at_ms: int) -> None:
         """A shop's owner would have asked for these Ticks."""
@@ -193,17 +203,28 @@ class Refold:
             kind = type(event)
             if kind in COUNTED:
                 self.tallies[event.edition_id].note(event)  # type: ignore[attr-defined]
+            if kind in _SETTING_HOLDS and event.hold_expires_at_ms is not None:  # type: ignore[attr-defined]
+                self._look_at(event.hold_expires_at_ms + TICK_LATE_MS)  # type: ignore[attr-defined]
             if kind in _FOLLOWED:
                 _FOLLOWED[kind](self, self._plans[event.edition_id], event)  # type: ignore[attr-defined]
         if isinstance(command, commands.ReleaseEdition) and isinstance(decided[0], events.CommandRefused):
             self.refusals[command.edition_id] = decided[0].reason
+        if type(command) in _OF_THE_CLOCK:
+            self._look_at(at_ms + TICK_LATE_MS)
+        elif self._has_agenda and (due_ms := self._partition.agenda.next_ms()) is not None:
+            self._look_at(max(due_ms, at_ms) + TICK_LATE_MS)
         return decided
 
     # What buyers and the provider do about orders that the log doesn't follow.
 
-    def _block(self, plan: EditionPlan, event: events.EditionReleased) -> None:
-        pace = self._partition.state.editions[event.edition_id].pace
+    def _begin(self, plan: EditionPlan, event: events.EditionReleased) -> None:
+        edition = self._partition.state.editions[event.edition_id]
+        self._has_agenda = self._has_agenda or edition.timed
+        pace = edition.pace
         pace.paused_until_ms.update(dict.fromkeys(sorted(plan.blocked), FAR_MS))
+
+    def _note_agenda(self, _: EditionPlan, __: events.EditionEvent) -> None:
+        self._has_agenda = True
 
     def _pay(self, plan: EditionPlan, event: events.OrderPlaced) -> None:
         if event.originator_id in plan.placed:
@@ -245,14 +266,20 @@ class Refold:
 
 
 _FOLLOWED: Final[dict[type[events.Event], Callable[[Refold, EditionPlan, Any], None]]] = {
-    events.EditionReleased: Refold._block,
+    events.EditionReleased: Refold._begin,
+    events.EditionCancelled: Refold._note_agenda,
+    events.RecurringGiftStarted: Refold._note_agenda,
     events.OrderPlaced: Refold._pay,
     events.PaymentRequested: Refold._reserve,
     events.OrderAuthorised: Refold._take_money,
     events.VoidRequested: Refold._void,
     events.RefundRequested: Refold._return_money,
 }
-"""What is answered to an event where no recorded command answers it."""
+"""What is answered to an event where no recorded command answers it, and what else follows it here."""
+
+_SETTING_HOLDS: Final = frozenset(
+    {events.OrderPlaced, events.HoldExtended, events.AuthenticationRequired, events.PaymentDeclined}
+)
 
 _OF_THE_CLOCK: Final = frozenset({commands.Tick, commands.OwnerStarted, commands.AdoptRules})
 """What the partition itself decides and its editions depend on."""
