@@ -15,13 +15,14 @@ from buystream.log.kafka import KafkaLog
 from buystream.secret_versions import open_root
 
 FEW = ("gateway", "decider")
-EVERY = ("projector", "gateway", "decider", "payments", "feeds", "live")
+NOTARISED = (*FEW, "notary")
+EVERY = ("projector", "gateway", "decider", "payments", "notary", "feeds", "live")
 
 HALF_CONNECTIONS = 64
 
 
 @lru_cache(maxsize=4)
-def on_kafka(stage: Stage, *, every_role: bool, flushes: bool) -> RunningShop:
+def on_kafka(stage: Stage, *, roles: tuple[str, ...], flushes: bool) -> RunningShop:
     """A shop of its own topics and database; it ends with the stage."""
     stage.callback(on_kafka.cache_clear)
     broker = the_broker(stage, flushes)
@@ -34,15 +35,15 @@ def on_kafka(stage: Stage, *, every_role: bool, flushes: bool) -> RunningShop:
         "BUYSTREAM_KAFKA_PREFIX": f"{name}.",
     }
     make_topics(environment)
-    if not every_role:
+    if "projector" not in roles:
         # A gateway is ready when there are views; nobody keeps these.
         with ExitStack() as a_moment:
             start_roles(["projector"], stage.folder, environment, a_moment)
-    front = start_roles(EVERY if every_role else FEW, stage.folder, environment, stage)["gateway"]
+    front = start_roles(roles, stage.folder, environment, stage)["gateway"]
     log = KafkaLog(broker.bootstrap, prefix=f"{name}.")
     stage.callback(log.close)
     buyers = stage.tokens(name, open_root(dsn, stage.secret))
-    return RunningShop(front, log, dsn, buyers=buyers, has_views=every_role)
+    return RunningShop(front, log, dsn, buyers=buyers, has_views="projector" in roles)
 
 
 class AtHalf(Shop):
@@ -66,7 +67,7 @@ def contenders(stage: Stage) -> list[Shop]:
     """B6 is gateway and decider."""
 
     def few(flushes: bool = False) -> RunningShop:
-        return on_kafka(stage, every_role=False, flushes=flushes)
+        return on_kafka(stage, roles=FEW, flushes=flushes)
 
     title = "buystream on Kafka, gateway + decider"
     page_cache, flushed = DURABILITY[False], DURABILITY[True]
@@ -89,7 +90,14 @@ def contenders(stage: Stage) -> list[Shop]:
         ),
         Shop(
             stage,
-            lambda: on_kafka(stage, every_role=True, flushes=False),
+            lambda: on_kafka(stage, roles=NOTARISED, flushes=False),
+            name="B6 notary",
+            title=f"{title}, with the notary, one hot edition",
+            durability=page_cache,
+        ),
+        Shop(
+            stage,
+            lambda: on_kafka(stage, roles=EVERY, flushes=False),
             name="B6 all",
             title="buystream on Kafka, every role, one hot edition",
             durability=page_cache,

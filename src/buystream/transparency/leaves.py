@@ -14,6 +14,9 @@ SALT_BYTES: Final = 16
 NO_SALT: Final = bytes(SALT_BYTES)
 """In the place of a salt that was erased, or never kept."""
 
+KIND_CHARS_MAX: Final = 200
+UNREADABLE: Final = "unreadable"
+
 _FORM: Final = b"buystream-leaf/v1 %b %b\n"
 
 
@@ -49,7 +52,10 @@ def commitment(salt: bytes, record: bytes) -> bytes:
 
 
 def title_of(partition: int, sequence: int, kind: str) -> str:
-    """What a leaf says in clear: which event it is about. `kind` is the event's type, `buystream.OrderPlaced.v1`."""
+    """What a leaf says in clear: which event it is about. `kind` is the event's type, `buystream.OrderPlaced.v1`; one
+    that no event of ours has, too long or not on one line, isn't repeated."""
+    if len(kind) > KIND_CHARS_MAX or not kind.isprintable():
+        kind = UNREADABLE
     return f"{partition} {sequence} {kind}"
 
 

@@ -30,8 +30,12 @@ def mark_of(whom: str) -> bytes:
 
 
 def mark_of_record(record: bytes) -> bytes:
-    """Of the buyer whom the event names, or else of its order, or else of what it belongs to."""
-    read = _decode(record)
+    """Of the buyer whom the event names, or else of its order, or else of what it belongs to; NOBODY's when the record
+    can't be read so far."""
+    try:
+        read = _decode(record)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return NOBODY
     return mark_of(read.data.buyer_id or read.data.order_id or read.subject)
 
 

@@ -8,6 +8,7 @@ from buystream.transparency.checkpoints import Checkpoint
 from buystream.transparency.leaves import BadOpening, Opening, commitment, entry_of, new_salts, opened_by, title_of
 from buystream.transparency.merkle import NotProved, inclusion_proof, leaf_hash, root_of
 from buystream.transparency.notes import Signer
+from buystream.transparency.people import NOBODY, mark_of, mark_of_record
 from buystream.transparency.proofs import BadProof, Proof, read_proof
 from buystream.transparency.tiles import RightEdge, TileHashes
 
@@ -94,3 +95,19 @@ def test_what_opens_no_leaf_is_refused(extra: bytes) -> None:
 def test_salts_differ() -> None:
     salts = new_salts(100)
     assert len({salts[at : at + 16] for at in range(0, 1_600, 16)}) == 100
+
+
+@pytest.mark.parametrize("kind", ["x" * 201, "two\nlines"])
+def test_a_type_that_is_none_of_ours_spoils_no_bundle(kind: str) -> None:
+    assert title_of(2, 41, kind) == "2 41 unreadable"
+
+
+@pytest.mark.parametrize("record", [b"", b"{}", b'{"subject":"x","data":[]}', b'{"subject":"x","data":{"buyer_id":1}}'])
+def test_a_record_that_cannot_be_read_is_about_nobody(record: bytes) -> None:
+    assert mark_of_record(record) == NOBODY
+
+
+def test_an_event_is_about_its_buyer_or_else_its_order_or_else_what_it_belongs_to() -> None:
+    assert mark_of_record(b'{"subject":"s","data":{"buyer_id":"b","order_id":"o"}}') == mark_of("b")
+    assert mark_of_record(b'{"subject":"s","data":{"order_id":"o"}}') == mark_of("o")
+    assert mark_of_record(b'{"subject":"s","data":{"more":1}}') == mark_of("s")

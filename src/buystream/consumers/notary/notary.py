@@ -23,7 +23,7 @@ from buystream.transparency import tables
 from buystream.transparency.people import mark_of
 from buystream.transparency.policies import Policy
 from buystream.transparency.tables import Tree
-from buystream.transparency.tiles import WIDTH
+from buystream.transparency.tiles import WIDTH, NoSuchTile
 from buystream.vocabulary import codec, events
 
 CHECKPOINT_SECONDS: Final = 1.0
@@ -79,7 +79,7 @@ class Notary:
                 logger.info("%s; reading it again", overtaken)
             except (DatabaseUnavailable, LogUnavailable) as error:
                 self._backoff.wait(stop, error)
-            except Forked as error:
+            except (Forked, NoSuchTile) as error:
                 logger.critical("the transparency log stops: %s", error)
                 TLOG_STOPPED.set(1)
                 stop.wait(LOOK_AGAIN_SECONDS)
