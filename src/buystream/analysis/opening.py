@@ -99,6 +99,8 @@ def open_tables(folder: Path | str) -> AnalystTables:
     folder = Path(folder)
     connection = _connection()
     parts = _listing(folder).parts
+    if gone := next((part.path for part in parts if not (folder / part.path).is_file()), None):
+        raise TablesUnreadable(f"{folder} lacks {gone}, which its {MANIFEST} names")
     for table in TABLES:
         files = [str(folder / part.path) for part in parts if part.table == table]
         if not files:

@@ -101,6 +101,13 @@ def test_a_folder_without_tables_or_with_others_is_refused(folder: Path, tmp_pat
         open_tables(folder)
 
 
+def test_a_part_that_is_gone_is_named(folder: Path) -> None:
+    part = next((folder / "events").rglob("*.parquet"))
+    part.unlink()
+    with pytest.raises(TablesUnreadable, match=part.name):
+        open_tables(folder)
+
+
 def test_a_library_that_is_missing_is_named(from_log: AnalystTables, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pandas", None)
     with from_log as tables, pytest.raises(ExtraMissing, match="pandas"):
