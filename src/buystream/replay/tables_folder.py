@@ -5,6 +5,7 @@ doesn't name was left behind by a writer that was killed, and is removed by the 
     FOLDER/events/day=2026-11-27/type=OrderPlaced/00000-000000000000-1f3a9c02.parquet
 """
 
+import ctypes
 import fcntl
 import hashlib
 import os
@@ -133,11 +134,11 @@ class TablesFolder:
 
     def commit(self, manifest: TablesManifest) -> None:
         """From here on the manifest says what is there; its parts are on the disk."""
-        os.sync()  # a chunk has a part for each day and type: waiting for one after another takes far longer
         body = msgspec.json.format(msgspec.json.encode(manifest)) + b"\n"
-        write_whole(self.path / MANIFEST, body)
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
+            _sync_all(descriptor)
+            write_whole(self.path / MANIFEST, body)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -257,6 +258,16 @@ def write_whole(path: Path, body: bytes, *, sync: bool = True) -> None:
             file.flush()
             os.fsync(file.fileno())
     unfinished.replace(path)
+
+
+def _sync_all(descriptor: int) -> None:
+    """Everything in the file system of that file is on the disk. A chunk has a part for each day and type: waiting for
+    one after another takes far longer."""
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:  # not on Linux
+        os.sync()
+    elif syncfs(descriptor):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _groups(parts: list[Part]) -> Iterator[list[Part]]:
