@@ -343,6 +343,7 @@ def test_the_command_line_shows_what_was(shop: ShopProcess) -> None:
     assert (new["before"], new["after"]["order_id"]) == (None, order_id)
     for_people = buystream("as-of", released, edition_id, "--compare", now, *where)
     assert "orders.held: null -> 1" in for_people.stdout.splitlines()
+    assert buystream("as-of", now, edition_id, "--compare", now, *where).stdout == "Nothing changed.\n"
     for arguments, problem in (
         ((released, order_id), f"nothing had happened to {order_id} by "),
         (("2020-01-01T00:00Z", edition_id), "2020-01-01T00:00Z is before the shop's history: the first event is of "),

@@ -72,6 +72,7 @@ def test_replay_prints_writes_and_resumes(environment: dict[str, str], tmp_path:
         (["replay", "--to-file", "a", "--to-parquet", "b"], "choose one of"),
         (["replay", "--to-topic", "concert"], "BUYSTREAM_KAFKA_BOOTSTRAP"),
         (["replay", "--speed", "0"], "0"),
+        (["replay", "--speed", "nan"], "--speed needs a number"),
         (["replay", "--pace-from", "2027-01-01"], "--pace-from needs --speed"),
         (["replay", "--key-file", "a"], "--key-file needs --to-parquet"),
         (["replay", "--to-parquet", "{folder}"], "has tables already"),
@@ -84,6 +85,7 @@ def test_bad_input_is_one_clear_line(
     environment: dict[str, str], tmp_path: Path, arguments: list[str], said: str
 ) -> None:
     (tmp_path / "manifest.json").write_text("{}")
+    tmp_path.with_name(f"{tmp_path.name}.key").write_text("0" * 64)
     done = buystream(*(one.format(folder=tmp_path) for one in arguments), **environment)
     assert done.returncode != 0
     assert said in done.stderr.splitlines()[-1]

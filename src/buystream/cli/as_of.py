@@ -68,8 +68,12 @@ def as_of(
             assert about is not None
             lines = _of_aggregate(database.dsn, log, about, ends)
         say: Callable[[dict[str, Any]], str] = _as_json if as_json else _for_people
+        is_same = compare is not None
         for line in lines:
             click.echo(say(line))
+            is_same = False
+    if is_same and not as_json:
+        click.echo("Nothing changed.")
 
 
 def _read_words(words: tuple[str, ...], *, has_position: bool, has_view: bool) -> tuple[str, str | None]:

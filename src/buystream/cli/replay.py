@@ -1,5 +1,6 @@
 """The command that replays the log."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -103,6 +104,8 @@ def replay(
 def _tempo(speed: float | None, pace_from_ms: int | None) -> "Tempo":
     from buystream.replay.playing import Tempo
 
+    if speed is not None and math.isnan(speed):
+        raise BuystreamError("--speed needs a number")
     return Tempo(speed, from_ms=pace_from_ms or 0)
 
 

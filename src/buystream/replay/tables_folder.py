@@ -92,6 +92,8 @@ def key_of(folder: Path, file: Path | None = None) -> bytes:
     file = file.resolve() if file else folder.with_name(folder.name + KEY_SUFFIX)
     if file.is_relative_to(folder):
         raise TablesFolderError(f"{file} would go with the tables: keep the key in another folder")
+    if (folder / MANIFEST).exists() and not file.exists():
+        raise TablesFolderError(f"{file}, the key of these tables, isn't there: restore it, or export to a new folder")
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -316,6 +316,12 @@ def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
         key_of(folder)
     with pytest.raises(TablesFolderError, match="another folder"):
         key_of(folder, folder / "key")
+    file.unlink()
+    folder.mkdir()
+    (folder / MANIFEST).touch()
+    with pytest.raises(TablesFolderError, match="restore it"):
+        key_of(folder)
+    assert not file.exists()
 
 
 def test_without_pyarrow_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
