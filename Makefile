@@ -1,6 +1,6 @@
 # Each target does all of its own set-up: on a fresh machine `make demo` or `make test` is the only command needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo kafka test cluster check faults bench broker postgresql clients promtool proxies rivals judge stripe-mock chromium clean
+.PHONY: help demo kafka test thorough cluster check faults bench broker postgresql clients promtool proxies rivals judge stripe-mock chromium clean
 
 python := .venv/bin/python
 run := .venv/.buystream-run
@@ -10,6 +10,7 @@ pinned := pyproject.toml constraints.txt tools/bootstrap.sh
 help:
 	@echo "make demo    a whole shop with sample merchants, on this machine"
 	@echo "make test    checks, and every test of the shop on both logs; longer on a slow machine"
+	@echo "make thorough the tests that kill the shop and upset the provider at random, at full length, on both logs"
 	@echo "make cluster the tests of separate roles on Kafka: deciders, feeds, live, the merchant's library"
 	@echo "make check   ruff, formatting, strict typing, the direction of imports"
 	@echo "make kafka   a Kafka broker on port 9092, its data in data/kafka; Ctrl-C stops it"
@@ -24,7 +25,11 @@ kafka: $(run) broker
 	@$(python) tools/under_make.py $(python) -m buystream.host.broker
 
 test: check postgresql promtool chromium broker proxies stripe-mock
-	$(python) -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder || $(python) -m tests.support.alone $$?
+	$(python) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder || $(python) -m tests.support.alone $$?
+
+thorough: $(dev) broker
+	BUYSTREAM_TEST_THOROUGH=1 BUYSTREAM_TEST_LOG=both $(python) -m pytest --numprocesses 2 --dist loadfile \
+		tests/acceptance/test_kill_the_shop_mid_rush.py tests/integration/test_schedules_of_payments.py
 
 check: $(dev)
 	$(python) -m ruff check .

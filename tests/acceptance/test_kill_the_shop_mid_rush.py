@@ -24,8 +24,9 @@ from buystream.vocabulary.ids import new_order_id
 from buystream.wiring.opening import open_database, open_log
 from tests.support.patience import patient, wait_until
 from tests.support.shop_process import ShopProcess, buystream
+from tests.support.thorough import THOROUGH
 
-KILLS = ["shop"] * 12 + ["postmaster"] * 5 + ["both"] * 5
+KILLS = ["shop"] * 12 + ["postmaster"] * 5 + ["both"] * 5 if THOROUGH else ["shop"] * 4 + ["postmaster", "both"] * 2
 SEED = 20
 STOCK = 6_000
 WAVE = 300
@@ -84,7 +85,7 @@ def test_nothing_is_lost_however_often_the_shop_is_killed(shop: ShopProcess) -> 
     endings = sum((Counter(outcome.endings) for outcome in outcomes), Counter[str]())
     assert answers["unanswered"] == 0
     assert set(endings) <= {"confirmed", "declined", "abandoned", "expired"}, endings
-    assert len(acknowledged) > WAVE
+    assert len(acknowledged) >= WAVE
     assert answers["held"] == len(acknowledged)
     assert sum(outcome.contradictions for outcome in outcomes) == 0
     assert sum(outcome.retries for outcome in outcomes) > 0

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.browser import DESKTOP, PHONE, DemoShop, Screenshot, expect_to_fit, patient_context
-from tests.support.patience import Deadline, patient
+from tests.support.patience import Deadline, patient, wait_until
 from tests.support.shop_process import BUYSTREAM, buystream
 
 BUYERS, STOCK = 300, 200
@@ -248,6 +248,26 @@ def test_the_desk_fits_a_phone(desk: Page, screenshot: Screenshot) -> None:
     desk.get_by_role("button", name="Sign out").click()
     expect(desk.get_by_label("API key")).to_be_focused()
     expect(desk.locator("#ledger tr")).to_have_count(0)
+
+
+def test_nothing_of_a_merchant_is_shown_once_it_has_signed_out(chromium: Browser, demo_shop: DemoShop) -> None:
+    page = at_the_desk(chromium, demo_shop, DESKTOP)
+    late: list[Route] = []
+    page.route("**/v1/merchant/orders?*", lambda route: late.append(route))
+    page.get_by_role("button", name="Show more").click()
+    wait_until(lambda: page.evaluate("1") and late)
+    page.get_by_role("button", name="Sign out").click()
+    for row in ("#ledger tr", "#totals tr", "#keys tr"):
+        expect(page.locator(row)).to_have_count(0)
+    for route in late:
+        route.continue_()
+    page.unroute("**/v1/merchant/orders?*")
+    page.get_by_label("API key").fill(demo_shop.sample("charity")["api_key"])
+    page.get_by_role("button", name="Open the desk").click()
+    expect(page.get_by_role("status").filter(has_text="live")).to_be_visible()
+    expect(page.locator("#ledger-empty").or_(page.locator("#ledger tr").first)).to_be_visible()
+    expect(page.locator("#ledger tr").filter(has_text="Night tide")).to_have_count(0)
+    page.context.close()
 
 
 def at_the_desk(browser: Browser, shop: DemoShop, viewport: dict[str, int]) -> Page:

@@ -8,8 +8,9 @@ import pytest
 
 from tests.support.schedules.wave import by_seed, wave_at_work
 from tests.support.stripe.wall import Wall
+from tests.support.thorough import THOROUGH
 
-SCHEDULES = 200
+SCHEDULES = 200 if THOROUGH else 50
 PER_WAVE = 25
 
 

@@ -24,7 +24,13 @@ let stop = null;
 let live = null; // the newest dashboard that was followed
 let past = null;
 
-const call = (method, path, body, idempotencyKey) => request(method, path, { body, token: apiKey, idempotencyKey });
+/** An answer that comes after its merchant has signed out is shown to nobody. */
+async function call(method, path, body, idempotencyKey) {
+  const token = apiKey;
+  const answer = await request(method, path, { body, token, idempotencyKey });
+  if (token !== apiKey) throw new Error("You have signed out.");
+  return answer;
+}
 
 function keptKey() {
   try {
@@ -44,6 +50,7 @@ function keepKey(key) {
 }
 
 function say(message) {
+  if (!apiKey) return;
   const notice = element("notice");
   notice.textContent = message;
   clearTimeout(say.timer);
@@ -93,9 +100,11 @@ function leave(message = "") {
   stop?.();
   stop = null;
   live = null;
+  apiKey = null;
   if (past?.isOpen) past.leave();
   keys.clear();
   ledger.clear();
+  statement.clear();
   disputes.clear();
   keepKey(null);
   for (const id of ["desk", "session", "connection"]) element(id).hidden = true;

@@ -46,6 +46,13 @@ export class Statement {
     element("details").addEventListener("click", () => this.#details());
   }
 
+  /** Before another merchant signs in. */
+  clear() {
+    this.#seen = "";
+    this.#loadedAt = -Infinity;
+    element("totals").replaceChildren();
+  }
+
   get #month() {
     return element("month").value;
   }
