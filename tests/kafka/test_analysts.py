@@ -91,7 +91,7 @@ def test_an_analyst_counts_the_sales_with_a_user_that_can_only_read(
     assert len(lines) == len(found)
     assert len({line["id"] for line in lines}) == len(lines)
 
-    (five_lines,) = blocks("python")
+    five_lines = blocks("python")[0]
     assert len(five_lines.replace("\n\n", "\n").splitlines()) == 5
     names: dict[str, object] = {}
     exec(five_lines, names)
