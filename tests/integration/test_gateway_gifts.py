@@ -129,6 +129,9 @@ def test_without_the_flow_a_release_is_scheduled_and_opens_automatically(
         ({"tax_bps": 1900}, "bad_tax"),
         ({"refund": {"until_ms": 5}}, "bad_refund_rule"),
         ({"refund": {"by": "somebody"}}, None),
+        ({"event": {"starts_at_ms": 9, "doors_at_ms": 10, "venue": "Boathouse"}}, "bad_event"),
+        ({"event": {"starts_at_ms": 9, "venue": "Boathouse", "time_zone": "Mars/Olympus"}}, "bad_time_zone"),
+        ({"event": {"starts_at_ms": 9, "venue": "Boathouse"}, "target_minor": 1}, "bad_event"),
         ({"tax_bps": 10_001, "tax_label": "VAT"}, None),
     ],
 )

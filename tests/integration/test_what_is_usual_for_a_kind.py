@@ -28,6 +28,23 @@ def test_what_ships_needs_an_address_unless_the_release_says_otherwise(
             assert buyer.get(f"/v1/editions/{edition}").json()["needs_address"] is expected
 
 
+def test_an_event_lasts_six_hours_from_when_the_doors_open_unless_its_release_says_otherwise(
+    lasting_shop: Shop,
+) -> None:
+    starts_at_ms = 1_900_000_000_000
+    edition = lasting_shop.release(kind="ticket", event={"starts_at_ms": starts_at_ms, "venue": "The Boathouse"})
+    with lasting_shop.buyer() as buyer:
+        assert buyer.get(f"/v1/editions/{edition}").json()["event"] == {
+            "starts_at_ms": starts_at_ms,
+            "doors_at_ms": starts_at_ms,
+            "ends_at_ms": starts_at_ms + 6 * 3_600_000,
+            "venue": "The Boathouse",
+            "address": "",
+            "time_zone": "UTC",
+            "asks_names": False,
+        }
+
+
 def test_only_what_has_an_address_waits_to_be_shipped(lasting_shop: Shop) -> None:
     with lasting_shop.buyer() as buyer, lasting_shop.merchant() as merchant:
         ticket, record = (

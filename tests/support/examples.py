@@ -9,6 +9,7 @@ from buystream.vocabulary.examples import COMMANDS, EVENTS, EXAMPLES, VARIANTS
 from buystream.vocabulary.examples.story import (
     ANNA,
     API_KEY_HASH,
+    CONCERT,
     DELIVERY,
     EDITION,
     GIFT,
@@ -28,6 +29,7 @@ __all__ = [
     "API_KEY_HASH",
     "BEN",
     "COMMANDS",
+    "CONCERT",
     "DELIVERY",
     "EDITION",
     "EVENTS",

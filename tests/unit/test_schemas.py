@@ -267,6 +267,15 @@ def _golden_of_old(folder: Path) -> Path:
     return file
 
 
+def without_what_was_added(now: Any, then: Any) -> Any:
+    """What is read now, without the fields that a message, or a value inside it, didn't have then."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        return {name: without_what_was_added(value, then[name]) for name, value in now.items() if name in then}
+    if isinstance(now, list) and isinstance(then, list) and len(now) == len(then):
+        return [without_what_was_added(one, other) for one, other in zip(now, then, strict=True)]
+    return now
+
+
 @pytest.mark.parametrize("path", sorted(path for path in schemas.published(DIRECTORY) if "feed/" not in path))
 def test_every_version_ever_published_has_a_golden_record_that_is_valid_and_still_read(
     path: str, there: dict[str, Any]
@@ -275,7 +284,7 @@ def test_every_version_ever_published_has_a_golden_record_that_is_valid_and_stil
     schema = there[path]
     assert golden["record"]["type"] == f"buystream.{schema['title']}"
     jsonschema.Draft202012Validator(schema).validate(golden["record"]["data"])
-    assert read_again(path.partition("/")[0], golden).items() >= golden["newest"].items()
+    assert without_what_was_added(read_again(path.partition("/")[0], golden), golden["newest"]) == golden["newest"]
 
 
 def test_an_old_record_is_read_as_the_newest_version_from_then_on(

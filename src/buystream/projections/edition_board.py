@@ -104,7 +104,7 @@ class EditionBoard:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 6
+    version = 7
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""

@@ -21,6 +21,7 @@ CREATE TABLE editions (
     tax_label text NOT NULL,
     receipts boolean NOT NULL,
     vouched_only boolean NOT NULL,
+    event jsonb,
     refund_by text COLLATE "C" NOT NULL,
     refund_until_ms bigint,
     refund_share_bps integer NOT NULL,

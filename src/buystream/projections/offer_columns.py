@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from buystream.vocabulary.values import CampaignTerms, Offer, RefundRule, SaleWindow, Tax, Value, Variant
+from buystream.vocabulary.values import CampaignTerms, Offer, RefundRule, SaleWindow, Tax, TicketedEvent, Value, Variant
 
 V = TypeVar("V", bound=Value)
 
@@ -24,8 +24,11 @@ _FLATTENED: Final = {
 """The column of each field of the offer's values."""
 
 REFUND: Final = tuple(_FLATTENED["refund"].values())
+EVENT: Final = "event"
+"""What the tickets are for, as JSON."""
+
 _SUMMED: Final = ("price_min_minor", "price_max_minor", "limit_per_buyer", "stock")
-TERMS: Final = (*_OFFERED, *_SUMMED, *(column for columns in _FLATTENED.values() for column in columns.values()))
+TERMS: Final = (*_OFFERED, *_SUMMED, EVENT, *(column for columns in _FLATTENED.values() for column in columns.values()))
 VARIANT: Final = ("number", *Variant.__struct_fields__)
 
 
@@ -37,6 +40,7 @@ def terms_of(offer: Offer) -> dict[str, Any]:
         "price_max_minor": max(variant.price_max_minor for variant in offer.variants),
         "limit_per_buyer": max(variant.limit_per_buyer for variant in offer.variants),
         "stock": stock_of(offer),
+        EVENT: None if offer.event is None else msgspec.json.encode(offer.event).decode(),
     }
     for value, columns in _FLATTENED.items():
         terms |= {column: getattr(getattr(offer, value), name, None) for name, column in columns.items()}
@@ -62,6 +66,11 @@ def window_of(row: Mapping[str, Any]) -> SaleWindow:
 def refund_of(row: Mapping[str, Any]) -> RefundRule:
     """Who may give an order of the edition back."""
     return _value("refund", RefundRule, row)
+
+
+def event_of(row: Mapping[str, Any]) -> TicketedEvent | None:
+    """What the edition's tickets are for."""
+    return msgspec.convert(row[EVENT], TicketedEvent | None)
 
 
 def _value(name: str, kind: type[V], row: Mapping[str, Any]) -> V:

@@ -27,10 +27,13 @@ _ORDER = re.compile(
     rf"({_EDITION.pattern})-[{ALPHABET}]{{{ORDER_RANDOM_CHARS},{ORDER_RANDOM_CHARS_MAX}}}(?:{DERIVED}[1-9][0-9]{{0,5}})?"
 )
 
+_TICKET = re.compile(rf"({_ORDER.pattern}){DERIVED}[1-9][0-9]{{0,5}}")
+
 PATTERNS = {
     "edition_id": f"^{_EDITION.pattern}$",
     "order_id": f"^{_ORDER.pattern}$",
     "gift_id": f"^{_ORDER.pattern}$",
+    "ticket_id": f"^{_TICKET.pattern}$",
 }
 """The forms of ids, by what the API calls them."""
 
@@ -172,3 +175,16 @@ def order_of(payment_id: str) -> str:
     if not attempt.isdecimal():
         raise MalformedId(f"{payment_id[:80]!r} is not a payment id: it is the order's id, '.', and a number")
     return order_id
+
+
+def ticket_id_of(order_id: str, number: int) -> str:
+    """An order's n-th ticket, counted from 1 over all of its units."""
+    return f"{order_id}{DERIVED}{number}"
+
+
+def ticket_of(ticket_id: str) -> tuple[str, int]:
+    """The order that a ticket belongs to, and its number in it; raises MalformedId."""
+    match = _TICKET.fullmatch(ticket_id)
+    if match is None:
+        raise MalformedId(f"{ticket_id[:80]!r} is not a ticket id: it is the order's id, '{DERIVED}', and a number")
+    return match[1], int(ticket_id.rpartition(DERIVED)[2])

@@ -133,6 +133,9 @@ REASONS: Final[Mapping[str, Reason]] = {
     "bad_tax": Reason("The tax is outside the allowed range, or has no label."),
     "bad_refund_rule": Reason("The refund rule has a share or a party that is not allowed."),
     "bad_target": Reason("A campaign's target must be positive; all-or-nothing campaigns also need a closing date."),
+    "bad_event": Reason(
+        "An event has a venue, doors that open before it starts, and a later end. A campaign has none."
+    ),
     "not_milliseconds": Reason("Send times in milliseconds since 1970, before the year 10000."),
     "bad_window": Reason("The sale would close before it opens. Send a later closes_at_ms."),
     "closes_in_the_past": Reason("closes_at_ms has already passed. Send a later one, or null."),

@@ -121,6 +121,23 @@ class Variant(Value, frozen=True, kw_only=True):
     limit_per_buyer: Annotated[int, meaning("Units that one buyer may hold or have bought.", feed=True)]
 
 
+class TicketedEvent(Value, frozen=True, kw_only=True):
+    """Where and when the holder of a ticket is let in. Each unit of such an edition is a ticket of its own."""
+
+    starts_at_ms: Annotated[int, meaning("When it starts.", feed=True)]
+    doors_at_ms: Annotated[int, meaning("When the doors open; tickets are valid from then on.", feed=True)]
+    ends_at_ms: Annotated[int, meaning("When it ends; tickets are valid until then.", feed=True)]
+    venue: Annotated[str, meaning("The name of the place.", feed=True)]
+    address: Annotated[str, meaning("Its address.", feed=True)] = ""
+    time_zone: Annotated[str, meaning("IANA name of the venue's time zone.", feed=True)] = "UTC"
+    asks_names: Annotated[bool, meaning("Whether each ticket asks who will come.", feed=True)] = False
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether it has a place, and doors that open before it starts, and an end after that."""
+        return bool(self.venue.strip()) and self.doors_at_ms <= self.starts_at_ms < self.ends_at_ms
+
+
 class OrderLine(Value, frozen=True, kw_only=True):
     """What an order asks of one variant."""
 
@@ -161,6 +178,9 @@ class Offer(Value, frozen=True, kw_only=True):
     vouched_only: Annotated[
         bool, meaning("Whether only buyers that a host application vouches for may order.", feed=True)
     ] = False
+    event: Annotated[
+        TicketedEvent | None, meaning("What its units are tickets for; null when they are none.", feed=True)
+    ] = None
 
 
 OFFER: Final = meaning("What is on sale, and by which terms.", feed=True)

@@ -4,12 +4,24 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from buystream.aggregates import rules
 from buystream.aggregates.rules import FIRST_RULES, rules_of
 from buystream.vocabulary import commands, events
-from buystream.vocabulary.values import RefundRule
-from tests.support.examples import ANNA, BEN, EDITION, HOLD_SECONDS, MERCHANT, ORDER, OTHER_EDITION, T0, example
+from buystream.vocabulary.values import CampaignTerms, RefundRule
+from tests.support.examples import (
+    ANNA,
+    BEN,
+    CONCERT,
+    EDITION,
+    HOLD_SECONDS,
+    MERCHANT,
+    ORDER,
+    OTHER_EDITION,
+    T0,
+    example,
+)
 from tests.support.scenario import expect, given
 from tests.support.steps import (
     authenticate,
@@ -489,6 +501,11 @@ def test_what_is_not_sold_is_not_shipped(command: commands.Command, since: list[
         ({"opens_at_ms": 0}, "not_milliseconds"),
         ({"refund": RefundRule(by="buyer", until_ms=T0 - 1)}, "returns_end_in_the_past"),
         ({"refund": RefundRule(by="buyer", until_ms=T0 // 1000)}, "not_milliseconds"),
+        ({"event": replace(CONCERT, venue=" ")}, "bad_event"),
+        ({"event": replace(CONCERT, doors_at_ms=CONCERT.starts_at_ms + 1)}, "bad_event"),
+        ({"event": replace(CONCERT, ends_at_ms=CONCERT.starts_at_ms)}, "bad_event"),
+        ({"event": CONCERT, "campaign": CampaignTerms(target_minor=1)}, "bad_event"),
+        ({"event": replace(CONCERT, doors_at_ms=CONCERT.doors_at_ms // 1000)}, "not_milliseconds"),
     ],
 )
 def test_terms_that_make_no_sense_are_refused(terms: dict[str, Any], reason: str) -> None:

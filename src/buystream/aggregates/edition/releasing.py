@@ -44,6 +44,8 @@ def why_not(offer: Offer, moment: Moment) -> str:
         return "bad_tax"
     if not offer.refund.is_possible:
         return "bad_refund_rule"
+    if offer.event is not None and not (offer.event.is_possible and offer.campaign is None):
+        return "bad_event"
     return _wrong_campaign(offer.campaign, offer.window.closes_at_ms, moment.rules) if offer.campaign else ""
 
 
@@ -77,6 +79,8 @@ def _wrong_times(offer: Offer, moment: Moment) -> str:
     """An edition may have opened already; what has ended already is a mistake, and so is a time in seconds."""
     opens_ms, closes_ms, returns_end_ms = offer.window.opens_at_ms, offer.window.closes_at_ms, offer.refund.until_ms
     given = [time_ms for time_ms in (opens_ms, closes_ms, returns_end_ms) if time_ms is not None]
+    if offer.event is not None:
+        given += [offer.event.doors_at_ms, offer.event.starts_at_ms, offer.event.ends_at_ms]
     if any(not moment.rules.earliest_time_ms <= time_ms <= moment.rules.latest_time_ms for time_ms in given):
         return "not_milliseconds"
     if opens_ms is not None and closes_ms is not None and closes_ms <= opens_ms:

@@ -1,16 +1,21 @@
 """How a merchant's request becomes the release of an edition: defaults by kind, and mistakes explained."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from msgspec import convert
 
-from buystream.gateway.routes.bodies.editions import NewEdition, NewRefundRule, NewVariant
+from buystream.gateway.routes.bodies.editions import NewEdition, NewEvent, NewRefundRule, NewVariant
 from buystream.gateway.server.problems import HttpProblem, limits_of
 from buystream.projections.people import MerchantView
+from buystream.time_zones import UnknownTimeZone, zone
 from buystream.vocabulary.commands import ReleaseEdition
 from buystream.vocabulary.kinds import KINDS
 from buystream.vocabulary.money import CURRENCIES, chargeable_words, currency_of, format_money, why_not_charge
-from buystream.vocabulary.values import CampaignTerms, Offer, RefundRule, SaleWindow, Tax, Variant
+from buystream.vocabulary.values import CampaignTerms, Offer, RefundRule, SaleWindow, Tax, TicketedEvent, Variant
+
+EVENT_LASTS_MS: Final = 6 * 3_600_000
+"""An event whose end nobody names."""
 
 
 def release_command(data: NewEdition, merchant: MerchantView, edition_id: str) -> ReleaseEdition:
@@ -49,6 +54,7 @@ def release_command(data: NewEdition, merchant: MerchantView, edition_id: str) -
             campaign=_campaign(data),
             receipts=usual.receipts if data.receipts is None else data.receipts,
             vouched_only=data.vouched_only,
+            event=None if data.event is None else _event(data.event, merchant),
         ),
         awaits_terms=True,
     )
@@ -58,6 +64,26 @@ def _campaign(data: NewEdition) -> CampaignTerms | None:
     if data.target_minor is None:
         return None
     return CampaignTerms(target_minor=data.target_minor, all_or_nothing=data.all_or_nothing, if_missed=data.if_missed)
+
+
+def _event(data: NewEvent, merchant: MerchantView) -> TicketedEvent:
+    """Raises HttpProblem (422)."""
+    try:
+        zone(time_zone := data.time_zone or merchant.time_zone)
+    except UnknownTimeZone as error:
+        raise HttpProblem("invalid", str(error), reason="bad_time_zone") from None
+    event = TicketedEvent(
+        starts_at_ms=data.starts_at_ms,
+        doors_at_ms=data.starts_at_ms if data.doors_at_ms is None else data.doors_at_ms,
+        ends_at_ms=data.starts_at_ms + EVENT_LASTS_MS if data.ends_at_ms is None else data.ends_at_ms,
+        venue=data.venue,
+        address=data.address,
+        time_zone=time_zone,
+        asks_names=data.asks_names,
+    )
+    if not event.is_possible:
+        raise HttpProblem("invalid", "The doors open before an event starts, and it ends later.", reason="bad_event")
+    return event
 
 
 def _variants(data: NewEdition) -> Iterator[Variant]:
@@ -117,6 +143,8 @@ def _check_terms(data: NewEdition) -> None:
         raise HttpProblem("invalid", detail, reason="bad_target")
     if data.target_minor is not None and data.target_minor < 1:
         raise HttpProblem("invalid", "target_minor must be at least 1.", reason="bad_target")
+    if data.event is not None and data.target_minor is not None:
+        raise HttpProblem("invalid", "A campaign sells no tickets: send event or target_minor.", reason="bad_event")
     if data.if_missed == "choose" and not data.all_or_nothing:
         detail = "if_missed is about campaigns that are all or nothing."
         raise HttpProblem("invalid", detail, reason="bad_target")

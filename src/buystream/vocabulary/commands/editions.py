@@ -46,7 +46,7 @@ from buystream.vocabulary.values import FEE, OFFER, Fee, Offer
             "bad_limit",
             "bad_hold",
         ),
-        *("bad_tax", "bad_refund_rule", "bad_target", "not_milliseconds", "bad_window"),
+        *("bad_tax", "bad_refund_rule", "bad_target", "bad_event", "not_milliseconds", "bad_window"),
         *("closes_in_the_past", "returns_end_in_the_past"),
     ],
 )

@@ -5,7 +5,17 @@ from typing import Any
 import msgspec
 
 from buystream.vocabulary.ids import payment_id_of
-from buystream.vocabulary.values import CampaignTerms, Fee, Offer, OrderLine, RefundRule, SaleWindow, Tax, Variant
+from buystream.vocabulary.values import (
+    CampaignTerms,
+    Fee,
+    Offer,
+    OrderLine,
+    RefundRule,
+    SaleWindow,
+    Tax,
+    TicketedEvent,
+    Variant,
+)
 
 T0 = 1_800_000_000_000
 """When the story begins: 2027-01-15T08:00:00Z."""
@@ -21,6 +31,15 @@ GIFT = f"{EDITION}-g1ft0000000000000001"
 PRICE_MINOR = 4500
 DELIVERY = "ciphertext-of-the-delivery"
 API_KEY_HASH = "a7" * 32
+
+CONCERT = TicketedEvent(
+    starts_at_ms=T0 + 90_000_000,
+    doors_at_ms=T0 + 86_400_000,
+    ends_at_ms=T0 + 100_800_000,
+    venue="The Observatory",
+    address="1 Observatory Hill, Greenwich",
+    time_zone="Europe/London",
+)
 
 OFFER = Offer(
     title="Night Sky, live",
@@ -55,6 +74,7 @@ RICH_OFFER = msgspec.structs.replace(
 )
 
 RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": OFFER}
+TICKETS_RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": msgspec.structs.replace(OFFER, event=CONCERT)}
 RICHLY_RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": RICH_OFFER, "awaits_terms": True}
 FEE = Fee(share_bps=500, fixed_minor=30)
 

@@ -21,11 +21,13 @@ from buystream.vocabulary.examples.story import (
     RICHLY_RELEASED,
     STALLS,
     T0,
+    TICKETS_RELEASED,
 )
 
 VARIANTS: tuple[commands.Command | events.Event, ...] = (
     commands.Tick(asked_at_ms=T0, without=(EDITION,)),
     commands.ReleaseEdition(edition_id=EDITION, **RICHLY_RELEASED),
+    commands.ReleaseEdition(edition_id=EDITION, **TICKETS_RELEASED),
     commands.RefundOrder(order_id=ORDER, merchant_id=MERCHANT, restock=True, **PART),
     commands.RecordRefund(payment_id=PAYMENT, amount_minor=500, refund_id="refund-1"),
     commands.StartRecurringGift(
@@ -39,6 +41,7 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
         save=True,
     ),
     events.EditionReleased(**of(EDITION, 1), **RICHLY_RELEASED, saves_methods=True),
+    events.EditionReleased(**of(EDITION, 1), **TICKETS_RELEASED),
     events.DemandRecorded(**of(EDITION, 8), demand_id="", clicks=1, quantity=2, reason="paused"),
     events.OrderPlaced(
         **of_order(1),

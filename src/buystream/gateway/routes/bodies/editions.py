@@ -44,13 +44,27 @@ class NewVariant(Request, frozen=True, kw_only=True):
     limit_per_buyer: Quantity | None = None
 
 
+class NewEvent(Request, frozen=True, kw_only=True):
+    """What tickets are for. Without `doors_at_ms` the doors open when it starts, without `ends_at_ms` it ends six hours
+    later; `time_zone` is the venue's, null means the merchant's. `asks_names`: each ticket asks who will come."""
+
+    starts_at_ms: AtMs
+    doors_at_ms: AtMs | None = None
+    ends_at_ms: AtMs | None = None
+    venue: Annotated[str, Meta(min_length=1, max_length=120, pattern=NOT_BLANK)]
+    address: Annotated[str, Meta(max_length=300, pattern=PLAIN)] = ""
+    time_zone: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
+    asks_names: bool = False
+
+
 class NewEdition(Request, frozen=True, kw_only=True):
     """The terms of a new edition. Send `price_minor` for a fixed price, or both bounds; `stock` null means unlimited.
     An edition that is offered in several `variants` has prices and stocks there instead. Prices include `tax_bps` of
     tax (1900: 19%). `target_minor` makes it a campaign; `all_or_nothing` charges gifts only if the target is reached
     before `closes_at_ms`, and `if_missed` says whether givers may then choose another project. `needs_address` asks
     buyers for a postal address, `receipts` issues a numbered receipt for each payment; null means the default for the
-    `kind`. `vouched_only` accepts orders only from buyers whom a host application vouches for."""
+    `kind`. `vouched_only` accepts orders only from buyers whom a host application vouches for. With an
+    `event`, each unit is a ticket with a code that is scanned at the door."""
 
     title: Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
     currency: Annotated[str, Meta(extra_json_schema={"enum": sorted(CURRENCIES)})] | None = None
@@ -76,6 +90,7 @@ class NewEdition(Request, frozen=True, kw_only=True):
     if_missed: Literal["void", "choose"] = "void"
     receipts: bool | None = None
     vouched_only: bool = False
+    event: NewEvent | None = None
 
 
 class StockChange(Request, frozen=True, kw_only=True):
