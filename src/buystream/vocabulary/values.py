@@ -128,7 +128,7 @@ class TicketedEvent(Value, frozen=True, kw_only=True):
     doors_at_ms: Annotated[int, meaning("When the doors open; tickets are valid from then on.", feed=True)]
     ends_at_ms: Annotated[int, meaning("When it ends; tickets are valid until then.", feed=True)]
     venue: Annotated[str, meaning("The name of the place.", feed=True)]
-    address: Annotated[str, meaning("Its address.", feed=True)] = ""
+    address: Annotated[str, meaning("Its address.", feed=True, tables=InTables.LEFT_OUT)] = ""
     time_zone: Annotated[str, meaning("IANA name of the venue's time zone.", feed=True)] = "UTC"
     asks_names: Annotated[bool, meaning("Whether each ticket asks who will come.", feed=True)] = False
 

@@ -36,8 +36,8 @@ CONCERT = TicketedEvent(
     starts_at_ms=T0 + 90_000_000,
     doors_at_ms=T0 + 86_400_000,
     ends_at_ms=T0 + 100_800_000,
-    venue="The Observatory",
-    address="1 Observatory Hill, Greenwich",
+    venue="The Boathouse",
+    address="2 Quay Street, Greenwich",
     time_zone="Europe/London",
 )
 
