@@ -30,12 +30,19 @@ from buystream.vocabulary.codec import rfc3339, type_name
 from buystream.vocabulary.events import BuyerErased
 from buystream.wiring.opening import Database, open_database, open_log, open_vault
 
-KEPT: Final = ("log", "vault", "sandbox", "consumer", "gateway", "tlog")
+KEPT: Final = ("log", "vault", "sandbox", "consumer", "gateway", "tlog", "mail")
 """The schemas that are saved. All others are views and snapshots, which are rebuilt from the log."""
 
 FORMAT: Final = 2
 AGE_BEGINS: Final = b"age-encryption.org/v1"
 _BUYER_ERASED: Final = type_name(BuyerErased)
+
+_WITHHOLD_MAILS: Final = """
+    UPDATE mail.outbox SET state = 'left_out', error = 'restored from a backup', sender = NULL, changed_at = now()
+    WHERE state IN ('waiting', 'taken', 'sending');
+    DELETE FROM mail.place"""
+"""What waited then may have been sent since: nobody gets it twice, and notifications begin anew at the end of the
+log."""
 
 
 class BackupFailed(BuystreamError):
@@ -114,6 +121,8 @@ def restore(settings: Settings, file: Path, *, erased: Path | None = None, ident
                 back = _count(cur, "log.record", f"topic = '{EVENTS}'")
                 if back != manifest.events:
                     raise BackupFailed(f"{back} events came back, the manifest promises {manifest.events}")
+                if _count(cur, "mail.place"):
+                    cur.execute(_WITHHOLD_MAILS)
             again = _erase_again(settings, database, erased)
     return Restored(manifest=manifest, erased_again=tuple(again))
 

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from psycopg2.extensions import cursor
 
 from buystream import secret_versions, vault
+from buystream.consumers.notifications import tables as mail
 from buystream.database import DatabaseUnavailable, connect, transaction
 from buystream.delivery import policy as delivery
 from buystream.gateway.server import fingerprints, key_uses, session_tables
@@ -34,6 +35,7 @@ PARTS: Final = (
     snapshots.TABLES,
     live_rates.TABLES,
     tlog.TABLES,
+    mail.TABLES,
 )
 
 _CHECKS_THE_SECRET: Final = {"vault.secret_version": "SELECT (version, fingerprint, made_at)"}
@@ -104,6 +106,20 @@ GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
         "tlog.run": "SELECT, INSERT",
         "tlog.checkpoint": "SELECT, INSERT, UPDATE (note, is_published)",
         "tlog.forgotten": "SELECT, INSERT, UPDATE (next_bundle)",
+    },
+    "notifications": {
+        **_OPENS_THE_ROOT,
+        "log.partition": "SELECT",
+        "log.record": "SELECT",
+        "log.moved": "SELECT",
+        "vault.buyer_key": "SELECT",
+        "vault.erased_buyer": "SELECT",
+        "views.*": "SELECT",
+        "mail.place": "SELECT, INSERT, UPDATE (position, sequence)",
+        "mail.outbox": "SELECT, INSERT, UPDATE, DELETE",
+        "mail.suppressed": "SELECT, INSERT",
+        "mail.unsubscribed": "SELECT",
+        "mail.known_address": "SELECT, INSERT, DELETE",
     },
     "feeds": _CHECKS_THE_SECRET,
     "live": {

@@ -17,10 +17,12 @@ from buystream.variables import (
     kafka_users,
     log_format,
     log_level,
+    mail_address,
     number,
     origin,
     rack,
     secret,
+    smtp_url,
     stripe_key,
     tlog_origin,
     topic_prefix,
@@ -279,6 +281,20 @@ VARIABLES: Mapping[str, Variable] = {
         number(float, 0, 86400),
         "90",
         "When the sandbox's late card is authorised; choose it longer than a hold.",
+    ),
+    "BUYSTREAM_SMTP_URL": Variable(
+        "smtp",
+        smtp_url,
+        "",
+        "The server that sends the shop's mail: smtp://user:password@host:587 (STARTTLS) or smtps://...:465 (TLS). "
+        "Without one, mails lie as .eml files under data/mail. See mail.md.",
+        is_secret=True,
+    ),
+    "BUYSTREAM_MAIL_FROM": Variable(
+        "mail_from", mail_address, "shop@localhost", "The address that mail comes from. Required with a mail server."
+    ),
+    "BUYSTREAM_MAIL_PER_SECOND": Variable(
+        "mail_per_second", number(float, 0.01, 1000), "5", "Maximum rate of mails, per process."
     ),
     "BUYSTREAM_LOG_LEVEL": Variable("log_level", log_level, "INFO", "DEBUG, INFO, WARNING or ERROR."),
     "BUYSTREAM_LOG_FORMAT": Variable(

@@ -100,3 +100,15 @@ PROJECTION_SECONDS: Final = Histogram(
     "How long one batch took in all views, commit included.",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
 )
+MAILS_QUEUED: Final = Counter("buystream_mails_queued", "Mails that events called for, put into the outbox.")
+MAILS: Final = Counter("buystream_mails", "Mails of the outbox that are done with, by what came of them.", ["state"])
+for _state in ("sent", "left_out", "suppressed", "refused", "given_up"):
+    MAILS.labels(_state)
+MAILS_WAITING: Final = Gauge("buystream_mails_waiting", "Mails of the outbox that are due.")
+MAILS_OLDEST_SECONDS: Final = Gauge(
+    "buystream_mails_oldest_seconds", "How long the mail that is due the longest has waited."
+)
+MAILS_IN_DOUBT: Final = Counter(
+    "buystream_mails_in_doubt",
+    "Mails that were in the mail server's hands when a sender died or the connection ended: they may arrive twice.",
+)

@@ -10,11 +10,12 @@ import msgspec
 
 from buystream.environment import VARIABLES
 from buystream.limits import Limits
-from buystream.variables import BadSetting
+from buystream.variables import BadSetting, MailServer
 
 IN_A_FILE = "_FILE"
 ERASED_FILE = "erased-buyers.txt"
 CHECKPOINT_FILE = "tlog-checkpoint.txt"
+MAIL_FOLDER = "mail"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +67,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     apple_pay_association: Path | None = None
     sandbox_slow_seconds: float = 3.0
     sandbox_late_after_seconds: float = 90.0
+    smtp: MailServer | None = None
+    mail_from: str = "shop@localhost"
+    mail_per_second: float = 5.0
     log_level: str = "INFO"
     log_format: str = "text"
     limits: Limits = Limits()
@@ -109,6 +113,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.tlog_checkpoint or (self.data_dir / CHECKPOINT_FILE if self.is_embedded else None)
 
     @property
+    def mail_folder(self) -> Path | None:
+        """Where mails lie instead of being sent; None with a mail server."""
+        return None if self.smtp else self.data_dir / MAIL_FOLDER
+
+    @property
     def tlog_name(self) -> str:
         """The origin of a transparency log that is begun."""
         return self.tlog_origin or f"{self.url.partition('://')[2]}/tlog"
@@ -135,6 +144,8 @@ def read_settings(environment: Mapping[str, str] = os.environ, **chosen: Any) ->
             "BUYSTREAM_SECRET_KEY is required with BUYSTREAM_DATABASE_URL; generate one with 'openssl rand -hex 32'"
         )
     _refuse_half_of_stripe(settings)
+    if settings.smtp and "mail_from" not in fields:
+        raise BadSetting("BUYSTREAM_MAIL_FROM is required with BUYSTREAM_SMTP_URL: the address that mail comes from")
     return settings
 
 

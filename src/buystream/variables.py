@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from buystream.errors import BuystreamError
 
@@ -20,6 +20,19 @@ _TOPIC_PREFIX = re.compile(r"[\w.\-]{1,80}", re.ASCII)
 
 class BadSetting(BuystreamError):
     """A variable of the environment has a value that can't be used, or is missing."""
+
+
+class MailServer(NamedTuple):
+    """A server that takes mail by SMTP. `security` is starttls, tls or none."""
+
+    host: str
+    port: int
+    security: str
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"MailServer({self.host}:{self.port}, {self.security})"
 
 
 class Variable(NamedTuple):
@@ -207,6 +220,36 @@ def rack(text: str) -> str:
     """As brokers name it."""
     if not _RACK.fullmatch(text):
         raise BadSetting("must be at most 80 letters, digits, dots, dashes, underscores and colons")
+    return text
+
+
+def smtp_url(text: str) -> MailServer:
+    """`smtp://user:password@host:587` begins with plain text and insists on STARTTLS (RFC 3207), `smtps://` on TLS from
+    the first byte (RFC 8314); `smtp://host:25?tls=none` is for a relay of this machine."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    security = {("smtp", ""): "starttls", ("smtp", "tls=none"): "none", ("smtps", ""): "tls"}.get(
+        (parts.scheme, parts.query)
+    )
+    if security is None or not parts.hostname or parts.path not in ("", "/") or parts.fragment:
+        raise BadSetting(
+            "must read smtp://user:password@host:587 (STARTTLS), smtps://user:password@host:465 (TLS), or"
+            " smtp://host:25?tls=none for a relay of your own"
+        )
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if bool(user) != bool(password):
+        raise BadSetting("must name both a user and a password, or neither")
+    usual = {"starttls": 587, "tls": 465, "none": 25}[security]
+    return MailServer(parts.hostname, port or usual, security, user, password)
+
+
+def mail_address(text: str) -> str:
+    """A bare address."""
+    if not re.fullmatch(r"[\w.+\-]+@[\w.\-]+", text, re.ASCII):
+        raise BadSetting("must be an address such as orders@shop.example: each merchant's name is put before it")
     return text
 
 

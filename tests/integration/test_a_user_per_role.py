@@ -22,7 +22,7 @@ from tests.support.postgres import drop_database, run_sql
 from tests.support.shop import DELIVERY, order_of
 from tests.support.shop_process import ShopProcess, buystream
 
-ON_POSTGRES = ("projector", "decider", "payments", "notary", "gateway")
+ON_POSTGRES = ("projector", "decider", "payments", "notary", "notifications", "gateway")
 """The roles of a shop whose log is in PostgreSQL."""
 
 
@@ -281,6 +281,10 @@ DENIED = {
         *(EVENT, MOVE, EPOCH, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS[3:]),
         *("SELECT FROM vault.buyer_key", "SELECT FROM views.orders", "SELECT FROM consumer.checkpoint"),
         *("DELETE FROM tlog.tile", "DELETE FROM tlog.bundle", "UPDATE tlog.tree SET origin = ''", "TRUNCATE tlog.run"),
+    ),
+    "notifications": (
+        *(EVENT, MOVE, EPOCH, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS[3:]),
+        *("SELECT FROM consumer.checkpoint", "DELETE FROM vault.buyer_key", "DELETE FROM mail.suppressed"),
     ),
     "feeds": (EVENT, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS, "SELECT FROM log.record", "SELECT FROM views.orders"),
     "live": (EVENT, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS, "SELECT FROM log.record", "SELECT FROM views.orders"),

@@ -13,7 +13,7 @@ from tests.support.patience import patient
 
 ALARMS = Path(__file__).parents[2] / "deploy" / "alarms.yml"
 RULES: list[dict[str, Any]] = yaml.safe_load(ALARMS.read_text())["groups"][0]["rules"]
-JOBS = ("gateway", "decider", "payments", "projector", "notary", "feeds", "live")
+JOBS = ("gateway", "decider", "payments", "projector", "notary", "notifications", "feeds", "live")
 
 Series = dict[str, str]
 """Promtool's notation by series: `0+10x120` begins at 0 and grows by 10 at each of 120 steps of 5 seconds."""
@@ -51,6 +51,9 @@ HEALTHY: Series = {
     "buystream_tlog_stopped": "0x300",
     "buystream_tlog_unpublished_seconds": "1x300",
     'buystream_witnesses_failed_total{witness="w"}': "0x300",
+    'buystream_mails_total{state="refused"}': "0x300",
+    "buystream_mails_oldest_seconds": "2x300",
+    "buystream_mails_in_doubt_total": "0x300",
     'buystream_feed_events_total{partition="0"}': "0+100x300",
     "buystream_events_decided_total": "0+100x300",
     "buystream_audit_violations": "0x300",
@@ -100,6 +103,9 @@ CASES: list[tuple[str, str, Series]] = [
     ("TransparencyLogStopped", "an older backup was restored", {"buystream_tlog_stopped": "1x300"}),
     ("CheckpointsStill", "no quorum of witnesses", {"buystream_tlog_unpublished_seconds": "0+5x300"}),
     ("WitnessFails", "a witness is away", {'buystream_witnesses_failed_total{witness="w"}': "0+1x300"}),
+    ("MailsFail", "the server rejects what is sent", {'buystream_mails_total{state="refused"}': "0x200 10x100"}),
+    ("MailsWait", "the mail server is away", {"buystream_mails_oldest_seconds": "0+5x300"}),
+    ("MailsInDoubt", "a sender was killed", {"buystream_mails_in_doubt_total": "0x280 1x20"}),
     ("FeedsStill", "the relay hangs", {'buystream_feed_events_total{partition="0"}': "7x300"}),
     ("FeedsStill", "there is no relay", {'buystream_feed_events_total{partition="0"}': GONE}),
     ("AuditFailed", "somebody edited the log", {"buystream_audit_violations": "2x300"}),

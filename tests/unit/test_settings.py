@@ -61,6 +61,11 @@ def test_only_settings_reads_the_environment() -> None:
         ("BUYSTREAM_SCHEMA_REGISTRY_URL", "registry.example"),
         ("BUYSTREAM_SCHEMA_REGISTRY_URL", "https://user:password@registry.example"),
         ("BUYSTREAM_SCHEMA_REGISTRY_CREDENTIALS", "user"),
+        ("BUYSTREAM_SMTP_URL", "mail.example:25"),
+        ("BUYSTREAM_SMTP_URL", "smtp://user@mail.example"),
+        ("BUYSTREAM_SMTP_URL", "smtps://mail.example?tls=none"),
+        ("BUYSTREAM_MAIL_FROM", "Shop <shop@mail.example>"),
+        ("BUYSTREAM_MAIL_PER_SECOND", "0"),
         ("BUYSTREAM_LOG_LEVEL", "LOUD"),
         ("BUYSTREAM_LOG_FORMAT", "xml"),
         ("BUYSTREAM_KAFKA_CLIENT_RACK", "a rack"),
@@ -146,6 +151,7 @@ def test_two_keys_choose_stripe() -> None:
     settings = read_settings(STRIPE)
     assert settings.takes_real_money
     assert settings.stripe_webhook_secrets == ("whsec_0123456789", "whsec_9876543210")
+    assert settings.smtp == ("mail.example", 587, "starttls", "shop", "pass@word")
     assert read_settings(LIVE).takes_real_money
 
 
@@ -184,6 +190,7 @@ SECRETS = {
     "BUYSTREAM_SCHEMA_REGISTRY_CREDENTIALS": "shop:pass:word",
     "BUYSTREAM_HOST_SECRETS": f"forum.example={SECRET}\nblog.example={SECRET}",
     **{name: text for name, text in STRIPE.items() if "PUBLISHABLE" not in name},
+    "BUYSTREAM_SMTP_URL": "smtp://shop:pass%40word@mail.example",
 }
 
 
@@ -198,6 +205,7 @@ def test_a_secret_is_read_from_the_file_that_is_named_as_it_would_be_from_the_va
     tmp_path: Path, begin: str, end: str
 ) -> None:
     plain = {name: text.strip() for name, text in STRIPE.items() if "PUBLISHABLE" in name}
+    plain["BUYSTREAM_MAIL_FROM"] = "shop@mail.example"
     files = {}
     for name, text in SECRETS.items():
         (tmp_path / name).write_bytes((begin + text + end).encode())
@@ -236,3 +244,8 @@ def test_a_secret_in_both_places_or_in_no_readable_file_is_refused_in_one_line(t
         assert "\n" not in str(refused.value)
         assert SECRET not in str(refused.value)
         assert "hunter2" not in str(refused.value)
+
+
+def test_a_mail_server_needs_a_sender() -> None:
+    with pytest.raises(BadSetting, match="BUYSTREAM_MAIL_FROM is required"):
+        read_settings({"BUYSTREAM_SMTP_URL": "smtps://mail.example"})

@@ -26,7 +26,9 @@ HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 MODULES: Final = {
     **dict.fromkeys(("up", "demo", "rush"), "selling"),
-    **dict.fromkeys(("gateway", "decider", "payments", "projector", "notary", "feeds", "live"), "roles"),
+    **dict.fromkeys(
+        ("gateway", "decider", "payments", "projector", "notary", "notifications", "feeds", "live"), "roles"
+    ),
     "audit": "audit",
     "simulate": "simulate",
     **dict.fromkeys(("backup", "restore", "erased"), "backups"),

@@ -47,5 +47,8 @@ projector = _command(
     "projector", "Maintain the views and take snapshots. A second one stands by and takes over at once."
 )
 notary = _command("notary", "Keep the transparency log of all events. A second one stands by and takes over at once.")
+notifications = _command(
+    "notifications", "Send e-mail to buyers about what happened. Several share the partitions and the mails."
+)
 feeds = _command("feeds", "Relay each merchant's events to its own topic. Needs Kafka. Several share the partitions.")
 live = _command("live", "Measure rates and buyer velocity. Needs Kafka. Several share the partitions.")

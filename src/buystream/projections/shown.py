@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from psycopg2.errorcodes import UNDEFINED_TABLE
-from psycopg2.extensions import connection
+from psycopg2.extensions import connection, cursor
 
 from buystream.database import DatabaseError, connected
 from buystream.delivery.policy import Backoff
@@ -20,6 +20,9 @@ NO_VIEWS: Final = "there are no views yet: 'buystream projector' makes them"
 _SHOWN: Final = """
     SELECT partition, min(next_position) FROM views.build JOIN views.position USING (projection, number)
     WHERE live AND projection = ANY(%s) GROUP BY partition"""
+_REACHED: Final = """
+    SELECT min(next_position) FROM views.build JOIN views.position USING (projection, number)
+    WHERE live AND partition = %s"""
 
 
 class Shown:
@@ -60,3 +63,10 @@ class Shown:
             backoff.reset()
             stop.wait(PAUSE_SECONDS)
             self._asked.wait(IDLE_SECONDS)
+
+
+def position_of(cur: cursor, partition: int) -> int:
+    """The position up to which (exclusive) every view that is shown has the partition's events."""
+    cur.execute(_REACHED, (partition,))
+    (position,) = cur.fetchone() or (None,)
+    return position or 0

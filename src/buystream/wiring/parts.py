@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from buystream.consumers.decider import Decider
 from buystream.consumers.flows import Flows
 from buystream.consumers.notary.notary import Notary
+from buystream.consumers.notifications.queueing import Queueing
 from buystream.consumers.payments import Payments, append_fact
 from buystream.host.secret_file import secret_of
 from buystream.host.workers import Run
@@ -28,6 +29,7 @@ from buystream.wiring.views import projector
 if TYPE_CHECKING:
     from buystream.consumers.feeds import Feeds
     from buystream.consumers.live.live import Live
+    from buystream.consumers.notifications.sending import Sending
     from buystream.gateway.runtime import GatewayParts
     from buystream.gateway.server.reads import ProjectedPosition
     from buystream.providers.stripe_api import StripeApi
@@ -137,6 +139,18 @@ class Parts:
             file=self.settings.tlog_checkpoint_file,
             policy=policy,
         )
+
+    @cached_property
+    def queueing(self) -> Queueing:
+        """What queues the mails that events call for."""
+        return Queueing(self.log, dsn=self.dsn)
+
+    @cached_property
+    def sending(self) -> "Sending":
+        """What sends them."""
+        from buystream.wiring.mailing import sending
+
+        return sending(self.settings, self.dsn, vault=self.vault, root=self.root)
 
     @cached_property
     def feeds(self) -> "Feeds":

@@ -27,6 +27,10 @@ def _notary(parts: Parts) -> Runs:
     return {"notary": parts.notary.run}
 
 
+def _notifications(parts: Parts) -> Runs:
+    return {"notifications": parts.queueing.run, "mails": parts.sending.run}
+
+
 def _feeds(parts: Parts) -> Runs:
     return {"feeds": parts.feeds.run}
 
@@ -40,6 +44,7 @@ ROSTER: Final[Mapping[str, Callable[[Parts], Runs]]] = {
     "decider": _decider,
     "payments": _payments,
     "notary": _notary,
+    "notifications": _notifications,
     "feeds": _feeds,
     "live": _live,
 }

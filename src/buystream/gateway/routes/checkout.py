@@ -24,6 +24,7 @@ from buystream.gateway.server.answers import Answer
 from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.guard import SAFE_METHODS, own_pages_only, refuse_foreign
 from buystream.gateway.server.idempotency import idempotent_name
+from buystream.gateway.server.languages import preferred
 from buystream.gateway.server.past_moments import nothing_yet, past_ms
 from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
@@ -69,6 +70,11 @@ def buyer_of(request: Http, gateway: Gateway) -> str | None:
 def client_of(request: Http) -> str:
     """The client's address, as the connection determined it."""
     return request.client.host if request.client else ""
+
+
+def language_of(request: Http) -> str:
+    """The language of mails to this buyer."""
+    return preferred(request.headers.get("accept-language", ""))
 
 
 async def bearer_session(request: Http, gateway: NamedDependency[Gateway]) -> Session:
@@ -157,7 +163,7 @@ async def pay(
     await refuse_unknown_order(gateway, order_id, buyer_id=buyer_id)
     if data.one_tap:
         refuse_foreign(request)
-    method, delivery = await payment_details(gateway, buyer_id, offer, data)
+    method, delivery = await payment_details(gateway, buyer_id, offer, data, language=language_of(request))
     gateway.rates.pay(order_id, buyer_id, client_of(request))
     command = RequestPayment(
         order_id=order_id,
@@ -261,20 +267,20 @@ def _client_token(gateway: Gateway, offer: Listing, token: str | None) -> str:
 
 
 async def payment_details(
-    gateway: Gateway, buyer_id: str, offer: Listing, data: NewPayment | NewGift
+    gateway: Gateway, buyer_id: str, offer: Listing, data: NewPayment | NewGift, *, language: str
 ) -> tuple[str, str]:
     """The payment method and the encrypted delivery details: saved ones, or those of the request, which may also say
-    where an order goes that the saved card pays. Raises HttpProblem."""
+    where an order goes that the saved card pays. `language` is that of mails to the buyer. Raises HttpProblem."""
     if not data.one_tap:
         method = _client_token(gateway, offer, data.payment_method)
-        return method, await _encrypted_delivery(gateway, buyer_id, offer, data)
+        return method, await _encrypted_delivery(gateway, buyer_id, offer, data, language)
     if data.payment_method is not None:
         raise HttpProblem("invalid", "Send either one_tap or payment_method, not both.")
     saved = await gateway.reads.query(lambda cur: people.saved_details(cur, buyer_id))
     if saved is None:
         raise HttpProblem("not-registered", reason="not_registered")
     if data.delivery is not None:
-        return saved.payment_method, await _encrypted_delivery(gateway, buyer_id, offer, data)
+        return saved.payment_method, await _encrypted_delivery(gateway, buyer_id, offer, data, language)
     if offer.needs_address:
         known = await gateway.reads.run(lambda: decrypted(gateway, buyer_id, saved.delivery))
         if known is not None and not known.address.strip():
@@ -282,7 +288,9 @@ async def payment_details(
     return saved.payment_method, saved.delivery
 
 
-async def _encrypted_delivery(gateway: Gateway, buyer_id: str, offer: Listing, data: NewPayment | NewGift) -> str:
+async def _encrypted_delivery(
+    gateway: Gateway, buyer_id: str, offer: Listing, data: NewPayment | NewGift, language: str
+) -> str:
     """Raises HttpProblem (422) for details that are missing."""
     where = data.delivery
     if where is None:
@@ -291,7 +299,7 @@ async def _encrypted_delivery(gateway: Gateway, buyer_id: str, offer: Listing, d
         return ""
     if offer.needs_address and not where.address.strip():
         raise HttpProblem("invalid", ADDRESS_NEEDED)
-    plain = {"name": where.name, "email": where.email, "address": where.address}
+    plain = {"name": where.name, "email": where.email, "address": where.address, "language": language}
     return await gateway.reads.run(lambda: gateway.vault.encrypt(buyer_id, plain))
 
 

@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from buystream.gateway.routes.bodies.gifts import GiftBody, GiftsBody, NewGift, gift_body
-from buystream.gateway.routes.checkout import DETAILS_NEEDED, Http, client_of, payment_details
+from buystream.gateway.routes.checkout import DETAILS_NEEDED, Http, client_of, language_of, payment_details
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.guard import own_pages_only
@@ -45,7 +45,7 @@ async def start(
         raise HttpProblem("invalid", "gift_id must start with edition_id, then '-' and 20 random characters or more.")
     if offer.kind != "gift":
         raise HttpProblem("not-recurring", reason="not_recurring")
-    method, delivery = await payment_details(gateway, buyer_id, offer, data)
+    method, delivery = await payment_details(gateway, buyer_id, offer, data, language=language_of(request))
     if not method:
         raise HttpProblem("invalid", DETAILS_NEEDED)
     known = await gateway.reads.query(lambda cur: recurring_gifts.gift(cur, data.gift_id, buyer_id=buyer_id))

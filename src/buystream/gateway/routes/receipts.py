@@ -77,7 +77,7 @@ class Drawing:
         self._waiting += 1
         try:
             async with self._turn:
-                return await gateway.reads.run(lambda: _draw(receipt))
+                return await gateway.reads.run(lambda: drawn(receipt))
         finally:
             self._waiting -= 1
 
@@ -157,55 +157,63 @@ def note(receipt: Receipt) -> str:
 
 async def receipt_of(gateway: Gateway, view: OrderView) -> Receipt:
     """The order's receipt, with its buyer in clear; raises HttpProblem (404) while no money has moved."""
-
-    def read(cur: cursor) -> Receipt:
-        paid_at_ms = statements.paid_at_ms(cur, view.order_id)
-        if paid_at_ms is None:
-            raise HttpProblem("no-receipt")
-        numbered = receipts.receipt_of_order(cur, view.order_id)
-        tax = statements.tax_of_edition(cur, view.edition_id)
-        given_back = [
-            GivenBack(one.settled_at_ms or one.asked_at_ms, one.amount_minor)
-            for one in refunds.refunds_of_order(cur, view.order_id)
-            if one.state == "refunded"
-        ]
-        shop = people.merchant(cur, view.merchant_id)
-        gross_minor = view.paid_minor - sum(one.amount_minor for one in given_back)
-        included_minor = tax_minor(gross_minor, tax.bps)
-        return Receipt(
-            order_id=view.order_id,
-            number=numbered.name if numbered else None,
-            state="issued" if not given_back else "corrected" if gross_minor else "cancelled",
-            seller_name=shop.name if shop else "",
-            seller=people.legal_details(cur, view.merchant_id, at_ms=paid_at_ms),
-            buyer=None,
-            title=view.title,
-            quantity=view.quantity,
-            price_minor=view.price_minor,
-            currency=view.currency,
-            paid_at_ms=paid_at_ms,
-            paid_minor=view.paid_minor,
-            refunds=given_back,
-            gross_minor=gross_minor,
-            net_minor=gross_minor - included_minor,
-            tax_minor=included_minor,
-            tax_bps=tax.bps,
-            tax_label=tax.label,
-            time_zone=shop.time_zone if shop else DEFAULT,
-        )
-
-    found = await gateway.reads.query(read)
+    found = await gateway.reads.query(lambda cur: receipt_in(cur, view))
+    if found is None:
+        raise HttpProblem("no-receipt")
     buyer = await gateway.reads.run(lambda: decrypted(gateway, view.buyer_id, view.delivery))
     return replace(found, buyer=buyer)
 
 
+def receipt_in(cur: cursor, view: OrderView) -> Receipt | None:
+    """The order's receipt without its buyer, as the views have it; None while no money has moved."""
+    paid_at_ms = statements.paid_at_ms(cur, view.order_id)
+    if paid_at_ms is None:
+        return None
+    numbered = receipts.receipt_of_order(cur, view.order_id)
+    tax = statements.tax_of_edition(cur, view.edition_id)
+    given_back = [
+        GivenBack(one.settled_at_ms or one.asked_at_ms, one.amount_minor)
+        for one in refunds.refunds_of_order(cur, view.order_id)
+        if one.state == "refunded"
+    ]
+    shop = people.merchant(cur, view.merchant_id)
+    gross_minor = view.paid_minor - sum(one.amount_minor for one in given_back)
+    included_minor = tax_minor(gross_minor, tax.bps)
+    return Receipt(
+        order_id=view.order_id,
+        number=numbered.name if numbered else None,
+        state="issued" if not given_back else "corrected" if gross_minor else "cancelled",
+        seller_name=shop.name if shop else "",
+        seller=people.legal_details(cur, view.merchant_id, at_ms=paid_at_ms),
+        buyer=None,
+        title=view.title,
+        quantity=view.quantity,
+        price_minor=view.price_minor,
+        currency=view.currency,
+        paid_at_ms=paid_at_ms,
+        paid_minor=view.paid_minor,
+        refunds=given_back,
+        gross_minor=gross_minor,
+        net_minor=gross_minor - included_minor,
+        tax_minor=included_minor,
+        tax_bps=tax.bps,
+        tax_label=tax.label,
+        time_zone=shop.time_zone if shop else DEFAULT,
+    )
+
+
+def name_of(receipt: Receipt) -> str:
+    """The name of its file."""
+    return f"receipt-{receipt.number or receipt.order_id}.pdf"
+
+
 def _file(receipt: Receipt, pdf: bytes) -> Response[bytes]:
-    name = f"receipt-{receipt.number or receipt.order_id}.pdf"
-    headers = {"Content-Disposition": f'inline; filename="{name}"', "Cache-Control": "no-store"}
+    headers = {"Content-Disposition": f'inline; filename="{name_of(receipt)}"', "Cache-Control": "no-store"}
     return Response(pdf, media_type="application/pdf", headers=headers)
 
 
-def _draw(receipt: Receipt) -> bytes:
+def drawn(receipt: Receipt) -> bytes:
+    """The receipt as PDF."""
     from buystream.gateway.pages.receipt_pdf import draw  # its fonts take long to load, and few processes need them
 
     return draw(receipt, note(receipt))

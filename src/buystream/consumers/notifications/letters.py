@@ -1,0 +1,128 @@
+"""Letters: what a mail says, in the buyer's language, and its form as an e-mail (RFC 5322) with text and HTML."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+from babel.numbers import format_currency
+from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
+
+from buystream.consumers.notifications.words import DEFAULT, WORDS
+from buystream.errors import BuystreamError
+from buystream.vocabulary.money import decimal_of
+
+SEVEN_BITS = SMTP.clone(cte_type="7bit")
+"""Every server takes it, whatever it extends."""
+
+
+class BadLetter(BuystreamError):
+    """This can't be sent as it is: the address isn't one."""
+
+
+class Attachment(msgspec.Struct, frozen=True):
+    """A file in a mail. `kind` is its media type."""
+
+    name: str
+    kind: str
+    content: bytes
+
+
+class Unsubscribing(msgspec.Struct, frozen=True):
+    """Where one click ends messages of this kind (RFC 8058)."""
+
+    label: str
+    url: str
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """What one buyer reads."""
+
+    language: str
+    recipient: str
+    name: str
+    merchant: str
+    subject: str
+    heading: str
+    paragraphs: Sequence[str]
+    rows: Sequence[tuple[str, str]] = ()
+    buttons: Sequence[tuple[str, str]] = ()
+    attachments: Sequence[Attachment] = ()
+    reply_to: str = ""
+    unsubscribe: Unsubscribing | None = None
+
+
+def say(language: str, key: str, **values: str) -> str:
+    """The text in that language."""
+    return WORDS.get(language, WORDS[DEFAULT])[key].format(**values)
+
+
+def money(language: str, amount_minor: int, currency: str) -> str:
+    """`€12.00`, or `12,00 €`."""
+    return format_currency(Decimal(decimal_of(amount_minor, currency)), currency, locale=language)
+
+
+def message_id(mail_id: str, sender: str) -> str:
+    """The same for the same mail, whenever it is sent; it doesn't show how many events there are."""
+    digest = hashlib.blake2b(f"{sender}\n{mail_id}".encode(), digest_size=15).digest()
+    domain = sender.rpartition("@")[2]
+    return f"<{base64.b32encode(digest).decode().lower()}@{domain}>"
+
+
+def email_of(letter: Letter, *, mail_id: str, sender: str, at_ms: int) -> bytes:
+    """The mail as it goes to the server; raises BadLetter."""
+    mail = EmailMessage(policy=SEVEN_BITS)
+    mail["Message-ID"] = message_id(mail_id, sender)
+    mail["Date"] = format_datetime(datetime.fromtimestamp(at_ms / 1000, UTC))
+    mail["Subject"] = _line(letter.subject)
+    mail["From"] = Address(_line(letter.merchant), addr_spec=sender)
+    try:
+        mail["To"] = Address(_line(letter.name), addr_spec=letter.recipient)
+        if letter.reply_to:
+            mail["Reply-To"] = Address(_line(letter.merchant), addr_spec=letter.reply_to)
+    except (HeaderParseError, ValueError, IndexError) as error:
+        raise BadLetter(f"an address isn't one: {type(error).__name__}") from None
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
+    if letter.unsubscribe is not None:
+        mail["List-Unsubscribe"] = f"<{letter.unsubscribe.url}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    mail.set_content(_rendered("letter.txt", letter))
+    mail.add_alternative(_rendered("letter.html", letter), subtype="html")
+    for attachment in letter.attachments:
+        main, _, sub = attachment.kind.partition("/")
+        mail.add_attachment(attachment.content, maintype=main, subtype=sub, filename=attachment.name)
+    mail["Content-Language"] = (
+        letter.language
+    )  # of the whole: headers of content that come earlier go to the first part
+    return mail.as_bytes()
+
+
+def _rendered(template: str, letter: Letter) -> str:
+    hello = say(letter.language, "hello", name=letter.name) if letter.name else say(letter.language, "hello.nobody")
+    footer = [say(letter.language, "footer", merchant=letter.merchant)]
+    if letter.reply_to:
+        footer.append(say(letter.language, "reply", merchant=letter.merchant))
+    fields = {name: getattr(letter, name) for name in letter.__struct_fields__}
+    return _templates().get_template(template).render(**fields, hello=hello, footer=footer)
+
+
+def _line(text: str) -> str:
+    """A header has one line."""
+    return " ".join(text.split())
+
+
+@cache
+def _templates() -> Environment:
+    loader: BaseLoader = FileSystemLoader(str(files("buystream.consumers.notifications") / "templates"))
+    return Environment(
+        loader=loader, autoescape=lambda name: bool(name and name.endswith(".html")), undefined=StrictUndefined
+    )

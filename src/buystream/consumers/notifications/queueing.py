@@ -1,0 +1,192 @@
+"""From events to the outbox: which event calls for which mail. Rows and position are one transaction, so each event
+queues its mails once, whatever crashes."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+from psycopg2.extensions import cursor
+from psycopg2.extras import execute_values
+
+from buystream.consumers.notifications.tables import TABLES
+from buystream.database import DatabaseError, KeptConnection
+from buystream.delivery.policy import EventReader, Place, Read, work_while_assigned
+from buystream.log import EVENTS, Log, LogUnavailable
+from buystream.metrics import MAILS_QUEUED
+from buystream.vocabulary import events
+
+POLL_SECONDS: Final = 0.25
+
+DECLINED_PAUSE_SECONDS: Final = 120
+"""Before a buyer whose card was declined gets a mail: most are still at the form, and pay by another card."""
+
+AT_ONCE, IN_TURN = 0, 1
+"""Ranks: what one buyer waits for goes before what many get."""
+
+logger = logging.getLogger(__name__)
+
+
+class Queued(msgspec.Struct, frozen=True, kw_only=True):
+    """A mail that an event calls for: its kind, the order, gift or edition it is about, and what the event says that
+    the views don't. It is due after `pause_seconds`."""
+
+    kind: str
+    about: str
+    facts: dict[str, Any] = {}
+    rank: int = AT_ONCE
+    pause_seconds: int = 0
+
+
+def confirmed(event: events.OrderConfirmed) -> Queued:
+    """The order is paid: the receipt."""
+    return Queued(kind="confirmed", about=event.order_id)
+
+
+def pledged(event: events.OrderPledged) -> Queued:
+    """The pledge counts."""
+    return Queued(kind="pledged", about=event.order_id)
+
+
+def declined(event: events.PaymentDeclined) -> Queued:
+    """The card was declined: what to do."""
+    return Queued(
+        kind="declined",
+        about=event.order_id,
+        facts={"payment_id": event.payment_id},
+        pause_seconds=DECLINED_PAUSE_SECONDS,
+    )
+
+
+def cancelled(event: events.OrderCancelled) -> Queued | None:
+    """A pledge to a campaign that missed its target. A buyer who cancels needs no mail, and a called-off edition sends
+    its own."""
+    return Queued(kind="missed", about=event.order_id) if event.reason == "campaign_missed" else None
+
+
+def refunded(event: events.OrderRefunded) -> Queued | None:
+    """Money is on its way back."""
+    if not event.amount_minor:
+        return None
+    facts = {"amount_minor": event.amount_minor, "currency": event.currency}
+    return Queued(kind="refunded", about=event.order_id, facts=facts)
+
+
+def shipped(event: events.OrderShipped) -> Queued:
+    """The parcel is on its way."""
+    return Queued(kind="shipped", about=event.order_id)
+
+
+def delivered(event: events.OrderDelivered) -> Queued:
+    """The parcel arrived."""
+    return Queued(kind="delivered", about=event.order_id)
+
+
+QUEUED: Final[Mapping[type[events.Event], Callable[[Any], Queued | None]]] = {
+    events.OrderConfirmed: confirmed,
+    events.OrderPledged: pledged,
+    events.PaymentDeclined: declined,
+    events.OrderCancelled: cancelled,
+    events.OrderRefunded: refunded,
+    events.OrderShipped: shipped,
+    events.OrderDelivered: delivered,
+}
+"""What each event calls for."""
+
+_PLACES = "SELECT partition, position, sequence FROM mail.place"
+_BEGIN = "INSERT INTO mail.place (partition, position) VALUES %s ON CONFLICT DO NOTHING"
+_QUEUE = """
+    INSERT INTO mail.outbox (mail_id, kind, about, facts, partition, position, rank, due_at) VALUES %s
+    ON CONFLICT DO NOTHING"""
+_ROW = "(%s, %s, %s, %s, %s, %s, %s, now() + %s * interval '1 second')"
+_MOVE = "UPDATE mail.place SET position = %s, sequence = %s WHERE partition = %s AND position = %s"
+
+
+class QueuedElsewhere(LogUnavailable):
+    """Another process has queued the mails of these events."""
+
+
+class Queueing:
+    """Reads the events of the partitions that are assigned to this process."""
+
+    def __init__(self, log: Log, *, dsn: str) -> None:
+        self._log = log
+        self._connection = KeptConnection(dsn, "notifications")
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop`."""
+        try:
+            work_while_assigned(self._log, "notifications", stop, self._work)
+        finally:
+            self._connection.close()
+
+    def _work(self, partitions: frozenset[int], ended: Callable[[], bool]) -> None:
+        try:
+            with self._connection.transaction() as cur:
+                TABLES.ensure(cur)
+                places = self._places(cur)
+        except DatabaseError as error:
+            raise LogUnavailable(str(error)) from error
+        starts = {partition: places.get(partition, Place()) for partition in partitions}
+        reader = EventReader(self._log, "notifications", starts, wanted=(*QUEUED, events.BuyerErased))
+        at = {partition: place.position for partition, place in starts.items()}
+        stop = threading.Event()  # paces: many events are one transaction
+        try:
+            while not ended():
+                if reads := reader.poll(timeout_seconds=0.5):
+                    self._queue(reads, at)
+                    stop.wait(POLL_SECONDS)
+        finally:
+            reader.close()
+
+    def _places(self, cur: cursor) -> dict[int, Place]:
+        """Where to read on. A role that is new begins at the end of the log: nobody gets mail about the past."""
+        places = _read_places(cur)
+        if places:
+            return places
+        ends = [(partition, self._log.end(EVENTS, partition)) for partition in range(self._log.partitions)]
+        execute_values(cur, _BEGIN, ends)
+        if past := sum(end for _, end in ends):
+            logger.info("notifications begin now: the %d events that are on the log send nothing", past)
+        return _read_places(cur)
+
+    def _queue(self, reads: Iterable[Read], at: dict[int, int]) -> None:
+        rows: list[tuple[Any, ...]] = []
+        erased: list[str] = []
+        ends: dict[int, Place] = {}
+        for record, head, event in reads:
+            ends[record.partition] = Place(record.position + 1, int(head.sequence) + 1)
+            if isinstance(event, events.BuyerErased):
+                erased.append(event.buyer_id)
+            if mail := _called_for(event):
+                facts = msgspec.json.encode(mail.facts).decode()
+                at_event = (record.partition, record.position)
+                mail_id = f"{mail.kind}.{head.id}"
+                rows.append((mail_id, mail.kind, mail.about, facts, *at_event, mail.rank, mail.pause_seconds))
+        try:
+            with self._connection.transaction() as cur:
+                # Rows and positions are lost together, and then queued again.
+                cur.execute("SET LOCAL synchronous_commit = off")
+                for partition, place in ends.items():
+                    cur.execute(_MOVE, (place.position, place.sequence, partition, at[partition]))
+                    if not cur.rowcount:
+                        raise QueuedElsewhere(f"another process has queued the mails of partition {partition}")
+                if rows:
+                    execute_values(cur, _QUEUE, rows, template=_ROW, page_size=1_000)
+                if erased:
+                    cur.execute("DELETE FROM mail.known_address WHERE buyer_id = ANY(%s)", (erased,))
+        except DatabaseError as error:
+            raise LogUnavailable(str(error)) from error
+        at.update({partition: place.position for partition, place in ends.items()})
+        MAILS_QUEUED.inc(len(rows))
+
+
+def _called_for(event: events.Event | None) -> Queued | None:
+    calls = QUEUED.get(type(event)) if event is not None else None
+    return calls(event) if calls else None
+
+
+def _read_places(cur: cursor) -> dict[int, Place]:
+    cur.execute(_PLACES)
+    return {partition: Place(position, sequence) for partition, position, sequence in cur}

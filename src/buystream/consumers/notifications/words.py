@@ -1,0 +1,128 @@
+"""What the mails say, by language. Each text has the same places to fill in every language."""
+
+from typing import Final
+
+DEFAULT: Final = "en"
+
+EN: Final = {
+    "hello": "Hello {name},",
+    "hello.nobody": "Hello,",
+    "order_number": "Order",
+    "quantity": "Quantity",
+    "total": "Total",
+    "amount": "Amount",
+    "carrier": "Carrier",
+    "tracking": "Tracking number",
+    "my_orders": "See my orders",
+    "footer": "{merchant} sells this with buystream. You get this message because of your order there.",
+    "reply": "You can reply to this message: it goes to {merchant}.",
+    "unsubscribe": "No more messages like this from {merchant}",
+    "confirmed.subject": "Your order: {title}",
+    "confirmed.heading": "Thank you, your order is confirmed",
+    "confirmed.text": "Your payment of {total} to {merchant} went through. The receipt is attached.",
+    "confirmed.free": "Your order with {merchant} is confirmed. There was nothing to pay.",
+    "confirmed.ships": "You will get a message when it is on its way.",
+    "charged_pledge.subject": "{title} reached its target",
+    "charged_pledge.heading": "The target was reached",
+    "charged_pledge.text": "{title} reached its target, and your pledge of {total} to {merchant} was charged."
+    " The receipt is attached.",
+    "gift.subject": "Your monthly gift to {title}",
+    "gift.heading": "Thank you for your gift",
+    "gift.text": "Your regular gift of {total} to {merchant} was charged. The receipt is attached.",
+    "gift.end": "You can end your regular gift at any time under My orders.",
+    "pledged.subject": "Your pledge: {title}",
+    "pledged.heading": "Your pledge counts",
+    "pledged.text": "You pledged {total} to {title}. Nothing is charged unless the target is reached.",
+    "missed.subject": "{title} didn’t reach its target",
+    "missed.heading": "The target was missed",
+    "missed.text": "{title} didn’t reach its target. Your pledge of {total} has ended, and nothing was charged.",
+    "declined.subject": "Your payment didn’t go through: {title}",
+    "declined.heading": "Your card was declined",
+    "declined.text": "Your bank declined the payment of {total} to {merchant}. Nothing was charged.",
+    "declined.held": "Your order is still held for a moment: open My orders and pay with another card.",
+    "declined.ended": "The hold has ended. If it is still on sale, order it again with another card, or ask your bank.",
+    "gift_failing.subject": "Your monthly gift wasn’t charged: {title}",
+    "gift_failing.heading": "Your gift wasn’t charged",
+    "gift_failing.text": "Your bank declined your regular gift of {total} to {merchant}. The next one is tried"
+    " when it is"
+    " due; when too many in a row fail, your regular gift ends.",
+    "gift_failing.todo": "To give with another card, end this gift under My orders and start a new one.",
+    "refunded.subject": "Your refund: {title}",
+    "refunded.heading": "Your money is on its way back",
+    "refunded.text": "{merchant} refunded {amount} to the card that you paid with. Banks take up to ten days to"
+    " show it.",
+    "shipped.subject": "On its way: {title}",
+    "shipped.heading": "Your order is on its way",
+    "shipped.text": "{merchant} has shipped your order.",
+    "shipped.track": "Track the parcel",
+    "delivered.subject": "Delivered: {title}",
+    "delivered.heading": "Your order has arrived",
+    "delivered.text": "Your order from {merchant} was delivered. If anything is missing, reply to this message.",
+}
+
+FR: Final = {
+    "hello": "Bonjour {name},",
+    "hello.nobody": "Bonjour,",
+    "order_number": "Commande",
+    "quantity": "Quantité",
+    "total": "Total",
+    "amount": "Montant",
+    "carrier": "Transporteur",
+    "tracking": "Numéro de suivi",
+    "my_orders": "Voir mes commandes",
+    "footer": "{merchant} vend cet article avec buystream. Vous recevez ce message à la suite de votre commande.",
+    "reply": "Vous pouvez répondre à ce message : {merchant} recevra votre réponse.",
+    "unsubscribe": "Ne plus recevoir ce genre de message de {merchant}",
+    "confirmed.subject": "Votre commande : {title}",
+    "confirmed.heading": "Merci, votre commande est confirmée",
+    "confirmed.text": "Votre paiement de {total} à {merchant} a été accepté. Le reçu est joint à ce message.",
+    "confirmed.free": "Votre commande auprès de {merchant} est confirmée. Il n’y avait rien à payer.",
+    "confirmed.ships": "Vous recevrez un message dès son expédition.",
+    "charged_pledge.subject": "{title} a atteint son objectif",
+    "charged_pledge.heading": "L’objectif est atteint",
+    "charged_pledge.text": "{title} a atteint son objectif : votre promesse de don de {total} à {merchant} a été"
+    " débitée."
+    " Le reçu est joint à ce message.",
+    "gift.subject": "Votre don mensuel : {title}",
+    "gift.heading": "Merci pour votre don",
+    "gift.text": "Votre don régulier de {total} à {merchant} a été débité. Le reçu est joint à ce message.",
+    "gift.end": "Vous pouvez mettre fin à votre don régulier à tout moment sous « Mes commandes ».",
+    "pledged.subject": "Votre promesse de don : {title}",
+    "pledged.heading": "Votre promesse de don est enregistrée",
+    "pledged.text": "Vous avez promis {total} à {title}. Rien n’est débité tant que l’objectif n’est pas atteint.",
+    "missed.subject": "{title} n’a pas atteint son objectif",
+    "missed.heading": "L’objectif n’est pas atteint",
+    "missed.text": "{title} n’a pas atteint son objectif. Votre promesse de {total} est annulée, rien n’a été débité.",
+    "declined.subject": "Votre paiement n’a pas abouti : {title}",
+    "declined.heading": "Votre carte a été refusée",
+    "declined.text": "Votre banque a refusé le paiement de {total} à {merchant}. Rien n’a été débité.",
+    "declined.held": "Votre commande est encore réservée un instant : ouvrez « Mes commandes » et payez avec une autre"
+    " carte.",
+    "declined.ended": "La réservation a expiré. Si l’article est encore en vente, commandez-le à nouveau avec une"
+    " autre"
+    " carte, ou adressez-vous à votre banque.",
+    "gift_failing.subject": "Votre don mensuel n’a pas été débité : {title}",
+    "gift_failing.heading": "Votre don n’a pas été débité",
+    "gift_failing.text": "Votre banque a refusé votre don régulier de {total} à {merchant}. Le prochain sera tenté"
+    " à son"
+    " échéance ; après trop de refus de suite, le don régulier prend fin.",
+    "gift_failing.todo": "Pour donner avec une autre carte, mettez fin à ce don sous « Mes commandes » et"
+    " commencez-en un"
+    " nouveau.",
+    "refunded.subject": "Votre remboursement : {title}",
+    "refunded.heading": "Votre remboursement est en cours",
+    "refunded.text": "{merchant} vous a remboursé {amount} sur la carte du paiement. Votre banque peut mettre"
+    " jusqu’à dix"
+    " jours à l’afficher.",
+    "shipped.subject": "Expédié : {title}",
+    "shipped.heading": "Votre commande est en route",
+    "shipped.text": "{merchant} a expédié votre commande.",
+    "shipped.track": "Suivre le colis",
+    "delivered.subject": "Livré : {title}",
+    "delivered.heading": "Votre commande est arrivée",
+    "delivered.text": "Votre commande de {merchant} a été livrée. S’il manque quelque chose, répondez à ce message.",
+}
+
+WORDS: Final = {"en": EN, "fr": FR}
+
+LANGUAGES: Final = tuple(WORDS)

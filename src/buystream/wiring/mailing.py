@@ -1,0 +1,40 @@
+"""What sends mail: letters from the views, receipts as the gateway draws them, and the server or folder they go to."""
+
+from msgspec.structs import replace
+from psycopg2.extensions import cursor
+
+from buystream.consumers.notifications.letters import Attachment
+from buystream.consumers.notifications.post import Folder, Post, SmtpServer
+from buystream.consumers.notifications.sending import AddressHashes, Sending
+from buystream.consumers.notifications.writing import LetterWriter, Person
+from buystream.gateway.routes.bodies.payments import DeliveryBody
+from buystream.gateway.routes.receipts import drawn, name_of, receipt_in
+from buystream.projections.order_views import OrderView
+from buystream.settings import MAIL_FOLDER, Settings
+from buystream.vault import Vault
+
+
+def sending(settings: Settings, dsn: str, *, vault: Vault, root: bytes) -> Sending:
+    """The sender of one process."""
+    return Sending(
+        dsn=dsn,
+        writer=LetterWriter(vault=vault, url=settings.url, receipts=receipt_file),
+        post=post_of(settings),
+        sender=settings.mail_from,
+        hashes=AddressHashes(root),
+        per_second=settings.mail_per_second,
+    )
+
+
+def post_of(settings: Settings) -> Post:
+    """The mail server, or a folder where there is none."""
+    return SmtpServer(settings.smtp) if settings.smtp else Folder(settings.data_dir / MAIL_FOLDER)
+
+
+def receipt_file(cur: cursor, view: OrderView, person: Person) -> Attachment | None:
+    """The receipt as PDF; None while no money has moved."""
+    found = receipt_in(cur, view)
+    if found is None:
+        return None
+    buyer = DeliveryBody(person.name, person.email, person.address)
+    return Attachment(name_of(found), "application/pdf", drawn(replace(found, buyer=buyer)))

@@ -1,0 +1,255 @@
+"""Buyers get mail about their orders, once, by a real server."""
+
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from buystream.consumers.notifications.letters import message_id
+from buystream.consumers.notifications.post import Folder, Post, PostAway, SmtpServer
+from buystream.consumers.notifications.queueing import Queueing
+from buystream.consumers.notifications.sending import AddressHashes, Sending
+from buystream.consumers.notifications.writing import LetterWriter
+from buystream.database import one_transaction
+from buystream.host.workers import Workers
+from buystream.wiring.mailing import receipt_file
+from tests.support.mail_server import ServerOfMail, mail_server
+from tests.support.patience import wait_until
+from tests.support.postgres import run_sql
+from tests.support.shop import DELIVERY, SECRET, Shop, lasting_shop, order_of
+
+__all__ = ["lasting_shop", "mail_server"]
+
+CARD = "sandbox_accepted"
+
+
+@pytest.fixture
+def mailed(lasting_shop: Shop) -> Iterator[Shop]:
+    """A shop whose events are queued, from now on."""
+    with one_transaction(lasting_shop.dsn, "tests") as cur:
+        cur.execute("DROP SCHEMA IF EXISTS mail CASCADE")
+    workers = Workers()
+    workers.start("queueing", Queueing(lasting_shop.log, dsn=lasting_shop.dsn).run)
+    wait_until(lambda: mail_begins(lasting_shop))
+    yield lasting_shop
+    workers.stop()
+
+
+def mail_begins(shop: Shop) -> bool:
+    return run_sql(shop.dsn, "SELECT to_regclass('mail.place') IS NOT NULL") == [(True,)] and bool(
+        run_sql(shop.dsn, "SELECT 1 FROM mail.place")
+    )
+
+
+def sender(shop: Shop, post: Post, **changed: Any) -> Sending:
+    return Sending(
+        dsn=shop.dsn,
+        writer=LetterWriter(vault=shop.vault, url=shop.url, receipts=receipt_file),
+        post=post,
+        sender="orders@shop.example",
+        hashes=AddressHashes(SECRET),
+        per_second=1000,
+        **changed,
+    )
+
+
+@contextmanager
+def sending(shop: Shop, post: Post, **changed: Any) -> Iterator[None]:
+    workers = Workers()
+    workers.start("mails", sender(shop, post, **changed).run)
+    try:
+        yield
+    finally:
+        workers.stop()
+
+
+def buy(shop: Shop, *, email: str = "anna@example.org", language: str = "en", **terms: Any) -> str:
+    """A paid order; its id."""
+    edition_id = shop.release(**terms)
+    order = order_of(edition_id)
+    with shop.buyer() as buyer:
+        buyer.headers["Accept-Language"] = language
+        assert buyer.post("/v1/orders", json=order).status_code == 201
+        paid = {"payment_method": CARD, "delivery": {**DELIVERY, "email": email}}
+        answer = buyer.post(f"/v1/orders/{order['order_id']}/payment", json=paid)
+        assert answer.status_code == 202, answer.text
+        wait_until(lambda: buyer.get(f"/v1/orders/{order['order_id']}").json()["state"] == "confirmed")
+    return str(order["order_id"])
+
+
+def states(shop: Shop) -> dict[str, str]:
+    return dict(run_sql(shop.dsn, "SELECT about, state FROM mail.outbox"))
+
+
+def fails(one: Sending) -> bool:
+    try:
+        one.step(threading.Event())
+    except PostAway:
+        return True
+    return False
+
+
+def text_of(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+def test_a_paid_order_is_confirmed_by_mail_with_its_receipt(mailed: Shop, mail_server: ServerOfMail) -> None:
+    with sending(mailed, SmtpServer(mail_server.at)):
+        order_id = buy(mailed)
+        wait_until(lambda: states(mailed) == {order_id: "sent"})
+    (mail,) = mail_server.mails
+    assert mail["To"] == "Anna Example <anna@example.org>"
+    assert mail["From"] == "Night Sky <orders@shop.example>"
+    assert mail["Subject"] == "Your order: Night Sky, live"
+    assert "$45.00" in text_of(mail)
+    assert order_id[-8:] in text_of(mail)
+    (receipt,) = mail.iter_attachments()
+    assert receipt.get_filename() == f"receipt-{order_id}.pdf"
+    assert receipt.get_content().startswith(b"%PDF")
+    html = mail.get_body(("html",))
+    assert html is not None
+    assert "<h1" in html.get_content()
+
+
+def test_mail_is_in_the_buyers_language_and_lies_in_a_folder_without_a_server(mailed: Shop, tmp_path: Path) -> None:
+    with sending(mailed, Folder(tmp_path / "mail")):
+        order_id = buy(mailed, language="fr-CA,fr;q=0.9,en;q=0.5")
+        wait_until(lambda: states(mailed) == {order_id: "sent"})
+    (file,) = (tmp_path / "mail").glob("*.eml")
+    mail = message_from_bytes(file.read_bytes(), policy=default)
+    assert mail["Subject"] == "Votre commande : Night Sky, live"
+    assert mail["Content-Language"] == "fr"
+
+
+def test_an_address_that_does_not_exist_is_written_to_once(mailed: Shop, mail_server: ServerOfMail) -> None:
+    mail_server.answers["gone@example.org"] = "550 5.1.1 no such user"
+    with sending(mailed, SmtpServer(mail_server.at)):
+        first = buy(mailed, email="gone@example.org")
+        wait_until(lambda: states(mailed) == {first: "suppressed"})
+        mail_server.answers.clear()
+        second = buy(mailed, email="Gone@Example.org")
+        wait_until(lambda: states(mailed).get(second) == "suppressed")
+        third = buy(mailed)
+        wait_until(lambda: states(mailed).get(third) == "sent")
+    assert [mail["To"].addresses[0].addr_spec for mail in mail_server.mails] == ["anna@example.org"]
+
+
+def test_a_deferred_mail_is_tried_again_and_in_the_end_given_up(mailed: Shop, mail_server: ServerOfMail) -> None:
+    mail_server.answers["anna@example.org"] = "451 4.3.0 later, perhaps"
+    pauses: list[int] = []
+
+    def at_once_three_times(attempts: int) -> float | None:
+        pauses.append(attempts)
+        return 0.0 if attempts < 3 else None
+
+    with sending(mailed, SmtpServer(mail_server.at), retry_after=at_once_three_times):
+        order_id = buy(mailed)
+        wait_until(lambda: states(mailed) == {order_id: "given_up"})
+    assert pauses == [0, 1, 2, 3]
+    assert not mail_server.mails
+
+
+def test_what_the_server_had_when_the_connection_ended_is_sent_again_with_the_same_id(
+    mailed: Shop, mail_server: ServerOfMail, caplog: pytest.LogCaptureFixture
+) -> None:
+    mail_server.drops_after_data = True
+    one = sender(mailed, SmtpServer(mail_server.at))
+    order_id = buy(mailed)
+    wait_until(lambda: states(mailed) == {order_id: "waiting"})
+    stop = threading.Event()
+    wait_until(lambda: one.step(stop) and bool(mail_server.mails))
+    assert "may arrive twice" in caplog.text
+    mail_server.drops_after_data = False
+    run_sql(mailed.dsn, "UPDATE mail.outbox SET due_at = now()")
+    assert one.step(stop)
+    first, second = mail_server.ids()
+    assert first == second
+    assert run_sql(mailed.dsn, "SELECT state, doubts FROM mail.outbox") == [("sent", 1)]
+
+
+def test_while_the_server_is_away_all_mails_wait(mailed: Shop, mail_server: ServerOfMail) -> None:
+    order_id = buy(mailed)
+    wait_until(lambda: states(mailed) == {order_id: "waiting"})
+    mail_server.stop()
+    one = sender(mailed, SmtpServer(mail_server.at))
+
+    wait_until(lambda: fails(one))
+    assert run_sql(mailed.dsn, "SELECT state, attempts FROM mail.outbox") == [("waiting", 0)]
+
+
+def test_an_erased_buyer_gets_nothing(mailed: Shop, mail_server: ServerOfMail) -> None:
+    order_id = buy(mailed)
+    wait_until(lambda: states(mailed) == {order_id: "waiting"})
+    ((buyer_id,),) = run_sql(mailed.dsn, "SELECT buyer_id FROM views.orders WHERE order_id = %s", (order_id,))
+    mailed.vault.erase(buyer_id)
+    with sending(mailed, SmtpServer(mail_server.at)):
+        wait_until(lambda: states(mailed) == {order_id: "left_out"})
+    assert not mail_server.mails
+
+
+def test_a_role_that_is_new_sends_nothing_for_the_past(
+    lasting_shop: Shop, mail_server: ServerOfMail, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_sql(lasting_shop.dsn, "DROP SCHEMA IF EXISTS mail CASCADE")
+    buy(lasting_shop)
+    workers = Workers()
+    with caplog.at_level("INFO"):
+        workers.start("queueing", Queueing(lasting_shop.log, dsn=lasting_shop.dsn).run)
+        wait_until(lambda: mail_begins(lasting_shop))
+    now = buy(lasting_shop)
+    wait_until(lambda: states(lasting_shop) == {now: "waiting"})
+    workers.stop()
+    assert "send nothing" in caplog.text
+
+
+def test_a_mail_about_the_parcel_names_its_carrier(mailed: Shop, mail_server: ServerOfMail) -> None:
+    with sending(mailed, SmtpServer(mail_server.at)):
+        order_id = buy(mailed, kind="record", needs_address=True)
+        with mailed.merchant() as merchant:
+            shipped = {"carrier": "Post", "tracking": "AB 123"}
+            answer: httpx.Response = merchant.post(f"/v1/merchant/orders/{order_id}/ship", json=shipped)
+            assert answer.status_code == 200, answer.text
+        wait_until(lambda: len(mail_server.mails) == 2)
+    assert mail_server.mails[1]["Subject"] == "On its way: Night Sky, live"
+    assert "Post" in text_of(mail_server.mails[1])
+
+
+def test_three_kills_lose_no_mail_and_repeat_only_what_the_server_had(
+    mailed: Shop, mail_server: ServerOfMail, tmp_path: Path
+) -> None:
+    orders = [buy(mailed) for _ in range(6)]
+    wait_until(lambda: states(mailed) == dict.fromkeys(orders, "waiting"))
+    said = tmp_path / "said"
+    for had in (1, 3, 4):
+        mail_server.is_slow = True
+        with said.open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.mail_sender", mailed.dsn, str(mail_server.port)], stdout=log
+            )
+        if had == 3:
+            mail_server.is_slow = False
+        wait_until(lambda had=had: len(mail_server.mails) >= had)  # type: ignore[misc]
+        process.kill()
+        process.wait()
+    mail_server.is_slow = False
+    with sending(mailed, SmtpServer(mail_server.at)):
+        wait_until(lambda: states(mailed) == dict.fromkeys(orders, "sent"))
+    doubts = dict(run_sql(mailed.dsn, "SELECT mail_id, doubts FROM mail.outbox"))
+    times = Counter(mail_server.ids())
+    by_id = {message_id(str(mail_id), "orders@shop.example"): int(str(count)) for mail_id, count in doubts.items()}
+    assert times.keys() == by_id.keys()
+    assert all(times[one] <= 1 + by_id[one] for one in times), (times, by_id)
+    assert sum(by_id.values()) >= 1
+    assert said.read_text().count("may arrive twice") <= sum(by_id.values())
