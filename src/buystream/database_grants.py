@@ -68,6 +68,8 @@ GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
         "views.*": "SELECT",
         "live.windows": "SELECT",
         "live.progress": "SELECT",
+        "mail.outbox": "SELECT, INSERT",
+        "mail.unsubscribed": "SELECT, INSERT",
         **_READS_THE_TLOG,
     },
     "decider": {

@@ -1,5 +1,6 @@
 """Buyers get mail about their orders, once, by a real server."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -18,15 +19,14 @@ import pytest
 from buystream.consumers.notifications.letters import message_id
 from buystream.consumers.notifications.post import Folder, Post, PostAway, SmtpServer
 from buystream.consumers.notifications.queueing import Queueing
-from buystream.consumers.notifications.sending import AddressHashes, Sending
-from buystream.consumers.notifications.writing import LetterWriter
+from buystream.consumers.notifications.sending import Sending
 from buystream.database import one_transaction
 from buystream.host.workers import Workers
-from buystream.wiring.mailing import receipt_file
+from tests.support import mail_sender
 from tests.support.mail_server import ServerOfMail, mail_server
 from tests.support.patience import wait_until
 from tests.support.postgres import run_sql
-from tests.support.shop import DELIVERY, SECRET, Shop, lasting_shop, order_of
+from tests.support.shop import DELIVERY, Shop, lasting_shop, order_of
 
 __all__ = ["lasting_shop", "mail_server"]
 
@@ -52,15 +52,7 @@ def mail_begins(shop: Shop) -> bool:
 
 
 def sender(shop: Shop, post: Post, **changed: Any) -> Sending:
-    return Sending(
-        dsn=shop.dsn,
-        writer=LetterWriter(vault=shop.vault, url=shop.url, receipts=receipt_file),
-        post=post,
-        sender="orders@shop.example",
-        hashes=AddressHashes(SECRET),
-        per_second=1000,
-        **changed,
-    )
+    return mail_sender.sender(shop.dsn, shop.vault, post, url=shop.url, **changed)
 
 
 @contextmanager
@@ -79,11 +71,16 @@ def buy(shop: Shop, *, email: str = "anna@example.org", language: str = "en", **
     order = order_of(edition_id)
     with shop.buyer() as buyer:
         buyer.headers["Accept-Language"] = language
-        assert buyer.post("/v1/orders", json=order).status_code == 201
-        paid = {"payment_method": CARD, "delivery": {**DELIVERY, "email": email}}
-        answer = buyer.post(f"/v1/orders/{order['order_id']}/payment", json=paid)
-        assert answer.status_code == 202, answer.text
-        wait_until(lambda: buyer.get(f"/v1/orders/{order['order_id']}").json()["state"] == "confirmed")
+        return pay_for(buyer, order, email)
+
+
+def pay_for(buyer: httpx.Client, order: dict[str, Any], email: str) -> str:
+    """Place the order, and pay; its id."""
+    assert buyer.post("/v1/orders", json=order).status_code == 201
+    paid = {"payment_method": CARD, "delivery": {**DELIVERY, "email": email}}
+    answer = buyer.post(f"/v1/orders/{order['order_id']}/payment", json=paid)
+    assert answer.status_code == 202, answer.text
+    wait_until(lambda: buyer.get(f"/v1/orders/{order['order_id']}").json()["state"] == "confirmed")
     return str(order["order_id"])
 
 
@@ -253,3 +250,72 @@ def test_three_kills_lose_no_mail_and_repeat_only_what_the_server_had(
     assert all(times[one] <= 1 + by_id[one] for one in times), (times, by_id)
     assert sum(by_id.values()) >= 1
     assert said.read_text().count("may arrive twice") <= sum(by_id.values())
+
+
+def find_orders(shop: Shop, email: str) -> httpx.Response:
+    return httpx.post(f"{shop.url}/v1/orders/find", json={"email": email})
+
+
+def test_orders_are_found_by_a_link_that_works_once_and_an_unknown_address_is_answered_the_same(
+    mailed: Shop, mail_server: ServerOfMail
+) -> None:
+    with sending(mailed, SmtpServer(mail_server.at)):
+        order_id = buy(mailed, email="Found@Example.org")
+        wait_until(lambda: len(mail_server.mails) == 1)
+        known, unknown = find_orders(mailed, "found@example.org"), find_orders(mailed, "nobody@example.org")
+        assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
+        assert known.status_code == 202
+        wait_until(lambda: sorted(states(mailed).values()) == ["left_out", "sent", "sent"])
+    (_, mail) = mail_server.mails
+    assert mail["To"].addresses[0].addr_spec == "Found@Example.org"
+    (code,) = re.findall(r"/continue#(\S+)", text_of(mail))
+    with httpx.Client(base_url=mailed.url) as elsewhere:
+        session = elsewhere.post("/v1/session", json={"link_code": code})
+        assert session.status_code == 200, session.text
+        mine = elsewhere.get("/v1/orders", headers={"Authorization": f"Bearer {session.json()['token']}"}).json()
+        assert [order["order_id"] for order in mine["orders"]] == [order_id]
+        assert elsewhere.post("/v1/session", json={"link_code": code}).status_code == 401
+
+
+def test_links_are_mailed_a_few_times_only(mailed: Shop) -> None:
+    answers = [find_orders(mailed, "often@example.org").status_code for _ in range(4)]
+    assert answers == [202, 202, 202, 429]
+
+
+def test_a_merchant_writes_to_each_buyer_once_and_one_click_ends_it(mailed: Shop, mail_server: ServerOfMail) -> None:
+    with sending(mailed, SmtpServer(mail_server.at)), mailed.merchant() as merchant, mailed.buyer() as buyer:
+        edition_id = mailed.release()
+        for _ in range(2):
+            pay_for(buyer, order_of(edition_id), "anna@example.org")
+        wait_until(lambda: len(mail_server.mails) == 2)
+        announce = {"subject": "Doors at seven now", "text": "An hour earlier.\n\nSee <you> there."}
+        path, key = f"/v1/merchant/editions/{edition_id}/announcements", {"Idempotency-Key": "doors"}
+        for _ in range(2):
+            answer = merchant.post(path, json=announce, headers=key)
+            assert answer.status_code == 202, answer.text
+        wait_until(lambda: len(mail_server.mails) == 3)
+        mail = mail_server.mails[2]
+        assert mail["Subject"] == "Doors at seven now"
+        assert "See <you> there." in text_of(mail)
+        html = mail.get_body(("html",))
+        assert html is not None
+        assert "See &lt;you&gt; there." in html.get_content()
+        assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        url = str(mail["List-Unsubscribe"]).strip("<>")
+        assert httpx.get(url).status_code == 200
+        ended = httpx.post(url, data={"List-Unsubscribe": "One-Click"})
+        assert ended.status_code == 200, ended.text
+        assert merchant.post(path, json={"subject": "Again", "text": "Once more"}).status_code == 202
+        wait_until(lambda: merchant.get("/v1/merchant/mails").json()["states"] == {"sent": 3, "left_out": 1})
+    assert len(mail_server.mails) == 3
+
+
+def test_buyers_learn_what_was_called_off_and_when_their_money_is_back(mailed: Shop, mail_server: ServerOfMail) -> None:
+    with sending(mailed, SmtpServer(mail_server.at)), mailed.merchant() as merchant:
+        order_id = buy(mailed)
+        edition_id = order_id.rpartition("-")[0]
+        assert merchant.post(f"/v1/merchant/editions/{edition_id}/cancel", json={}).status_code == 202
+        wait_until(lambda: len(mail_server.mails) == 3)
+    assert [mail["Subject"].partition(":")[0] for mail in mail_server.mails] == [
+        *("Your order", "Called off", "Your refund"),
+    ]

@@ -3,27 +3,48 @@
 import logging
 import sys
 import threading
+from typing import Any
 
-from buystream.consumers.notifications.post import SmtpServer
-from buystream.consumers.notifications.sending import AddressHashes, Sending
-from buystream.consumers.notifications.writing import LetterWriter
+from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
+from buystream.consumers.notifications.post import Post, SmtpServer
+from buystream.consumers.notifications.sending import Sending
+from buystream.consumers.notifications.writing import LetterWriter, Receipts
 from buystream.variables import MailServer
 from buystream.vault import Vault
+from buystream.wiring.mailing import links_by_mail, receipt_file
 from tests.support.shop import SECRET
+
+FROM = "orders@shop.example"
 
 
 def main() -> None:
     """Until it is killed."""
     _, dsn, port = sys.argv
     logging.basicConfig(stream=sys.stdout, format="%(message)s")
-    Sending(
-        dsn=dsn,
-        writer=LetterWriter(vault=Vault(dsn, SECRET), url="http://127.0.0.1", receipts=lambda *_: None),
-        post=SmtpServer(MailServer("127.0.0.1", int(port), "none", "", "")),
-        sender="orders@shop.example",
-        hashes=AddressHashes(SECRET),
-        per_second=1000,
-    ).run(threading.Event())
+    post = SmtpServer(MailServer("127.0.0.1", int(port), "none", "", ""))
+    sender(dsn, Vault(dsn, SECRET), post, receipts=lambda *_: None).run(threading.Event())
+
+
+def sender(
+    dsn: str,
+    vault: Vault,
+    post: Post,
+    *,
+    url: str = "http://127.0.0.1",
+    receipts: Receipts = receipt_file,
+    **changed: Any,
+) -> Sending:
+    """A sender of the tests' shop."""
+    hashes = AddressHashes(SECRET)
+    writer = LetterWriter(
+        vault=vault,
+        url=url,
+        receipts=receipts,
+        hashes=hashes,
+        tokens=UnsubscribeTokens(SECRET),
+        link=links_by_mail(SECRET, url),
+    )
+    return Sending(dsn=dsn, writer=writer, post=post, sender=FROM, hashes=hashes, per_second=1000, **changed)
 
 
 if __name__ == "__main__":

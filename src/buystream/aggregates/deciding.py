@@ -9,6 +9,7 @@ from buystream.aggregates.buyer import Buyer
 from buystream.aggregates.content import content_of
 from buystream.aggregates.decides import decisions_of
 from buystream.aggregates.edition import (
+    announcing,
     cancelling,
     disputing,
     giving,
@@ -286,7 +287,7 @@ _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
     kind: _found(kind, decide)
     for kind, decide in decisions_of(
         housekeeping, Merchant, Buyer,
-        selling, stocking, cancelling, ordering, paying, serving, refunding, giving, disputing,
+        selling, stocking, announcing, cancelling, ordering, paying, serving, refunding, giving, disputing,
     )
 }  # fmt: skip
 

@@ -109,7 +109,7 @@ def _demo_with_pages(settings: Settings, *, opens_browser: bool) -> None:
     from buystream.demo.samples import open_samples
     from buystream.wiring.shop import open_shop
 
-    with open_shop(settings) as shop:
+    with open_shop(settings, shows_mail=True) as shop:
         samples = open_samples(shop)
 
         def announce(_stop: Callable[[], object]) -> None:

@@ -11,6 +11,8 @@ from typing import Final, Protocol
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from psycopg2.extensions import cursor
 
+from buystream.consumers.notifications import tables as mail_tables
+from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
 from buystream.gateway.routes.bodies.payments import ConfigBody
 from buystream.gateway.server import key_uses, session_tables, sessions
 from buystream.gateway.server.answers import Answer
@@ -63,8 +65,8 @@ class GatewayParts:
     `metrics_at` is the host and port of the operators' health and metrics, if any; with `metrics_at_another_port` it is
     a free port when that one is taken. `problem` says why the rest of the shop can't serve now, or None; `failure` why
     it never will again, which ends the process. `notifications` reads what the provider sends; None when it sends
-    nothing. `decision_seconds` and `views_seconds` are how long a request waits for its decision, and a read for the
-    views."""
+    nothing. `mail_folder` is where a demo's mails lie, for its inbox. `decision_seconds` and `views_seconds` are how
+    long a request waits for its decision, and a read for the views."""
 
     log: Log
     dsn: str
@@ -86,6 +88,7 @@ class GatewayParts:
     limits: Limits = field(default_factory=Limits)
     metrics_at: tuple[str, int] | None = None
     metrics_at_another_port: bool = False
+    mail_folder: Path | None = None
 
 
 class Gateway:
@@ -100,6 +103,9 @@ class Gateway:
         self.client_token = CLIENT_TOKENS[parts.provider_name]
         self.publishable_key = parts.publishable_key
         self.apple_pay_association = parts.apple_pay_association
+        self.mail_folder = parts.mail_folder if parts.bank is not None else None
+        self.addresses = AddressHashes(parts.secret)
+        self.unsubscribe_tokens = UnsubscribeTokens(parts.secret)
         notified = parts.notifications
         self.inbox = None if notified is None else Inbox(parts.log, notified, parts.vault.seal)
         self.config = ConfigBody(parts.provider_name, parts.publishable_key, list(parts.sandbox_cards))
@@ -253,6 +259,7 @@ class Gateway:
     def _load(self, cur: cursor) -> dict[int, int]:
         session_tables.TABLES.ensure(cur)
         key_uses.TABLES.ensure(cur)
+        mail_tables.TABLES.ensure(cur)
         self.sessions.note_ended(sessions.ended_since(cur, 0))
         self.fingerprints.load(cur)
         return self.catalogue.load(cur)

@@ -83,6 +83,19 @@ Account = Annotated[
     str, meaning("The merchant's account at the payment provider; empty: the money stays with the platform.")
 ]
 AmountMinor = Annotated[int, meaning("In minor units of the currency.", feed=True)]
+AnnouncementId = Annotated[
+    str,
+    meaning("The caller's id of this announcement; a repeat writes to nobody.", feed=True, tables=InTables.LEFT_OUT),
+]
+AnnouncementHeadline = Annotated[
+    str, meaning("What the mail is about, in the merchant's words.", feed=True, tables=InTables.LEFT_OUT)
+]
+AnnouncementText = Annotated[
+    str,
+    meaning(
+        "The mail, in the merchant's words; an empty line separates paragraphs.", feed=True, tables=InTables.LEFT_OUT
+    ),
+]
 ApiKeyHash = Annotated[str, meaning("BLAKE2b hash of the merchant's API key, hex.")]
 Attempts = Annotated[int, meaning("Orders requested within the window.", feed=True)]
 Available = Annotated[int, meaning("Units available now; absent when unlimited.", feed=True)]

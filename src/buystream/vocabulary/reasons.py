@@ -124,6 +124,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     "unlimited": Reason("This edition has no stock limit, so there is nothing to add or withdraw."),
     "edition_id_conflict": Reason("This Idempotency-Key was used for an edition with other terms. Use a new one."),
     "change_id_conflict": Reason("This Idempotency-Key was used for another change of stock. Use a new one."),
+    "announcement_id_conflict": Reason("This Idempotency-Key was used for another announcement. Use a new one."),
     "bad_stock": Reason("stock must be at least 1, or null for unlimited."),
     "bad_variants": Reason("An edition has at least one variant, and each has an id of its own."),
     "bad_limit": Reason("limit_per_buyer is outside the allowed range."),

@@ -1,14 +1,19 @@
 """What sends mail: letters from the views, receipts as the gateway draws them, and the server or folder they go to."""
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 from psycopg2.extensions import cursor
 
+from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
 from buystream.consumers.notifications.letters import Attachment
 from buystream.consumers.notifications.post import Folder, Post, SmtpServer
-from buystream.consumers.notifications.sending import AddressHashes, Sending
+from buystream.consumers.notifications.sending import Sending
 from buystream.consumers.notifications.writing import LetterWriter, Person
 from buystream.gateway.routes.bodies.payments import DeliveryBody
 from buystream.gateway.routes.receipts import drawn, name_of, receipt_in
+from buystream.gateway.routes.sessions import CONTINUE_PAGE
+from buystream.gateway.server.sessions import Sessions
 from buystream.projections.order_views import OrderView
 from buystream.settings import MAIL_FOLDER, Settings
 from buystream.vault import Vault
@@ -16,14 +21,28 @@ from buystream.vault import Vault
 
 def sending(settings: Settings, dsn: str, *, vault: Vault, root: bytes) -> Sending:
     """The sender of one process."""
+    hashes = AddressHashes(root)
     return Sending(
         dsn=dsn,
-        writer=LetterWriter(vault=vault, url=settings.url, receipts=receipt_file),
+        writer=LetterWriter(
+            vault=vault,
+            url=settings.url,
+            receipts=receipt_file,
+            hashes=hashes,
+            tokens=UnsubscribeTokens(root),
+            link=links_by_mail(root, settings.url),
+        ),
         post=post_of(settings),
         sender=settings.mail_from,
-        hashes=AddressHashes(root),
+        hashes=hashes,
         per_second=settings.mail_per_second,
     )
+
+
+def links_by_mail(root: bytes, url: str) -> Callable[[str], str]:
+    """Makes links that bring a buyer's session to the browser that opens them, once, within an hour."""
+    sessions = Sessions(root, partitions=1, host_secrets={}, secure_cookie=True)
+    return lambda buyer_id: f"{url}{CONTINUE_PAGE}#{sessions.mailed_code(buyer_id)}"
 
 
 def post_of(settings: Settings) -> Post:

@@ -192,8 +192,11 @@ class Parts:
         projected: "ProjectedPosition",
         problem: Callable[[], str | None],
         failure: Callable[[], str | None] = lambda: None,
+        *,
+        shows_mail: bool = False,
     ) -> "GatewayParts":
-        """What a gateway needs. `projected`, `problem` and `failure` as GatewayParts has them."""
+        """What a gateway needs. `projected`, `problem` and `failure` as GatewayParts has them. `shows_mail`: anyone may
+        read the mails that lie in the folder."""
         from buystream.gateway.runtime import GatewayParts
 
         return GatewayParts(
@@ -212,6 +215,7 @@ class Parts:
             metrics_at=(self.settings.metrics_host, self.settings.metrics_port),
             # Several shops may run on one machine, and the first has the default.
             metrics_at_another_port=self.settings.metrics_port == METRICS_PORT,
+            mail_folder=self.settings.mail_folder if shows_mail else None,
             **self._gateway_provider,
         )
 

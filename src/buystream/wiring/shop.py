@@ -24,7 +24,9 @@ logger = logging.getLogger(__name__)
 class Shop:
     """All parts of one shop but the gateway, at work."""
 
-    def __init__(self, settings: Settings, database: Database, log: Log, stack: ExitStack) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, log: Log, stack: ExitStack, *, shows_mail: bool = False
+    ) -> None:
         self.settings = settings
         self.dsn = database.dsn
         self.log = log
@@ -33,7 +35,7 @@ class Shop:
         self._projector = parts.projector
         self._decider = parts.decider
         self._gateway_parts = parts.gateway(
-            parts.projector.position, lambda: self.problem, lambda: self._workers.problem
+            parts.projector.position, lambda: self.problem, lambda: self._workers.problem, shows_mail=shows_mail
         )
         # The last snapshots hold all that was decided, so that the next start is quick.
         runs = replay_runs(parts) if self._replay_of else all_runs(parts, settings)
@@ -69,8 +71,9 @@ class Shop:
 
 
 @contextmanager
-def open_shop(settings: Settings) -> Iterator[Shop]:
-    """A shop at work. At the end the gateway stops first, then all workers at once, PostgreSQL last."""
+def open_shop(settings: Settings, *, shows_mail: bool = False) -> Iterator[Shop]:
+    """A shop at work. At the end the gateway stops first, then all workers at once, PostgreSQL last. `shows_mail` is
+    for the demo: anyone may read what would be mailed."""
     if settings.port == 0:
         settings = msgspec.structs.replace(settings, port=free_port())
     serve.bound(settings.host, settings.port).close()  # a port in use is reported before a database is made
@@ -88,6 +91,6 @@ def open_shop(settings: Settings) -> Iterator[Shop]:
             log.partitions,
             f"Kafka at {settings.kafka_bootstrap}" if settings.is_on_kafka else "it",
         )
-        yield Shop(settings, database, log, stack)
+        yield Shop(settings, database, log, stack, shows_mail=shows_mail)
         logger.info("stopping")
     logger.info("stopped")

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Self
 import msgspec
 
 from buystream.aggregates.applying import appliers_of, applies, kinds_of
-from buystream.aggregates.content import content_of
+from buystream.aggregates.content import content_of, digest_of
 from buystream.aggregates.edition.campaign import Campaign
 from buystream.aggregates.edition.cancellation import Cancellation
 from buystream.aggregates.edition.order import Order
@@ -55,6 +55,8 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     cancellation: Cancellation | None = None
     content: bytes = b""
     """What it was released with: see `buystream.aggregates.content`."""
+    announced: dict[str, bytes] = {}
+    """By the id that the merchant gave each announcement: a digest of what it says."""
     timed: bool = False
     """Whether the edition does something by the clock: see `buystream.aggregates.agenda`."""
 
@@ -166,6 +168,10 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     def _continue(self, event: events.CancellationContinued | events.CancellationCompleted) -> None:
         if self.cancellation is not None:
             self.cancellation.proceed(event, self.book)
+
+    @applies(events.AnnouncementMade)
+    def _announce(self, event: events.AnnouncementMade) -> None:
+        self.announced[event.announcement_id] = digest_of(event.headline, event.text)
 
     @applies(events.RecurringGiftStarted)
     def _start_gift(self, event: events.RecurringGiftStarted) -> None:

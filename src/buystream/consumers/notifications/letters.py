@@ -14,6 +14,7 @@ from functools import cache
 from importlib.resources import files
 
 import msgspec
+from babel.dates import format_date
 from babel.numbers import format_currency
 from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
 
@@ -57,6 +58,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     rows: Sequence[tuple[str, str]] = ()
     buttons: Sequence[tuple[str, str]] = ()
     attachments: Sequence[Attachment] = ()
+    footer: Sequence[str] = ()
     reply_to: str = ""
     unsubscribe: Unsubscribing | None = None
 
@@ -69,6 +71,11 @@ def say(language: str, key: str, **values: str) -> str:
 def money(language: str, amount_minor: int, currency: str) -> str:
     """`€12.00`, or `12,00 €`."""
     return format_currency(Decimal(decimal_of(amount_minor, currency)), currency, locale=language)
+
+
+def day(language: str, at_ms: int) -> str:
+    """`November 27, 2026`, or `27 novembre 2026`, in UTC."""
+    return format_date(datetime.fromtimestamp(at_ms / 1000, UTC).date(), format="long", locale=language)
 
 
 def message_id(mail_id: str, sender: str) -> str:
@@ -108,11 +115,8 @@ def email_of(letter: Letter, *, mail_id: str, sender: str, at_ms: int) -> bytes:
 
 def _rendered(template: str, letter: Letter) -> str:
     hello = say(letter.language, "hello", name=letter.name) if letter.name else say(letter.language, "hello.nobody")
-    footer = [say(letter.language, "footer", merchant=letter.merchant)]
-    if letter.reply_to:
-        footer.append(say(letter.language, "reply", merchant=letter.merchant))
     fields = {name: getattr(letter, name) for name in letter.__struct_fields__}
-    return _templates().get_template(template).render(**fields, hello=hello, footer=footer)
+    return _templates().get_template(template).render(**fields, hello=hello)
 
 
 def _line(text: str) -> str:

@@ -16,6 +16,7 @@ from buystream.delivery.policy import EventReader, Place, Read, work_while_assig
 from buystream.log import EVENTS, Log, LogUnavailable
 from buystream.metrics import MAILS_QUEUED
 from buystream.vocabulary import events
+from buystream.vocabulary.ids import is_derived
 
 POLL_SECONDS: Final = 0.25
 
@@ -24,6 +25,12 @@ DECLINED_PAUSE_SECONDS: Final = 120
 
 AT_ONCE, IN_TURN = 0, 1
 """Ranks: what one buyer waits for goes before what many get."""
+
+ANNOUNCEMENT: Final = "announcement"
+"""A row of this kind is no mail: it becomes one row for each buyer, in steps."""
+
+ANNOUNCED: Final = "announced"
+FIND_ORDERS: Final = "found"
 
 logger = logging.getLogger(__name__)
 
@@ -60,17 +67,42 @@ def declined(event: events.PaymentDeclined) -> Queued:
 
 
 def cancelled(event: events.OrderCancelled) -> Queued | None:
-    """A pledge to a campaign that missed its target. A buyer who cancels needs no mail, and a called-off edition sends
-    its own."""
-    return Queued(kind="missed", about=event.order_id) if event.reason == "campaign_missed" else None
+    """A pledge to a campaign that missed its target, or what was called off before it was paid. A buyer who cancels
+    needs no mail."""
+    if event.reason == "campaign_missed":
+        return Queued(kind="missed", about=event.order_id, rank=IN_TURN)
+    if event.reason == "edition_cancelled":
+        return Queued(kind="called_off", about=event.order_id, rank=IN_TURN)
+    return None
 
 
-def refunded(event: events.OrderRefunded) -> Queued | None:
-    """Money is on its way back."""
-    if not event.amount_minor:
+def called_off(event: events.RefundRequested) -> Queued | None:
+    """What was paid was called off, and is refunded; another mail says when the money is back."""
+    if event.asked_by != "cancellation" or event.instead_of:
         return None
+    return Queued(kind="called_off", about=event.order_id, rank=IN_TURN)
+
+
+def gift_ended(event: events.RecurringGiftEnded) -> Queued | None:
+    """A recurring gift ended because nothing came of it; its giver knows of the other endings."""
+    if event.reason not in ("declined", "unpaid"):
+        return None
+    return Queued(kind="gift_ended", about=event.gift_id, facts={"buyer_id": event.buyer_id})
+
+
+def announced(event: events.AnnouncementMade) -> Queued:
+    """The merchant writes to all buyers: a row for each of them follows."""
+    facts = {"headline": event.headline, "text": event.text}
+    return Queued(kind=ANNOUNCEMENT, about=event.edition_id, facts=facts, rank=IN_TURN)
+
+
+def refunded(event: events.OrderRefunded) -> Queued:
+    """Money is on its way back; or there was none, and what was free was called off."""
+    if not event.amount_minor:
+        return Queued(kind="called_off", about=event.order_id, rank=IN_TURN)
     facts = {"amount_minor": event.amount_minor, "currency": event.currency}
-    return Queued(kind="refunded", about=event.order_id, facts=facts)
+    rank = IN_TURN if is_derived(event.refund_id) else AT_ONCE  # a cancellation refunds everyone
+    return Queued(kind="refunded", about=event.order_id, facts=facts, rank=rank)
 
 
 def shipped(event: events.OrderShipped) -> Queued:
@@ -91,6 +123,9 @@ QUEUED: Final[Mapping[type[events.Event], Callable[[Any], Queued | None]]] = {
     events.OrderRefunded: refunded,
     events.OrderShipped: shipped,
     events.OrderDelivered: delivered,
+    events.RefundRequested: called_off,
+    events.RecurringGiftEnded: gift_ended,
+    events.AnnouncementMade: announced,
 }
 """What each event calls for."""
 
@@ -100,6 +135,9 @@ _QUEUE = """
     INSERT INTO mail.outbox (mail_id, kind, about, facts, partition, position, rank, due_at) VALUES %s
     ON CONFLICT DO NOTHING"""
 _ROW = "(%s, %s, %s, %s, %s, %s, %s, now() + %s * interval '1 second')"
+_FIND = """
+    INSERT INTO mail.outbox (mail_id, kind, about, facts, partition, position, rank)
+    VALUES (%s, %s, %s, %s, 0, -1, %s)"""
 _MOVE = "UPDATE mail.place SET position = %s, sequence = %s WHERE partition = %s AND position = %s"
 
 
@@ -190,3 +228,9 @@ def _called_for(event: events.Event | None) -> Queued | None:
 def _read_places(cur: cursor) -> dict[int, Place]:
     cur.execute(_PLACES)
     return {partition: Place(position, sequence) for partition, position, sequence in cur}
+
+
+def ask_for_orders(cur: cursor, mail_id: str, address: bytes, language: str) -> None:
+    """Queue a mail to the owner of this address, a keyed hash, with links to their orders."""
+    facts = msgspec.json.encode({"language": language}).decode()
+    cur.execute(_FIND, (mail_id, FIND_ORDERS, address.hex(), facts, AT_ONCE))

@@ -2,7 +2,6 @@
 server's hands, and again afterwards. After a crash in between nobody can know whether it was delivered: it is sent
 again with the same Message-ID, and that is reported."""
 
-import hashlib
 import logging
 import secrets
 import threading
@@ -14,14 +13,16 @@ from typing import Any, Final
 from psycopg2.extensions import connection, cursor
 
 from buystream.consumers.notifications import tables
+from buystream.consumers.notifications.addresses import AddressHashes
+from buystream.consumers.notifications.announcing import address_buyers
 from buystream.consumers.notifications.letters import BadLetter, email_of
 from buystream.consumers.notifications.post import Deferred, InDoubt, NoSuchAddress, Post, PostAway, Refused
+from buystream.consumers.notifications.queueing import ANNOUNCEMENT
 from buystream.consumers.notifications.tables import GIVEN_UP, LEFT_OUT, REFUSED, SENT, SUPPRESSED, TABLES
 from buystream.consumers.notifications.writing import LetterWriter, NotCalledFor, NotShownYet, TakenMail, Written
 from buystream.database import DatabaseError, connect, transaction
 from buystream.delivery.policy import Backoff
 from buystream.metrics import MAILS, MAILS_IN_DOUBT, MAILS_OLDEST_SECONDS, MAILS_WAITING
-from buystream.sealing import purpose_key
 from buystream.vault import VaultUnavailable
 
 IDLE_SECONDS: Final = 0.5
@@ -44,7 +45,7 @@ _LOCK: Final = 0x6D61696C
 _TAKE = """
     UPDATE mail.outbox SET state = 'taken', sender = %s, changed_at = now() WHERE mail_id = (
         SELECT mail_id FROM mail.outbox WHERE state = 'waiting' AND due_at <= now()
-        ORDER BY rank, due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+        ORDER BY rank, due_at, position LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING mail_id, kind, about, facts, partition, position, attempts, doubts"""
 _SENDING = """
     UPDATE mail.outbox SET state = 'sending', merchant_id = %s, changed_at = now()
@@ -69,6 +70,7 @@ _WAITING = """
     SELECT count(*), coalesce(extract(epoch FROM now() - min(greatest(queued_at, due_at)))::float, 0)
     FROM mail.outbox WHERE state = 'waiting' AND due_at <= now()"""
 _SUPPRESSED = "SELECT reason FROM mail.suppressed WHERE address = %s"
+_UNSUBSCRIBED = "SELECT 1 FROM mail.unsubscribed WHERE address = %s AND merchant_id = %s"
 _SUPPRESS = "INSERT INTO mail.suppressed (address, reason) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 _KNOWN = "INSERT INTO mail.known_address (address, buyer_id) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 _FORGET = """
@@ -77,17 +79,6 @@ _FORGET = """
         LIMIT 10000)"""
 
 logger = logging.getLogger(__name__)
-
-
-class AddressHashes:
-    """Keyed hashes of addresses, by which tables know them."""
-
-    def __init__(self, root: bytes) -> None:
-        self._key = purpose_key(root, "mail address")
-
-    def of(self, address: str) -> bytes:
-        """Of that address, however its letters are written."""
-        return hashlib.blake2b(address.strip().casefold().encode(), key=self._key, digest_size=20).digest()
 
 
 class Sending:
@@ -154,6 +145,9 @@ class Sending:
         return True
 
     def _send(self, row: TakenMail, stop: threading.Event) -> None:
+        if row.kind == ANNOUNCEMENT:
+            self._address(row)
+            return
         try:
             written = self._write(row)
             mail = email_of(written.letter, mail_id=row.mail_id, sender=self._from, at_ms=_now_ms())
@@ -166,6 +160,9 @@ class Sending:
         address = self._hashes.of(written.letter.recipient)
         if reason := self._why_suppressed(address):
             self._end(row, SUPPRESSED, reason, written)
+            return
+        if written.letter.unsubscribe is not None and self._is_unsubscribed(address, written.merchant_id):
+            self._end(row, LEFT_OUT, "unsubscribed", written)
             return
         try:
             self._post.envelope(self._from, written.letter.recipient)
@@ -185,6 +182,18 @@ class Sending:
             self._again(row, str(error), pause_seconds=PAUSES_SECONDS[0], doubts=1)
         else:
             self._record_sent(row, written, stop)
+
+    def _address(self, row: TakenMail) -> None:
+        try:
+            with self._transaction() as cur:
+                is_more = address_buyers(cur, row)
+        except NotShownYet as error:
+            self._again(row, str(error), pause_seconds=NOT_SHOWN_SECONDS)
+            return
+        if is_more:
+            self._again(row, "", pause_seconds=0)
+        else:
+            self._end(row, SENT, "")
 
     def _write(self, row: TakenMail) -> Written:
         with self._transaction() as cur:
@@ -239,6 +248,11 @@ class Sending:
             cur.execute(_SUPPRESSED, (address,))
             found = cur.fetchone()
         return str(found[0]) if found else ""
+
+    def _is_unsubscribed(self, address: bytes, merchant_id: str) -> bool:
+        with self._transaction() as cur:
+            cur.execute(_UNSUBSCRIBED, (address, merchant_id))
+            return cur.fetchone() is not None
 
     def _look(self) -> None:
         """What other senders left behind, what waits, and what is old enough to be forgotten."""

@@ -31,7 +31,7 @@ TABLES: Final = Tables(
         due_at timestamptz NOT NULL DEFAULT now(),
         changed_at timestamptz NOT NULL DEFAULT now()
     );
-    CREATE INDEX IF NOT EXISTS outbox_due ON mail.outbox (rank, due_at) WHERE state = 'waiting';
+    CREATE INDEX IF NOT EXISTS outbox_due ON mail.outbox (rank, due_at, position) WHERE state = 'waiting';
     CREATE INDEX IF NOT EXISTS outbox_taken ON mail.outbox (sender) WHERE state IN ('taken', 'sending');
     CREATE INDEX IF NOT EXISTS outbox_of_merchant ON mail.outbox (merchant_id, changed_at);
     CREATE INDEX IF NOT EXISTS outbox_done ON mail.outbox (changed_at)

@@ -2,17 +2,24 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 from psycopg2.extensions import cursor
 
-from buystream.consumers.notifications.letters import Attachment, Letter, money, say
+from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
+from buystream.consumers.notifications.letters import Attachment, Letter, Unsubscribing, day, money, say
+from buystream.consumers.notifications.queueing import ANNOUNCED, FIND_ORDERS
 from buystream.consumers.notifications.words import DEFAULT, LANGUAGES
 from buystream.errors import BuystreamError
-from buystream.projections import order_views, people
+from buystream.projections import order_views, people, recurring_gifts
 from buystream.projections.order_views import NUMBER_CHARS, OrderView
 from buystream.projections.shown import position_of
 from buystream.vocabulary.ids import DERIVED
+
+ORDERS_LOOKED_AT: Final = 50
+BUYERS_FOUND_MAX: Final = 10
+"""Browsers and applications that one person bought with, in one mail."""
 
 
 class NotShownYet(BuystreamError):
@@ -67,57 +74,159 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class LetterWriter:
-    """Writes letters about orders."""
+    """Writes letters."""
 
-    def __init__(self, *, vault: Keys, url: str, receipts: Receipts) -> None:
-        """`url` is the shop's."""
+    def __init__(
+        self,
+        *,
+        vault: Keys,
+        url: str,
+        receipts: Receipts,
+        hashes: AddressHashes,
+        tokens: UnsubscribeTokens,
+        link: Callable[[str], str],
+    ) -> None:
+        """`url` is the shop's; `link` makes one that brings a buyer's session to another browser."""
         self._vault = vault
         self._url = url
         self._receipts = receipts
+        self._hashes = hashes
+        self._tokens = tokens
+        self._link = link
 
     def write(self, cur: cursor, row: TakenMail, at_ms: int) -> Written:
         """The letter; raises NotShownYet, NotCalledFor, and VaultUnavailable."""
         if position_of(cur, row.partition) <= row.position:
             raise NotShownYet(f"the views don't show event {row.position} of partition {row.partition} yet")
-        view = order_views.order(cur, row.about)
-        if view is None:
-            raise NotCalledFor("there is no such order")
-        person = self._person(view)
         facts: dict[str, Any] = msgspec.json.decode(row.facts)
-        content = CONTENTS[row.kind](About(view, facts, person.language, at_ms))
+        if row.kind == FIND_ORDERS:
+            return self._found(cur, row, facts)
+        if row.kind == ANNOUNCED:
+            facts |= _announcement(cur, facts["announcement"])
+        view = _order_of(cur, row, facts)
+        person = self._person(view.buyer_id, view.delivery)
+        about = About(view, facts, person.language, self._tracking(view))
+        return Written(
+            self._letter(cur, CONTENTS[row.kind](about), about, person, at_ms), view.merchant_id, view.buyer_id
+        )
+
+    def _letter(self, cur: cursor, content: "Content", about: "About", person: Person, at_ms: int) -> Letter:
+        view, language = about.order, person.language
         details = people.legal_details(cur, view.merchant_id, at_ms=at_ms)
         receipt = self._receipts(cur, view, person) if content.with_receipt else None
-        letter = Letter(
-            language=person.language,
+        footer = [say(language, "footer", merchant=view.merchant_name)]
+        if details.email:
+            footer.append(say(language, "reply", merchant=view.merchant_name))
+        unsubscribe = None
+        if content.is_announcement:
+            token = self._tokens.of(view.merchant_id, self._hashes.of(person.email))
+            label = say(language, "unsubscribe", merchant=view.merchant_name)
+            unsubscribe = Unsubscribing(label, f"{self._url}/mail/unsubscribe/{token}")
+        return Letter(
+            language=language,
             recipient=person.email,
             name=person.name,
             merchant=view.merchant_name,
             reply_to=details.email,
-            subject=content.text("subject"),
-            heading=content.text("heading"),
+            subject=content.subject,
+            heading=content.heading,
             paragraphs=content.paragraphs,
-            rows=[*_lines_of(view, person.language), *content.rows],
-            buttons=[*content.buttons, (say(person.language, "my_orders"), f"{self._url}/orders")],
+            rows=[*_lines_of(view, language), *content.rows],
+            buttons=[*content.buttons, (say(language, "my_orders"), f"{self._url}/orders")],
             attachments=[receipt] if receipt else [],
+            footer=footer,
+            unsubscribe=unsubscribe,
         )
-        return Written(letter, view.merchant_id, view.buyer_id)
 
-    def _person(self, view: OrderView) -> Person:
-        if not view.delivery:
+    def _found(self, cur: cursor, row: TakenMail, facts: Mapping[str, Any]) -> Written:
+        """Links to the orders of everybody with this address."""
+        language = facts["language"]
+        address = bytes.fromhex(row.about)
+        found = [
+            (person, placed_at_ms)
+            for buyer_id in _buyers_at(cur, address)
+            for person, placed_at_ms in self._newest(cur, buyer_id, address)
+        ]
+        if not found:
+            raise NotCalledFor("nobody has bought with this address")
+        shop = urlsplit(self._url).hostname or ""
+        labels = [say(language, "found.link_of", day=day(language, placed_at_ms)) for _, placed_at_ms in found]
+        if len(labels) == 1:
+            labels = [say(language, "found.link")]
+        links = [self._link(person.buyer_id) for person, _ in found]
+        letter = Letter(
+            language=language,
+            recipient=found[0][0].email,
+            name=found[0][0].name,
+            merchant=shop,
+            subject=say(language, "found.subject", shop=shop),
+            heading=say(language, "found.heading"),
+            paragraphs=[say(language, "found.text"), say(language, "found.not_you")],
+            buttons=list(zip(labels, links, strict=True)),
+            footer=[say(language, "found.footer", shop=shop)],
+        )
+        return Written(letter, "", "")
+
+    def _newest(self, cur: cursor, buyer_id: str, address: bytes) -> list[tuple[Person, int]]:
+        """The buyer's newest order with that address, if there is one."""
+        for view in order_views.orders_of_buyer(cur, buyer_id, limit=ORDERS_LOOKED_AT):
+            try:
+                person = self._person(buyer_id, view.delivery)
+            except NotCalledFor:
+                continue
+            if self._hashes.of(person.email) == address:
+                return [(person, view.placed_at_ms)]
+        return []
+
+    def _tracking(self, view: OrderView) -> str:
+        plain = self._vault.decrypt(view.buyer_id, view.tracking) if view.tracking else None
+        return plain.get("tracking", "") if plain else ""
+
+    def _person(self, buyer_id: str, delivery: str) -> Person:
+        if not delivery:
             raise NotCalledFor("the buyer gave no address")
-        plain = self._vault.decrypt(view.buyer_id, view.delivery)
+        plain = self._vault.decrypt(buyer_id, delivery)
         if plain is None:
             raise NotCalledFor("the buyer is erased")
         if not plain.get("email"):
             raise NotCalledFor("the buyer gave no address")
         language = plain.get("language", DEFAULT)
         return Person(
-            view.buyer_id,
+            buyer_id,
             plain.get("name", ""),
             plain["email"],
             plain.get("address", ""),
             language if language in LANGUAGES else DEFAULT,
         )
+
+
+def _order_of(cur: cursor, row: TakenMail, facts: Mapping[str, Any]) -> OrderView:
+    """The order that the mail is about, or the newest one of a recurring gift."""
+    if row.kind == "gift_ended":
+        gift = recurring_gifts.gift(cur, row.about, buyer_id=facts["buyer_id"])
+        view = gift.last if gift else None
+    else:
+        view = order_views.order(cur, row.about)
+    if view is None:
+        raise NotCalledFor("there is no such order")
+    return view
+
+
+def _announcement(cur: cursor, mail_id: str) -> dict[str, Any]:
+    cur.execute("SELECT facts FROM mail.outbox WHERE mail_id = %s", (mail_id,))
+    found = cur.fetchone()
+    if found is None:
+        raise NotCalledFor("the announcement is forgotten")
+    said: dict[str, Any] = msgspec.json.decode(found[0])
+    return said
+
+
+def _buyers_at(cur: cursor, address: bytes) -> list[str]:
+    cur.execute(
+        "SELECT buyer_id FROM mail.known_address WHERE address = %s ORDER BY since DESC, buyer_id LIMIT %s",
+        (address, BUYERS_FOUND_MAX),
+    )
+    return [buyer_id for (buyer_id,) in cur]
 
 
 class About(msgspec.Struct, frozen=True):
@@ -126,7 +235,7 @@ class About(msgspec.Struct, frozen=True):
     order: OrderView
     facts: Mapping[str, Any]
     language: str
-    at_ms: int
+    tracking: str
 
     def values(self) -> dict[str, str]:
         """What texts have places for."""
@@ -148,6 +257,9 @@ class Content:
         self._about = about
         self._name = name
         self.with_receipt = with_receipt
+        self.is_announcement = False
+        self.subject = self.text("subject")
+        self.heading = self.text("heading")
         self.paragraphs = [self.text(text) for text in texts]
         self.rows: list[tuple[str, str]] = []
         self.buttons: list[tuple[str, str]] = []
@@ -204,6 +316,10 @@ def _shipped(about: About) -> Content:
     content = Content(about, "shipped", "text")
     if about.order.carrier:
         content.rows.append((say(about.language, "carrier"), about.order.carrier))
+    if about.tracking.startswith(("https://", "http://")):
+        content.buttons.append((say(about.language, "shipped.track"), about.tracking))
+    elif about.tracking:
+        content.rows.append((say(about.language, "tracking"), about.tracking))
     return content
 
 
@@ -211,6 +327,25 @@ def _delivered(about: About) -> Content:
     if about.order.terms is not None and not about.order.terms.needs_address:
         raise NotCalledFor("it was no parcel")
     return Content(about, "delivered", "text")
+
+
+def _called_off(about: About) -> Content:
+    order = about.order
+    if order.terms is None or not order.terms.is_cancelled:
+        raise NotCalledFor("it wasn't called off")
+    return Content(about, "called_off", "text", "paid" if order.paid_minor else "unpaid")
+
+
+def _gift_ended(about: About) -> Content:
+    return Content(about, "gift_ended", "text", "todo")
+
+
+def _announced(about: About) -> Content:
+    content = Content(about, "announced", "about")
+    content.is_announcement = True
+    content.subject = content.heading = about.facts["headline"]
+    content.paragraphs = [*about.facts["text"].split("\n\n"), *content.paragraphs]
+    return content
 
 
 CONTENTS: Final[Mapping[str, Callable[[About], Content]]] = {
@@ -221,5 +356,8 @@ CONTENTS: Final[Mapping[str, Callable[[About], Content]]] = {
     "refunded": _refunded,
     "shipped": _shipped,
     "delivered": _delivered,
+    "called_off": _called_off,
+    "gift_ended": _gift_ended,
+    ANNOUNCED: _announced,
 }
 """By the kind of a mail. Each raises NotCalledFor when what happened since makes the mail pointless."""

@@ -58,7 +58,12 @@ MISTAKES: Final = {
 @get("/", include_in_schema=False)
 async def timeline(gateway: NamedDependency[Gateway]) -> Response[str]:
     """The demo timeline: one post per edition, the newest first."""
-    return page("timeline.html", editions=await all_boards(gateway), is_sandbox=gateway.bank is not None)
+    return page(
+        "timeline.html",
+        editions=await all_boards(gateway),
+        is_sandbox=gateway.bank is not None,
+        has_inbox=gateway.mail_folder is not None,
+    )
 
 
 @get("/e/{edition_id:str}", include_in_schema=False)

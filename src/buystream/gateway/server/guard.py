@@ -14,6 +14,9 @@ JSON: Final = "application/json"
 SIGNED_BODY: Final = "signed_body"
 """The option of a route whose body is signed by its sender, which says more than any header."""
 
+FORM_BODY: Final = "form_body"
+"""The option of a route that takes a form from anywhere: its address is signed, and no cookie counts."""
+
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -69,9 +72,9 @@ def guard(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandle
     caller = Caller(
         headers.get("origin", ""),
         headers.get("host", ""),
-        headers.get("content-type", ""),
+        "" if FORM_BODY in route.opt else headers.get("content-type", ""),
         gateway.sessions.has_cookie(headers.get("cookie", "")),
-        "authorization" in headers or SIGNED_BODY in route.opt,
+        "authorization" in headers or SIGNED_BODY in route.opt or FORM_BODY in route.opt,
     )
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     method = cast("HTTPScope", connection.scope)["method"]

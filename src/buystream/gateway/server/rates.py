@@ -21,6 +21,10 @@ KEPT_MAX: Final = 65_536
 """Clients, and orders, that are remembered at once; the longest unseen is forgotten first."""
 
 FAILURES_SECONDS: Final = 600.0
+SEARCHES = 20
+SEARCHES_OF_ADDRESS = 3
+"""Requests for a link by mail, of a network and for an address, within FAILURES_SECONDS."""
+
 HOLDS_MIN: Final = 10
 """What a network may hold of any edition, however small its stock."""
 
@@ -108,6 +112,8 @@ class RateLimiter:
         self._payments = Buckets(limits.session_payments_per_minute, 60.0, clock)
         self._wrong_keys = Buckets(limits.network_wrong_keys, FAILURES_SECONDS, clock)
         self._declines = Buckets(limits.network_declines, FAILURES_SECONDS, clock)
+        self._searches = Buckets(SEARCHES, FAILURES_SECONDS, clock)
+        self._searched = Buckets(SEARCHES_OF_ADDRESS, FAILURES_SECONDS, clock)
         self._good_keys: OrderedDict[str, None] = OrderedDict()
         self._held: Counter[tuple[str, str]] = Counter()
         self.followed: OrderedDict[str, Followed] = OrderedDict()
@@ -130,6 +136,12 @@ class RateLimiter:
         self._good_keys.move_to_end(key_hash)
         if len(self._good_keys) > KEPT_MAX:
             self._good_keys.popitem(last=False)
+
+    def search(self, client: str, address: str) -> None:
+        """Before a mail to an address; raises HttpProblem (429). What is answered must not depend on
+        whether the address is known, so all count."""
+        _refuse(self._searches.take(network_of(client)), "There were too many requests for links.")
+        _refuse(self._searched.take(address), "There were too many requests for links to this address.")
 
     def order(self, buyer_id: str) -> None:
         """Before an order; raises HttpProblem (429)."""

@@ -33,6 +33,9 @@ HOSTED_SESSION_SECONDS = 12 * 3600
 """Of a session that a host application's token made: its host vouches again at the next visit."""
 
 LINK_SECONDS = 300
+MAILED_LINK_SECONDS = 3600
+"""Mail may take a while to arrive."""
+
 HOST_TOKEN_SECONDS_MAX = 300
 AUDIENCE = "buystream"
 TOKENS_KEPT = 16_384
@@ -40,6 +43,11 @@ TOKENS_KEPT = 16_384
 
 _LIFETIMES_MS = {"s1": SESSION_SECONDS * 1000, "h1": HOSTED_SESSION_SECONDS * 1000}
 """By what a token begins with: a browser's own session, and one that a host vouched for."""
+
+_LINK_LIVES_MS = {"l": LINK_SECONDS * 1000, "m": MAILED_LINK_SECONDS * 1000}
+"""By what a link's code begins with: one that a browser shows, and one in a mail."""
+
+_LINKS_BEGIN = tuple(f"{kind}." for kind in _LINK_LIVES_MS)
 
 _LINKS = "link"
 """Beside the hosts' tokens, which are spent in the same table; no host has this name, for it is no host name."""
@@ -177,18 +185,28 @@ class Sessions:
 
     def link_code(self, session: Session) -> tuple[str, int]:
         """A code that moves the session to another browser, once; and its expiry (ms)."""
-        expires_ms = _now_ms() + LINK_SECONDS * 1000
-        claims = f"l.{session.buyer_id}.{expires_ms}.{secrets.token_urlsafe(12)}.{_encoded(session.host)}"
+        return self._link_code("l", session.buyer_id, session.host)
+
+    def mailed_code(self, buyer_id: str) -> str:
+        """The same for a link in a mail to the buyer's address: a session of the shop's own."""
+        return self._link_code("m", buyer_id, "")[0]
+
+    def _link_code(self, kind: str, buyer_id: str, host: str) -> tuple[str, int]:
+        expires_ms = _now_ms() + _LINK_LIVES_MS[kind]
+        claims = f"{kind}.{buyer_id}.{expires_ms}.{secrets.token_urlsafe(12)}.{_encoded(host)}"
         return f"{claims}.{self._signature(claims)}", expires_ms
 
     def link(self, code: str) -> tuple[Session, HostUser]:
         """The session behind a link's code, and what `spend` uses up of it; raises HttpProblem (401). A link ends with
         the session that made it."""
         claims, _, signature = code.rpartition(".")
-        if not hmac.compare_digest(signature.encode(), self._signature(claims).encode()) or claims[:1] != "l":
+        if (
+            not hmac.compare_digest(signature.encode(), self._signature(claims).encode())
+            or claims[:1] not in _LINK_LIVES_MS
+        ):
             raise HttpProblem("bad-link")
-        _, buyer_id, expires_ms, jti, host = claims.split(".")
-        made_ms = int(expires_ms) - LINK_SECONDS * 1000
+        kind, buyer_id, expires_ms, jti, host = claims.split(".")
+        made_ms = int(expires_ms) - _LINK_LIVES_MS[kind]
         if int(expires_ms) <= _now_ms() or made_ms <= self._ended_ms.get(buyer_id, 0) or self._is_erased(buyer_id):
             raise HttpProblem("bad-link")
         spent = HostUser(host=_LINKS, subject=buyer_id, jti=jti, expires_at_seconds=int(expires_ms) // 1000 + 1)

@@ -7,6 +7,9 @@ from buystream.vocabulary.commands.command import Command, asked
 from buystream.vocabulary.fields import (
     BY_CLIENT,
     Account,
+    AnnouncementHeadline,
+    AnnouncementId,
+    AnnouncementText,
     Attempts,
     AwaitsTerms,
     BuyerId,
@@ -146,3 +149,14 @@ class FlagVelocity(Command):
     attempts: Attempts
     window_seconds: WindowSeconds
     pause_seconds: Annotated[int, meaning("How long the buyer's orders are refused.", tables=InTables.SHOWN)]
+
+
+@asked(MERCHANT, about="edition_id", refusals=["unknown_edition", "announcement_id_conflict"])
+class AnnounceToBuyers(Command):
+    """Writes to all buyers of this edition. The caller chooses `announcement_id`, so that a repeat writes
+    to nobody again."""
+
+    edition_id: EditionId
+    announcement_id: Annotated[AnnouncementId, BY_CLIENT]
+    headline: AnnouncementHeadline
+    text: AnnouncementText

@@ -5,6 +5,9 @@ from typing import Annotated
 from buystream.vocabulary.events.event import Event
 from buystream.vocabulary.fields import (
     Account,
+    AnnouncementHeadline,
+    AnnouncementId,
+    AnnouncementText,
     Attempts,
     Available,
     AwaitsTerms,
@@ -142,3 +145,11 @@ class BuyerPaused(EditionEvent):
     attempts: Attempts
     window_seconds: WindowSeconds
     forget_before_ms: ForgetBeforeMs | None = None
+
+
+class AnnouncementMade(EditionEvent):
+    """The merchant writes to all buyers of this edition."""
+
+    announcement_id: AnnouncementId
+    headline: AnnouncementHeadline
+    text: AnnouncementText

@@ -3,6 +3,7 @@
 from buystream.vocabulary import commands
 from buystream.vocabulary.examples.story import (
     ANNA,
+    ANNOUNCEMENT,
     API_KEY_HASH,
     DELIVERY,
     DETAILS,
@@ -53,6 +54,7 @@ COMMANDS: tuple[commands.Command, ...] = (
         vouched=True,
     ),
     commands.EndRecurringGift(gift_id=GIFT, buyer_id=ANNA),
+    commands.AnnounceToBuyers(edition_id=EDITION, **ANNOUNCEMENT),
     commands.PauseSale(edition_id=EDITION),
     commands.ResumeSale(edition_id=EDITION),
     commands.AddStock(edition_id=EDITION, change_id="change-1", quantity=5),

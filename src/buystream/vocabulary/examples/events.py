@@ -5,6 +5,7 @@ from typing import Any
 from buystream.vocabulary import events
 from buystream.vocabulary.examples.story import (
     ANNA,
+    ANNOUNCEMENT,
     API_KEY_HASH,
     DELIVERY,
     DETAILS,
@@ -85,6 +86,7 @@ EVENTS: tuple[events.Event, ...] = (
     ),
     events.TermsApplied(**of(EDITION, 10), terms_id="terms-1", account="acct_1", fee=FEE),
     events.EditionCancelled(**of(EDITION, 11), restock=False, reason="storm"),
+    events.AnnouncementMade(**of(EDITION, 11), **ANNOUNCEMENT),
     events.CancellationContinued(**of(EDITION, 12), looked_at=7),
     events.CancellationCompleted(**of(EDITION, 12), failed=1),
     events.CampaignReached(**of(EDITION, 13), raised_minor=100_000),

@@ -54,6 +54,12 @@ OFFER = Offer(
     needs_address=False,
 )
 
+ANNOUNCEMENT: dict[str, Any] = {
+    "announcement_id": "announcement-1",
+    "headline": "Doors at seven now",
+    "text": "The doors open at seven, an hour earlier than planned.",
+}
+
 STALLS = Variant(
     variant_id="stalls",
     title="Stalls",

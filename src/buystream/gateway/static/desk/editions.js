@@ -105,6 +105,21 @@ function row(edition, { call, say }) {
         say(`${edition.title} is cancelled. Refunds are in progress.`);
       },
     });
+  const announce = () =>
+    ask({
+      title: "Write to all buyers",
+      text: `All buyers of ${edition.title} get this by mail, unless they have unsubscribed.`,
+      confirm: "Send it",
+      fields: [
+        field("subject", "Subject", { maxlength: 200, required: true, wide: true }),
+        field("text", "Message", { maxlength: 5000, required: true, rows: 8, wide: true }),
+      ],
+      act: async ({ subject, text }, key) => {
+        const words = { subject: subject.value.trim(), text: text.value.trim() };
+        await call("POST", `${path}/announcements`, words, key);
+        say(`“${words.subject}” is on its way to the buyers of ${edition.title}.`);
+      },
+    });
   return h(
     "li",
     { "data-id": edition.edition_id, "data-state": edition.state, "data-key": keyOf(edition) },
@@ -130,6 +145,16 @@ function row(edition, { call, say }) {
           { type: "button", class: "button small", "aria-label": `Add stock to ${edition.title}`, onclick: addStock },
           "Add stock",
         ),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button small",
+          "aria-label": `Write to the buyers of ${edition.title}`,
+          onclick: announce,
+        },
+        "Write to buyers",
+      ),
       (edition.can_pause || edition.can_resume) &&
         h(
           "button",
