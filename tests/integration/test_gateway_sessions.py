@@ -29,8 +29,13 @@ from tests.support.shop import (
 __all__ = ["shop"]
 
 SIBLING = "https://blog.shop.example"
-WITHOUT_A_BUYER = {"/v1/session", "/v1/host/logout", "/v1/webhooks/stripe", "/v1/orders/{order_id:str}/authentication"}
-"""Routes that change something for a signed token, a signed notification, or an id that nobody can guess."""
+UNSUBSCRIBE = "/mail/unsubscribe/{token:str}"
+WITHOUT_A_BUYER = {
+    *("/v1/session", "/v1/host/logout", "/v1/webhooks/stripe", "/v1/orders/{order_id:str}/authentication"),
+    *("/v1/orders/find", UNSUBSCRIBE),
+}
+"""Routes that change something for a signed token, a signed notification, or an id that nobody can guess; and the one
+that mails a link to an address."""
 
 
 def routes(shop: Shop) -> list[tuple[str, str]]:
@@ -78,8 +83,8 @@ def test_nothing_that_a_form_can_send_is_taken_on_any_route(shop: Shop, browser:
         for kind in kinds:
             # Only JSON needs no name, and only beside a header that no form can send.
             headers = {"Authorization": f"Bearer {token}", "Content-Type": kind} if kind else {}
-            if not kind and path == "/v1/webhooks/stripe":
-                continue  # its body is signed
+            if (not kind and path == "/v1/webhooks/stripe") or path == UNSUBSCRIBE:
+                continue  # its body is signed, or its address
             answer = browser.request(method, filled(path), content=b'{"host_token": "x"}', headers=headers)
             assert answer.status_code == 415, (method, path, kind, answer.text)
             assert answer.json()["type"].endswith("not-json")
