@@ -9,9 +9,12 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Dialog, Locator, Page, expect
 
 from tests.support.browser import Buying, DemoShop, Screenshot, expect_to_fit
+from tests.support.patience import wait_until
 
 
-def bought(phone: BrowserContext, shop: DemoShop, title: str) -> tuple[Page, Locator]:
+def bought(
+    phone: BrowserContext, shop: DemoShop, title: str, *, email: str = "anna@example.org"
+) -> tuple[Page, Locator]:
     """The orders page of a buyer of that title, and the order in it."""
     edition = shop.on_sale(title=title, stock=5)
     page = phone.new_page()
@@ -19,6 +22,7 @@ def bought(phone: BrowserContext, shop: DemoShop, title: str) -> tuple[Page, Loc
     fan = Buying(page, edition)
     fan.tap_buy()
     fan.enter("Accepted", save=True)
+    fan.sheet.get_by_label("E-mail").fill(email)
     fan.pay()
     fan.sees("You’re going!")
     page.goto(f"{shop.url}/orders")
@@ -49,9 +53,33 @@ def test_a_link_shows_the_orders_on_another_device_once(
     other.goto(link)
     other.get_by_role("button", name="Show my orders here").click()
     expect(other.get_by_text("This link has been used or has expired.")).to_be_visible()
+
+
+def test_orders_come_back_to_another_device_by_a_mailed_link(
+    phone: BrowserContext, desktop: BrowserContext, demo_shop: DemoShop, screenshot: Screenshot
+) -> None:
+    page, _ = bought(phone, demo_shop, "Songs for the ferry", email="ferry@example.org")
     page.get_by_role("link", name="Bought on another phone or computer?").tap()
-    expect(page.get_by_role("heading", name="Find my orders")).to_be_visible()
-    expect(page.get_by_role("note")).to_contain_text("doesn’t send links by e-mail yet")
+    page.get_by_label("The e-mail address that you bought with").fill("Ferry@example.org")
+    other = desktop.new_page()
+
+    def inbox() -> Locator:
+        other.goto(f"{demo_shop.url}/demo/inbox")
+        return other.get_by_role("listitem").filter(has_text="ferry@example.org")
+
+    wait_until(lambda: inbox().count() == 1)
+    confirmed = inbox().get_by_role("link", name="Your order: Songs for the ferry")
+    expect(confirmed).to_be_visible()
+    screenshot(other, "desktop-inbox")
+    page.get_by_role("button", name="Send me a link").tap()
+    expect(page.get_by_role("status")).to_contain_text("a mail with a link is on its way")
+    screenshot(page, "phone-find-orders")
+    expect_to_fit(page)
+    wait_until(lambda: inbox().count() == 2)
+    inbox().get_by_role("link", name="Your orders at").click()
+    other.get_by_role("link", name="Show my orders").click()
+    other.get_by_role("button", name="Show my orders here").click()
+    expect(other.get_by_role("listitem").filter(has_text="Songs for the ferry")).to_contain_text("Paid")
 
 
 def test_an_erasure_offers_the_data_first_and_says_that_the_orders_go_too(
