@@ -8,6 +8,7 @@ import { Disputes } from "./desk/disputes.js";
 import { drawEditions } from "./desk/editions.js";
 import { Keys } from "./desk/keys.js";
 import { Ledger } from "./desk/ledger.js";
+import { Mails } from "./desk/mails.js";
 import { useZone } from "./desk/moments.js";
 import { Past, pastCancellations } from "./desk/past.js";
 import { askRelease } from "./desk/release.js";
@@ -64,6 +65,7 @@ const keys = new Keys({ call, say });
 const ledger = new Ledger({ call, say });
 const statement = new Statement({ call, say, download: (path, name) => download(path, apiKey, name) });
 const disputes = new Disputes({ call, say });
+const mails = new Mails({ call, say });
 const cancellations = new Cancellations(call);
 
 async function enter(key) {
@@ -106,6 +108,7 @@ function leave(message = "") {
   ledger.clear();
   statement.clear();
   disputes.clear();
+  mails.clear();
   keepKey(null);
   for (const id of ["desk", "session", "connection"]) element(id).hidden = true;
   element("enter").hidden = false;
@@ -134,6 +137,7 @@ function showLive() {
   ledger.refreshIfChanged(live.totals);
   statement.refreshIfChanged(live.totals);
   disputes.refresh();
+  mails.refresh();
 }
 
 const skippedGifts = ({ gifts_skipped: number }) =>
