@@ -103,6 +103,35 @@ def transaction(conn: connection) -> Iterator[cursor]:
 
 
 @contextmanager
+def terse_transaction(conn: connection) -> Iterator[cursor]:
+    """The same for statements that begin it ("BEGIN; UPDATE …") and commit it ("…; COMMIT") themselves: psycopg2 sends
+    either as a round trip of its own."""
+    try:
+        conn.autocommit = True
+        with conn.cursor() as cur:
+            yield cur
+    except psycopg2.Error as error:
+        meant = _error_of(error)
+        if isinstance(meant, DatabaseUnavailable):
+            conn.close()
+        raise meant from error
+    finally:
+        if not conn.closed:
+            _leave(conn)
+
+
+def _leave(conn: connection) -> None:
+    """As it was before a terse transaction: nothing is open, and psycopg2 begins the next one."""
+    try:
+        if conn.info.transaction_status != TRANSACTION_STATUS_IDLE:
+            with conn.cursor() as cur:
+                cur.execute("ROLLBACK")
+        conn.autocommit = False
+    except psycopg2.Error:
+        conn.close()
+
+
+@contextmanager
 def one_transaction(dsn: str, purpose: str) -> Iterator[cursor]:
     """A connection for one transaction; raises DatabaseError."""
     with closing(connect(dsn, purpose)) as conn, transaction(conn) as cur:
@@ -145,12 +174,13 @@ class ConnectionPerThread:
     @contextmanager
     def transaction(self) -> Iterator[cursor]:
         """One transaction on this thread's connection; raises DatabaseError."""
-        mine: connection | None = getattr(self._local, "connection", None)
-        if mine is None or mine.closed:
-            mine = self._local.connection = connect(self._dsn, self._purpose)
-            with self._lock:
-                self._opened.add(mine)
-        with transaction(mine) as cur:
+        with transaction(self._mine()) as cur:
+            yield cur
+
+    @contextmanager
+    def terse_transaction(self) -> Iterator[cursor]:
+        """As the function of that name, on this thread's connection; raises DatabaseError."""
+        with terse_transaction(self._mine()) as cur:
             yield cur
 
     def close(self) -> None:
@@ -159,6 +189,14 @@ class ConnectionPerThread:
             for opened in self._opened:
                 opened.close()
             self._opened.clear()
+
+    def _mine(self) -> connection:
+        mine: connection | None = getattr(self._local, "connection", None)
+        if mine is None or mine.closed:
+            mine = self._local.connection = connect(self._dsn, self._purpose)
+            with self._lock:
+                self._opened.add(mine)
+        return mine
 
 
 def _error_of(error: psycopg2.Error) -> DatabaseError:

@@ -7,7 +7,7 @@ import pytest
 from psycopg2.extensions import cursor
 
 from buystream.database import one_transaction
-from buystream.log import COMMANDS, EVENTS, TOPICS, Message, Record, Tail
+from buystream.log import COMMANDS, EVENTS, TOPICS, Fenced, LogError, Message, Record, Tail
 from buystream.log.postgres import PostgresLog, recent
 from buystream.vocabulary import events
 from tests.support.examples import example, order_id
@@ -19,6 +19,13 @@ READERS = 4
 
 @pytest.fixture
 def log(database_url: str) -> Iterator[PostgresLog]:
+    with closing(PostgresLog(database_url, partitions=2)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def elsewhere(database_url: str) -> Iterator[PostgresLog]:
+    """The same log in another process."""
     with closing(PostgresLog(database_url, partitions=2)) as opened:
         yield opened
 
@@ -53,24 +60,71 @@ def commit(log: PostgresLog, *values: object, partition: int = 0) -> None:
     log.append(EVENTS, partition, [Message(str(value).encode()) for value in values])
 
 
-def test_readers_of_one_process_ask_once_for_each_commit(log: PostgresLog, asked: list[tuple[int, int]]) -> None:
+def test_readers_of_one_process_ask_once_for_each_commit(
+    log: PostgresLog, elsewhere: PostgresLog, asked: list[tuple[int, int]]
+) -> None:
     tails = [log.tail(EVENTS, {0: 0, 1: 0}) for _ in range(READERS)]
     for tail in tails:
         assert tail.poll(0) == []
     for number in range(5):
-        commit(log, number, partition=number % 2)
+        commit(elsewhere, number, partition=number % 2)
         assert [values_of(tail, 1) for tail in tails] == [[str(number)]] * READERS
     assert asked == [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2)]
     for tail in tails:
         tail.close()
 
 
+def test_what_a_process_commits_its_readers_have_without_asking(
+    log: PostgresLog, elsewhere: PostgresLog, asked: list[tuple[int, int]]
+) -> None:
+    with closing(log.tail(EVENTS, {0: 0})) as tail, closing(elsewhere.tail(EVENTS, {0: 0})) as another:
+        assert tail.poll(0) == another.poll(0) == []
+        commit(log, "begins")
+        assert values_of(tail, 1) == values_of(another, 1) == ["begins"]
+        asks = len(asked)
+        owner = log.own(0)
+        for number in range(0, 20, 2):
+            commit(log, number)
+            owner.commit({EVENTS: [Message(str(number + 1).encode(), "a key")]})
+        owner.close()
+        read: list[Record] = []
+
+        def poll() -> bool:
+            read.extend(tail.poll(0.1))
+            return len(read) >= 20
+
+        wait_until(poll)
+        assert len(asked) == asks
+        assert read == log.read(EVENTS, 0, 1)
+        commit(elsewhere, "foreign")
+        commit(log, "own again")
+        assert values_of(tail, 2) == ["foreign", "own again"]
+
+
+def test_what_was_not_committed_is_not_read(log: PostgresLog, asked: list[tuple[int, int]]) -> None:
+    with closing(log.tail(EVENTS, {0: 0})) as tail:
+        assert tail.poll(0) == []
+        commit(log, "first")
+        assert values_of(tail, 1) == ["first"]
+        late = log.own(0)
+        log.own(0).close()
+        with pytest.raises(Fenced):
+            late.commit({EVENTS: [Message(b"fenced")]})
+        with pytest.raises(LogError):
+            log.append(EVENTS, 7, [Message(b"nowhere")])
+        late.close()
+        commit(log, "second")
+        assert values_of(tail, 1) == ["second"]
+
+
 @pytest.mark.parametrize("limit", [1, 3, 1_000])
-def test_a_reader_that_comes_later_gets_the_same(log: PostgresLog, asked: list[tuple[int, int]], limit: int) -> None:
+def test_a_reader_that_comes_later_gets_the_same(
+    log: PostgresLog, elsewhere: PostgresLog, asked: list[tuple[int, int]], limit: int
+) -> None:
     with closing(log.tail(EVENTS, {0: 0})) as first, closing(log.tail(EVENTS, {0: 0})) as later:
         assert first.poll(0) == later.poll(0) == []
         for number in range(0, 20, 2):
-            commit(log, number, number + 1)
+            commit(elsewhere, number, number + 1)
             values_of(first, 2)
         asks = len(asked)
         assert values_of(later, 20, limit) == [str(number) for number in range(20)]
@@ -79,13 +133,13 @@ def test_a_reader_that_comes_later_gets_the_same(log: PostgresLog, asked: list[t
 
 
 def test_what_is_kept_is_bounded_and_who_is_further_behind_asks_for_itself(
-    log: PostgresLog, asked: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+    log: PostgresLog, elsewhere: PostgresLog, asked: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recent, "RECENT_RECORDS_MAX", 4)
     with closing(log.tail(EVENTS, {0: 0})) as first, closing(log.tail(EVENTS, {0: 0})) as later:
         assert first.poll(0) == later.poll(0) == []
         for number in range(50):
-            commit(log, number)
+            commit(elsewhere, number)
             assert values_of(first, 1) == [str(number)]
         kept = log._recent._stretches[EVENTS, 0]
         assert len(kept.records) <= 4
@@ -97,13 +151,13 @@ def test_what_is_kept_is_bounded_and_who_is_further_behind_asks_for_itself(
 
 
 def test_large_values_are_not_kept_for_long(
-    log: PostgresLog, asked: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+    log: PostgresLog, elsewhere: PostgresLog, asked: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recent, "RECENT_BYTES_MAX", 1_000)
     with closing(log.tail(EVENTS, {0: 0})) as tail:
         assert tail.poll(0) == []
         for number in range(20):
-            commit(log, f"{number:0300}")
+            commit(elsewhere, f"{number:0300}")
             values_of(tail, 1)
     kept = log._recent._stretches[EVENTS, 0]
     assert sum(len(record.value) for record in kept.records) <= 1_000

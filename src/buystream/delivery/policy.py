@@ -16,6 +16,7 @@ from psycopg2.extensions import cursor
 
 from buystream import __version__
 from buystream.database import DatabaseError, KeptConnection
+from buystream.delivery.gathering import Gathering
 from buystream.delivery.sequence import EventSequence
 from buystream.errors import BuystreamError
 from buystream.host.log_lines import about
@@ -132,13 +133,17 @@ class EventReader:
         self._consumer = consumer
         self._tail = log.tail(EVENTS, {partition: place.position for partition, place in starts.items()})
         self._sequence = EventSequence(log, consumer, {number: place.sequence for number, place in starts.items()})
+        self._gathering = Gathering()
         self._poison_in_a_row = 0
 
     def poll(self, timeout_seconds: float, limit: int = READ_LIMIT) -> list[Read]:
         """The next records; with None where the event isn't wanted. Raises LogUnavailable (poll again), Damaged and
         Poisoned (stop)."""
         read: list[Read] = []
-        for record in self._tail.poll(timeout_seconds, limit):
+        self._gathering.wait()
+        records = self._tail.poll(timeout_seconds, limit)
+        self._gathering.note(len(records))
+        for record in records:
             if head := self._sequence.takes(record):
                 wanted = _without_version(head.type) in self._wanted
                 read.append(Read(record, head, self._decode(record) if wanted else None))

@@ -13,12 +13,11 @@ from buystream.database import ConnectionPerThread, one_transaction
 from buystream.errors import BuystreamError
 from buystream.log import Record
 from buystream.log.postgres import PostgresLog
-from buystream.log.postgres.rows import fill, in_the_logs_words
+from buystream.log.postgres.rows import announce, fill, in_the_logs_words
 
 _FOUND: Final = "SELECT to_regclass('log.replay')"
 _ANY: Final = "SELECT EXISTS (SELECT FROM log.partition WHERE next_position > 0)"
 _REPLAYING: Final = "SELECT set_config('buystream.replaying', 'on', true)"
-_NOTIFY: Final = "SELECT pg_notify(%s, %s)"
 _SKIP: Final = """
     UPDATE log.partition SET next_position = %s WHERE topic = %s AND partition = %s AND next_position < %s"""
 """Where the original has no record: positions in Kafka have gaps."""
@@ -77,7 +76,7 @@ class ReplayedLog:
                 cur.execute(_SKIP, (first, topic, partition, first))
                 if not fill(cur, ours):
                     raise NotAReplay(f"partition {partition} of that shop's {topic} has more than this replay wrote")
-                cur.execute(_NOTIFY, (topic, f"{partition} {ours[-1].position + 1}"))
+                announce(cur, [ours])
 
     def close(self) -> None:
         """Close the connection."""

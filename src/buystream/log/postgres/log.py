@@ -13,7 +13,16 @@ from buystream.log.postgres.assignment import PostgresAssignment
 from buystream.log.postgres.owner import PostgresOwner
 from buystream.log.postgres.reading import PostgresTail
 from buystream.log.postgres.recent import Recent
-from buystream.log.postgres.rows import copy, in_the_logs_words, misfiled_events, missing_positions, one, read, reserve
+from buystream.log.postgres.rows import (
+    announce,
+    copy,
+    in_the_logs_words,
+    misfiled_events,
+    missing_positions,
+    one,
+    read,
+    reserve,
+)
 from buystream.log.writing import BatchWriter, OnFailure
 from buystream.tables import APPLY, Tables, TablesMissing
 
@@ -67,9 +76,11 @@ class PostgresLog:
 
     def append(self, topic: str, partition: int, messages: Sequence[Message]) -> int:
         """Append in this order, in one commit; returns the first position."""
-        with self._transaction() as cur:
+        with in_the_logs_words(), self._connections.terse_transaction() as cur:
             reserved = reserve(cur, topic, partition, len(messages))
-            copy(cur, topic, partition, messages, reserved)
+            written = [copy(cur, topic, partition, messages, reserved)] if messages else []
+            with self._recent.committing(written):
+                announce(cur, written, commit=True)
         return reserved.start
 
     def writer(self, topic: str, *, on_failure: OnFailure) -> BatchWriter:
@@ -113,7 +124,7 @@ class PostgresLog:
 
     def own(self, partition: int) -> "PostgresOwner":
         """Become the owner, fencing any earlier one at once."""
-        return PostgresOwner(self._dsn, partition)
+        return PostgresOwner(self._dsn, partition, self._recent)
 
     def close(self) -> None:
         """Close every thread's connection."""

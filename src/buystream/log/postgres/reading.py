@@ -11,7 +11,7 @@ from psycopg2.extensions import connection, cursor
 from buystream.database import DatabaseError, connect, translated
 from buystream.log import READ_LIMIT, LogUnavailable, Record
 from buystream.log.postgres.recent import Recent
-from buystream.log.postgres.rows import read
+from buystream.log.postgres.rows import channel, read
 
 
 class PostgresTail:
@@ -21,6 +21,7 @@ class PostgresTail:
         self._dsn = dsn
         self._topic = topic
         self._next = dict(starts)
+        self._channels = {channel(topic, partition): partition for partition in starts}
         self._recent = recent
         self._news: dict[int, int | None] = dict.fromkeys(starts)  # where each ends, None before the first commit
         self._connection: connection | None = None
@@ -69,7 +70,7 @@ class PostgresTail:
             fresh = connect(self._dsn, "log")
             fresh.autocommit = True
             with fresh.cursor() as cur:
-                cur.execute(f'LISTEN "{self._topic}"')
+                cur.execute("; ".join(f'LISTEN "{one}"' for one in self._channels))
             self._connection = fresh
             self._news = dict.fromkeys(self._next)
         return self._connection
@@ -108,8 +109,8 @@ class PostgresTail:
 
     def _collect_news(self, listening: connection) -> None:
         for notification in listening.notifies:
-            partition, end = map(int, notification.payload.split())
-            if partition in self._next and self._news.get(partition, end) is not None:
+            partition, end = self._channels[notification.channel], int(notification.payload)
+            if self._news.get(partition, end) is not None:
                 self._news[partition] = end
         listening.notifies.clear()
 

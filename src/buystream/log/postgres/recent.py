@@ -1,8 +1,10 @@
-"""The records that were read lately. The parts of a shop that run in one process follow the same partitions: one part
-reads a commit from PostgreSQL, and the others have it from here."""
+"""The records of lately. The parts of a shop that run in one process follow the same partitions: what one part commits,
+or reads from PostgreSQL, the others have from here."""
 
 import threading
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from psycopg2.extensions import cursor
@@ -18,7 +20,7 @@ RECENT_BYTES_MAX: Final = 4_000_000
 
 
 class Recent:
-    """The newest records of each partition that a reader of this process has read. Safe for many threads."""
+    """The newest records of each partition that this process reads. Safe for many threads."""
 
     def __init__(self) -> None:
         self._stretches: defaultdict[tuple[str, int], _Stretch] = defaultdict(_Stretch)
@@ -34,6 +36,22 @@ class Recent:
             records = read(cur, topic, partition, start, limit)
             stretch.add(records)
             return records
+
+    @contextmanager
+    def committing(self, written: Sequence[list[Record]]) -> Iterator[None]:
+        """Around the commit of these, of one partition each: readers that it wakes find them here. Nothing is kept of
+        what nobody reads here, or when the commit raises."""
+        kept = [
+            (stretch, records)
+            for records in written
+            if (stretch := self._stretches.get((records[0].topic, records[0].partition)))
+        ]
+        with ExitStack() as locks:
+            for stretch, _ in kept:
+                locks.enter_context(stretch.lock)
+            yield
+            for stretch, records in kept:
+                stretch.add(records)
 
 
 class _Stretch:

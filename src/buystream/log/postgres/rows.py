@@ -58,9 +58,10 @@ class Reserved(NamedTuple):
     epoch: int
 
 
-def reserve(cur: cursor, topic: str, partition: int, count: int) -> Reserved:
-    """Lock the partition until the commit, and take so many positions."""
-    cur.execute(_RESERVE, (count, topic, partition))
+def reserve(cur: cursor, topic: str, partition: int, count: int, *, begin: bool = True) -> Reserved:
+    """Lock the partition until the commit, and take so many positions; unless told otherwise, `begin` a terse
+    transaction with it."""
+    cur.execute(f"BEGIN; {_RESERVE}" if begin else _RESERVE, (count, topic, partition))
     row = cur.fetchone()
     if row is None:
         raise LogError(f"there is no partition {partition} of {topic}")
@@ -68,16 +69,27 @@ def reserve(cur: cursor, topic: str, partition: int, count: int) -> Reserved:
     return Reserved(end - count, at_ms, epoch)
 
 
-def copy(cur: cursor, topic: str, partition: int, messages: Sequence[Message], reserved: Reserved) -> None:
-    """Write the messages to the positions reserved for them, and announce where the partition ends with them."""
-    start, columns = f"{_escape(topic)}\t{partition}\t", _columns if topic == EVENTS else _no_columns
-    rows = [
-        f"{start}{position}\t{reserved.at_ms}\t{_escape(message.key)}\t{columns(message.value)}\t"
-        f"{_TWO}x{message.value.hex()}\n"
+def copy(cur: cursor, topic: str, partition: int, messages: Sequence[Message], reserved: Reserved) -> list[Record]:
+    """Write the messages to the positions reserved for them; they are records once they are committed."""
+    records = [
+        Record(topic, partition, position, reserved.at_ms, message.value, message.key)
         for position, message in enumerate(messages, reserved.start)
     ]
-    cur.copy_expert(_COPY, io.BytesIO("".join(rows).encode()))
-    cur.execute("SELECT pg_notify(%s, %s)", (topic, f"{partition} {reserved.start + len(messages)}"))
+    _copy(cur, records)
+    return records
+
+
+def channel(topic: str, partition: int) -> str:
+    """Where a commit is announced: who follows one partition isn't woken by the others."""
+    return f"{topic}.{partition}"
+
+
+def announce(cur: cursor, written: Sequence[Sequence[Record]], *, commit: bool = False) -> None:
+    """Notify, when this is committed, who follows these partitions of where each ends now; `commit` a terse transaction
+    at once."""
+    ends = [(channel(records[-1].topic, records[-1].partition), str(records[-1].position + 1)) for records in written]
+    notify = "; ".join(["SELECT pg_notify(%s, %s)"] * len(ends))
+    cur.execute("; ".join(filter(None, (notify, "COMMIT" if commit else ""))), [part for end in ends for part in end])
 
 
 def fill(cur: cursor, records: Sequence[Record]) -> bool:
@@ -87,15 +99,20 @@ def fill(cur: cursor, records: Sequence[Record]) -> bool:
     cur.execute(_ADVANCE, (last.position + 1, first.topic, first.partition, first.position))
     if not cur.rowcount:
         return False
-    start = f"{_escape(first.topic)}\t{first.partition}\t"
-    columns = _columns if first.topic == EVENTS else _no_columns
+    _copy(cur, records)
+    return True
+
+
+def _copy(cur: cursor, records: Sequence[Record]) -> None:
+    """Records of one partition."""
+    start = f"{_escape(records[0].topic)}\t{records[0].partition}\t"
+    columns = _columns if records[0].topic == EVENTS else _no_columns
     rows = [
         f"{start}{record.position}\t{record.at_ms}\t{_escape(record.key)}\t{columns(record.value)}\t"
         f"{_TWO}x{record.value.hex()}\n"
         for record in records
     ]
     cur.copy_expert(_COPY, io.BytesIO("".join(rows).encode()))
-    return True
 
 
 _TWO = "\\\\"

@@ -12,6 +12,7 @@ from psycopg2.extensions import connection, cursor
 from buystream.database import DatabaseUnavailable, connected, transaction
 from buystream.delivery.batch_reader import Batch, BatchReader, Places, Slice
 from buystream.delivery.dead_letters import DeadLetters
+from buystream.delivery.gathering import Gathering
 from buystream.delivery.policy import POISON_IN_A_ROW_MAX, Backoff, Place, Poisoned
 from buystream.log import EVENTS, Log, LogUnavailable, Tail
 from buystream.metrics import EVENTS_BEHIND, EVENTS_POISONED, EVENTS_PROJECTED, PROJECTION_SECONDS
@@ -184,8 +185,11 @@ class Projector:
             }
             reader = BatchReader(self._log, starts)
             with self._following({partition: place.position for partition, place in starts.items()}) as tail:
+                gathering = Gathering()
                 while not stop.is_set():
+                    gathering.wait()
                     records = tail.poll(POLL_SECONDS)
+                    gathering.note(len(records))
                     self._backoff.reset()
                     if records:
                         self._step(conn, standing, reader.read(records))
