@@ -15,6 +15,9 @@ from buystream.vocabulary.codec import SEQUENCE_DIGITS, EventHead, Unreadable, r
 
 logger = logging.getLogger(__name__)
 
+OURS: Final = "buystream."
+"""Begins the type of every event of ours."""
+
 OLD_FORM: Final = b'{"type":"'
 """How an event began before its attributes stood beside it in one JSON object."""
 
@@ -45,7 +48,7 @@ def head_of(record: Record) -> EventHead:
         raise Foreign("its id isn't that of its partition and sequence")
     if head.replayof:
         raise Foreign("it is a replay of the past")
-    if not head.type.startswith("buystream."):
+    if not head.type.startswith(OURS):
         raise Foreign("its type isn't one of ours")
     return head
 
@@ -150,8 +153,22 @@ class EventSequence:
 
     def next_head(self, record: Record) -> EventHead | None:
         """As the function of that name; remembers the place."""
-        expected = self._expected.get(record.partition)
+        partition = record.partition
+        expected = self._expected.get(partition)
+        if expected is not None and (head := _expected_head(record, expected)) is not None:
+            self._expected[partition] = expected + 1
+            return head
         head = next_head(self._log, record, expected)
         if head is not None:
-            self._expected[record.partition] = int(head.sequence) + 1 if expected is None else expected + 1
+            self._expected[partition] = int(head.sequence) + 1 if expected is None else expected + 1
         return head
+
+
+def _expected_head(record: Record, sequence: int) -> EventHead | None:
+    """What `next_head` gives for the next event, by one look at each attribute; None says nothing."""
+    try:
+        head = read_head(record.value)
+    except Unreadable:
+        return None
+    is_next = head.id == f"{record.partition}-{sequence}" and head.sequence == f"{sequence:0{SEQUENCE_DIGITS}}"
+    return head if is_next and not head.replayof and head.type.startswith(OURS) else None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from buystream.delivery.sequence import EventSequence
-from buystream.gateway.server.catalogue import DECIDES_ORDER, Catalogue
+from buystream.gateway.server.catalogue import CONCERNS, DECIDES_ORDER, Catalogue
 from buystream.host.log_lines import about
 from buystream.log import EVENTS, Log, LogUnavailable, Record
 from buystream.vocabulary.codec import EventHead, Unreadable, read_event
@@ -120,30 +120,32 @@ class AnswerTail:
         answers: list[tuple[str, Answer]] = []
         changed: dict[str, tuple[int, int]] = {}
         followed: list[tuple[str, str]] = []
+        watched_now, followed_now = self._watched, self._followed
         for record in records:
             self._next[record.partition] = record.position + 1
             head = self._sequence.takes(record)
             if head is None:
                 continue
-            try:
+            if head.replyto or head.type in CONCERNS:
                 self._read(record, head, answers)
-            except Unreadable as error:
-                _log.error(
-                    "position %d of partition %d: %s", record.position, record.partition, error, extra=about(record)
-                )
-            if self._followed and (order_id := head.subject.partition(".")[0]) in self._followed:
+            if not (watched_now or followed_now):
+                continue
+            order_id = head.subject.partition(".")[0]
+            if order_id in followed_now:
                 followed.append((head.type, order_id))
-            if self._watched:
-                for subject in (head.subject.partition(".")[0], head.partitionkey):
-                    if subject in self._watched:
-                        changed[subject] = (record.partition, record.position)
+            for subject in (order_id, head.partitionkey):
+                if subject in watched_now:
+                    changed[subject] = (record.partition, record.position)
         if answers or changed or followed:
             self._loop.call_soon_threadsafe(self._deliver, Polled(answers, changed, followed))
 
     def _read(self, record: Record, head: EventHead, answers: list[tuple[str, Answer]]) -> None:
-        """Add it to the answers if it is one of ours, and take it into the catalogue; raises Unreadable."""
+        """Add it to the answers if it is one of ours, and take it into the catalogue."""
         is_ours = head.replyto == self._instance_id
-        if is_ours:
-            answers.append((head.causationid, Answer(read_event(record.value), record.partition, record.position)))
-        if not (is_ours and head.type in DECIDES_ORDER):  # those of ours the catalogue has known since they were sent
-            self._catalogue.apply(head.type, head.subject, record)
+        try:
+            if is_ours:
+                answers.append((head.causationid, Answer(read_event(record.value), record.partition, record.position)))
+            if not (is_ours and head.type in DECIDES_ORDER):  # those of ours it has known since they were sent
+                self._catalogue.apply(head.type, head.subject, record)
+        except Unreadable as error:
+            _log.error("position %d of partition %d: %s", record.position, record.partition, error, extra=about(record))

@@ -104,6 +104,8 @@ RESUMED = _TYPES["SaleResumed"]
 API_KEY_REVOKED = _TYPES["ApiKeyRevoked"]
 CHANGES_OFFER = frozenset({SOLD_OUT, STOCK_RELEASED, TERMS_APPLIED, CANCELLED, PAUSED, RESUMED})
 DECIDES_ORDER = frozenset({_TYPES["OrderPlaced"], _TYPES["OrderRefused"]})
+CONCERNS = CHANGES_OFFER | DECIDES_ORDER | {RELEASED, BUYER_ERASED, API_KEY_REVOKED}
+"""The types of all events that the catalogue takes in."""
 
 
 class Catalogue:

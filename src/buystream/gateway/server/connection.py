@@ -40,8 +40,9 @@ class Stage(IntEnum):
     LEAVING = 3
 
 
-IDLE, HEAD, BODY, LEAVING = Stage
 # Python 3.11 finds a member of an enumeration by calling a function; each request asks a dozen times.
+IDLE, HEAD, BODY, LEAVING = Stage
+BAD_REQUEST: Final = HTTPStatus.BAD_REQUEST
 
 
 class StopReading(Exception):
@@ -340,7 +341,7 @@ class Connection(HttpToolsProtocol):
     def _reply(self, click: Click, reply: Reply) -> None:
         if click.disconnected or self.transport.is_closing():
             return
-        if reply.status == HTTPStatus.BAD_REQUEST:
+        if reply.status == BAD_REQUEST:
             click.keep_alive = False  # what can't be understood ends the connection
         self.transport.write(reply.wire(keep_alive=click.keep_alive))
         click.response_complete = True

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from itertools import count, takewhile
 
 import msgspec
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from buystream.gateway.server.answers import Answer, AnswerTail, Polled
 from buystream.gateway.server.backlog import MEASURE_SECONDS, Backlog
 from buystream.gateway.server.catalogue import Catalogue
+from buystream.gateway.server.durations import Durations
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.rates import RateLimiter
 from buystream.gateway.server.streams import Watchers
@@ -85,7 +86,7 @@ class Decisions:
         Gauge(
             "buystream_commands_queued", "Commands that the log has not acknowledged.", registry=registry
         ).set_function(lambda: self._writer.waiting if self._writer else 0)
-        self._seconds = Histogram(
+        self._seconds = Durations(
             "buystream_decision_seconds",
             "From a command's submission to its answer.",
             registry=registry,

@@ -28,12 +28,9 @@ class Reply(msgspec.Struct, frozen=True):
 
     def wire(self, *, keep_alive: bool) -> bytes:
         """As HTTP/1.1 sends it."""
-        return b"%bdate: %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n%b%b%b\r\n%b" % (
-            STATUS_LINE[self.status],
-            _date(int(time())),
-            self.content_type,
+        return b"%bcontent-length: %d\r\n%b%b\r\n%b" % (
+            _head(self.status, self.content_type, int(time())),
             len(self.body),
-            _COMMON,
             b"".join(b"%b: %b\r\n" % header for header in self.extra) if self.extra else b"",
             b"" if keep_alive else b"connection: close\r\n",
             self.body,
@@ -47,7 +44,12 @@ def reply_of(error: Exception, doing: str) -> Reply:
     return Reply(problem.status, problem.body(), MEDIA_TYPE.encode(), extra)
 
 
-@lru_cache(maxsize=1)
-def _date(now_seconds: int) -> bytes:
-    """As HTTP writes it; pages count down by it."""
-    return formatdate(now_seconds, usegmt=True).encode()
+@lru_cache(maxsize=32)
+def _head(status: int, content_type: bytes, now_seconds: int) -> bytes:
+    """What all answers of this second begin with; pages count down by their date."""
+    return b"%bdate: %b\r\ncontent-type: %b\r\n%b" % (
+        STATUS_LINE[status],
+        formatdate(now_seconds, usegmt=True).encode(),
+        content_type,
+        _COMMON,
+    )
