@@ -12,7 +12,7 @@ import msgspec
 
 from buystream.database_grants import prepare
 from buystream.errors import BuystreamError
-from buystream.host.health import Problem, serve_health
+from buystream.host.health import serve_health
 from buystream.host.sockets import free_port
 from buystream.log import Log, LogUnavailable
 from buystream.projections.engine.leading import leading
@@ -20,14 +20,11 @@ from buystream.projections.shown import Shown
 from buystream.settings import Settings
 from buystream.wiring.opening import SIGNALS, Database, open_database, open_log, refuse_moved, replayed
 from buystream.wiring.parts import Parts
-from buystream.wiring.roster import IN_A_REPLAY, ROSTER, Runs
+from buystream.wiring.roster import IN_A_REPLAY, ONE_AT_A_TIME, ROSTER, Runs, problem_of
 from buystream.wiring.running import ignore_signals, start_workers
 from buystream.wiring.views import VIEWS
 
 LOOK_SECONDS: Final = 0.5
-
-ONE_AT_A_TIME: Final = frozenset({"projector", "notary"})
-"""Roles that one process has and others stand by for."""
 
 PARTITIONS_SECONDS: Final = 5.0
 """How often such a role asks whether partitions were added."""
@@ -37,14 +34,6 @@ logger = logging.getLogger(__name__)
 
 class RoleEnded(BuystreamError):
     """A part of a role ended before it was stopped: the process's supervisor restarts it."""
-
-
-def _problem_of(role: str, parts: Parts) -> Problem:
-    """Why a role can't do its work now, beyond what its workers and its log say."""
-    if role != "decider":
-        return lambda: None
-    decider = parts.decider
-    return lambda: decider.problem
 
 
 def _leading(parts: Parts, runs: Runs) -> Runs:
@@ -64,7 +53,7 @@ def _look_for_partitions(log: Log, stop: threading.Event) -> None:
 def run_role(name: str, settings: Settings) -> None:
     """Run a role until SIGINT or SIGTERM; raises RoleEnded when it ends before that."""
     with _opened(settings, name) as (parts, database, stack):
-        runs, problem = ROSTER[name](parts), _problem_of(name, parts)
+        runs = ROSTER[name](parts)
         if name in ONE_AT_A_TIME:
             runs = _leading(parts, runs)
         workers = start_workers(runs, database, stack)
@@ -72,7 +61,7 @@ def run_role(name: str, settings: Settings) -> None:
             serve_health(
                 settings.metrics_host,
                 settings.metrics_port,
-                lambda: workers.problem or problem() or parts.log.problem,
+                lambda: workers.problem or problem_of(name, parts) or parts.log.problem,
             )
         )
         logger.info("%s runs; health and metrics at http://%s:%d", name, settings.metrics_host, port)

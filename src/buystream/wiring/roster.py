@@ -52,9 +52,20 @@ ROSTER: Final[Mapping[str, Callable[[Parts], Runs]]] = {
 
 ON_KAFKA_ONLY: Final = frozenset({"feeds", "live"})
 
+ONE_AT_A_TIME: Final = frozenset({"projector", "notary"})
+"""Roles that one process has and others stand by for."""
+
+PROBLEMS: Final[Mapping[str, Callable[[Parts], str | None]]] = {"decider": lambda parts: parts.decider.problem}
+"""Why a role can't do its work now, where it knows more than its workers and its log say."""
 
 IN_A_REPLAY: Final = ("projector",)
 """What runs on a log that is a replay: it shows the past, and decides, sends and charges nothing."""
+
+
+def problem_of(role: str, parts: Parts) -> str | None:
+    """Why the role can't do its work now, as far as it knows; or None."""
+    known = PROBLEMS.get(role)
+    return known(parts) if known else None
 
 
 def replay_runs(parts: Parts) -> Runs:
