@@ -57,18 +57,20 @@ class KafkaWriter:
         """Send one message; False when too many wait or the writer is closed. Raises LogUnavailable."""
         if self._stopping.is_set():
             return False
-        with as_log_errors(f"appending to partition {partition} of {self._topic}"):
-            try:
-                self._producer.produce(
-                    self._name,
-                    message.value,
-                    message.key or None,
-                    partition,
-                    headers=self._headers,
-                    on_delivery=partial(self._note, message),
-                )
-            except BufferError:
-                return False
+        try:
+            self._producer.produce(
+                self._name,
+                message.value,
+                message.key or None,
+                partition,
+                headers=self._headers,
+                on_delivery=partial(self._note, message),
+            )
+        except BufferError:
+            return False
+        except Exception:
+            with as_log_errors(f"appending to partition {partition} of {self._topic}"):
+                raise
         return True
 
     def _note(self, message: Message, error: KafkaError | None, sent: Sent) -> None:

@@ -22,7 +22,7 @@ _ADVANCE = """
 _COPY = """
     COPY log.record (
         topic, partition, position, at_ms, key, subject, aggregate_version, edition_id, edition_version, type, value
-    ) FROM STDIN"""
+    ) FROM STDIN (FORMAT binary)"""
 _READ = """
     COPY (
         SELECT position, at_ms, value, key
@@ -106,20 +106,37 @@ def fill(cur: cursor, records: Sequence[Record]) -> bool:
     return True
 
 
+# Binary COPY, which neither side turns into text and back (https://www.postgresql.org/docs/18/sql-copy.html, "Binary
+# Format"): a header, rows, a trailer. A row is the number of its columns, and for each its length and its bytes.
+_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER = b"\xff\xff"
+_NULL = struct.pack(">i", -1)
+_COLUMN_COUNT = struct.pack(">h", 11)
+_LENGTH = struct.Struct(">i")
+_INTEGER = struct.Struct(">ii")
+_BIGINT = struct.Struct(">iq")
+_PLACE = struct.Struct(">iqiq")
+
+
 def _copy(cur: cursor, records: Sequence[Record]) -> None:
-    """Records of one partition."""
-    start = f"{_escape(records[0].topic)}\t{records[0].partition}\t"
-    columns = _columns if records[0].topic == EVENTS else _no_columns
-    rows = [
-        f"{start}{record.position}\t{record.at_ms}\t{_escape(record.key)}\t{columns(record.value)}\t"
-        f"{_TWO}x{record.value.hex()}\n"
-        for record in records
-    ]
-    cur.copy_expert(_COPY, io.BytesIO("".join(rows).encode()))
+    """Records of one partition; raises Rejected for a number that no column holds."""
+    topic, partition = records[0].topic, records[0].partition
+    start = _COLUMN_COUNT + _text(topic) + _INTEGER.pack(4, partition)
+    parts = [_HEADER]
+    try:
+        for one in records:
+            parts += (start, _PLACE.pack(8, one.position, 8, one.at_ms), _text(one.key))
+            parts.append(_indexed(one.value) if topic == EVENTS else _NOT_INDEXED)
+            parts += (_LENGTH.pack(len(one.value)), one.value)
+    except struct.error as error:
+        raise Rejected(f"PostgreSQL stores only 64-bit numbers: {error}") from error
+    parts.append(_TRAILER)
+    cur.copy_expert(_COPY, io.BytesIO(b"".join(parts)))
 
 
-_TWO = "\\\\"
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+def _text(text: str) -> bytes:
+    encoded = text.encode()
+    return _LENGTH.pack(len(encoded)) + encoded
 
 
 class _Indexed(msgspec.Struct, frozen=True, gc=False):
@@ -133,50 +150,46 @@ class _Indexed(msgspec.Struct, frozen=True, gc=False):
 
 
 _decode_indexed = msgspec.json.Decoder(_Indexed).decode
+_NOT_INDEXED = _NULL * 5
 
 
-def _columns(value: bytes) -> str:
-    """The columns that history is read by; none for what is no event, which every reader passes over."""
+def _indexed_of(value: bytes) -> _Indexed | None:
+    """None for what is no event, which every reader passes over."""
     try:
-        event = _decode_indexed(value)
+        return _decode_indexed(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _no_columns(value)
-    edition_id, version = (event.partitionkey, event.editionversion) if event.editionversion else (None, None)
-    return (
-        f"{_escape(event.subject)}\t{event.aggregateversion}\t"
-        f"{_NULL if edition_id is None else _escape(edition_id)}\t{_NULL if version is None else version}\t"
-        f"{_escape(event.type)}"
-    )
+        return None
 
 
-def _no_columns(value: bytes) -> str:
-    return _NOTHING
+def _indexed(value: bytes) -> bytes:
+    """The columns that history is read by, as they are copied."""
+    event = _indexed_of(value)
+    if event is None:
+        return _NOT_INDEXED
+    version = event.editionversion
+    edition = _text(event.partitionkey) + _BIGINT.pack(8, version) if version else _NULL + _NULL
+    return _text(event.subject) + _BIGINT.pack(8, event.aggregateversion) + edition + _text(event.type)
 
 
-_NULL = "\\N"
-_NOTHING = "\t".join([_NULL] * 5)
+def _columns(value: bytes) -> tuple[Any, ...]:
+    """The same columns, as they are read."""
+    event = _indexed_of(value)
+    if event is None:
+        return (None,) * 5
+    edition = (event.partitionkey, event.editionversion) if event.editionversion else (None, None)
+    return event.subject, event.aggregateversion, *edition, event.type
 
 
-def _escape(text: str) -> str:
-    """Text as COPY reads it (https://www.postgresql.org/docs/18/sql-copy.html, "Text Format")."""
-    return text.translate(_ESCAPES)
-
-
-_HEADER_BYTES = 19
-_TRAILER_BYTES = 2
 _ROW = struct.Struct(">hiqiqi")
-_LENGTH = struct.Struct(">i")
 
 
 def read(cur: cursor, topic: str, partition: int, start: int, limit: int) -> list[Record]:
-    """Up to `limit` records from `start` on. As binary COPY, which neither side turns into text and back
-    (https://www.postgresql.org/docs/18/sql-copy.html, "Binary Format"): a row is the number of its columns, and for
-    each its length and its bytes; a header stands before all rows, a trailer behind them."""
+    """Up to `limit` records from `start` on."""
     copied = io.BytesIO()
     cur.copy_expert(cur.mogrify(_READ, (topic, partition, start, limit)).decode(), copied)
-    rows, at = copied.getvalue(), _HEADER_BYTES
+    rows, at = copied.getvalue(), len(_HEADER)
     records = []
-    while at < len(rows) - _TRAILER_BYTES:
+    while at < len(rows) - len(_TRAILER):
         _, _, position, _, at_ms, value_bytes = _ROW.unpack_from(rows, at)
         at += _ROW.size
         value = rows[at : at + value_bytes]
@@ -216,12 +229,8 @@ def misfiled_events(cur: cursor, partition: int, start: int, end: int) -> tuple[
     """Of the next READ_LIMIT events: where to read on, and which ones have other columns than at first."""
     cur.execute(_FILED, (EVENTS, partition, start, end, READ_LIMIT))
     rows = cur.fetchall()
-    misfiled = [position for position, value, *filed in rows if _as_copied(filed) != _columns(bytes(value))]
+    misfiled = [position for position, value, *filed in rows if tuple(filed) != _columns(bytes(value))]
     return (rows[-1][0] + 1 if len(rows) == READ_LIMIT else end), misfiled
-
-
-def _as_copied(columns: Sequence[str | int | None]) -> str:
-    return "\t".join(_NULL if value is None else _escape(str(value)) for value in columns)
 
 
 def one(cur: cursor) -> tuple[Any, ...]:
