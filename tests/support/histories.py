@@ -1,12 +1,14 @@
 """Random histories of a few editions in one partition: campaigns, gifts, refunds, disputes, whatever comes."""
 
 import random
-from typing import Protocol
+from typing import Protocol, get_args
 
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.partition import Partition
 from buystream.aggregates.rules import NEWEST_RULES
 from buystream.vocabulary import commands
+from buystream.vocabulary.fulfilment import FulfilmentStage, ParcelUnits
+from buystream.vocabulary.ids import rest_parcel_id
 from buystream.vocabulary.values import CampaignTerms, RefundRule
 from tests.support.examples import DELIVERY, MERCHANT, T0, example, order_id
 
@@ -153,7 +155,16 @@ class History:
         return commands.CancelEdition(edition_id=edition_id, merchant_id=MERCHANT, reason="storm")
 
     def _serve(self, chosen: str) -> commands.Command:
-        kind = self.random.choice((commands.ShipOrder, commands.RecordDelivery, *[commands.Tick] * 6))
+        parcels = (commands.CreateShipment, commands.RecordFulfilment)
+        kind = self.random.choice((commands.ShipOrder, commands.RecordDelivery, *parcels * 4, *[commands.Tick] * 4))
+        named = {"shipment_id": self.random.choice(("a", "b", rest_parcel_id(chosen)))}
+        if kind is commands.CreateShipment:
+            contents = self.random.choice(((), (ParcelUnits(quantity=1),)))
+            stage = self.random.choice(("processing", "shipped", "ready_for_pickup", "collected"))
+            return example(kind, order_id=chosen, contents=contents, stage=stage, **named)
+        if kind is commands.RecordFulfilment:
+            stage = self.random.choice(get_args(FulfilmentStage))
+            return example(kind, order_id=chosen, stage=stage, fulfilment_id=str(self.at_ms), **named)
         return commands.Tick() if kind is commands.Tick else example(kind, order_id=chosen)
 
     def _change_sale(self, edition_id: str) -> commands.Command:

@@ -12,7 +12,7 @@ from typing import Any
 from buystream.vocabulary import values
 from buystream.vocabulary.reasons import order_is_none_of, payment_is_none_of
 
-RETURNS_A_REASON = {"Outcome", "str", "str | None", "int | str", "Over", "NotOnSale"}
+RETURNS_A_REASON = {"Outcome", "str", "str | None", "int | str", "Units | str", "Over", "NotOnSale"}
 """The annotations of functions that return a reason; a text of another meaning has a Literal of its own."""
 COMPUTED = {
     "order_{order.state}": order_is_none_of(set()),

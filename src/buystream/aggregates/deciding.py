@@ -14,6 +14,7 @@ from buystream.aggregates.edition import (
     disputing,
     giving,
     ordering,
+    packing,
     paying,
     refunding,
     releasing,
@@ -287,7 +288,7 @@ _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
     kind: _found(kind, decide)
     for kind, decide in decisions_of(
         housekeeping, Merchant, Buyer,
-        selling, stocking, announcing, cancelling, ordering, paying, serving, refunding, giving, disputing,
+        selling, stocking, announcing, cancelling, ordering, paying, packing, serving, refunding, giving, disputing,
     )
 }  # fmt: skip
 

@@ -51,6 +51,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """A time that a client gives is not before this: it would be one in seconds, which are 1,000 times smaller."""
     latest_time_ms: int
 
+    parcels_per_order_max: int
+    fulfilment_events_max: int
+    """What may be recorded about one parcel."""
     expiries_per_tick_max: int
     """Holds that one Tick expires or extends."""
     tick_delay_ms_max: int
@@ -106,6 +109,8 @@ _FIRST: Final = Rules(
     buyer_pause_seconds_max=24 * 3600,
     earliest_time_ms=100_000_000_000,
     latest_time_ms=253_402_300_799_999,
+    parcels_per_order_max=100,
+    fulfilment_events_max=100,
     expiries_per_tick_max=1000,
     tick_delay_ms_max=5_000,
     agenda_per_tick_max=100,

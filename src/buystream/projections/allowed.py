@@ -15,6 +15,7 @@ from buystream.vocabulary.order_states import (
     SALE_STATES,
     SENT,
     SHIPPABLE,
+    SOLD,
     GiftState,
     SaleState,
 )
@@ -34,6 +35,7 @@ class ByMerchant(TypedDict):
     """What the merchant can do with an order."""
 
     can_ship: bool
+    can_pack: bool
     can_deliver: bool
     can_refund: bool
 
@@ -71,6 +73,11 @@ def by_merchant(view: OrderView) -> ByMerchant:
         "can_ship": view.stage in SHIPPABLE
         and takes_place
         and view.kept > 0
+        and terms is not None
+        and terms.needs_address,
+        "can_pack": view.stage in SOLD
+        and takes_place
+        and any(view.left_to_pack.values())
         and terms is not None
         and terms.needs_address,
         "can_deliver": view.stage in DELIVERABLE and (view.stage in SENT or (takes_place and view.kept > 0)),

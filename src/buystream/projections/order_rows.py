@@ -5,6 +5,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from buystream.projections.parcels import parcels_column, parcels_in
 from buystream.vocabulary import events
 from buystream.vocabulary.events import Event
 from buystream.vocabulary.order_states import OrderState, Served
@@ -53,6 +54,13 @@ class Row(msgspec.Struct, gc=False):
     """Ids of payments that the provider has said nothing about, with spaces between them."""
     refunding: str = ""
     """Refunds on their way: a JSON object of what they take (see `refunds_asked`) by refund id, or nothing."""
+    parcels: str = ""
+    """As JSON: see `buystream.projections.parcels`."""
+
+    @property
+    def kept_units(self) -> dict[str, int]:
+        """As `buystream.aggregates.edition.order.Order.kept_units`."""
+        return {self.variant_id: self.quantity - self.returned}
 
     @property
     def refunds_asked(self) -> dict[str, tuple[int, int]]:
@@ -179,11 +187,31 @@ def _cancelled(row: Row, event: events.OrderCancelled) -> None:
 @_changed_by(events.OrderShipped)
 def _shipped(row: Row, event: events.OrderShipped) -> None:
     row.served, row.carrier, row.tracking = "shipped", event.carrier, event.tracking
+    _change_parcels(row, event)
 
 
 @_changed_by(events.OrderDelivered)
 def _delivered(row: Row, event: events.OrderDelivered) -> None:
     row.served = "delivered"
+    _change_parcels(row, event)
+
+
+@_changed_by(events.ShipmentCreated)
+def _packed(row: Row, event: events.ShipmentCreated) -> None:
+    _change_parcels(row, event)
+
+
+@_changed_by(events.FulfilmentRecorded)
+def _proceeded(row: Row, event: events.FulfilmentRecorded) -> None:
+    _change_parcels(row, event)
+
+
+def _change_parcels(
+    row: Row, event: events.ShipmentCreated | events.FulfilmentRecorded | events.OrderShipped | events.OrderDelivered
+) -> None:
+    parcels = parcels_in(row.parcels)
+    parcels.change(event, row.kept_units)
+    row.parcels = parcels_column(parcels) if parcels.parcels else ""
 
 
 @_changed_by(events.OrderPledged)

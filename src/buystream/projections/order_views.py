@@ -14,12 +14,13 @@ from buystream.projections import campaigns
 from buystream.projections.campaigns import CampaignView, campaign_view
 from buystream.projections.offer_columns import REFUND, refund_of
 from buystream.projections.order_rows import Row, change, changed_order, created
+from buystream.projections.parcels import SeenFulfilment, fulfilled_units, parcels_in
 from buystream.projections.rows import copy_rows
 from buystream.vocabulary import events
 from buystream.vocabulary.ids import DERIVED
 from buystream.vocabulary.money import currency_of, whole_steps
-from buystream.vocabulary.order_states import RETURNABLE, WITH_STOCK, OrderState, Served
-from buystream.vocabulary.values import RefundRule
+from buystream.vocabulary.order_states import RETURNABLE, SENT, WITH_STOCK, OrderState, Served
+from buystream.vocabulary.values import OrderLine, RefundRule
 
 NAME = "order_views"
 
@@ -96,6 +97,32 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Payments that the buyer tried."""
     is_unanswered: bool = False
     """A payment was requested, and the provider has said nothing yet."""
+    parcels: SeenFulfilment = msgspec.field(default_factory=SeenFulfilment)
+
+    @property
+    def lines(self) -> tuple[OrderLine, ...]:
+        """What was ordered."""
+        return (OrderLine(variant_id=self.variant_id, quantity=self.quantity, price_minor=self.price_minor),)
+
+    @property
+    def kept_units(self) -> dict[str, int]:
+        """As `buystream.aggregates.edition.order.Order.kept_units`."""
+        return {self.variant_id: self.quantity - self.returned}
+
+    @property
+    def fulfilled_units(self) -> dict[str, int]:
+        """The units of each line that are on their way to the buyer, or with them."""
+        return fulfilled_units(self.parcels, self.kept_units, self.served)
+
+    @property
+    def left_to_pack(self) -> dict[str, int]:
+        """As `buystream.aggregates.edition.order.Order.left_to_pack`."""
+        kept = self.kept_units
+        if self.parcels.parcels:
+            left = self.parcels.left(kept)
+        else:
+            left = dict.fromkeys(kept, 0) if self.served in SENT else kept
+        return {variant_id: max(units - self.returning, 0) for variant_id, units in left.items()}
 
     @property
     def kept(self) -> int:
@@ -113,7 +140,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         terms = self.terms
         if terms is None or terms.is_over or self.state not in RETURNABLE or self.kept <= 0:
             return None
-        if terms.refund.why_not(at_ms):
+        if terms.refund.why_not(at_ms) or any(self.fulfilled_units.values()):
             return None
         amount_minor = whole_steps(terms.refund.share_of(self.refundable_minor), currency_of(self.currency))
         return None if self.paid_minor and not amount_minor else amount_minor
@@ -204,7 +231,7 @@ def _view(row: Sequence[Any]) -> OrderView:
     return view_of(Row(*row[: len(_COLUMNS)]), terms=_terms(terms), title=title, merchant_name=merchant_name)
 
 
-_AS_IN_THE_ROW: Final = tuple(name for name in OrderView.__struct_fields__ if name in _COLUMNS)
+_AS_IN_THE_ROW: Final = tuple(name for name in OrderView.__struct_fields__ if name in _COLUMNS and name != "parcels")
 
 
 def view_of(o: Row, *, terms: OrderTerms | None, title: str = "", merchant_name: str = "") -> OrderView:
@@ -226,6 +253,7 @@ def view_of(o: Row, *, terms: OrderTerms | None, title: str = "", merchant_name:
         merchant_name=merchant_name,
         stage=o.stage,
         is_unanswered=bool(o.unanswered),
+        parcels=parcels_in(o.parcels),
     )
 
 
@@ -248,7 +276,7 @@ class OrderViews:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 6
+    version = 7
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""

@@ -36,6 +36,7 @@ CREATE TABLE orders (
     attempts smallint NOT NULL DEFAULT 0,
     unanswered text COLLATE "C" NOT NULL DEFAULT '',
     refunding text NOT NULL DEFAULT '',
+    parcels text NOT NULL DEFAULT '',
     gift_id text COLLATE "C"
 ) WITH (fillfactor = 80);
 

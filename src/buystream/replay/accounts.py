@@ -149,6 +149,8 @@ class OrderAccount(msgspec.Struct):
     """Against its buyer's limit: of a recurring gift only the first order does."""
     confirmed: bool = False
     shipped: bool = False
+    parcels: dict[str, int] = {}
+    """Units in each parcel by its id; none in one that was lost or came back."""
     refunded: bool = False
     pledged_minor: int | None = None
     claimed_by: str = ""
@@ -168,6 +170,11 @@ class OrderAccount(msgspec.Struct):
     def held_minor(self) -> int:
         """What banks have of it."""
         return sum(dispute.held_minor for dispute in self.disputes.values())
+
+    @property
+    def packed(self) -> int:
+        """Units in parcels."""
+        return sum(self.parcels.values())
 
     @property
     def units_under_way(self) -> int:

@@ -3,7 +3,7 @@ the aggregates' code. What both agree on is true; where they differ, one of them
 
 from collections.abc import Iterator
 
-from buystream.replay import turns
+from buystream.replay import parcel_books, turns
 from buystream.replay.accounts import (
     DisputeAccount,
     EditionAccount,
@@ -166,8 +166,10 @@ class Ledger:
                 yield from _confirm(event, order, account)
             case events.OrderExpired() | events.OrderCancelled():
                 yield from _let_go(event.order_id, order, account)
-            case events.OrderShipped() | events.OrderDelivered():
-                yield from _serve(event, order, account)
+            case (
+                events.OrderShipped() | events.OrderDelivered() | events.ShipmentCreated() | events.FulfilmentRecorded()
+            ):
+                yield from parcel_books.serve(event, order, account)
             case events.OrderRefunded():
                 yield from _take_back(event, order, account)
 
@@ -262,17 +264,6 @@ def _confirm(event: events.OrderConfirmed, order: OrderAccount, account: Edition
     variant.held -= order.quantity
     variant.sold += order.quantity
     account.raised_minor += event.amount_minor - (order.pledged_minor or 0)
-
-
-def _serve(
-    event: events.OrderShipped | events.OrderDelivered, order: OrderAccount, account: EditionAccount
-) -> Iterator[Finding]:
-    if not order.shipped:
-        if not order.confirmed or order.quantity - order.returned - order.units_under_way <= 0:
-            yield "what goes back is neither shipped nor used", event.order_id
-        if account.over:
-            yield "what is over is neither shipped nor used", f"{event.order_id}: {account.over}"
-    order.shipped = True
 
 
 def _take_back(event: events.OrderRefunded, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:

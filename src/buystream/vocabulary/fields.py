@@ -135,6 +135,10 @@ ForgetBeforeMs = Annotated[
     meaning("Ids of this kind used before then may be forgotten; absent: all are recognised.", tables=InTables.SHOWN),
 ]
 FromMs = Annotated[int, meaning("For editions released from then on.", tables=InTables.SHOWN)]
+FulfilmentId = Annotated[
+    str,
+    meaning("The caller's name for what happened; a repeat records nothing.", feed=True, tables=InTables.LEFT_OUT),
+]
 GiftId = Annotated[
     str,
     meaning(
@@ -198,6 +202,7 @@ Restock = Annotated[bool, meaning("Whether the units go back on sale; otherwise 
 ReusableMethod = Annotated[str, meaning("The provider's token for the next time.")]
 RulesVersion = Annotated[int, meaning("The rules that decide from here on.", tables=InTables.SHOWN)]
 Save = Annotated[bool, meaning("Whether the buyer chose to save the details.", tables=InTables.SHOWN)]
+ShipmentId = Annotated[str, meaning("The caller's name for the parcel.", feed=True, tables=InTables.LEFT_OUT)]
 ShopId = Annotated[
     str,
     meaning(

@@ -168,6 +168,11 @@ def repeated_refund_id(payment_id: str, number: int) -> str:
     return f"{payment_id}{DERIVED}r{number}"
 
 
+def rest_parcel_id(order_id: str) -> str:
+    """The parcel of an order that was shipped whole, or of what no other parcel held then."""
+    return f"{order_id}{DERIVED}rest"
+
+
 def order_of(payment_id: str) -> str:
     """The order that a payment belongs to; raises MalformedId."""
     order_id, _, attempt = payment_id.rpartition(".")

@@ -102,6 +102,15 @@ REASONS: Final[Mapping[str, Reason]] = {
     "unknown_refund": Reason("There is no such refund."),
     "unknown_outcome": Reason("A dispute's outcome is won, lost or withdrawn."),
     "not_refundable": Reason("This order is not sold, so there is nothing to refund. See because."),
+    # Parcels
+    "nothing_to_pack": Reason("Every unit of this order is in a parcel. Read its lines to see how many are left."),
+    "bad_stage": Reason("A parcel has no such stage, or can't begin with it."),
+    "parcel_ended": Reason("Nothing more happens to this parcel. Create another shipment for units that came back."),
+    "unknown_shipment": Reason("The order has no such shipment.", status=404),
+    "too_many_parcels": Reason("The order has reached the maximum number of parcels."),
+    "too_many_events": Reason("The parcel has reached the maximum number of events."),
+    "shipment_id_conflict": Reason("This Idempotency-Key was used for another parcel. Use a new one."),
+    "fulfilment_id_conflict": Reason("This Idempotency-Key was used for something else that happened. Use a new one."),
     # Recurring gifts
     "not_registered": Reason(
         "Nothing is saved for this buyer. Send payment_method and delivery.",

@@ -90,8 +90,8 @@ SYSTEMS_OWN = {
 }  # fmt: skip
 """Names that only a gateway, a flow, live or the provider writes."""
 
-OFFERED = {"AddStock.variant_id", "WithdrawStock.variant_id"}
-"""Names that the edition's release gave: any other is an unknown variant."""
+OFFERED = {"AddStock.variant_id", "WithdrawStock.variant_id", "RecordFulfilment.shipment_id"}
+"""Names that an earlier command gave: any other is an unknown variant or shipment."""
 
 AUTHORITIES = {"DescribeMerchant.tax_id", "DescribeMerchant.charity_id"}
 """Names that a state gives: they name nothing here."""

@@ -16,7 +16,7 @@ from tests.support.histories import History
 from tests.support.permissions import by_order
 from tests.support.refusals import COMPUTED, refusals_of
 from tests.support.scenario import given
-from tests.support.steps import authorised, captured, deliver, pay, place, release, ship, voided
+from tests.support.steps import authorised, captured, deliver, pay, place, refund, refunded, release, ship, voided
 
 OF_A_STATE = frozenset().union(*COMPUTED.values())
 SEEDS_MAX = 40
@@ -51,6 +51,8 @@ def questions(partition: Partition) -> Iterator[commands.Command]:
     for edition in partition.state.editions.values():
         for order in edition.orders.values():
             yield from by_order(order).values()
+            for name in order.fulfilment.parcels if order.fulfilment is not None else ():
+                yield example(commands.RecordFulfilment, order_id=order.id, shipment_id=name, stage="shipped")
             for payment in order.payments:
                 for kind in (commands.RecordCapture, commands.RecordRefund, commands.RecordDispute):
                     yield example(kind, payment_id=payment.id, amount_minor=1)
@@ -74,9 +76,12 @@ def refused_now(partition: Partition) -> Iterator[tuple[type[commands.Command], 
             yield type(question), answer.reason
 
 
+PACKED = example(commands.CreateShipment, contents=(), stage="processing")
 RARE = (
     (place(), pay(), authorised(), captured(), ship()),
     (place(), pay(), authorised(), captured(), deliver()),
+    (place(), pay(), authorised(), captured(), PACKED, refund(), refunded()),
+    (place(), pay(), authorised(), captured(), PACKED, example(commands.RecordDispute)),
     (place(), pay(), authorised(reference=""), example(commands.RecordCaptureFailure)),
     (place(), pay(), authorised(reference=""), voided()),
 )

@@ -5,10 +5,12 @@ from typing import Final, Literal, Self
 import msgspec
 
 from buystream.aggregates.applying import appliers_of, applies
+from buystream.aggregates.edition.fulfilment import Fulfilment, Parcel, Units
 from buystream.aggregates.edition.payment import Payment
 from buystream.vocabulary import commands, events
-from buystream.vocabulary.ids import recurring_order_id
-from buystream.vocabulary.order_states import OrderState, Served
+from buystream.vocabulary.fulfilment import FULFILLING
+from buystream.vocabulary.ids import recurring_order_id, rest_parcel_id
+from buystream.vocabulary.order_states import SENT, OrderState, Served
 from buystream.vocabulary.values import OrderLine
 
 
@@ -45,6 +47,8 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """Units that came back with a refund."""
     gift_id: str = ""
     """The recurring gift that it belongs to."""
+    fulfilment: Fulfilment[Parcel] | None = None
+    """Its parcels, unless it was shipped whole, or not at all."""
 
     @classmethod
     def begin(cls, event: events.OrderPlaced | events.OrderRefused) -> Self:
@@ -97,6 +101,47 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         """Units that the buyer keeps and that no refund under way takes back."""
         paid = self.paid_payment
         return self.kept - (paid.refunding_units if paid is not None else 0)
+
+    @property
+    def kept_units(self) -> Units:
+        """The units of each line that the buyer has not returned."""
+        return {line.variant_id: line.quantity - self.returned for line in self.lines}
+
+    def parcel(self, shipment_id: str) -> Parcel | None:
+        """The parcel of that id. Of an order that was shipped whole, it is the only one."""
+        if self.fulfilment is not None:
+            return self.fulfilment.parcels.get(shipment_id)
+        is_it = self.served in SENT and shipment_id == rest_parcel_id(self.id)
+        return Parcel(begun="shipped", stage=self.served) if is_it else None
+
+    @property
+    def is_partly_sent(self) -> bool:
+        """Whether some of it has left the merchant."""
+        if self.fulfilment is None:
+            return self.served in SENT
+        return any(self.fulfilment.units(self.kept_units, FULFILLING).values())
+
+    @property
+    def parcels_count(self) -> int:
+        """How many parcels it has, those that came back included."""
+        return len(self.fulfilment.parcels) if self.fulfilment is not None else 0
+
+    @property
+    def returning_units(self) -> Units:
+        """The units of each line that refunds under way take back."""
+        paid = self.paid_payment
+        return {line.variant_id: paid.refunding_units if paid is not None else 0 for line in self.lines}
+
+    @property
+    def left_to_pack(self) -> Units:
+        """The units of each line that the buyer keeps, that are in no parcel, and that no refund under way takes
+        back."""
+        if self.fulfilment is not None:
+            left = self.fulfilment.left(self.kept_units)
+        else:
+            left = dict.fromkeys(self.kept_units, 0) if self.served in SENT else self.kept_units
+        returning = self.returning_units
+        return {variant_id: max(units - returning[variant_id], 0) for variant_id, units in left.items()}
 
     @property
     def stage(self) -> OrderState:
@@ -183,12 +228,29 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         self.state, self.reason, self.hold_expires_at_ms = "cancelled", event.reason, None
 
     @applies(events.OrderShipped)
-    def _ship(self, _: events.OrderShipped) -> None:
+    def _ship(self, event: events.OrderShipped) -> None:
         self.served = "shipped"
+        if self.fulfilment is not None:
+            self.fulfilment.ship_whole(rest_parcel_id(self.id), Parcel.of_the_rest(event), event, self.kept_units)
 
     @applies(events.OrderDelivered)
-    def _deliver(self, _: events.OrderDelivered) -> None:
+    def _deliver(self, event: events.OrderDelivered) -> None:
         self.served = "delivered"
+        if self.fulfilment is not None:
+            self.fulfilment.arrive(rest_parcel_id(self.id), Parcel.of_the_rest(event), event, self.kept_units)
+
+    @applies(events.ShipmentCreated)
+    def _pack(self, event: events.ShipmentCreated) -> None:
+        if self.fulfilment is None:
+            self.fulfilment = Fulfilment()
+        self.fulfilment.parcels[event.shipment_id] = Parcel.begin(event)
+
+    @applies(events.FulfilmentRecorded)
+    def _proceed(self, event: events.FulfilmentRecorded) -> None:
+        if self.fulfilment is None and (whole := self.parcel(event.shipment_id)) is not None:
+            self.fulfilment = Fulfilment(parcels={event.shipment_id: whole})
+        if self.fulfilment is not None:
+            self.fulfilment.proceed(event, self.kept_units)
 
     @applies(events.OrderRefunded)
     def _give_back(self, event: events.OrderRefunded) -> None:

@@ -5,7 +5,7 @@ takes the units that it was granted. Disputes, which a bank decides, are in `dis
 from typing import Any
 
 from buystream.aggregates.decides import decides
-from buystream.aggregates.edition import admission
+from buystream.aggregates.edition import admission, packing
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.payment import Payment, Refund
@@ -106,6 +106,8 @@ def return_order(edition: Edition, command: commands.ReturnOrder, moment: Moment
         return REPEATED
     if order.state not in RETURNABLE or paid is None:
         return f"order_{order.state}"
+    if order.is_partly_sent:
+        return "order_shipped"
     if admission.why_over(edition):
         return "cancelled"  # everything goes back, not only the rule's share
     terms = edition.terms
@@ -253,6 +255,7 @@ def give_back(
         variant_id=order.variant_id,
     )
     note_release(edition, edition.stocks[order.variant_id], moment)
+    packing.follow(edition, order, moment)
 
 
 @decides(commands.RecordRefundFailure)

@@ -10,6 +10,7 @@ from buystream.aggregates.edition.recurring import months_after
 from buystream.aggregates.rules import NEWEST_RULES, RULES
 from buystream.gateway.routes.bodies.gifts import NewGift
 from buystream.gateway.routes.bodies.orders import NewReturn, OrderBody, OrdersBody, PastOrderBody, order_body
+from buystream.gateway.routes.bodies.parcels import FulfilmentBody, fulfilment_body
 from buystream.gateway.routes.bodies.payments import (
     Authentication,
     ConfigBody,
@@ -308,8 +309,9 @@ async def body_of(gateway: Gateway, view: OrderView, *, as_of_ms: int | None = N
     projects."""
     at_ms = now_ms() if as_of_ms is None else as_of_ms
     tracking = await gateway.reads.run(lambda: decrypted_tracking(gateway, view)) if view.tracking else None
+    fulfilment = await gateway.reads.run(lambda: fulfilment_of(gateway, view)) if view.served else None
     if not view.may_choose_another:
-        return order_body(view, at_ms=at_ms, tracking=tracking)
+        return order_body(view, at_ms=at_ms, tracking=tracking, fulfilment=fulfilment)
 
     def read(cur: cursor) -> list[Board]:
         if as_of_ms is None:
@@ -318,7 +320,7 @@ async def body_of(gateway: Gateway, view: OrderView, *, as_of_ms: int | None = N
 
     others = await gateway.reads.query(read)
     alternatives = [one for one in others if one.edition_id != view.edition_id]
-    return order_body(view, at_ms=at_ms, tracking=tracking, alternatives=alternatives)
+    return order_body(view, at_ms=at_ms, tracking=tracking, fulfilment=fulfilment, alternatives=alternatives)
 
 
 async def own_order(gateway: Gateway, buyer_id: str, order_id: str) -> OrderView:
@@ -371,6 +373,17 @@ def decrypted_tracking(gateway: Gateway, view: OrderView) -> str | None:
     """The order's tracking number in clear; None when there is none or the buyer's key is erased. Blocks."""
     plain = gateway.vault.decrypt(view.buyer_id, view.tracking) if view.tracking else None
     return plain.get("tracking") if plain else None
+
+
+def fulfilment_of(gateway: Gateway, view: OrderView) -> FulfilmentBody | None:
+    """How far an order is that was sold, with its parcels' numbers in clear. Blocks."""
+    if not view.served:
+        return None
+    numbers: dict[str, str | None] = {}
+    for shipment_id, parcel in view.parcels.parcels.items():
+        plain = gateway.vault.decrypt(view.buyer_id, parcel.tracking) if parcel.tracking else None
+        numbers[shipment_id] = plain.get("tracking") if plain else None
+    return fulfilment_body(view, numbers)
 
 
 def card_label_of(gateway: Gateway, buyer_id: str, card_label: str) -> str:

@@ -20,6 +20,7 @@ from buystream.gateway.routes.checkout import (
     Http,
     decrypted,
     decrypted_tracking,
+    fulfilment_of,
     order_after,
     order_view,
     refuse_unknown_order,
@@ -212,7 +213,7 @@ async def ship(
     """The buyer sees the carrier and the number at once. The number can lead to an address, so it is encrypted like
     one, and not kept for an erased buyer."""
     view = await merchants_order(gateway, merchant, order_id)
-    tracking = await gateway.reads.run(lambda: _encrypted_tracking(gateway, view.buyer_id, data.tracking))
+    tracking = await gateway.reads.run(lambda: encrypted_tracking(gateway, view.buyer_id, data.tracking))
     command = ShipOrder(order_id=order_id, merchant_id=merchant.merchant_id, carrier=data.carrier, tracking=tracking)
     return await change_order(gateway, merchant, command, actor)
 
@@ -299,7 +300,8 @@ async def merchants_order(gateway: Gateway, merchant: MerchantView, order_id: st
     return await order_view(gateway, order_id)
 
 
-def _encrypted_tracking(gateway: Gateway, buyer_id: str, tracking: str) -> str:
+def encrypted_tracking(gateway: Gateway, buyer_id: str, tracking: str) -> str:
+    """A ciphertext under the buyer's key; "" where there is no number, or the buyer is erased. Blocks."""
     if not tracking:
         return ""
     try:
@@ -316,5 +318,6 @@ def seen_by_merchant(gateway: Gateway, view: OrderView) -> MerchantOrderBody:
         view,
         buyer=buyer,
         tracking=decrypted_tracking(gateway, view),
+        fulfilment=fulfilment_of(gateway, view),
         is_erased=is_erased,
     )

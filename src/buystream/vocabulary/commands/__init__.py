@@ -7,5 +7,6 @@ from buystream.vocabulary.commands.editions import *
 from buystream.vocabulary.commands.gifts import *
 from buystream.vocabulary.commands.merchants import *
 from buystream.vocabulary.commands.orders import *
+from buystream.vocabulary.commands.parcels import *
 from buystream.vocabulary.commands.partition import *
 from buystream.vocabulary.commands.payments import *

@@ -12,6 +12,7 @@ from buystream.vocabulary.events.event import *
 from buystream.vocabulary.events.gifts import *
 from buystream.vocabulary.events.merchants import *
 from buystream.vocabulary.events.orders import *
+from buystream.vocabulary.events.parcels import *
 from buystream.vocabulary.events.partition import *
 from buystream.vocabulary.events.payments import *
 from buystream.vocabulary.events.refunds import *

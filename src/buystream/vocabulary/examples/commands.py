@@ -20,6 +20,7 @@ from buystream.vocabulary.examples.story import (
     T0,
     ZONE,
 )
+from buystream.vocabulary.fulfilment import ParcelUnits
 
 COMMANDS: tuple[commands.Command, ...] = (
     commands.OwnerStarted(owner="shop-1", grace_seconds=60),
@@ -73,6 +74,17 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.CancelOrder(order_id=ORDER, buyer_id=ANNA),
     commands.RequestPayment(
         order_id=ORDER, buyer_id=ANNA, payment_method="sandbox_accepted", delivery=DELIVERY, save=True, attempt=1
+    ),
+    commands.CreateShipment(
+        order_id=ORDER,
+        merchant_id=MERCHANT,
+        shipment_id="parcel-1",
+        contents=(ParcelUnits(quantity=1),),
+        carrier="Parcel Post",
+        tracking="PP-1",
+    ),
+    commands.RecordFulfilment(
+        order_id=ORDER, merchant_id=MERCHANT, shipment_id="parcel-1", fulfilment_id="scan-1", stage="in_transit"
     ),
     commands.ShipOrder(order_id=ORDER, merchant_id=MERCHANT, carrier="Parcel Post", tracking="PP-1"),
     commands.RecordDelivery(order_id=ORDER, merchant_id=MERCHANT),

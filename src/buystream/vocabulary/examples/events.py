@@ -23,6 +23,7 @@ from buystream.vocabulary.examples.story import (
     T0,
     ZONE,
 )
+from buystream.vocabulary.fulfilment import ParcelUnits
 from buystream.vocabulary.values import OrderLine
 
 
@@ -120,6 +121,15 @@ EVENTS: tuple[events.Event, ...] = (
     events.OrderConfirmed(**of_order(3), **PAID, payment_id=PAYMENT, buyer_id=ANNA, quantity=1),
     events.OrderExpired(**of_order(2), quantity=1),
     events.OrderCancelled(**of_order(2), quantity=1, reason="buyer"),
+    events.ShipmentCreated(
+        **of_order(4),
+        shipment_id="parcel-1",
+        contents=(ParcelUnits(quantity=1),),
+        stage="shipped",
+        carrier="Parcel Post",
+        tracking="PP-1",
+    ),
+    events.FulfilmentRecorded(**of_order(5), shipment_id="parcel-1", fulfilment_id="scan-1", stage="in_transit"),
     events.OrderShipped(**of_order(4), carrier="Parcel Post", tracking="PP-1"),
     events.OrderDelivered(**of_order(5)),
     events.OrderRefunded(**of_order(6), **PAID, quantity=1, restock=True),

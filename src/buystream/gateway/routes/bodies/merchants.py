@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from buystream.gateway.pages.order_words import desk_word
 from buystream.gateway.routes.bodies.fields import NOT_BLANK, PLAIN, Reason, Request
 from buystream.gateway.routes.bodies.orders import OrderBody, order_fields
+from buystream.gateway.routes.bodies.parcels import FulfilmentBody
 from buystream.gateway.routes.bodies.payments import DeliveryBody
 from buystream.projections import allowed
 from buystream.projections.order_views import OrderView
@@ -53,7 +54,8 @@ class TimeZone(Request, frozen=True, kw_only=True):
 class MerchantOrderBody(OrderBody, frozen=True, kw_only=True):
     """An order as its merchant sees it. `buyer` is null before a payment and, with `is_erased`, after an erasure.
     `refundable_minor` can still be refunded: it is neither refunded, being refunded nor disputed. `returning` units are
-    being returned. `state_name` is the merchant's word for the state. `can_ship` (to an address), `can_deliver` (or
+    being returned. `state_name` is the merchant's word for the state. `can_ship` (to an address), `can_pack` (units in
+    one more parcel), `can_deliver` (or
     mark as used) and `can_refund` are what the merchant can do now; `is_sent`: it was shipped, delivered or used."""
 
     buyer: DeliveryBody | None
@@ -62,6 +64,7 @@ class MerchantOrderBody(OrderBody, frozen=True, kw_only=True):
     returning: int
     is_sent: bool
     can_ship: bool
+    can_pack: bool
     can_deliver: bool
     can_refund: bool
 
@@ -85,11 +88,16 @@ _SHOWN_TO_MERCHANTS: Final = tuple(name for name in _OWN if hasattr(OrderView, n
 
 
 def merchant_order_body(
-    view: OrderView, *, buyer: DeliveryBody | None, tracking: str | None, is_erased: bool
+    view: OrderView,
+    *,
+    buyer: DeliveryBody | None,
+    tracking: str | None,
+    is_erased: bool,
+    fulfilment: FulfilmentBody | None = None,
 ) -> MerchantOrderBody:
     """What the merchant may see of a view, with `buyer` and `tracking` decrypted; the page where the buyer answers the
     bank is left out."""
-    fields: dict[str, Any] = order_fields(view, tracking)
+    fields: dict[str, Any] = order_fields(view, tracking) | {"fulfilment": fulfilment}
     if (payment := fields.get("payment")) is not None:
         fields["payment"] = msgspec.structs.replace(payment, authentication_url=None)
     fields |= {name: getattr(view, name) for name in _SHOWN_TO_MERCHANTS}

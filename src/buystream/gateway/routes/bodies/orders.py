@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from buystream.gateway.pages.order_words import state_words
 from buystream.gateway.routes.bodies.fields import Amount, EditionId, OrderId, Quantity, Request, VariantId
+from buystream.gateway.routes.bodies.parcels import FulfilmentBody
 from buystream.gateway.routes.bodies.payments import PaymentBody
 from buystream.gateway.server.catalogue import Listing
 from buystream.projections import allowed
@@ -60,10 +61,10 @@ class BuyerActionBody(Struct, frozen=True):
 class OrderBody(Struct, frozen=True, kw_only=True):
     """An order. Of the `paid_minor`, `refunded_minor` has been refunded (with `returned` units) and `refunding_minor`
     is being refunded. `returnable` is present while the buyer may return the order, `pledge` while nothing has been
-    charged yet, `dispute` (open, won, lost, withdrawn) once a bank has been involved. `alternatives` are other projects
-    of a merchant whose campaign missed its target. `state_name` and `meaning` describe the state in words. `can_pay`,
-    `can_cancel` and `can_return` are what the buyer can do now: a moment later the shop may refuse it. `version` grows
-    with every change."""
+    charged yet, `fulfilment` once it is sold, `dispute` (open, won, lost, withdrawn) once a bank has been involved.
+    `alternatives` are other projects of a merchant whose campaign missed its target. `state_name` and `meaning`
+    describe the state in words. `can_pay`, `can_cancel` and `can_return` are what the buyer can do now: a moment later
+    the shop may refuse it. `version` grows with every change."""
 
     order_id: str
     edition_id: str
@@ -94,6 +95,7 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     pledge: PledgeBody | None = None
     buyer_action: BuyerActionBody | None = None
     receipt_url: str | None = None
+    fulfilment: FulfilmentBody | None = None
     alternatives: list[Board] = []
     can_pay: bool = False
     can_cancel: bool = False
@@ -138,7 +140,12 @@ OPEN_TO_BUYER: Final[Mapping[str, Literal["authenticate", "another_card"]]] = {
 
 
 def order_body(
-    view: OrderView, *, at_ms: int, tracking: str | None = None, alternatives: Sequence[Board] = ()
+    view: OrderView,
+    *,
+    at_ms: int,
+    tracking: str | None = None,
+    fulfilment: FulfilmentBody | None = None,
+    alternatives: Sequence[Board] = (),
 ) -> OrderBody:
     """What the buyer may see of a view, and may do at that time; `tracking` is decrypted."""
     returnable_minor = view.returnable_minor(at_ms)
@@ -148,6 +155,7 @@ def order_body(
         **can,
         "buyer_action": _buyer_action(view, can_pay=can["can_pay"]),
         "alternatives": list(alternatives),
+        "fulfilment": fulfilment,
         "state_name": state_name,
         "meaning": meaning,
     }

@@ -1,0 +1,132 @@
+"""How much of an order is packed, on its way and with its buyer: arithmetic over its parcels. Its order keeps one once
+it is shipped in more than one step; an order that was shipped whole needs none."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Generic, Self, TypeVar
+
+import msgspec
+
+from buystream.vocabulary import events
+from buystream.vocabulary.fulfilment import ARRIVED, ENDED, FULFILLING, PACKED, ParcelUnits
+
+Units = dict[str, int]
+"""How many of each variant, by its id."""
+
+
+class Parcel(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One parcel. `contents` None: whatever no other parcel holds, because the order was shipped whole."""
+
+    contents: Units | None = None
+    begun: str = ""
+    """The stage that it was created in."""
+    stage: str
+    carrier: str = ""
+    known: dict[str, str] = {}
+    """The stage of each event that was recorded about it, by the name that its caller gave."""
+
+    @classmethod
+    def begin(cls, event: events.ShipmentCreated) -> Self:
+        """From its first event."""
+        return cls(contents=units_in(event.contents), begun=event.stage, stage=event.stage, carrier=event.carrier)
+
+    @classmethod
+    def of_the_rest(cls, event: events.OrderShipped | events.OrderDelivered) -> Self:
+        """Whatever no other parcel holds."""
+        if isinstance(event, events.OrderShipped):
+            return cls(begun="shipped", stage="shipped", carrier=event.carrier)
+        return cls(begun="collected", stage="collected")
+
+    def reach(self, stage: str, _: events.OrderEvent) -> None:
+        """The order as a whole was shipped or delivered, and this parcel with it."""
+        self.stage = stage
+
+    def proceed(self, event: events.FulfilmentRecorded) -> None:
+        """Something happened to it."""
+        self.stage = event.stage
+        self.carrier = event.carrier or self.carrier
+        self.known[event.fulfilment_id] = event.stage
+
+
+P = TypeVar("P", bound=Parcel)
+
+
+class Fulfilment(msgspec.Struct, Generic[P], kw_only=True, omit_defaults=True):
+    """The parcels of an order by their ids, and `back`: units that came back out of them. `kept` are the units that the
+    buyer has not returned."""
+
+    parcels: dict[str, P] = {}
+    back: Units = {}
+
+    def units(self, kept: Mapping[str, int], stages: Collection[str]) -> Units:
+        """The buyer's units that are in parcels at these stages."""
+        found, rest = self._named(stages), self.rest(kept)
+        for variant_id, quantity in kept.items():
+            units = max(found.get(variant_id, 0) - self.back.get(variant_id, 0), 0)
+            if any(parcel.contents is None and parcel.stage in stages for parcel in self.parcels.values()):
+                units += rest[variant_id]
+            found[variant_id] = min(units, quantity)
+        return {variant_id: found[variant_id] for variant_id in kept}
+
+    def rest(self, kept: Mapping[str, int]) -> Units:
+        """The buyer's units that no parcel names."""
+        named = self._named(PACKED)
+        return {
+            variant_id: max(quantity - max(named.get(variant_id, 0) - self.back.get(variant_id, 0), 0), 0)
+            for variant_id, quantity in kept.items()
+        }
+
+    def left(self, kept: Mapping[str, int]) -> Units:
+        """The buyer's units that are in no parcel."""
+        packed = self.units(kept, PACKED)
+        return {variant_id: quantity - packed[variant_id] for variant_id, quantity in kept.items()}
+
+    def is_at(self, stages: Collection[str], kept: Mapping[str, int]) -> bool:
+        """Whether all of the buyer's units are in parcels at these stages."""
+        return self.units(kept, stages) == kept
+
+    def ship_whole(self, rest_id: str, rest: P, event: events.OrderShipped, kept: Mapping[str, int]) -> None:
+        """The order is shipped: with its last parcel, or, if units are left, with those in one more."""
+        if self.is_at(FULFILLING, kept):
+            return
+        self._reach("shipped", self._not_yet(FULFILLING), event)
+        if any(self.left(kept).values()):
+            self.parcels[rest_id] = rest
+
+    def arrive(self, rest_id: str, rest: P, event: events.OrderDelivered, kept: Mapping[str, int]) -> None:
+        """The order is delivered: with its last parcel, or as a whole."""
+        if self.is_at(ARRIVED, kept):
+            return
+        self._reach("delivered", self._not_yet(ARRIVED), event)
+        if any(self.left(kept).values()):
+            self.parcels[rest_id] = rest
+
+    def proceed(self, event: events.FulfilmentRecorded, kept: Mapping[str, int]) -> None:
+        """Something happened to a parcel. One that comes back keeps what it held."""
+        parcel = self.parcels[event.shipment_id]
+        if parcel.contents is None and event.stage not in PACKED:
+            parcel.contents = self.rest(kept)
+        parcel.proceed(event)
+
+    def _named(self, stages: Collection[str]) -> Units:
+        """What the parcels at these stages say that they hold."""
+        found: Units = {}
+        for parcel in self.parcels.values():
+            if parcel.contents is not None and parcel.stage in stages:
+                for variant_id, quantity in parcel.contents.items():
+                    found[variant_id] = found.get(variant_id, 0) + quantity
+        return found
+
+    def _not_yet(self, stages: Collection[str]) -> list[P]:
+        return [one for one in self.parcels.values() if one.stage not in stages and one.stage not in ENDED]
+
+    def _reach(self, stage: str, parcels: Iterable[P], event: events.OrderEvent) -> None:
+        for parcel in parcels:
+            parcel.reach(stage, event)
+
+
+def units_in(contents: Iterable[ParcelUnits]) -> Units:
+    """How many of each variant a message names."""
+    found: Units = {}
+    for one in contents:
+        found[one.variant_id] = found.get(one.variant_id, 0) + one.quantity
+    return found

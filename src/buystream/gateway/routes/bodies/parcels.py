@@ -1,0 +1,127 @@
+"""Parcels in requests, and as buyers and merchants see them."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from buystream.gateway.routes.bodies.fields import PLAIN, Quantity, Request, VariantId
+from buystream.projections.order_views import OrderView
+from buystream.projections.parcels import SeenParcel
+from buystream.vocabulary.carriers import tracking_link
+from buystream.vocabulary.fulfilment import ENDED, STAGES, FulfilmentStage
+
+Progress = Literal["nothing", "partial", "all"]
+
+
+class LineUnitsBody(Request, frozen=True, kw_only=True):
+    """Units of one variant of the order."""
+
+    variant_id: VariantId = ""
+    quantity: Quantity
+
+
+class NewShipment(Request, frozen=True, kw_only=True):
+    """Units that go into one parcel; without `lines`, everything that isn't packed yet. `stage` says how far it is:
+    `processing` is packed and waits for the carrier, `ready_for_pickup` waits for its buyer. `shipment_id` names it,
+    unless an Idempotency-Key does."""
+
+    shipment_id: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[0-9a-zA-Z-]*$")] | None = None
+    lines: Annotated[tuple[LineUnitsBody, ...], Meta(max_length=100)] = ()
+    stage: FulfilmentStage = "shipped"
+    carrier: Annotated[str, Meta(max_length=80, pattern=PLAIN)] = ""
+    tracking: Annotated[str, Meta(max_length=300, pattern=PLAIN)] = ""
+
+
+class NewFulfilmentEvent(Request, frozen=True, kw_only=True):
+    """Something happened to a parcel. An empty `carrier` or `tracking` leaves the one of before."""
+
+    stage: FulfilmentStage
+    carrier: Annotated[str, Meta(max_length=80, pattern=PLAIN)] = ""
+    tracking: Annotated[str, Meta(max_length=300, pattern=PLAIN)] = ""
+
+
+class FulfilmentEventBody(Struct, frozen=True):
+    """What happened to a parcel, in one word and in the buyer's words, and when."""
+
+    stage: str
+    name: str
+    at_ms: int
+
+
+class PackedBody(Struct, frozen=True):
+    """Units of one variant in a parcel."""
+
+    variant_id: str
+    quantity: int
+
+
+class ParcelBody(Struct, frozen=True):
+    """A parcel, with everything that happened to it, the oldest first. `tracking` is null after an erasure,
+    `tracking_url` where the carrier has no page for it. `is_over`: nothing more happens to it."""
+
+    shipment_id: str
+    lines: list[PackedBody]
+    stage: str
+    stage_name: str
+    carrier: str
+    tracking: str | None
+    tracking_url: str | None
+    events: list[FulfilmentEventBody]
+    is_over: bool
+
+
+class LineBody(Struct, frozen=True):
+    """How many units of a line were ordered, are the buyer's now, and are on their way to the buyer or arrived."""
+
+    variant_id: str
+    ordered: int
+    current: int
+    fulfilled: int
+
+
+class FulfilmentBody(Struct, frozen=True):
+    """How far the order is, by line and by parcel. `progress`: how many of the units that the buyer keeps are on their
+    way or arrived."""
+
+    progress: Progress
+    lines: list[LineBody]
+    parcels: list[ParcelBody]
+
+
+def fulfilment_body(view: OrderView, tracking: Mapping[str, str | None]) -> FulfilmentBody:
+    """`tracking` are the parcels' numbers in clear, by the parcel's id."""
+    kept, fulfilled = view.kept_units, view.fulfilled_units
+    sent, all_kept = sum(fulfilled.values()), sum(kept.values())
+    progress: Progress = "nothing" if not sent else "all" if sent == all_kept else "partial"
+    lines = [
+        LineBody(line.variant_id, line.quantity, kept[line.variant_id], fulfilled[line.variant_id])
+        for line in view.lines
+    ]
+    parcels = [
+        _parcel_body(view, shipment_id, parcel, tracking.get(shipment_id))
+        for shipment_id, parcel in view.parcels.parcels.items()
+    ]
+    return FulfilmentBody(progress, lines, parcels)
+
+
+def _parcel_body(view: OrderView, shipment_id: str, parcel: SeenParcel, tracking: str | None) -> ParcelBody:
+    contents = parcel.contents
+    if contents is None:
+        contents = view.parcels.rest(view.kept_units)
+    return ParcelBody(
+        shipment_id,
+        [PackedBody(variant_id, quantity) for variant_id, quantity in contents.items() if quantity],
+        parcel.stage,
+        name_of(parcel.stage),
+        parcel.carrier,
+        tracking,
+        tracking_link(parcel.carrier, tracking) if tracking else None,
+        [FulfilmentEventBody(one.stage, name_of(one.stage), one.at_ms) for one in parcel.happened],
+        parcel.stage in ENDED,
+    )
+
+
+def name_of(stage: str) -> str:
+    """The stage in the buyer's words."""
+    return next((row.name for known, row in STAGES.items() if known == stage), stage)

@@ -1,0 +1,77 @@
+"""Parcels over HTTP: the merchant packs an order in as many as it likes, and its buyer follows each of them."""
+
+from typing import Any
+
+import httpx
+
+from tests.support.shop import DELIVERY, Shop, order_of, shop, wait_until
+
+__all__ = ["shop"]
+
+
+def paid(shop: Shop, buyer: httpx.Client, **order: Any) -> str:
+    """The id of an order that is sold and ships."""
+    edition_id = shop.release(needs_address=True, limit_per_buyer=9)
+    body = order_of(edition_id, **order)
+    buyer.post("/v1/orders", json=body)
+    payment = {"payment_method": "sandbox_accepted", "delivery": DELIVERY}
+    assert buyer.post(f"/v1/orders/{body['order_id']}/payment", json=payment).status_code == 202
+    wait_until(lambda: buyer.get(f"/v1/orders/{body['order_id']}").json()["state"] == "confirmed")
+    return str(body["order_id"])
+
+
+def test_an_order_in_two_parcels_is_followed_by_its_buyer(shop: Shop) -> None:
+    with shop.buyer() as buyer, shop.merchant() as merchant:
+        order_id = paid(shop, buyer, quantity=3)
+        path = f"/v1/merchant/orders/{order_id}/shipments"
+        first = {"lines": [{"quantity": 2}], "carrier": "DHL", "tracking": "00340434", "shipment_id": "first"}
+        answer = merchant.post(path, json=first).json()
+        assert (answer["state"], answer["fulfilment"]["progress"], answer["can_pack"]) == ("confirmed", "partial", True)
+        assert answer["fulfilment"]["lines"] == [{"variant_id": "", "ordered": 3, "current": 3, "fulfilled": 2}]
+
+        again = merchant.post(path, json=first)
+        assert (again.status_code, len(again.json()["fulfilment"]["parcels"])) == (200, 1)
+        answer = merchant.post(path, json={"stage": "ready_for_pickup"}).json()
+        second = answer["fulfilment"]["parcels"][1]["shipment_id"]
+        for stage in ("delivered", "collected"):
+            of = "first" if stage == "delivered" else second
+            answer = merchant.post(f"{path}/{of}/events", json={"stage": stage}).json()
+        assert (answer["state"], answer["fulfilment"]["progress"], answer["can_pack"]) == ("delivered", "all", False)
+
+        seen = buyer.get(f"/v1/orders/{order_id}").json()["fulfilment"]["parcels"]
+        assert [[event["stage"] for event in parcel["events"]] for parcel in seen] == [
+            ["shipped", "delivered"],
+            ["ready_for_pickup", "collected"],
+        ]
+        assert (seen[0]["tracking"], seen[0]["tracking_url"]) == (
+            "00340434",
+            "https://www.dhl.com/en/home/tracking.html?tracking-id=00340434",
+        )
+        full = merchant.post(path, json={})
+        assert (full.status_code, full.json()["reason"]) == (409, "nothing_to_pack")
+
+
+def test_the_short_form_is_one_parcel_and_an_erased_buyers_number_is_gone(shop: Shop) -> None:
+    with shop.buyer() as buyer, shop.merchant() as merchant:
+        order_id = paid(shop, buyer, quantity=2)
+        shipped = {"carrier": "Ours", "tracking": "https://track.example/7"}
+        answer = merchant.post(f"/v1/merchant/orders/{order_id}/ship", json=shipped).json()
+        (parcel,) = answer["fulfilment"]["parcels"]
+        assert (parcel["lines"], parcel["tracking_url"]) == (
+            [{"variant_id": "", "quantity": 2}],
+            "https://track.example/7",
+        )
+        found = merchant.post(
+            f"/v1/merchant/orders/{order_id}/shipments/{parcel['shipment_id']}/events", json={"stage": "in_transit"}
+        )
+        assert found.json()["fulfilment"]["parcels"][0]["stage_name"] == "In transit"
+        shop.vault.erase(next(order["buyer_id"] for order in buyers_of(shop, order_id)))
+        (order,) = merchant.get("/v1/merchant/orders").json()["orders"]
+        (parcel,) = order["fulfilment"]["parcels"]
+        assert (parcel["tracking"], parcel["tracking_url"]) == (None, None)
+
+
+def buyers_of(shop: Shop, order_id: str) -> list[dict[str, Any]]:
+    """What the log says of an order's placing."""
+    placed = [httpx.Response(200, content=one).json() for one in shop.commands("PlaceOrder")]
+    return [one for one in placed if one["order_id"] == order_id]
