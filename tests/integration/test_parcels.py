@@ -1,5 +1,6 @@
 """Parcels over HTTP: the merchant packs an order in as many as it likes, and its buyer follows each of them."""
 
+import base64
 from typing import Any
 
 import httpx
@@ -75,3 +76,41 @@ def buyers_of(shop: Shop, order_id: str) -> list[dict[str, Any]]:
     """What the log says of an order's placing."""
     placed = [httpx.Response(200, content=one).json() for one in shop.commands("PlaceOrder")]
     return [one for one in placed if one["order_id"] == order_id]
+
+
+# Many at once.
+
+
+def imported(merchant: httpx.Client, text: str | bytes) -> httpx.Response:
+    """The answer to a file of tracking numbers."""
+    content = text.encode() if isinstance(text, str) else text
+    return merchant.post("/v1/merchant/shipments/imports", json={"file": base64.b64encode(content).decode()})
+
+
+def test_a_file_of_tracking_numbers_is_done_as_a_whole_or_not_at_all(shop: Shop) -> None:
+    with shop.buyer() as buyer, shop.merchant() as merchant:
+        whole, parts, ticket = paid(shop, buyer, quantity=2), paid(shop, buyer, quantity=3), order_of(shop.release())
+        buyer.post("/v1/orders", json=ticket)
+        lines = [
+            "Order number;Carrier;Tracking number;Units",
+            f"{whole};GLS;Z1;",
+            f"{parts[-8:]};GLS;Z2;2",
+            f"{parts[-8:]};GLS;Z3;1",
+        ]
+        wrong = ["nobody;GLS;Z4;", f"{parts[-8:]};GLS;Z5;1", f"{whole};;Z6;", f"{ticket['order_id']};GLS;Z7;"]
+        answer = imported(merchant, "\n".join(lines + wrong))
+        assert answer.status_code == 422
+        assert [(one["line"], one["reason"]) for one in answer.json()["lines"]] == [
+            (5, "unknown_order"),
+            (6, "bad_quantity"),
+            (7, "no_carrier"),
+            (8, "not_shipped"),
+        ]
+        assert not shop.commands("CreateShipment")
+        assert imported(merchant, "\n".join(lines)).json() == {"lines": 3, "packed": 3, "known": 0, "refused": []}
+        assert imported(merchant, "\n".join(lines)).json() == {"lines": 3, "packed": 0, "known": 3, "refused": []}
+        orders = {one["order_id"]: one for one in merchant.get("/v1/merchant/orders").json()["orders"]}
+        assert [orders[name]["state"] for name in (whole, parts)] == ["shipped", "shipped"]
+        assert [one["tracking"] for one in orders[parts]["fulfilment"]["parcels"]] == ["Z2", "Z3"]
+        late = imported(merchant, f"order,carrier,tracking\n{whole},GLS,Z9")
+        assert [one["reason"] for one in late.json()["lines"]] == ["order_shipped"]

@@ -168,6 +168,21 @@ def orders_of_buyer(cur: cursor, buyer_id: str, *, limit: int) -> list[OrderView
     return [_view(row) for row in cur]
 
 
+def merchants_orders_named(cur: cursor, merchant_id: str, names: Sequence[str]) -> list[OrderView]:
+    """The merchant's orders with these ids, and those whose ids end with one of these numbers. Ids are found by the
+    table's key; numbers by one pass over the merchant's orders."""
+    numbers = [name for name in names if len(name) == NUMBER_CHARS]
+    cur.execute(f"{_SELECT} WHERE o.order_id = ANY(%s) AND o.merchant_id = %s", (list(names), merchant_id))
+    found = {row[0]: _view(row) for row in cur}
+    if numbers:
+        cur.execute(
+            f"{_SELECT} WHERE o.merchant_id = %s AND o.state <> 'refused' AND right(o.order_id, %s) = ANY(%s)",
+            (merchant_id, NUMBER_CHARS, numbers),
+        )
+        found |= {row[0]: _view(row) for row in cur}
+    return list(found.values())
+
+
 def orders_of_number(cur: cursor, number: str) -> list[str]:
     """The ids that end with an order's number, as pages show it: NUMBER_CHARS characters. Reads the whole table."""
     cur.execute("SELECT order_id FROM views.orders WHERE right(order_id, %s) = %s", (NUMBER_CHARS, number))

@@ -10,15 +10,14 @@ from typing import Any, Final, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from buystream.gateway.routes.buy import BODY_BYTES_MAX, PATH, BuyRoute
-from buystream.gateway.routes.webhooks import BODY_BYTES_MAX as WEBHOOK_BYTES_MAX
+from buystream.gateway.routes.buy import PATH, BuyRoute
+from buystream.gateway.server.body_sizes import body_bytes_max
 from buystream.gateway.server.door import Door
 from buystream.gateway.server.heads import Head, ambiguous, check_framing, read_request_head, read_target
 from buystream.gateway.server.problems import HttpProblem, problem_of
 from buystream.gateway.server.replies import Reply, reply_of
 
 URL: Final = PATH.encode()
-WEBHOOKS: Final = b"/v1/webhooks/"
 
 PIPELINED_MAX: Final = 16
 """Requests that wait behind one that is being answered; the next one ends the connection."""
@@ -176,7 +175,7 @@ class Connection(HttpToolsProtocol):
         cookies, length = head.get(b"cookie"), head.get(b"content-length")
         if cookies is not None and len(cookies) > limits.cookie_bytes_max:
             raise HttpProblem("head-too-large")
-        self._body_bytes_max = WEBHOOK_BYTES_MAX if url.startswith(WEBHOOKS) else BODY_BYTES_MAX
+        self._body_bytes_max = body_bytes_max(url)
         if length is not None and int(length) > self._body_bytes_max:
             raise HttpProblem("too-large")  # at once: nobody sends what isn't read
         before = self._running
