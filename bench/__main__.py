@@ -1,5 +1,6 @@
 """`python -m bench`: the contenders, side by side. `python -m bench extras`: recovery, views, audit, memory. `python -m
-bench analysts`: replay, tables and what else analysts wait for."""
+bench analysts`: replay, tables and what else analysts wait for. `python -m bench parcels`: ten thousand tracking
+numbers from one file."""
 
 import argparse
 import shlex
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import analysts, extras, report
+from bench import analysts, extras, parcels, report
 from bench.contenders import all_contenders
 from bench.machine import describe
 from bench.measuring import Contender
@@ -33,6 +34,9 @@ def main() -> int:
     if chosen.what == "analysts":
         commands = QUICK_COMMANDS if chosen.quick else chosen.commands
         return analysts.run(commands=commands, folder=chosen.folder, quick=chosen.quick, say=console.print)
+    if chosen.what == "parcels":
+        orders = 5_000 if chosen.quick else chosen.shop_orders
+        return parcels.run(orders=orders, folder=chosen.folder, quick=chosen.quick, say=console.print)
     rounds, seconds = (1, 1.0) if chosen.quick else (chosen.rounds, chosen.seconds)
     ledger = Ledger(chosen.folder / "rounds.json", keep=chosen.resume)
     with Stage(quick=chosen.quick) as stage:
@@ -61,7 +65,7 @@ def main() -> int:
 
 def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    options.add_argument("what", nargs="?", choices=["run", "extras", "analysts"], default="run")
+    options.add_argument("what", nargs="?", choices=["run", "extras", "analysts", "parcels"], default="run")
     options.add_argument("--rounds", type=int, default=5, help="how often everybody has a turn")
     options.add_argument("--seconds", type=float, default=6, help="how long a turn lasts")
     options.add_argument("--only", default="", help="names or beginnings of names, separated by commas: B1,B5")
@@ -70,6 +74,7 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument("--list", action="store_true", help="name the contenders")
     options.add_argument("--folder", type=Path, default=RESULTS, help="where results go [bench/results]")
     options.add_argument("--orders", type=int, default=100_000, help="for extras: how many orders a log has")
+    options.add_argument("--shop-orders", type=int, default=1_000_000, help="for parcels: how many orders a shop has")
     options.add_argument("--commands", type=int, default=2_000_000, help="for analysts: how many commands a season has")
     return options
 

@@ -78,7 +78,7 @@ def _of_log(dsn: str, commands: Iterator[list[Command]], say: Callable[[str], No
     log = PostgresLog(dsn, partitions=PARTITIONS)
     snapshots = Snapshots(log, dsn=dsn)
     try:
-        written, seconds = _decide(log, commands)
+        written, seconds = decide(log, commands)
         figures = {"decided_commands_per_s": written / seconds}
         say(f"{kind}: recovery")
         events = log.end(EVENTS, PARTITION)
@@ -131,7 +131,7 @@ def _views(dsn: str, kind: str, orders: int) -> float:
     return projections.measure(database, kind, projections.renumbered(edition, stream))
 
 
-def _decide(log: Log, batches: Iterator[list[Command]]) -> tuple[int, float]:
+def decide(log: Log, batches: Iterator[list[Command]]) -> tuple[int, float]:
     """Append and decide, batch by batch; how many commands, in how many seconds."""
     began, count = perf_counter(), 0
     owner = log.own(PARTITION)

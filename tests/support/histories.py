@@ -7,9 +7,9 @@ from buystream.aggregates.edition.order import Order
 from buystream.aggregates.partition import Partition
 from buystream.aggregates.rules import NEWEST_RULES
 from buystream.vocabulary import commands
-from buystream.vocabulary.fulfilment import FulfilmentStage, ParcelUnits
+from buystream.vocabulary.fulfilment import FulfilmentStage
 from buystream.vocabulary.ids import rest_parcel_id
-from buystream.vocabulary.values import CampaignTerms, RefundRule
+from buystream.vocabulary.values import CampaignTerms, LineUnits, RefundRule
 from tests.support.examples import DELIVERY, MERCHANT, T0, example, order_id
 
 DAY_MS = 86_400_000
@@ -159,7 +159,7 @@ class History:
         kind = self.random.choice((commands.ShipOrder, commands.RecordDelivery, *parcels * 4, *[commands.Tick] * 4))
         named = {"shipment_id": self.random.choice(("a", "b", rest_parcel_id(chosen)))}
         if kind is commands.CreateShipment:
-            contents = self.random.choice(((), (ParcelUnits(quantity=1),)))
+            contents = self.random.choice(((), (LineUnits(quantity=1),)))
             stage = self.random.choice(("processing", "shipped", "ready_for_pickup", "collected"))
             return example(kind, order_id=chosen, contents=contents, stage=stage, **named)
         if kind is commands.RecordFulfilment:

@@ -6,8 +6,8 @@ from typing import Annotated, Final, Literal, NamedTuple, get_args
 
 import msgspec
 
-from buystream.vocabulary.fields import Quantity, VariantId, meaning
-from buystream.vocabulary.values import Value
+from buystream.vocabulary.fields import meaning
+from buystream.vocabulary.values import LineUnits
 
 FulfilmentStage = Literal[
     "processing",
@@ -55,17 +55,10 @@ ENDED: Final[frozenset[str]] = frozenset(stage for stage, row in STAGES.items() 
 PACKED: Final[frozenset[str]] = frozenset(stage for stage, row in STAGES.items() if row.keeps)
 
 
-class ParcelUnits(Value, frozen=True, kw_only=True):
-    """Units of one variant in a parcel."""
-
-    variant_id: VariantId = ""
-    quantity: Quantity
-
-
 Contents = Annotated[
-    tuple[ParcelUnits, ...],
+    tuple[LineUnits, ...],
     meaning("The units in the parcel, by variant.", feed=True),
-    msgspec.Meta(max_length=100),
+    msgspec.Meta(max_length=20),
 ]
 Stage = Annotated[
     str,

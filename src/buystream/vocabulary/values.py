@@ -151,6 +151,13 @@ class OrderLine(Value, frozen=True, kw_only=True):
         return self.quantity * self.price_minor
 
 
+class LineUnits(Value, frozen=True, kw_only=True):
+    """Some units of one line of an order."""
+
+    variant_id: Annotated[str, meaning("The line's variant.", feed=True)] = ""
+    quantity: Quantity
+
+
 class Offer(Value, frozen=True, kw_only=True):
     """What is on sale, in which variants, and by which terms. With `campaign`, orders are gifts towards its target; the
     sale's end is the campaign's."""

@@ -5,9 +5,9 @@ import pytest
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.rules import NEWEST_RULES, rules_of
 from buystream.vocabulary import commands, events
-from buystream.vocabulary.fulfilment import FULFILLING, ParcelUnits
+from buystream.vocabulary.fulfilment import FULFILLING
 from buystream.vocabulary.ids import rest_parcel_id
-from buystream.vocabulary.values import RefundRule
+from buystream.vocabulary.values import LineUnits, RefundRule
 from tests.support.examples import ORDER, PRICE_MINOR, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authorised, captured, deliver, pay, payment, place, refund, release, ship
@@ -24,7 +24,7 @@ def sold(quantity: int = 3) -> Scenario:
 
 
 def pack(quantity: int = 0, name: str = "a", **fields: object) -> commands.CreateShipment:
-    contents = (ParcelUnits(quantity=quantity),) if quantity else ()
+    contents = (LineUnits(quantity=quantity),) if quantity else ()
     return example(commands.CreateShipment, **{"shipment_id": name, "contents": contents, "order_id": ORDER} | fields)
 
 
@@ -52,7 +52,7 @@ def refused(reason: str) -> object:
 
 
 def test_an_order_is_shipped_with_its_last_unit() -> None:
-    shop = sold().when(pack(2, "a")).then(expect(events.ShipmentCreated, contents=(ParcelUnits(quantity=2),)))
+    shop = sold().when(pack(2, "a")).then(expect(events.ShipmentCreated, contents=(LineUnits(quantity=2),)))
     shop.and_state(ORDER, state="confirmed")
     assert fulfilled(shop.order()) == 2
     shop.when(pack(1, "b")).then(events.ShipmentCreated, expect(events.OrderShipped, carrier="Parcel Post"))
@@ -61,7 +61,7 @@ def test_an_order_is_shipped_with_its_last_unit() -> None:
 
 def test_without_contents_a_parcel_holds_what_is_left() -> None:
     shop = sold().given(pack(2, "a")).when(pack(0, "b"))
-    shop.then(expect(events.ShipmentCreated, contents=(ParcelUnits(quantity=1),)), events.OrderShipped)
+    shop.then(expect(events.ShipmentCreated, contents=(LineUnits(quantity=1),)), events.OrderShipped)
     shop.when(pack(0, "c")).then(refused("nothing_to_pack"))
 
 
@@ -113,7 +113,7 @@ def test_units_on_their_way_back_are_not_packed() -> None:
         (pack(-1), "bad_quantity"),
         (pack(stage="lost"), "bad_stage"),
         (pack(stage="teleported"), "bad_stage"),
-        (pack(contents=(ParcelUnits(variant_id="none", quantity=1),)), "unknown_variant"),
+        (pack(contents=(LineUnits(variant_id="none", quantity=1),)), "unknown_variant"),
         (goes("in_transit"), "unknown_shipment"),
     ],
 )

@@ -7,7 +7,8 @@ from typing import Generic, Self, TypeVar
 import msgspec
 
 from buystream.vocabulary import events
-from buystream.vocabulary.fulfilment import ARRIVED, ENDED, FULFILLING, PACKED, ParcelUnits
+from buystream.vocabulary.fulfilment import ARRIVED, ENDED, FULFILLING, PACKED
+from buystream.vocabulary.values import LineUnits
 
 Units = dict[str, int]
 """How many of each variant, by its id."""
@@ -124,7 +125,7 @@ class Fulfilment(msgspec.Struct, Generic[P], kw_only=True, omit_defaults=True):
             parcel.reach(stage, event)
 
 
-def units_in(contents: Iterable[ParcelUnits]) -> Units:
+def units_in(contents: Iterable[LineUnits]) -> Units:
     """How many of each variant a message names."""
     found: Units = {}
     for one in contents:

@@ -7,8 +7,9 @@ from buystream.aggregates.edition.fulfilment import Parcel, Units, units_in
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.moment import Moment
 from buystream.vocabulary import commands, events
-from buystream.vocabulary.fulfilment import ALL_STAGES, ARRIVED, ENDED, FULFILLING, PACKED, ParcelUnits
+from buystream.vocabulary.fulfilment import ALL_STAGES, ARRIVED, ENDED, FULFILLING, PACKED
 from buystream.vocabulary.order_states import SOLD
+from buystream.vocabulary.values import LineUnits
 
 
 @decides(commands.CreateShipment)
@@ -33,7 +34,7 @@ def create_shipment(edition: Edition, command: commands.CreateShipment, moment: 
         order,
         moment,
         shipment_id=command.shipment_id,
-        contents=tuple(ParcelUnits(variant_id=name, quantity=units) for name, units in contents.items() if units),
+        contents=tuple(LineUnits(variant_id=name, quantity=units) for name, units in contents.items() if units),
         stage=command.stage,
         carrier=command.carrier,
         tracking=command.tracking,

@@ -13,7 +13,7 @@ from buystream.gateway.server.idempotency import idempotent_name
 from buystream.gateway.server.refusals import asks
 from buystream.projections.people import MerchantView
 from buystream.vocabulary.commands import CreateShipment, RecordFulfilment
-from buystream.vocabulary.fulfilment import ParcelUnits
+from buystream.vocabulary.values import LineUnits
 
 
 @post(
@@ -38,7 +38,7 @@ async def create_shipment(
         order_id=order_id,
         merchant_id=merchant.merchant_id,
         shipment_id=data.shipment_id or idempotent_name(request, gateway, merchant.merchant_id),
-        contents=tuple(ParcelUnits(variant_id=one.variant_id, quantity=one.quantity) for one in data.lines),
+        contents=tuple(LineUnits(variant_id=one.variant_id, quantity=one.quantity) for one in data.lines),
         stage=data.stage,
         carrier=data.carrier,
         tracking=tracking,

@@ -24,7 +24,7 @@ from buystream.projections.order_views import NUMBER_CHARS, OrderView, merchants
 from buystream.projections.people import MerchantView
 from buystream.vocabulary import events
 from buystream.vocabulary.commands import CreateShipment
-from buystream.vocabulary.fulfilment import ParcelUnits
+from buystream.vocabulary.values import LineUnits
 
 PATH: Final = "/v1/merchant/shipments/imports"
 BODY_BYTES_MAX: Final = 2 * 1024 * 1024
@@ -182,8 +182,8 @@ def _commands(gateway: Gateway, merchant: MerchantView, some: Sequence[Planned])
     ]
 
 
-def _contents(line: FileLine) -> tuple[ParcelUnits, ...]:
-    return () if line.quantity is None else (ParcelUnits(variant_id=line.variant_id, quantity=line.quantity),)
+def _contents(line: FileLine) -> tuple[LineUnits, ...]:
+    return () if line.quantity is None else (LineUnits(variant_id=line.variant_id, quantity=line.quantity),)
 
 
 ROUTES = [import_shipments]

@@ -20,7 +20,7 @@ from buystream.vocabulary.examples.story import (
     T0,
     ZONE,
 )
-from buystream.vocabulary.fulfilment import ParcelUnits
+from buystream.vocabulary.values import LineUnits
 
 COMMANDS: tuple[commands.Command, ...] = (
     commands.OwnerStarted(owner="shop-1", grace_seconds=60),
@@ -79,7 +79,7 @@ COMMANDS: tuple[commands.Command, ...] = (
         order_id=ORDER,
         merchant_id=MERCHANT,
         shipment_id="parcel-1",
-        contents=(ParcelUnits(quantity=1),),
+        contents=(LineUnits(quantity=1),),
         carrier="Parcel Post",
         tracking="PP-1",
     ),

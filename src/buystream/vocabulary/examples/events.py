@@ -23,8 +23,7 @@ from buystream.vocabulary.examples.story import (
     T0,
     ZONE,
 )
-from buystream.vocabulary.fulfilment import ParcelUnits
-from buystream.vocabulary.values import OrderLine
+from buystream.vocabulary.values import LineUnits, OrderLine
 
 
 def of(originator_id: str, version: int) -> dict[str, Any]:
@@ -124,7 +123,7 @@ EVENTS: tuple[events.Event, ...] = (
     events.ShipmentCreated(
         **of_order(4),
         shipment_id="parcel-1",
-        contents=(ParcelUnits(quantity=1),),
+        contents=(LineUnits(quantity=1),),
         stage="shipped",
         carrier="Parcel Post",
         tracking="PP-1",
