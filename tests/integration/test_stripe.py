@@ -58,6 +58,7 @@ def test_a_tap_ends_in_captured_money(stripe_shop: StripeShop) -> None:
     _, order_id = stripe_shop.bought(stripe_shop.release())
     intent = stripe_shop.intent_of(order_id)
     assert (intent["status"], intent["amount_received"], intent["currency"]) == ("succeeded", 4500, "usd")
+    assert intent["statement_descriptor_suffix"] == "Night Sky"
     assert set(intent["metadata"]) == {"payment_id", "order_id", "edition_id", "buyer_id"}
     assert [call.key for call in stripe_shop.wall.calls if call.operation == "create payment_intents"] == [
         intent["metadata"]["payment_id"]

@@ -183,6 +183,7 @@ def call_for(event: events.Event, provider: Provider) -> Call | None:
                 destination=event.destination,
                 off_session=event.off_session,
                 requested_at_ms=event.at_ms,
+                statement=event.statement,
             )
             if mode == "setup":
                 return lambda: provider.save_method(authorisation)

@@ -34,9 +34,11 @@ from buystream.gateway.server.streams import Watchers
 from buystream.limits import Limits
 from buystream.log import EVENTS, Log, LogUnavailable
 from buystream.log.postgres import PostgresLog
+from buystream.projections import people
 from buystream.projections.past_orders import IN_HISTORY, ON_THE_LOG
 from buystream.providers import CLIENT_TOKENS
 from buystream.providers.sandbox import SandboxCard
+from buystream.providers.statements import statement_suffix
 from buystream.sealing import purpose_key
 from buystream.vault import Vault
 from buystream.vocabulary import actors, events
@@ -219,6 +221,13 @@ class Gateway:
             return self.offer(edition_of(order_id))
         except MalformedId as error:
             raise HttpProblem("unknown-order") from error
+
+    async def statement_of(self, merchant_id: str) -> str:
+        """What the buyer's bank statement shows of the merchant; the sandbox's bank shows nothing."""
+        if self.publishable_key is None:
+            return ""
+        merchant = await self.reads.query(lambda cur: people.merchant(cur, merchant_id))
+        return statement_suffix(merchant.name) if merchant else ""
 
     async def views_show_the_seen(self, *partitions: int) -> bool:
         """Read your writes: whether the views show what this gateway has seen, within a second at most."""

@@ -56,6 +56,8 @@ class Authorisation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     off_session: bool = False
     """The buyer isn't there to answer the bank."""
     requested_at_ms: int = 0
+    statement: str = ""
+    """What the buyer's bank statement shows of the merchant; see `buystream.providers.statements`."""
 
 
 class RefundCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -225,6 +225,8 @@ class StripeProvider:
         }
         if it.save:
             params["setup_future_usage"] = "off_session"
+        if it.statement:
+            params["statement_descriptor_suffix"] = it.statement
 
         def create(key: str) -> StripeAnswer:
             return self._api.call(Lane.BUY, lambda v1: v1.payment_intents.create(params, {"idempotency_key": key}))

@@ -214,6 +214,9 @@ StampedMs = Annotated[int, meaning("The command's time on the log.", tables=InTa
 Subject = Annotated[
     str, meaning("The person or thing that the command was about; empty when it can't be read.", tables=InTables.KEYED)
 ]
+Statement = Annotated[
+    str, meaning("What the buyer's bank statement shows of the merchant, behind the shop's own name; may be empty.")
+]
 TaxId = Annotated[str, meaning("Tax number; empty when there is none.")]
 TermsId = Annotated[str, meaning("The fee terms; empty when the platform keeps nothing.", feed=True)]
 TimeZone = Annotated[str, meaning("IANA name of the merchant's time zone.", tables=InTables.SHOWN)]

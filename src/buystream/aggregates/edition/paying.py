@@ -46,6 +46,7 @@ def request_payment(edition: Edition, command: commands.RequestPayment, moment: 
         payment_method=command.payment_method,
         delivery=command.delivery,
         save=command.save,
+        statement=command.statement,
     )
     return None
 
@@ -59,6 +60,7 @@ def ask(
     delivery: str,
     save: bool = False,
     off_session: bool = False,
+    statement: str = "",
 ) -> None:
     """The next attempt to pay. A pledge that is charged later only saves the method now; an order that is free needs
     none."""
@@ -83,6 +85,7 @@ def ask(
             destination=edition.terms.account,
             mode="setup" if setup else "",
             off_session=off_session,
+            statement=statement,
         )
     )
 

@@ -173,6 +173,7 @@ async def pay(
         delivery=delivery,
         save=data.save,
         attempt=data.attempt,
+        statement=await gateway.statement_of(offer.merchant_id),
     )
     with gateway.rates.counting_what_is_decided(buyer_id):
         answer = await gateway.decisions.ask(command, actor=session.actor)

@@ -23,6 +23,7 @@ from buystream.vocabulary.fields import (
     RefundId,
     Restock,
     Save,
+    Statement,
     Tracking,
     Vouched,
     meaning,
@@ -84,6 +85,7 @@ class RequestPayment(Command):
     attempt: Annotated[
         int, meaning("Which attempt to pay this is, counted from 1; 0 means whichever is next.", tables=InTables.SHOWN)
     ] = 0
+    statement: Statement = ""
 
 
 @asked(

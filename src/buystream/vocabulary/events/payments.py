@@ -21,6 +21,7 @@ from buystream.vocabulary.fields import (
     Reference,
     ReusableMethod,
     Save,
+    Statement,
     Url,
     meaning,
 )
@@ -54,6 +55,7 @@ class PaymentRequested(PaymentEvent):
     destination: Destination = ""
     mode: Annotated[str, meaning("setup: only save the payment method; empty: reserve the money.", feed=True)] = ""
     off_session: OffSession = False
+    statement: Statement = ""
 
 
 class AuthenticationRequired(PaymentEvent):

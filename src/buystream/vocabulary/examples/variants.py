@@ -46,6 +46,9 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
         carrier="Parcel Post",
         tracking="PP-2",
     ),
+    commands.RequestPayment(
+        order_id=ORDER, buyer_id=ANNA, payment_method="pm_1", delivery=DELIVERY, statement="Night Sky"
+    ),
     commands.RefundOrder(order_id=ORDER, merchant_id=MERCHANT, restock=True, **PART),
     commands.RecordRefund(payment_id=PAYMENT, amount_minor=500, refund_id="refund-1"),
     commands.StartRecurringGift(
@@ -92,6 +95,7 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
         destination="acct_1",
         mode="setup",
         off_session=True,
+        statement="Night Sky",
     ),
     events.PaymentCaptured(**of_payment(3), **PAID, fee_minor=255),
     events.RefundRequested(
