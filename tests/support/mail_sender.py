@@ -8,10 +8,10 @@ from typing import Any
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
 from buystream.consumers.notifications.post import Post, SmtpServer
 from buystream.consumers.notifications.sending import Sending
-from buystream.consumers.notifications.writing import LetterWriter, Receipts
+from buystream.consumers.notifications.writing import Enclosed, Enclosures, LetterWriter
 from buystream.variables import MailServer
 from buystream.vault import Vault
-from buystream.wiring.mailing import links_by_mail, receipt_file
+from buystream.wiring.mailing import enclosures, links_by_mail
 from tests.support.shop import SECRET
 
 FROM = "orders@shop.example"
@@ -22,7 +22,7 @@ def main() -> None:
     _, dsn, port = sys.argv
     logging.basicConfig(stream=sys.stdout, format="%(message)s")
     post = SmtpServer(MailServer("127.0.0.1", int(port), "none", "", ""))
-    sender(dsn, Vault(dsn, SECRET), post, receipts=lambda *_: None).run(threading.Event())
+    sender(dsn, Vault(dsn, SECRET), post, enclosures=lambda *_: Enclosed()).run(threading.Event())
 
 
 def sender(
@@ -31,7 +31,7 @@ def sender(
     post: Post,
     *,
     url: str = "http://127.0.0.1",
-    receipts: Receipts = receipt_file,
+    enclosures: Enclosures = enclosures,
     **changed: Any,
 ) -> Sending:
     """A sender of the tests' shop."""
@@ -39,7 +39,7 @@ def sender(
     writer = LetterWriter(
         vault=vault,
         url=url,
-        receipts=receipts,
+        enclosures=enclosures,
         hashes=hashes,
         tokens=UnsubscribeTokens(SECRET),
         link=links_by_mail(SECRET, url),

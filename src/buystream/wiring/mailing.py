@@ -9,7 +9,7 @@ from buystream.consumers.notifications.addresses import AddressHashes, Unsubscri
 from buystream.consumers.notifications.letters import Attachment
 from buystream.consumers.notifications.post import Folder, Post, SmtpServer
 from buystream.consumers.notifications.sending import Sending
-from buystream.consumers.notifications.writing import LetterWriter, Person
+from buystream.consumers.notifications.writing import Enclosed, LetterWriter, Person
 from buystream.gateway.routes.bodies.payments import DeliveryBody
 from buystream.gateway.routes.receipts import drawn, name_of, receipt_in
 from buystream.gateway.routes.sessions import CONTINUE_PAGE
@@ -27,7 +27,7 @@ def sending(settings: Settings, dsn: str, *, vault: Vault, root: bytes) -> Sendi
         writer=LetterWriter(
             vault=vault,
             url=settings.url,
-            receipts=receipt_file,
+            enclosures=enclosures,
             hashes=hashes,
             tokens=UnsubscribeTokens(root),
             link=links_by_mail(root, settings.url),
@@ -50,10 +50,11 @@ def post_of(settings: Settings) -> Post:
     return SmtpServer(settings.smtp) if settings.smtp else Folder(settings.data_dir / MAIL_FOLDER)
 
 
-def receipt_file(cur: cursor, view: OrderView, person: Person) -> Attachment | None:
-    """The receipt as PDF; None while no money has moved."""
+def enclosures(cur: cursor, view: OrderView, person: Person) -> Enclosed:
+    """The receipt as PDF, once money has moved."""
     found = receipt_in(cur, view)
     if found is None:
-        return None
+        return Enclosed()
     buyer = DeliveryBody(person.name, person.email, person.address)
-    return Attachment(name_of(found), "application/pdf", drawn(replace(found, buyer=buyer)))
+    receipt = Attachment(name_of(found), "application/pdf", drawn(replace(found, buyer=buyer)))
+    return Enclosed([receipt])

@@ -136,3 +136,16 @@ def test_an_unsubscribe_link_is_nobody_elses() -> None:
 def test_an_event_calls_for_a_mail_when_there_is_news_in_it(event: events.Event, kind: str | None) -> None:
     mail = QUEUED[type(event)](event)
     assert (mail.kind if mail else None) == kind
+
+
+def test_a_picture_is_shown_in_the_html_that_names_it() -> None:
+    mail = sent(pictures=[Attachment("ticket-1.png", "image/png", b"\x89PNG")])
+    html = mail.get_body(("html",))
+    assert html is not None
+    assert 'src="cid:ticket-1.png"' in html.get_content()
+    (picture,) = [part for part in mail.walk() if part.get_content_type() == "image/png"]
+    assert picture["Content-ID"] == "<ticket-1.png>"
+    assert picture.get_payload(decode=True) == b"\x89PNG"
+    plain = mail.get_body(("plain",))
+    assert plain is not None
+    assert "Portes" in plain.get_content()

@@ -58,6 +58,8 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     rows: Sequence[tuple[str, str]] = ()
     buttons: Sequence[tuple[str, str]] = ()
     attachments: Sequence[Attachment] = ()
+    pictures: Sequence[Attachment] = ()
+    """Shown within the mail."""
     footer: Sequence[str] = ()
     reply_to: str = ""
     unsubscribe: Unsubscribing | None = None
@@ -104,6 +106,7 @@ def email_of(letter: Letter, *, mail_id: str, sender: str, at_ms: int) -> bytes:
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail.set_content(_rendered("letter.txt", letter))
     mail.add_alternative(_rendered("letter.html", letter), subtype="html")
+    _show(mail, letter.pictures)
     for attachment in letter.attachments:
         main, _, sub = attachment.kind.partition("/")
         mail.add_attachment(attachment.content, maintype=main, subtype=sub, filename=attachment.name)
@@ -111,6 +114,19 @@ def email_of(letter: Letter, *, mail_id: str, sender: str, at_ms: int) -> bytes:
         letter.language
     )  # of the whole: headers of content that come earlier go to the first part
     return mail.as_bytes()
+
+
+def _show(mail: EmailMessage, pictures: Sequence[Attachment]) -> None:
+    """Beside the HTML, which names each by its Content-ID (RFC 2392)."""
+    html = mail.get_body(("html",))
+    if html is None or not pictures:
+        return
+    assert isinstance(html, EmailMessage)
+    for picture in pictures:
+        main, _, sub = picture.kind.partition("/")
+        html.add_related(
+            picture.content, main, sub, cid=f"<{picture.name}>", filename=picture.name, disposition="inline"
+        )
 
 
 def _rendered(template: str, letter: Letter) -> str:

@@ -1,6 +1,6 @@
 """Writing: from a row of the outbox and the views to a letter. Personal data is decrypted here, for this one mail."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -61,8 +61,15 @@ class Keys(Protocol):
         ...
 
 
-Receipts = Callable[[cursor, OrderView, Person], Attachment | None]
-"""Draws the receipt of an order; None while there is none."""
+class Enclosed(msgspec.Struct, frozen=True):
+    """What goes with the confirmation of an order: files, and pictures that the mail shows."""
+
+    files: Sequence[Attachment] = ()
+    pictures: Sequence[Attachment] = ()
+
+
+Enclosures = Callable[[cursor, OrderView, Person], Enclosed]
+"""Draws an order's receipt, and its tickets."""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -81,7 +88,7 @@ class LetterWriter:
         *,
         vault: Keys,
         url: str,
-        receipts: Receipts,
+        enclosures: Enclosures,
         hashes: AddressHashes,
         tokens: UnsubscribeTokens,
         link: Callable[[str], str],
@@ -89,7 +96,7 @@ class LetterWriter:
         """`url` is the shop's; `link` makes one that brings a buyer's session to another browser."""
         self._vault = vault
         self._url = url
-        self._receipts = receipts
+        self._enclosures = enclosures
         self._hashes = hashes
         self._tokens = tokens
         self._link = link
@@ -113,7 +120,7 @@ class LetterWriter:
     def _letter(self, cur: cursor, content: "Content", about: "About", person: Person, at_ms: int) -> Letter:
         view, language = about.order, person.language
         details = people.legal_details(cur, view.merchant_id, at_ms=at_ms)
-        receipt = self._receipts(cur, view, person) if content.with_receipt else None
+        enclosed = self._enclosures(cur, view, person) if content.encloses else Enclosed()
         footer = [say(language, "footer", merchant=view.merchant_name)]
         if details.email:
             footer.append(say(language, "reply", merchant=view.merchant_name))
@@ -133,7 +140,8 @@ class LetterWriter:
             paragraphs=content.paragraphs,
             rows=[*_lines_of(view, language), *content.rows],
             buttons=[*content.buttons, (say(language, "my_orders"), f"{self._url}/orders")],
-            attachments=[receipt] if receipt else [],
+            attachments=enclosed.files,
+            pictures=enclosed.pictures,
             footer=footer,
             unsubscribe=unsubscribe,
         )
@@ -252,11 +260,11 @@ class About(msgspec.Struct, frozen=True):
 class Content:
     """What is said of one kind: texts by their names in `words`."""
 
-    def __init__(self, about: About, name: str, *texts: str, with_receipt: bool = False) -> None:
+    def __init__(self, about: About, name: str, *texts: str, encloses: bool = False) -> None:
         """`texts` are the names of the paragraphs, of that kind."""
         self._about = about
         self._name = name
-        self.with_receipt = with_receipt
+        self.encloses = encloses
         self.is_announcement = False
         self.subject = self.text("subject")
         self.heading = self.text("heading")
@@ -281,13 +289,13 @@ def _lines_of(view: OrderView, language: str) -> list[tuple[str, str]]:
 def _confirmed(about: About) -> Content:
     order = about.order
     if order.gift_id and not order.order_id.endswith(f"{DERIVED}1"):
-        return Content(about, "gift", "text", "end", with_receipt=True)
+        return Content(about, "gift", "text", "end", encloses=True)
     if order.payment is not None and order.payment.off_session:
-        return Content(about, "charged_pledge", "text", with_receipt=True)
+        return Content(about, "charged_pledge", "text", encloses=True)
     texts = ["text"] if order.total_minor else ["free"]
     if order.terms is not None and order.terms.needs_address:
         texts.append("ships")
-    return Content(about, "confirmed", *texts, with_receipt=bool(order.total_minor))
+    return Content(about, "confirmed", *texts, encloses=True)
 
 
 def _pledged(about: About) -> Content:

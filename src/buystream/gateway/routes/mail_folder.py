@@ -45,14 +45,14 @@ async def mail(gateway: NamedDependency[Gateway], name: FromPath[str]) -> Respon
     read = await _read(gateway, name)
     body = read.get_body(("plain",))
     text = str(body.get_content()) if body is not None else ""
-    attached = [str(part.get_filename()) for part in read.iter_attachments()]
+    attached = [str(part.get_filename()) for part in _files(read)]
     return _fresh(page("inbox-mail.html", mail=_shown(name, read), lines=text.splitlines(), attached=attached))
 
 
 @get("/demo/inbox/{name:str}/attached/{number:int}", include_in_schema=False)
 async def attached(gateway: NamedDependency[Gateway], name: FromPath[str], number: FromPath[int]) -> Response[bytes]:
     """One of its files, counted from 0."""
-    parts = list((await _read(gateway, name)).iter_attachments())
+    parts = _files(await _read(gateway, name))
     if not 0 <= number < len(parts):
         raise HttpProblem("not-found")
     content = parts[number].get_payload(decode=True)
@@ -79,6 +79,11 @@ async def _read(gateway: Gateway, name: str) -> EmailMessage:
     except OSError as error:
         raise HttpProblem("not-found") from error
     return _parsed(content)
+
+
+def _files(read: EmailMessage) -> list[EmailMessage]:
+    """Attachments, and the pictures that the mail shows."""
+    return [part for part in read.walk() if part.get_filename() and isinstance(part, EmailMessage)]
 
 
 def _newest(folder: Path) -> list[InboxLine]:
