@@ -1,6 +1,7 @@
 """What sends mail: letters from the views, receipts as the gateway draws them, and the server or folder they go to."""
 
 from collections.abc import Callable
+from typing import Final
 
 from msgspec.structs import replace
 from psycopg2.extensions import cursor
@@ -18,9 +19,12 @@ from buystream.projections.order_views import OrderView
 from buystream.settings import MAIL_FOLDER, Settings
 from buystream.vault import Vault
 
+SHARE_OF_A_SHOP: Final = 0.1
+"""Of a processor, where one process does everything: mails must not slow down who buys."""
 
-def sending(settings: Settings, dsn: str, *, vault: Vault, root: bytes) -> Sending:
-    """The sender of one process."""
+
+def sending(settings: Settings, dsn: str, *, vault: Vault, root: bytes, is_alone: bool) -> Sending:
+    """The sender of one process; `is_alone` when that does nothing else."""
     hashes = AddressHashes(root)
     return Sending(
         dsn=dsn,
@@ -36,6 +40,7 @@ def sending(settings: Settings, dsn: str, *, vault: Vault, root: bytes) -> Sendi
         sender=settings.mail_from,
         hashes=hashes,
         per_second=settings.mail_per_second,
+        share_max=1.0 if is_alone else SHARE_OF_A_SHOP,
     )
 
 

@@ -41,7 +41,11 @@ METRICS_PORT = Settings().metrics_port
 class Parts:
     """The parts of one shop, each made when it is first requested: a process runs what it asks for."""
 
-    def __init__(self, settings: Settings, database: Database, log: Log, stack: ExitStack) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, log: Log, stack: ExitStack, *, does_everything: bool = False
+    ) -> None:
+        """`does_everything`: all roles run in this process."""
+        self._does_everything = does_everything
         self.settings = settings
         self.dsn = database.dsn
         self.log = log
@@ -160,7 +164,7 @@ class Parts:
         """What sends them."""
         from buystream.wiring.mailing import sending
 
-        return sending(self.settings, self.dsn, vault=self.vault, root=self.root)
+        return sending(self.settings, self.dsn, vault=self.vault, root=self.root, is_alone=not self._does_everything)
 
     @cached_property
     def feeds(self) -> "Feeds":

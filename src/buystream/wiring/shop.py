@@ -31,7 +31,7 @@ class Shop:
         self.dsn = database.dsn
         self.log = log
         self._replay_of = replayed(database, settings)
-        parts = Parts(settings, database, log, stack)
+        parts = Parts(settings, database, log, stack, does_everything=True)
         self._projector = parts.projector
         self._decider = parts.decider
         self._gateway_parts = parts.gateway(

@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import monotonic, time
+from time import monotonic, thread_time, time
 from typing import Any, Final
 
 from psycopg2.extensions import connection, cursor
@@ -93,16 +93,19 @@ class Sending:
         sender: str,
         hashes: AddressHashes,
         per_second: float = 10.0,
+        share_max: float = 1.0,
         retry_after: Callable[[int], float | None] | None = None,
     ) -> None:
-        """`sender` is the address that mails come from. `retry_after` says after how many seconds a mail that was
-        deferred so often is tried again, None: never."""
+        """`sender` is the address that mails come from. Of a process that does more, this takes at most `share_max`
+        of a processor: drawing a receipt takes a fifth of a second. `retry_after` says after how many seconds a mail that
+        was deferred so often is tried again, None: never."""
         self._dsn = dsn
         self._writer = writer
         self._post = post
         self._from = sender
         self._hashes = hashes
         self._pause_seconds = 1.0 / per_second
+        self._rest_per_second = 1.0 / share_max - 1.0
         self._retry_after = retry_after or _pause_after
         self._me = secrets.randbits(31)
         self._connection: connection | None = None
@@ -114,14 +117,16 @@ class Sending:
         """Until `stop`; a mail that is under way is finished first."""
         try:
             while not stop.is_set():
-                begun = monotonic()
+                begun, computed = monotonic(), thread_time()
                 try:
                     was_busy = self.step(stop)
                 except (DatabaseError, VaultUnavailable, PostAway) as error:
                     self._backoff.wait(stop, error)
                     continue
                 self._backoff.reset()
-                stop.wait(self._pause_seconds - (monotonic() - begun) if was_busy else IDLE_SECONDS)
+                rest_seconds = (thread_time() - computed) * self._rest_per_second
+                pause_seconds = max(self._pause_seconds - (monotonic() - begun), rest_seconds)
+                stop.wait(pause_seconds if was_busy else IDLE_SECONDS)
         finally:
             self._post.close()
             if self._connection is not None:
