@@ -14,6 +14,7 @@ from buystream.gateway.pages.receipt_fonts import LACKING, fonts_for
 from buystream.gateway.pages.receipt_pdf import _Sheet, draw
 from buystream.gateway.routes.bodies.payments import DeliveryBody
 from buystream.gateway.routes.receipts import GivenBack, Receipt, note
+from buystream.projections.order_lines import LineView
 from buystream.projections.people import LegalDetails
 from tests.support.examples import ORDER, T0
 
@@ -33,6 +34,7 @@ RECEIPT = Receipt(
     title="Night Sky, live",
     quantity=2,
     price_minor=4500,
+    lines=[LineView(variant_id="", title="", quantity=2, price_minor=4500, total_minor=9000)],
     currency="EUR",
     paid_at_ms=T0,
     paid_minor=9000,

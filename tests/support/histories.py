@@ -9,7 +9,7 @@ from buystream.aggregates.rules import NEWEST_RULES
 from buystream.vocabulary import commands
 from buystream.vocabulary.fulfilment import FulfilmentStage
 from buystream.vocabulary.ids import rest_parcel_id
-from buystream.vocabulary.values import CampaignTerms, LineUnits, RefundRule
+from buystream.vocabulary.values import CampaignTerms, LineUnits, OrderLine, RefundRule, Variant
 from tests.support.examples import DELIVERY, MERCHANT, T0, example, order_id
 
 DAY_MS = 86_400_000
@@ -49,14 +49,21 @@ class History:
         pick = self.random
         closes_at_ms = T0 + pick.randint(1, 20) * DAY_MS
         all_or_nothing = pick.random() < 0.7
+        stocks = pick.choice(((None,), (6, 40)))
         return example(
             commands.ReleaseEdition,
             edition_id=edition_id,
-            price_min_minor=0,
-            price_max_minor=1_000,
+            variants=tuple(
+                Variant(
+                    variant_id=variant_id,
+                    price_min_minor=0,
+                    price_max_minor=1_000,
+                    stock=pick.choice(stocks),
+                    limit_per_buyer=100,
+                )
+                for variant_id in pick.choice((("",), ("",), ("", "m"), ("", "m", "l")))
+            ),
             suggested_minor=(),
-            stock=pick.choice((None, 6, 40)),
-            limit_per_buyer=100,
             closes_at_ms=closes_at_ms,
             campaign=self._campaign(all_or_nothing=all_or_nothing),
             refund=RefundRule(
@@ -110,13 +117,7 @@ class History:
                 example(commands.RecordRefundFailure, **facts, refund_id=refund_id),
                 example(commands.RecordDispute, **facts, **dispute),
                 example(commands.RecordDisputeOutcome, **facts, **dispute, outcome=outcome),
-                example(
-                    commands.RefundOrder,
-                    order_id=chosen,
-                    refund_id=refund_id,
-                    amount_minor=pick.choice((None, 50, 100)),
-                    quantity=pick.choice((None, 0, 1)),
-                ),
+                self._refund(chosen, order, refund_id),
                 example(commands.ReturnOrder, order_id=chosen, buyer_id=who, refund_id=f"return-{pick.randint(1, 2)}"),
                 self._serve(chosen),
                 self._change_sale(edition_id),
@@ -129,13 +130,34 @@ class History:
 
     def _place(self, edition_id: str) -> commands.PlaceOrder:
         number = self.random.randint(1, ORDERS)
+        price_minor = PRICES[number % len(PRICES)]
+        variants = list(self.author.partition.state.editions[edition_id].stocks)[: 1 + number % 3]
         return example(
             commands.PlaceOrder,
             order_id=order_id(number, edition_id),
             edition_id=edition_id,
             buyer_id=buyer(number % BUYERS),
-            quantity=1 + number % 2,
-            price_minor=PRICES[number % len(PRICES)],
+            lines=tuple(
+                OrderLine(variant_id=variant_id, quantity=1 + number % 2, price_minor=price_minor)
+                for variant_id in variants
+            ),
+        )
+
+    def _refund(self, chosen: str, order: Order | None, refund_id: str) -> commands.Command:
+        pick = self.random
+        amount_minor, quantity = pick.choice((None, 50, 100)), pick.choice((None, 0, 1))
+        units: tuple[LineUnits, ...] = ()
+        if order is not None and pick.random() < 0.5:
+            quantity = None
+            lines = pick.sample(order.lines, pick.randint(1, len(order.lines)))
+            units = tuple(LineUnits(variant_id=line.variant_id, quantity=1) for line in lines)
+        return example(
+            commands.RefundOrder,
+            order_id=chosen,
+            refund_id=refund_id,
+            amount_minor=amount_minor,
+            quantity=quantity,
+            units=units,
         )
 
     def _start_gift(self, edition_id: str) -> commands.Command:

@@ -12,7 +12,17 @@ from typing import Any
 from buystream.vocabulary import values
 from buystream.vocabulary.reasons import order_is_none_of, payment_is_none_of
 
-RETURNS_A_REASON = {"Outcome", "str", "str | None", "int | str", "Units | str", "Over", "NotOnSale"}
+RETURNS_A_REASON = {
+    "Outcome",
+    "str",
+    "str | None",
+    "tuple[str, str]",
+    "int | str",
+    "Units | str",
+    "Units | str | None",
+    "Over",
+    "NotOnSale",
+}
 """The annotations of functions that return a reason; a text of another meaning has a Literal of its own."""
 COMPUTED = {
     "order_{order.state}": order_is_none_of(set()),
@@ -74,6 +84,8 @@ def _texts(function: FunctionType, value: ast.expr, seen: set[Any]) -> Iterator[
                 yield text
             for held in _held_by(function, name):
                 yield from _texts(function, held, seen)
+        case ast.Tuple(elts=[reason, _]):
+            yield from _texts(function, reason, seen)
         case ast.IfExp(body=body, orelse=other):
             yield from _texts(function, body, seen)
             yield from _texts(function, other, seen)
@@ -102,6 +114,8 @@ def _held_by(function: FunctionType, name: str) -> Iterator[ast.expr]:
     for node in ast.walk(tree_of(function)):
         match node:
             case ast.Assign(targets=[ast.Name(id=held)], value=value) if held == name:
+                yield value
+            case ast.Assign(targets=[ast.Tuple(elts=[ast.Name(id=held), _])], value=value) if held == name:
                 yield value
             case ast.NamedExpr(target=ast.Name(id=held), value=value) if held == name:
                 yield value

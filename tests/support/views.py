@@ -7,7 +7,7 @@ import msgspec
 
 from buystream.aggregates.edition.edition import Edition
 from buystream.projections.boards import MerchantBoard, merchant_board_of
-from buystream.projections.edition_changes import CHANGES, COUNTS, Change, Counts, variant_of
+from buystream.projections.edition_changes import CHANGES, COUNTS, Change, Counts, moves_of
 from buystream.projections.offer_columns import stock_of, terms_of, variants_of
 from buystream.projections.order_rows import Row, change, changed_order, created
 from buystream.projections.order_views import OrderView, order_terms, view_of
@@ -68,11 +68,16 @@ class SeenInMemory:
                 fields[name] += value
 
     def _count(self, event: Any) -> None:
-        counts, change = Counts(), Change()
-        COUNTS[type(event)](counts, event)
+        for moved in moves_of(event):
+            counts = Counts()
+            COUNTS[type(event)](counts, event, moved.quantity)
+            self._add(event, moved.variant_id, counts)
+
+    def _add(self, event: Any, variant_id: str, counts: Counts) -> None:
+        change = Change()
         change.add(counts)
         fields = self._editions[event.edition_id]
-        (variant,) = [one for one in fields["variants"] if one["variant_id"] == variant_of(event)]
+        (variant,) = [one for one in fields["variants"] if one["variant_id"] == variant_id]
         for name in ("stock", "available", "held", "sold", "withdrawn"):
             for row, added in ((fields, change), (variant, counts)):
                 if row[name] is not None:

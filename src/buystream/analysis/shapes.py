@@ -27,9 +27,9 @@ BY_ORIGINATOR: Final = ("edition_id", "order_id", "payment_id", "buyer_id", "mer
 """Fields that some events don't repeat, because they belong to that thing."""
 
 OF_A_LINE: Final = {"quantity", "price_minor", "variant_id"}
-"""Columns that are filled from an order's only line."""
+"""Columns that are filled from an order's lines: of several, the units of all, and neither price nor variant."""
 
-_FROM_ELSEWHERE: Final = {"originator_id", "originator_version", "at_ms", "edition_version", "subject", "lines"}
+_FROM_ELSEWHERE: Final = {"originator_id", "originator_version", "at_ms", "edition_version", "subject"}
 """Fields with columns that don't have their names."""
 
 
@@ -54,7 +54,7 @@ class Shape(NamedTuple):
         if self.rest is None:
             return None
         names = self.rest.__struct_fields__
-        fields = [list(map(attrgetter(name), messages)) for name in names]
+        fields = [list(map(_several if name == "lines" else attrgetter(name), messages)) for name in names]
         if all(values.count(default) == len(values) for values, default in zip(fields, self.defaults, strict=True)):
             return [b"{}"] * len(messages)
         return _encode_lines(list(starmap(self.rest, zip(*fields, strict=True)))).split(b"\n")[:-1]
@@ -99,7 +99,7 @@ def _shape(kind: Kind) -> Shape:
         subject_column=_subject_column(kind, about),
         values=columns,
         rest=_rest(kind, rest) if rest else None,
-        defaults=tuple(_field(field)[2].default for field in _required_first(rest)),
+        defaults=tuple(default.default for _, _, default in _rest_fields(rest)),
     )
 
 
@@ -137,11 +137,23 @@ def _columns(kind: Kind, fields: set[str]) -> Iterator[tuple[str, Callable[[Sequ
 
 
 def _all(path: str) -> Callable[[Sequence[Any]], list[Any]]:
+    if path in _OF_LINES:
+        of_lines = _OF_LINES[path]
+        return lambda messages: [of_lines(message.lines) for message in messages]
     of_one = attrgetter(path)
-    if path.startswith("lines."):
-        of_line = attrgetter(path.removeprefix("lines."))
-        return lambda messages: [of_line(message.lines[0]) for message in messages]
     return lambda messages: list(map(of_one, messages))
+
+
+_OF_LINES: Final[dict[str, Callable[[Sequence[Any]], Any]]] = {
+    "lines.quantity": lambda lines: lines[0].quantity if len(lines) == 1 else sum(line.quantity for line in lines),
+    "lines.price_minor": lambda lines: lines[0].price_minor if len(lines) == 1 else None,
+    "lines.variant_id": lambda lines: lines[0].variant_id if len(lines) == 1 else "",
+}
+
+
+def _several(message: Any) -> tuple[Any, ...]:
+    """The lines of an order that has more than one: columns say what an only one is."""
+    return message.lines if len(message.lines) > 1 else ()
 
 
 def _column_of(field: str) -> str:
@@ -159,8 +171,14 @@ def _field(field: FieldInfo) -> tuple[str, Any, Any]:
 
 
 def _rest(kind: Kind, fields: Sequence[FieldInfo]) -> type[msgspec.Struct]:
-    made = map(_field, _required_first(fields))
-    return msgspec.defstruct(f"{kind.__name__}Rest", made, frozen=True, gc=False, omit_defaults=True)
+    return msgspec.defstruct(f"{kind.__name__}Rest", _rest_fields(fields), frozen=True, gc=False, omit_defaults=True)
+
+
+def _rest_fields(fields: Iterable[FieldInfo]) -> list[tuple[str, Any, Any]]:
+    """Those with defaults last."""
+    made = [_field(field) for field in _required_first(fields)]
+    lines = [(name, type_, msgspec.field(default=())) for name, type_, _ in made if name == "lines"]
+    return [*(one for one in made if one[0] != "lines"), *lines]
 
 
 def _required_first(fields: Iterable[FieldInfo]) -> list[FieldInfo]:

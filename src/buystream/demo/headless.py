@@ -206,7 +206,7 @@ def count_log(log: Log, edition_id: str, stock: int) -> LogCount:
                 placed[event.order_id] += 1
                 buyers[event.buyer_id] += 1
                 states[event.order_id] = "held"
-                out += event.line.quantity
+                out += sum(line.quantity for line in event.lines)
             case OrderReclaimed():
                 states[event.order_id] = "held"
                 out += 1

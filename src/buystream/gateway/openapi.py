@@ -14,7 +14,7 @@ from litestar.routes import HTTPRoute
 
 from buystream import __version__
 from buystream.gateway.pages.openapi_page import METHODS, reference_of
-from buystream.gateway.routes.bodies.orders import NewOrder, OrderBody
+from buystream.gateway.routes.bodies.orders import NewOrder, NewOrderOfLines, OrderBody
 from buystream.gateway.routes.buy import PATH
 from buystream.gateway.server.guard import JSON
 from buystream.gateway.server.idempotency import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_CHARS_MAX
@@ -229,7 +229,8 @@ def _problem_response(status: int, refusals: Set[str] = frozenset()) -> Json:
 
 def _add_hot_path(document: Json) -> None:
     """POST /v1/orders is handled before the framework, which therefore doesn't know it."""
-    _, shapes = msgspec.json.schema_components((NewOrder, OrderBody), ref_template="#/components/schemas/{name}")
+    bodies = NewOrder, NewOrderOfLines, OrderBody
+    (one, several, _), shapes = msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}")
     document["components"]["schemas"].update(shapes)
     document["components"]["schemas"][PROBLEM] = {
         "type": "object",
@@ -247,11 +248,12 @@ def _add_hot_path(document: Json) -> None:
     document["paths"].setdefault(PATH, {})["post"] = {
         "summary": "Place an order: the tap on Buy",
         "description": "The order id is minted by the client: the edition's id, '-', and 20 random characters or more."
-        " Sent again, it changes nothing and is answered with what the order is now.",
+        " Sent again, it changes nothing and is answered with what the order is now. `lines` order several variants of"
+        " an edition together, all or none.",
         "operationId": "PlaceOrder",
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewOrder"}}},
+            "content": {"application/json": {"schema": {"oneOf": [one, several]}}},
         },
         "responses": {
             "201": {"description": "Held for the buyer", "content": order},

@@ -21,7 +21,7 @@ from buystream.projections.edition_changes import (
     VARIANTS_TEMPLATE,
     Change,
     Counts,
-    variant_of,
+    moves_of,
 )
 from buystream.projections.offer_columns import REFUND, TERMS, VARIANT, stock_of, terms_of, variants_of
 from buystream.vocabulary import events
@@ -124,15 +124,17 @@ class EditionBoard:
             if (step := CHANGES.get(type(event))) is not None:
                 step(change, event)
             elif (move := COUNTS.get(type(event))) is not None:
-                move(counts.setdefault((event.edition_id, variant_of(event) or ""), Counts()), event)
-        for (edition_id, _), moved in counts.items():
-            changes[edition_id].add(moved)
+                for moved in moves_of(event):
+                    of_variant = counts.setdefault((event.edition_id, moved.variant_id), Counts())
+                    move(of_variant, event, moved.quantity)
+        for (edition_id, _), of_variant in counts.items():
+            changes[edition_id].add(of_variant)
         for edition_id, (raised_minor, givers) in campaigns.count(cur, facts).items():
             changes[edition_id].raised_minor, changes[edition_id].givers = raised_minor, givers
         rows = [(edition_id, *msgspec.structs.astuple(change)) for edition_id, change in changes.items()]
         if rows:
             execute_values(cur, APPLY, rows, template=APPLY_TEMPLATE, page_size=1_000)
-        moved_rows = [(*key, *msgspec.structs.astuple(moved)) for key, moved in counts.items()]
+        moved_rows = [(*key, *msgspec.structs.astuple(of_variant)) for key, of_variant in counts.items()]
         if moved_rows:
             execute_values(cur, APPLY_TO_VARIANTS, moved_rows, template=VARIANTS_TEMPLATE, page_size=1_000)
 

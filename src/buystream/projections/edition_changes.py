@@ -1,12 +1,16 @@
 """What each event does to an edition's row: summed per batch, so that `edition_board` writes each row once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from buystream.vocabulary import events
 from buystream.vocabulary.events import Event
+from buystream.vocabulary.values import LineUnits, OrderLine
+
+Moved = LineUnits | OrderLine
+"""Units of a variant."""
 
 
 class Counts(msgspec.Struct, gc=False, omit_defaults=True):
@@ -77,57 +81,60 @@ APPLY_TO_VARIANTS = f"""
 VARIANTS_TEMPLATE = f"(%s, %s, {'%s, ' * (len(Counts.__struct_fields__) - 1)}%s::boolean)"
 
 
-def variant_of(event: Event) -> str | None:
-    """The variant whose stock the event moves; None when it moves none."""
-    if isinstance(event, events.OrderPlaced):
-        return event.line.variant_id
-    return getattr(event, "variant_id", None)
+def moves_of(event: Any) -> Sequence[Moved]:
+    """The variants whose stock or latch the event changes, with the units that it moves, if it moves any."""
+    if isinstance(event, _OF_ORDERS):
+        return event.moved
+    return (LineUnits(variant_id=event.variant_id, quantity=getattr(event, "quantity", 0)),)
 
 
-def _placed(counts: Counts, event: events.OrderPlaced) -> None:
-    counts.available -= event.line.quantity
-    counts.held += event.line.quantity
+def _held(counts: Counts, _: events.OrderPlaced | events.OrderReclaimed, quantity: int) -> None:
+    counts.available -= quantity
+    counts.held += quantity
 
 
-def _held(counts: Counts, event: events.OrderReclaimed) -> None:
-    counts.available -= event.quantity
-    counts.held += event.quantity
+def _confirmed(counts: Counts, _: events.OrderConfirmed, quantity: int) -> None:
+    counts.held -= quantity
+    counts.sold += quantity
 
 
-def _confirmed(counts: Counts, event: events.OrderConfirmed) -> None:
-    counts.held -= event.quantity
-    counts.sold += event.quantity
+def _released(counts: Counts, _: events.OrderExpired | events.OrderCancelled, quantity: int) -> None:
+    counts.held -= quantity
+    counts.available += quantity
 
 
-def _released(counts: Counts, event: events.OrderExpired | events.OrderCancelled) -> None:
-    counts.held -= event.quantity
-    counts.available += event.quantity
-
-
-def _refunded(counts: Counts, event: events.OrderRefunded) -> None:
-    counts.sold -= event.quantity
+def _refunded(counts: Counts, event: events.OrderRefunded, quantity: int) -> None:
+    counts.sold -= quantity
     if event.restock:
-        counts.available += event.quantity
+        counts.available += quantity
     else:
-        counts.withdrawn += event.quantity
+        counts.withdrawn += quantity
 
 
-def _taken_again(counts: Counts, event: events.RefundFailed) -> None:
-    counts.sold += event.quantity
+def _taken_again(counts: Counts, event: events.RefundFailed, quantity: int) -> None:
+    counts.sold += quantity
     if event.from_stock:
-        counts.available -= event.quantity
+        counts.available -= quantity
     else:
-        counts.withdrawn -= event.quantity
+        counts.withdrawn -= quantity
 
 
-def _added(counts: Counts, event: events.StockAdded) -> None:
-    counts.stock += event.quantity
-    counts.available += event.quantity
+def _added(counts: Counts, _: events.StockAdded, quantity: int) -> None:
+    counts.stock += quantity
+    counts.available += quantity
 
 
-def _withdrawn(counts: Counts, event: events.StockWithdrawn) -> None:
-    counts.available -= event.quantity
-    counts.withdrawn += event.quantity
+def _withdrawn(counts: Counts, _: events.StockWithdrawn, quantity: int) -> None:
+    counts.available -= quantity
+    counts.withdrawn += quantity
+
+
+def _sold_out(counts: Counts, _: events.EditionSoldOut, __: int) -> None:
+    counts.sold_out = True
+
+
+def _on_sale_again(counts: Counts, _: events.StockReleased, __: int) -> None:
+    counts.sold_out = False
 
 
 def _paused(change: Change, event: events.SalePaused) -> None:
@@ -136,14 +143,6 @@ def _paused(change: Change, event: events.SalePaused) -> None:
 
 def _resumed(change: Change, event: events.SaleResumed) -> None:
     change.paused = False
-
-
-def _sold_out(counts: Counts, event: events.EditionSoldOut) -> None:
-    counts.sold_out = True
-
-
-def _on_sale_again(counts: Counts, event: events.StockReleased) -> None:
-    counts.sold_out = False
 
 
 def _terms_applied(change: Change, event: events.TermsApplied) -> None:
@@ -170,8 +169,8 @@ def _cancellation_completed(change: Change, event: events.CancellationCompleted)
     change.cancellation_completed, change.refunds_failed = True, event.failed
 
 
-COUNTS: Mapping[type[Event], Callable[[Counts, Any], None]] = {
-    events.OrderPlaced: _placed,
+COUNTS: Mapping[type[Event], Callable[[Counts, Any, int], None]] = {
+    events.OrderPlaced: _held,
     events.OrderReclaimed: _held,
     events.OrderConfirmed: _confirmed,
     events.OrderExpired: _released,
@@ -184,6 +183,11 @@ COUNTS: Mapping[type[Event], Callable[[Counts, Any], None]] = {
     events.StockReleased: _on_sale_again,
 }
 """Every event that moves a variant's stock or its latch."""
+
+_OF_ORDERS = (
+    *(events.OrderPlaced, events.OrderReclaimed, events.OrderConfirmed, events.OrderExpired, events.OrderCancelled),
+    *(events.OrderRefunded, events.RefundFailed),
+)
 
 CHANGES: Mapping[type[Event], Callable[[Change, Any], None]] = {
     events.SalePaused: _paused,

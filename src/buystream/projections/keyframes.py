@@ -11,7 +11,7 @@ from psycopg2.extras import execute_values
 
 from buystream.delivery.batch_reader import Batch
 from buystream.projections.campaigns import MOVES, counted, read_pledges, write_pledges
-from buystream.projections.edition_changes import CHANGES, COUNTS, Change, Counts, variant_of
+from buystream.projections.edition_changes import CHANGES, COUNTS, Change, Counts, moves_of
 from buystream.projections.offer_columns import stock_of
 from buystream.projections.rows import copy_rows
 from buystream.projections.sales_tally import COUNTED, SalesTally, count, refusal_in
@@ -75,10 +75,11 @@ class Keyframe(msgspec.Struct, gc=False):
         if (step := CHANGES.get(kind)) is not None:
             step(change, event)
         elif (move := COUNTS.get(kind)) is not None:
-            moved = Counts()
-            move(moved, event)
-            change.add(moved)
-            _add(state.variants[variant_of(event) or ""], moved)
+            for moved in moves_of(event):
+                counts = Counts()
+                move(counts, event, moved.quantity)
+                change.add(counts)
+                _add(state.variants[moved.variant_id], counts)
         if kind in COUNTED:
             self.counted += 1
             count(event, self.tally)

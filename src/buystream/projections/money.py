@@ -83,6 +83,8 @@ class _Refund(msgspec.Struct, kw_only=True, gc=False):
     failure: str = ""
     asked_at_ms: int
     settled_at_ms: int | None = None
+    units: str = ""
+    """Of an order with several lines: a JSON array of variants and numbers."""
 
 
 _RefundEvent = events.RefundRequested | events.PaymentRefunded | events.RefundFailed
@@ -120,7 +122,7 @@ class Money:
     """The projection. Only events that move money, or ask for it, cost it anything."""
 
     name = NAME
-    version = 2
+    version = 3
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -214,6 +216,7 @@ def _begun(event: _RefundEvent) -> _Refund:
     )
     if isinstance(event, events.RefundRequested):
         refund.quantity, refund.restock = event.quantity, event.restock
+        refund.units = msgspec.json.encode(event.units).decode() if event.units else ""
         refund.keep_fee, refund.reason, refund.asked_by = event.keep_fee, event.reason, event.asked_by
     return refund
 

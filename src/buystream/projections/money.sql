@@ -44,6 +44,7 @@ CREATE TABLE refunds (
     failure text NOT NULL,
     asked_at_ms bigint NOT NULL,
     settled_at_ms bigint,
+    units text COLLATE "C" NOT NULL,
     PRIMARY KEY (payment_id, refund_id)
 ) WITH (fillfactor = 80);
 

@@ -5,6 +5,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from buystream.projections import order_lines
+from buystream.projections.order_lines import AskedRefund, KeptLine
 from buystream.projections.parcels import parcels_column, parcels_in
 from buystream.vocabulary import events
 from buystream.vocabulary.events import Event
@@ -19,8 +21,9 @@ class Row(msgspec.Struct, gc=False):
     merchant_id: str
     buyer_id: str
     variant_id: str
+    """Of an order with one line; `price_minor` too."""
     quantity: int
-    price_minor: int
+    price_minor: int | None
     currency: str
     placed_at_ms: int
     version: int
@@ -28,6 +31,8 @@ class Row(msgspec.Struct, gc=False):
     reason: str | None = None
     hold_expires_at_ms: int | None = None
     gift_id: str | None = None
+    lines: str = ""
+    """Of an order with several: see `buystream.projections.order_lines`."""
     payment_id: str | None = None
     payment_state: str | None = None
     payment_reason: str | None = None
@@ -52,6 +57,8 @@ class Row(msgspec.Struct, gc=False):
     """Payments that the buyer tried: as `buystream.aggregates.edition.paying` counts them."""
     unanswered: str = ""
     """Ids of payments that the provider has said nothing about, with spaces between them."""
+    return_asked: bool = False
+    """The buyer asked to return something."""
     refunding: str = ""
     """Refunds on their way: a JSON object of what they take (see `refunds_asked`) by refund id, or nothing."""
     parcels: str = ""
@@ -60,12 +67,18 @@ class Row(msgspec.Struct, gc=False):
     @property
     def kept_units(self) -> dict[str, int]:
         """As `buystream.aggregates.edition.order.Order.kept_units`."""
-        return {self.variant_id: self.quantity - self.returned}
+        return {line.variant_id: line.quantity - line.returned for line in self.kept_lines()}
 
     @property
-    def refunds_asked(self) -> dict[str, tuple[int, int]]:
-        """The refunds on their way, by id: minor units of money, and units of what was sold."""
-        return _decode_refunds(self.refunding) if self.refunding else {}
+    def refunds_asked(self) -> dict[str, AskedRefund]:
+        """The refunds on their way, by id."""
+        return order_lines.decode_refunds(self.refunding) if self.refunding else {}
+
+    def kept_lines(self) -> list[KeptLine]:
+        """All lines, from the row's own columns where there is one."""
+        if self.lines:
+            return order_lines.decode(self.lines)
+        return [KeptLine(self.variant_id, self.quantity, self.price_minor or 0, self.returned)]
 
     def restate(self) -> None:
         """What was sold is refunded, disputed, or as far as the merchant is with it: as the order decides it."""
@@ -84,25 +97,23 @@ class Row(msgspec.Struct, gc=False):
         is_held = 0 < self.paid_minor - self.refunded_minor <= self.disputed_minor
         return self.state if self.state != "disputed" or is_held else self.served or self.state
 
-    def note_refunds(self, asked: dict[str, tuple[int, int]]) -> None:
+    def note_refunds(self, asked: dict[str, AskedRefund]) -> None:
         """These are on their way now."""
-        self.refunding = msgspec.json.encode(asked).decode() if asked else ""
-
-
-_decode_refunds = msgspec.json.Decoder(dict[str, tuple[int, int]]).decode
+        self.refunding = order_lines.encode(asked) if asked else ""
 
 
 def created(event: events.OrderPlaced | events.OrderRefused) -> Row:
     """The row of a new order."""
-    placed = isinstance(event, events.OrderPlaced)
+    placed, lines = isinstance(event, events.OrderPlaced), event.lines
+    is_one = len(lines) == 1
     return Row(
         event.originator_id,
         event.edition_id,
         event.merchant_id,
         event.buyer_id,
-        event.line.variant_id,
-        event.line.quantity,
-        event.line.price_minor,
+        lines[0].variant_id if is_one else "",
+        lines[0].quantity if is_one else sum(line.quantity for line in lines),
+        lines[0].price_minor if is_one else None,
         event.currency,
         event.at_ms,
         event.edition_version,
@@ -110,6 +121,7 @@ def created(event: events.OrderPlaced | events.OrderRefused) -> Row:
         None if isinstance(event, events.OrderPlaced) else event.reason,
         event.hold_expires_at_ms if isinstance(event, events.OrderPlaced) else None,
         (event.gift_id or None) if isinstance(event, events.OrderPlaced) else None,
+        order_lines.kept(lines),
     )
 
 
@@ -223,6 +235,8 @@ def _pledged(row: Row, event: events.OrderPledged) -> None:
 def _refunded(row: Row, event: events.OrderRefunded) -> None:
     row.refunded_minor, row.restocked = row.refunded_minor + event.amount_minor, event.restock
     row.returned += event.quantity
+    if event.units:
+        row.lines = order_lines.after(row.lines, event.units, 1)
     row.given_back = row.given_back or event.whole
     row.reason = event.reason or row.reason
     if event.whole and not row.paid_minor:
@@ -231,7 +245,11 @@ def _refunded(row: Row, event: events.OrderRefunded) -> None:
 
 @_changed_by(events.RefundRequested)
 def _refund_requested(row: Row, event: events.RefundRequested) -> None:
-    row.note_refunds({**row.refunds_asked, event.refund_id: (event.amount_minor, event.quantity or 0)})
+    row.return_asked = row.return_asked or event.asked_by == "buyer"
+    units = {one.variant_id: one.quantity for one in event.units}
+    row.note_refunds(
+        {**row.refunds_asked, event.refund_id: AskedRefund(event.amount_minor, event.quantity or 0, units)}
+    )
     _payment_moves(row, event, "refund_requested")
 
 
@@ -245,6 +263,8 @@ def _refund_failed(row: Row, event: events.RefundFailed) -> None:
     if event.was_refunded:
         row.refunded_minor -= event.amount_minor
         row.returned -= event.quantity
+        if event.units:
+            row.lines = order_lines.after(row.lines, event.units, -1)
         row.given_back = False
     _refund_answered(row, event, refunded_minor=row.refunded_minor)
 

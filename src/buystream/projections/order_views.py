@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -10,9 +11,10 @@ from psycopg2.extras import execute_values
 
 from buystream.delivery.batch_reader import Batch
 from buystream.log import Damaged
-from buystream.projections import campaigns
+from buystream.projections import campaigns, order_lines
 from buystream.projections.campaigns import CampaignView, campaign_view
 from buystream.projections.offer_columns import REFUND, refund_of
+from buystream.projections.order_lines import LineView
 from buystream.projections.order_rows import Row, change, changed_order, created
 from buystream.projections.parcels import SeenFulfilment, fulfilled_units, parcels_in
 from buystream.projections.rows import copy_rows
@@ -20,7 +22,7 @@ from buystream.vocabulary import events
 from buystream.vocabulary.ids import DERIVED
 from buystream.vocabulary.money import currency_of, whole_steps
 from buystream.vocabulary.order_states import RETURNABLE, SENT, WITH_STOCK, OrderState, Served
-from buystream.vocabulary.values import OrderLine, RefundRule
+from buystream.vocabulary.values import RefundRule
 
 NAME = "order_views"
 
@@ -57,6 +59,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ciphertext of the buyer's key, "" before a payment). What was paid; what is back of it (`refunded_minor`, with
     `returned` units) and on its way back (`refunding_minor`, `returning`); whether it is disputed (open, won, lost,
     withdrawn), and what banks have of it (`disputed_minor`).
+    `variant_id` and `price_minor` are those of the only line; with several, empty and None.
     `version` grows with every change, those of its payments included: it is the edition's version at that change.
     `terms` are None while the edition's board isn't written yet."""
 
@@ -67,7 +70,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     title: str
     variant_id: str
     quantity: int
-    price_minor: int
+    price_minor: int | None
     total_minor: int
     currency: str
     state: OrderState
@@ -95,19 +98,17 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     served: Served = ""
     attempts: int = 0
     """Payments that the buyer tried."""
+    lines: list[LineView] = []
+    return_asked: bool = False
+    """The buyer asked to return something, perhaps a part."""
     is_unanswered: bool = False
     """A payment was requested, and the provider has said nothing yet."""
     parcels: SeenFulfilment = msgspec.field(default_factory=SeenFulfilment)
 
     @property
-    def lines(self) -> tuple[OrderLine, ...]:
-        """What was ordered."""
-        return (OrderLine(variant_id=self.variant_id, quantity=self.quantity, price_minor=self.price_minor),)
-
-    @property
     def kept_units(self) -> dict[str, int]:
         """As `buystream.aggregates.edition.order.Order.kept_units`."""
-        return {self.variant_id: self.quantity - self.returned}
+        return {line.variant_id: line.quantity - line.returned for line in self.lines}
 
     @property
     def fulfilled_units(self) -> dict[str, int]:
@@ -122,7 +123,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             left = self.parcels.left(kept)
         else:
             left = dict.fromkeys(kept, 0) if self.served in SENT else kept
-        return {variant_id: max(units - self.returning, 0) for variant_id, units in left.items()}
+        return {line.variant_id: max(left[line.variant_id] - line.returning, 0) for line in self.lines}
 
     @property
     def kept(self) -> int:
@@ -142,7 +143,10 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             return None
         if terms.refund.why_not(at_ms) or any(self.fulfilled_units.values()):
             return None
-        amount_minor = whole_steps(terms.refund.share_of(self.refundable_minor), currency_of(self.currency))
+        left_minor = self.refundable_minor
+        if self.return_asked:
+            left_minor = min(left_minor, sum(line.kept * line.price_minor for line in self.lines))
+        amount_minor = whole_steps(terms.refund.share_of(left_minor), currency_of(self.currency))
         return None if self.paid_minor and not amount_minor else amount_minor
 
     @property
@@ -193,9 +197,14 @@ def taken_by_buyer(cur: cursor, buyer_id: str, edition_id: str) -> dict[str, int
     """How many of each variant of an edition, by its id, the buyer holds or has bought and not returned: what the limit
     per buyer counts. Of a recurring gift that is the first one."""
     cur.execute(
-        """SELECT variant_id, sum(quantity - returned) FROM views.orders
-           WHERE buyer_id = %s AND edition_id = %s AND state = ANY(%s)
-           AND (gift_id IS NULL OR order_id LIKE %s) GROUP BY variant_id""",
+        """SELECT l.variant_id, sum(l.quantity - l.returned) FROM views.orders AS o CROSS JOIN LATERAL (
+               SELECT o.variant_id, o.quantity, o.returned WHERE o.lines = ''
+               UNION ALL
+               SELECT line->>0, (line->>1)::integer, (line->>3)::integer
+               FROM json_array_elements(nullif(o.lines, '')::json) AS line
+           ) AS l (variant_id, quantity, returned)
+           WHERE o.buyer_id = %s AND o.edition_id = %s AND o.state = ANY(%s)
+           AND (o.gift_id IS NULL OR o.order_id LIKE %s) GROUP BY l.variant_id""",
         (buyer_id, edition_id, list(WITH_STOCK), f"%{DERIVED}1"),
     )
     return {variant_id: int(taken) for variant_id, taken in cur}
@@ -229,11 +238,17 @@ _AT_FIRST = _COLUMNS[: _COLUMNS.index("payment_id")]
 _CHANGING = _COLUMNS[_COLUMNS.index("version") :]
 _TERMS = (*REFUND, "needs_address", "cancelled_at_ms", *campaigns.COLUMNS)
 _TITLE = "coalesce(e.title || coalesce(': ' || nullif(v.title, ''), ''), '')"
+_TITLES = """
+    CASE WHEN o.lines = '' THEN NULL
+    ELSE (SELECT json_object_agg(t.variant_id, t.title) FROM views.variants AS t
+          WHERE t.edition_id = o.edition_id) END"""
 _SELECT = f"""
-    SELECT {", ".join(f"o.{column}" for column in _COLUMNS)}, {_TITLE}, coalesce(m.name, ''),
+    SELECT {", ".join(f"o.{column}" for column in _COLUMNS)}, {_TITLE}, coalesce(v.title, ''), {_TITLES},
+        coalesce(m.name, ''),
         {", ".join(f"e.{column}" for column in _TERMS)}
     FROM views.orders AS o LEFT JOIN views.editions AS e USING (edition_id)
-        LEFT JOIN views.variants AS v USING (edition_id, variant_id)
+        LEFT JOIN views.variants AS v
+            ON v.edition_id = o.edition_id AND v.variant_id = o.variant_id AND o.lines = ''
         LEFT JOIN views.merchants AS m ON m.merchant_id = o.merchant_id"""
 _READ = f"SELECT {', '.join(_COLUMNS)} FROM orders WHERE order_id = ANY(%s)"
 _UPSERT = f"""
@@ -242,28 +257,41 @@ _UPSERT = f"""
 
 
 def _view(row: Sequence[Any]) -> OrderView:
-    title, merchant_name, *terms = row[len(_COLUMNS) :]
-    return view_of(Row(*row[: len(_COLUMNS)]), terms=_terms(terms), title=title, merchant_name=merchant_name)
+    title, variant_title, titles, merchant_name, *terms = row[len(_COLUMNS) :]
+    o = Row(*row[: len(_COLUMNS)])
+    titles = {o.variant_id: variant_title} if titles is None else titles
+    return view_of(o, terms=_terms(terms), titles=titles, title=title, merchant_name=merchant_name)
 
 
-_AS_IN_THE_ROW: Final = tuple(name for name in OrderView.__struct_fields__ if name in _COLUMNS and name != "parcels")
+_AS_IN_THE_ROW: Final = tuple(
+    name for name in OrderView.__struct_fields__ if name in _COLUMNS and name not in ("lines", "parcels")
+)
 
 
-def view_of(o: Row, *, terms: OrderTerms | None, title: str = "", merchant_name: str = "") -> OrderView:
-    """The order that the row and its edition's terms say."""
+def view_of(
+    o: Row,
+    *,
+    terms: OrderTerms | None,
+    titles: Mapping[str, str] = MappingProxyType({}),
+    title: str = "",
+    merchant_name: str = "",
+) -> OrderView:
+    """The order that the row and its edition's terms say; `titles` are its variants'."""
     payment = None
     if o.payment_id is not None and o.payment_state is not None:
         payment = PaymentView(
             o.payment_id, o.payment_state, o.payment_reason, o.authentication_url, o.payment_off_session
         )
     refunds = o.refunds_asked.values()
+    lines = order_lines.shown(o.kept_lines(), refunds, titles)
     return OrderView(
         **{name: getattr(o, name) for name in _AS_IN_THE_ROW},
         title=title,
-        total_minor=o.quantity * o.price_minor,
+        total_minor=sum(line.total_minor for line in lines),
         payment=payment,
-        refunding_minor=sum(amount_minor for amount_minor, _ in refunds),
-        returning=sum(units for _, units in refunds),
+        lines=lines,
+        refunding_minor=sum(refund.amount_minor for refund in refunds),
+        returning=sum(refund.quantity for refund in refunds),
         terms=terms,
         merchant_name=merchant_name,
         stage=o.stage,
@@ -291,7 +319,7 @@ class OrderViews:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 7
+    version = 8
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""

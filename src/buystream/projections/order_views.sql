@@ -6,7 +6,7 @@ CREATE TABLE orders (
     buyer_id text COLLATE "C" NOT NULL,
     variant_id text COLLATE "C" NOT NULL,
     quantity integer NOT NULL,
-    price_minor bigint NOT NULL,
+    price_minor bigint,
     currency text COLLATE "C" NOT NULL,
     placed_at_ms bigint NOT NULL,
     version bigint NOT NULL,
@@ -35,9 +35,12 @@ CREATE TABLE orders (
     disputes_open integer NOT NULL DEFAULT 0,
     attempts smallint NOT NULL DEFAULT 0,
     unanswered text COLLATE "C" NOT NULL DEFAULT '',
+    return_asked boolean NOT NULL DEFAULT false,
     refunding text NOT NULL DEFAULT '',
     parcels text NOT NULL DEFAULT '',
-    gift_id text COLLATE "C"
+    gift_id text COLLATE "C",
+    lines text COLLATE "C" NOT NULL DEFAULT '',
+    CHECK ((lines = '') = (price_minor IS NOT NULL))
 ) WITH (fillfactor = 80);
 
 -- Newest first, page by page.

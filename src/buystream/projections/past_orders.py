@@ -72,8 +72,9 @@ def past_orders(cur: cursor, streams: Streams, order_ids: Sequence[str], *, at_m
 
 def _view(row: Row, edition: Mapping[str, Any]) -> OrderView:
     titles = {one["variant_id"]: one["title"] for one in edition["variants"]}
-    title = ": ".join(filter(None, (edition["title"], titles.get(row.variant_id))))
-    return view_of(row, terms=order_terms(edition), title=title, merchant_name=edition["merchant_name"])
+    title = ": ".join(filter(None, (edition["title"], "" if row.lines else titles.get(row.variant_id))))
+    merchant_name = edition["merchant_name"]
+    return view_of(row, terms=order_terms(edition), titles=titles, title=title, merchant_name=merchant_name)
 
 
 def order_ids_of_merchant(cur: cursor, merchant_id: str, *, at_ms: int, after: str | None, limit: int) -> list[str]:

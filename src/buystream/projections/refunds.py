@@ -1,13 +1,17 @@
 """Money asked back: an order's refunds and disputes, a merchant's disputes, and how far a cancelled edition is."""
 
+from typing import Final
+
 import msgspec
 from psycopg2.extensions import cursor
 
 from buystream.vocabulary.order_states import WITH_STOCK, DisputeState, RefundState
+from buystream.vocabulary.values import LineUnits
 
 
 class RefundView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """`quantity` units come back with it (null: made at the provider). `failure` says why the bank rejected it.
+    """`quantity` units come back with it (null: made at the provider), of an order with several lines those in
+    `lines`. `failure` says why the bank rejected it.
     `refund_id` is the provider's when it was made there, and empty for a whole refund without one."""
 
     refund_id: str
@@ -23,6 +27,7 @@ class RefundView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     failure: str
     asked_at_ms: int
     settled_at_ms: int | None
+    lines: tuple[LineUnits, ...] = ()
 
 
 class DisputeView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -61,12 +66,18 @@ class CancellationProgress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def refunds_of_order(cur: cursor, order_id: str) -> list[RefundView]:
     """In the order in which they were requested."""
-    columns = RefundView.__struct_fields__
+    columns = RefundView.__struct_fields__[:-1]
     cur.execute(
-        f"SELECT {', '.join(columns)} FROM views.refunds WHERE order_id = %s ORDER BY asked_at_ms, refund_id",
+        f"SELECT units, {', '.join(columns)} FROM views.refunds WHERE order_id = %s ORDER BY asked_at_ms, refund_id",
         (order_id,),
     )
-    return [RefundView(**dict(zip(columns, row, strict=True))) for row in cur]
+    return [
+        RefundView(**dict(zip(columns, row, strict=True)), lines=_decode_units(units) if units else ())
+        for units, *row in cur
+    ]
+
+
+_decode_units: Final = msgspec.json.Decoder(tuple[LineUnits, ...]).decode
 
 
 def disputes_of_order(cur: cursor, order_id: str) -> list[DisputeView]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from buystream.vocabulary import events
-from buystream.vocabulary.values import SaleWindow
+from buystream.vocabulary.values import SaleWindow, Units
 
 Finding = tuple[str, str]
 """An invariant's name, and what is wrong with it."""
@@ -136,12 +136,12 @@ class DisputeAccount(msgspec.Struct):
 class OrderAccount(msgspec.Struct):
     """What the auditor knows of one order. `reserved` are payments whose money is set aside, with the provider's
     reference; `saved` those that only saved a method. `asked` are refunds under way, `done` those that succeeded: minor
-    units, and units of what was sold."""
+    units, and by variant units of what was sold (None: made at the provider, which knows of no units)."""
 
     edition_id: str
     buyer_id: str
-    variant_id: str
-    quantity: int
+    bought: dict[str, int]
+    """Units by variant."""
     total_minor: int
     currency: str
     holds: bool = False
@@ -149,7 +149,7 @@ class OrderAccount(msgspec.Struct):
     """Against its buyer's limit: of a recurring gift only the first order does."""
     confirmed: bool = False
     shipped: bool = False
-    parcels: dict[str, int] = {}
+    parcels: dict[str, dict[str, int]] = {}
     """Units in each parcel by its id; none in one that was lost or came back."""
     refunded: bool = False
     pledged_minor: int | None = None
@@ -158,9 +158,9 @@ class OrderAccount(msgspec.Struct):
     saved: set[str] = set()
     captured_minor: int = 0
     returned_minor: int = 0
-    returned: int = 0
-    asked: dict[str, tuple[int, int]] = {}
-    done: dict[str, tuple[int, int]] = {}
+    returned: dict[str, int] = {}
+    asked: dict[str, tuple[int, dict[str, int]]] = {}
+    done: dict[str, tuple[int, dict[str, int] | None]] = {}
     disputes: dict[str, DisputeAccount] = {}
     placed_at_ms: int = 0
     runs_until_ms: int | None = None
@@ -172,14 +172,33 @@ class OrderAccount(msgspec.Struct):
         return sum(dispute.held_minor for dispute in self.disputes.values())
 
     @property
-    def packed(self) -> int:
-        """Units in parcels."""
-        return sum(self.parcels.values())
+    def packed(self) -> dict[str, int]:
+        """Units in parcels, by variant."""
+        found: dict[str, int] = {}
+        for units in self.parcels.values():
+            for variant_id, quantity in units.items():
+                found[variant_id] = found.get(variant_id, 0) + quantity
+        return found
 
     @property
-    def units_under_way(self) -> int:
-        """Units that refunds under way will take back."""
-        return sum(units for _, units in self.asked.values())
+    def left(self) -> dict[str, int]:
+        """Units by variant that are neither back nor on their way back."""
+        left = {variant_id: units - self.returned.get(variant_id, 0) for variant_id, units in self.bought.items()}
+        for _, under_way in self.asked.values():
+            for variant_id, units in under_way.items():
+                left[variant_id] = left.get(variant_id, 0) - units
+        return left
+
+    def units_in(self, quantity: int, units: Units) -> dict[str, int]:
+        """By variant, the units of this order that an event is about."""
+        if not units and len(self.bought) == 1:
+            return dict.fromkeys(self.bought, quantity)
+        return {one.variant_id: one.quantity for one in units}
+
+    def return_units(self, units: dict[str, int], sign: int = 1) -> None:
+        """These came back."""
+        for variant_id, quantity in units.items():
+            self.returned[variant_id] = self.returned.get(variant_id, 0) + sign * quantity
 
     @property
     def minor_under_way(self) -> int:

@@ -3,7 +3,7 @@ the aggregates' code. What both agree on is true; where they differ, one of them
 
 from collections.abc import Iterator
 
-from buystream.replay import parcel_books, turns
+from buystream.replay import parcel_books, turns, unit_postings
 from buystream.replay.accounts import (
     DisputeAccount,
     EditionAccount,
@@ -136,8 +136,7 @@ class Ledger:
             self._orders[event.order_id] = OrderAccount(
                 edition_id=event.edition_id,
                 buyer_id=event.buyer_id,
-                variant_id=event.lines[0].variant_id,
-                quantity=sum(line.quantity for line in event.lines),
+                bought={line.variant_id: line.quantity for line in event.lines},
                 total_minor=sum(line.quantity * line.price_minor for line in event.lines),
                 currency=event.currency,
                 counts=not event.gift_id or event.gift_id not in self.state.gifts,
@@ -159,19 +158,21 @@ class Ledger:
             case events.OrderPlaced() | events.OrderReclaimed():
                 if not account.is_on_sale(event.at_ms):
                     yield "stock is given while it is on sale", f"{event.order_id} holds"
-                yield from _hold(event.order_id, order, account)
+                if isinstance(event, events.OrderReclaimed):
+                    yield from unit_postings.says_all(event, order)
+                yield from unit_postings.hold(event.order_id, order, account)
             case events.OrderPledged() | events.OrderAuthorised():
                 yield from _promise(event, order, account)
             case events.OrderConfirmed():
-                yield from _confirm(event, order, account)
+                yield from unit_postings.confirm(event, order, account)
             case events.OrderExpired() | events.OrderCancelled():
-                yield from _let_go(event.order_id, order, account)
+                yield from unit_postings.let_go(event, order, account)
             case (
                 events.OrderShipped() | events.OrderDelivered() | events.ShipmentCreated() | events.FulfilmentRecorded()
             ):
                 yield from parcel_books.serve(event, order, account)
             case events.OrderRefunded():
-                yield from _take_back(event, order, account)
+                yield from unit_postings.take_back(event, order, account)
 
     def _run_clock(self, event: events.OrderEvent, order: OrderAccount) -> Iterator[Finding]:
         """A hold ends by its own clock only, and never within the grace of an owner who came after it."""
@@ -213,7 +214,7 @@ class Ledger:
             case events.PaymentRefunded():
                 yield from _return(event, order, account)
             case events.RefundFailed():
-                yield from _fail(event, order, account)
+                yield from unit_postings.fail(event, order, account)
             case events.PaymentDisputed():
                 yield from _dispute(event, order)
             case events.DisputeClosed():
@@ -223,18 +224,6 @@ class Ledger:
 def _check_raised(event: events.CampaignReached | events.CampaignEnded, account: EditionAccount) -> Iterator[Finding]:
     if event.raised_minor != account.raised_minor:
         yield "a campaign counts what it has", f"{event.edition_id}: {event.raised_minor}, not {account.raised_minor}"
-
-
-def _hold(order_id: str, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
-    variant = account.variants[order.variant_id]
-    if order.holds:
-        yield "an order holds stock once", f"{order_id} holds again"
-    order.holds = True
-    variant.held += order.quantity
-    taken = variant.take(order.buyer_id, order.quantity * order.counts)
-    variant.move(-order.quantity)
-    if order.counts and taken > variant.limit_per_buyer:
-        yield "a buyer's limit binds", f"{order.buyer_id} has {taken}"
 
 
 def _promise(
@@ -252,52 +241,6 @@ def _promise(
         yield "money moves that was reserved", f"{event.payment_id} pledges, and is not"
     order.pledged_minor = event.amount_minor
     account.raised_minor += event.amount_minor
-
-
-def _confirm(event: events.OrderConfirmed, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
-    variant = account.variants[order.variant_id]
-    if not order.holds:
-        yield "only held stock is sold", f"{event.order_id} holds nothing"
-    if order.captured_minor != event.amount_minor or (order.total_minor and not order.captured_minor):
-        yield "a confirmed order is paid", f"{event.order_id}: {order.captured_minor} of {event.amount_minor}"
-    order.holds, order.confirmed = False, True
-    variant.held -= order.quantity
-    variant.sold += order.quantity
-    account.raised_minor += event.amount_minor - (order.pledged_minor or 0)
-
-
-def _take_back(event: events.OrderRefunded, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
-    variant = account.variants[order.variant_id]
-    minor, units = order.done.get(event.refund_id, (0, event.quantity))
-    if event.amount_minor and (event.amount_minor, event.quantity) != (minor, units if units >= 0 else event.quantity):
-        yield "a refund takes what it was granted", f"{event.order_id}: {event.quantity} units, {event.amount_minor}"
-    if event.amount_minor or event.refund_id in order.done:
-        order.done[event.refund_id] = event.amount_minor, event.quantity
-    order.returned += event.quantity
-    if order.returned > order.quantity or (event.whole and order.returned < order.quantity):
-        yield "a refund returns what was bought", f"{event.order_id}: {order.returned} of {order.quantity}"
-    if event.whole:
-        order.confirmed, order.refunded = False, True
-    variant.sold -= event.quantity
-    variant.take(order.buyer_id, -event.quantity * order.counts)
-    if event.restock:
-        variant.move(event.quantity)
-    else:
-        variant.withdrawn += event.quantity
-
-
-def _let_go(order_id: str, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
-    variant = account.variants[order.variant_id]
-    if not order.holds:
-        yield "only held stock is released", f"{order_id} holds nothing"
-    if order.captured_minor:
-        yield "nobody is charged for nothing", f"{order_id} ended after it was paid"
-    order.holds = False
-    variant.held -= order.quantity
-    variant.take(order.buyer_id, -order.quantity * order.counts)
-    variant.move(order.quantity)
-    account.raised_minor -= order.pledged_minor or 0
-    order.pledged_minor = None
 
 
 def _capture(event: events.PaymentCaptured, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
@@ -319,16 +262,19 @@ def _capture(event: events.PaymentCaptured, order: OrderAccount, account: Editio
 def _ask_back(event: events.RefundRequested, order: OrderAccount) -> Iterator[Finding]:
     if event.refund_id in order.asked or event.refund_id in order.done:
         yield "nothing is refunded twice", f"{event.payment_id}: {event.refund_id} is asked for again"
-    order.asked[event.refund_id] = event.amount_minor, event.quantity or 0
+    units = order.units_in(event.quantity or 0, event.units)
+    order.asked[event.refund_id] = event.amount_minor, units
+    if sum(units.values()) != (event.quantity or 0):
+        yield "an event counts its units", f"{event.payment_id}: {event.quantity} units, {units}"
     left_minor = order.captured_minor - order.returned_minor - order.held_minor
-    if order.minor_under_way > max(left_minor, 0) or order.units_under_way > order.quantity - order.returned:
+    if order.minor_under_way > max(left_minor, 0) or min(order.left.values()) < 0:
         yield "what is under way is not granted again", f"{event.payment_id}: {order.asked}, {left_minor} left"
 
 
 def _return(event: events.PaymentRefunded, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
     if event.refund_id in order.done:
         yield "nothing is refunded twice", f"{event.payment_id}: {event.refund_id}"
-    minor, units = order.asked.pop(event.refund_id, (event.amount_minor, -1))
+    minor, units = order.asked.pop(event.refund_id, (event.amount_minor, None))
     if minor != event.amount_minor:
         yield "a refund returns what was asked", f"{event.payment_id}: {event.amount_minor} instead of {minor}"
     order.done[event.refund_id] = event.amount_minor, units
@@ -336,31 +282,6 @@ def _return(event: events.PaymentRefunded, order: OrderAccount, account: Edition
     account.raised_minor -= event.amount_minor
     if order.returned_minor > order.captured_minor:
         yield "a refund returns what was taken", f"{event.payment_id} returned more than was taken"
-
-
-def _fail(event: events.RefundFailed, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
-    variant = account.variants[order.variant_id]
-    order.asked.pop(event.refund_id, None)
-    minor, units = order.done.pop(event.refund_id, (0, 0))
-    if (minor if event.was_refunded else 0, units) != (
-        event.amount_minor if event.was_refunded else 0,
-        event.quantity + event.missing,
-    ):
-        yield "what a refund gave back it takes back when it fails", f"{event.payment_id}: {minor}, {units} units"
-    if not event.was_refunded:
-        return
-    if event.quantity and account.over:
-        yield "what is over gets no stock", f"{event.order_id} has units again: {account.over}"
-    order.returned_minor -= event.amount_minor
-    order.returned -= event.quantity
-    order.confirmed, order.refunded = True, False
-    account.raised_minor += event.amount_minor
-    variant.sold += event.quantity
-    variant.take(order.buyer_id, event.quantity * order.counts)
-    if event.from_stock:
-        variant.move(-event.quantity)
-    else:
-        variant.withdrawn -= event.quantity
 
 
 def _dispute(event: events.PaymentDisputed, order: OrderAccount) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from buystream.replay.accounts import EditionAccount, Finding
 from buystream.vocabulary import events
+from buystream.vocabulary.values import OrderLine
 
 CHECKED_UNITS_MAX = 100
 """More units than one order may ask for are refused as over the limit, whatever the limit is."""
@@ -12,37 +13,46 @@ CHECKED_UNITS_MAX = 100
 
 def refuse(event: events.OrderRefused, account: EditionAccount) -> Iterator[Finding]:
     """An order was refused; remembers for how many units nothing was left."""
-    line = event.lines[0]
     if not _is_true(event, account):
         yield "nobody is refused without a reason", f"{event.order_id} is refused as {event.reason}, which isn't so"
     if event.reason == "sold_out":
+        line = _refused_line(event)
         variant = account.variants[line.variant_id]
         known = variant.turned_away
         if known is None or line.quantity < known[0]:
             variant.turned_away = line.quantity, event.order_id
 
 
+def _refused_line(event: events.OrderRefused) -> OrderLine:
+    """The line that the order failed at."""
+    return next((line for line in event.lines if line.variant_id == event.variant_id), event.lines[0])
+
+
 def place(event: events.OrderPlaced, account: EditionAccount) -> Iterator[Finding]:
     """An order got stock."""
-    line = event.lines[0]
-    variant = account.variants[line.variant_id]
-    if variant.turned_away is not None and line.quantity >= variant.turned_away[0]:
-        units, earlier = variant.turned_away
-        yield "who comes first is served first", f"{event.order_id} got {line.quantity}, {earlier} asked for {units}"
-    if not variant.price_min_minor <= line.price_minor <= variant.price_max_minor:
-        yield "an order has the price that was offered", f"{event.order_id}: {line.price_minor}"
+    for line in event.lines:
+        variant = account.variants[line.variant_id]
+        if variant.turned_away is not None and line.quantity >= variant.turned_away[0]:
+            units, earlier = variant.turned_away
+            yield (
+                "who comes first is served first",
+                f"{event.order_id} got {line.quantity}, {earlier} asked for {units}",
+            )
+        if not variant.price_min_minor <= line.price_minor <= variant.price_max_minor:
+            yield "an order has the price that was offered", f"{event.order_id}: {line.price_minor}"
 
 
 def _is_true(event: events.OrderRefused, account: EditionAccount) -> bool:
     """Whether the accounts show the reason. Those of amounts depend on the currency: only the refold checks them."""
-    line, window = event.lines[0], account.window
+    line, window = _refused_line(event), account.window
     variant = account.variants[line.variant_id]
     match event.reason:
         case "sold_out":
             return variant.available is not None and variant.available < line.quantity
         case "over_limit":
             taken = variant.taken.get(event.buyer_id, 0) + line.quantity
-            return taken > variant.limit_per_buyer or not 0 < line.quantity <= CHECKED_UNITS_MAX
+            units = sum(line.quantity for line in event.lines)
+            return taken > variant.limit_per_buyer or line.quantity <= 0 or units > CHECKED_UNITS_MAX
         case "wrong_price":
             return not variant.price_min_minor <= line.price_minor <= variant.price_max_minor
         case "not_vouched":

@@ -74,6 +74,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     "amount_off_step": Reason("This amount can't be charged in this currency. Choose a multiple of its step."),
     "amount_too_small": Reason("This amount is below the currency's minimum. Choose a larger one."),
     "amount_too_large": Reason("This amount is above the currency's maximum. Choose a smaller one."),
+    "variant_twice": Reason("A variant has one line. Send its units in that line, with a new order id."),
     "order_id_conflict": Reason(
         "This order id is taken. Generate a new one.",
         "Let’s start again",
@@ -91,6 +92,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     "bad_amount": Reason("That is more than can be refunded. Read the order's refunds and request less."),
     "bad_quantity": Reason("There are not that many units. Read it again and request fewer."),
     "amount_needed": Reason("State what these units are worth: send amount_minor with quantity."),
+    "lines_needed": Reason("State which units these are: send lines, with the variant and quantity of each."),
     "return_under_way": Reason("A refund of this order is in progress: it can't be shipped or used."),
     "refund_id_conflict": Reason("This Idempotency-Key was used for another amount. Use a new key for another refund."),
     "not_returnable": Reason("The buyer can't return this order. Contact the merchant."),

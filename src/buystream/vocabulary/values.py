@@ -192,8 +192,20 @@ class Offer(Value, frozen=True, kw_only=True):
 
 OFFER: Final = meaning("What is on sale, and by which terms.", feed=True)
 FEE: Final = meaning("What the platform keeps of each order.", feed=True)
+ORDER_LINES_MAX: Final = 20
+"""Lines of one order."""
+
 Lines = Annotated[
     tuple[OrderLine, ...],
-    meaning("What is ordered; as yet of one variant.", feed=True),
-    msgspec.Meta(min_length=1, max_length=1),
+    meaning("What is ordered of each variant; a variant has one line.", feed=True),
+    msgspec.Meta(min_length=1, max_length=ORDER_LINES_MAX),
+]
+Units = Annotated[
+    tuple[LineUnits, ...],
+    meaning(
+        "How many of the units are of which variant, in the order of the lines; empty for an order with one line.",
+        feed=True,
+        tables=InTables.SHOWN,
+    ),
+    msgspec.Meta(max_length=ORDER_LINES_MAX),
 ]

@@ -9,7 +9,7 @@ from buystream.vocabulary import commands, events
 from buystream.vocabulary.commands import Command
 from buystream.vocabulary.events import Event
 from buystream.vocabulary.ids import ALPHABET, ORDER_RANDOM_CHARS
-from buystream.vocabulary.values import Fee, Offer, OrderLine, Variant
+from buystream.vocabulary.values import Fee, LineUnits, Offer, OrderLine, Units, Variant
 
 MERCHANT = "me0-n1ghtsky00"
 ACCOUNT = "acct_merchant"
@@ -25,6 +25,7 @@ AFTERWARDS = {
     "keeps": 8,
     "whole refund": 3,
     "partial refunds": 3,
+    "units of a line": 3,
     "dashboard refund": 2,
     "dispute won": 1,
     "dispute lost": 1,
@@ -53,7 +54,7 @@ class Buyer:
 
     order_id: str
     buyer_id: str
-    quantity: int
+    lines: tuple[OrderLine, ...]
     card: str
     save: bool
     before: str
@@ -88,6 +89,7 @@ class Life:
         self.stock = draw.randint(2, 7)
         self.price_minor = draw.choice((100, 999, 4500, 12_345))
         self.limit = draw.randint(1, 3)
+        self.variants = draw.choice((("",), ("stalls", "balcony")))
         self.hold_seconds = draw.choice((1, 2, 30))
         self.shares = draw.random() < 0.6
         self.buyers = {}
@@ -117,7 +119,7 @@ class Life:
                     order_id=buyer.order_id,
                     edition_id=self.edition_id,
                     buyer_id=buyer.buyer_id,
-                    lines=(OrderLine(quantity=buyer.quantity, price_minor=self.price_minor),),
+                    lines=buyer.lines,
                 )
             )
 
@@ -147,7 +149,10 @@ class Life:
         return Buyer(
             order_id=f"{self.edition_id}-{random_part(draw, ORDER_RANDOM_CHARS)}",
             buyer_id=f"by0-{random_part(draw, 20)}",
-            quantity=draw.randint(1, self.limit),
+            lines=tuple(
+                OrderLine(variant_id=variant_id, quantity=draw.randint(1, self.limit), price_minor=self.price_minor)
+                for variant_id in self.variants[: draw.randint(1, len(self.variants))]
+            ),
             card=drawn(draw, CARDS),
             save=draw.random() < 0.3,
             before=drawn(draw, BEFORE),
@@ -163,13 +168,15 @@ class Life:
             offer=Offer(
                 title=f"Schedule {self.seed}",
                 currency="USD",
-                variants=(
+                variants=tuple(
                     Variant(
+                        variant_id=variant_id,
                         price_min_minor=self.price_minor,
                         price_max_minor=self.price_minor,
                         stock=self.stock,
                         limit_per_buyer=self.limit,
-                    ),
+                    )
+                    for variant_id in self.variants
                 ),
                 hold_seconds=self.hold_seconds,
                 needs_address=False,
@@ -210,6 +217,9 @@ class Life:
                 tell(self._refund(buyer, "r1", part_minor))
                 tell(self._refund(buyer, "r2", part_minor))
                 tell(self._refund(buyer, "r2", part_minor))
+            case "units of a line":
+                tell(self._refund(buyer, "r1", None, units=_one_of(buyer.lines[-1])))
+                tell(self._refund(buyer, "r2", None, units=_one_of(buyer.lines[0])))
             case "dashboard refund":
                 bank.refunds(sold.payment_id, part_minor)
             case "dispute won":
@@ -222,7 +232,7 @@ class Life:
                 tell(self._refund(buyer, "r1", part_minor))
                 bank.disputes(sold.payment_id, won=[buyer.part < 0.5])
 
-    def _refund(self, buyer: Buyer, number: str, amount_minor: int | None) -> Command:
+    def _refund(self, buyer: Buyer, number: str, amount_minor: int | None, *, units: Units = ()) -> Command:
         return commands.RefundOrder(
             order_id=buyer.order_id,
             merchant_id=MERCHANT,
@@ -230,4 +240,9 @@ class Life:
             refund_id=f"{buyer.order_id}.1:{number}",
             amount_minor=amount_minor,
             keep_fee=buyer.part > 0.7,
+            units=units,
         )
+
+
+def _one_of(line: OrderLine) -> Units:
+    return (LineUnits(variant_id=line.variant_id, quantity=1),)

@@ -15,15 +15,16 @@ from buystream.aggregates.rules import NEWEST_RULES
 from buystream.replay.ledger import Ledger
 from buystream.vocabulary import codec, commands
 from buystream.vocabulary.order_states import SOLD
-from buystream.vocabulary.values import RefundRule
+from buystream.vocabulary.values import LineUnits, OrderLine, RefundRule, Variant
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, BEN, T0, example
 from tests.support.steps import place, release
 
 DAY_MS = 86_400_000
 TICKETS, SHORT, LONG, MONTHLY = "ed0-t1ckets000", "ed0-sh0rt00000", "ed0-10ng000000", "ed0-m0nth1y000"
-GIVEN = "ed0-g1ven00000"
+GIVEN, SEATS = "ed0-g1ven00000", "ed0-seats00000"
 EDITIONS = (TICKETS, SHORT, LONG, MONTHLY, GIVEN)
+CATEGORIES = {"stalls": 150, "balcony": 100, "standing": 0}
 TARGET_MINOR = 400
 PRICE_MINOR = 100
 
@@ -33,7 +34,8 @@ def _named(kind: type[commands.Command], payment: Payment) -> dict[str, str]:
     return {"reference": f"pi_{payment.id}"} if "reference" in kind.__struct_fields__ else {}
 
 
-editions = st.sampled_from(EDITIONS)
+editions = st.sampled_from((*EDITIONS, SEATS))
+several = st.dictionaries(st.sampled_from(list(CATEGORIES)), st.integers(1, 2), min_size=2)
 buyers = st.sampled_from((ANNA, BEN))
 amounts = st.sampled_from([1, 30, 50, 100, 200])
 prices = st.sampled_from([PRICE_MINOR, PRICE_MINOR, PRICE_MINOR, 0])
@@ -76,6 +78,12 @@ class Till(RuleBasedStateMachine):
         self.ask(release(edition_id=SHORT, **{**gift, **target, "closes_at_ms": T0 + 3 * DAY_MS}))
         self.ask(release(edition_id=LONG, **{**gift, **target, "closes_at_ms": T0 + 30 * DAY_MS}))
         self.ask(release(edition_id=GIVEN, **{**gift, "closes_at_ms": T0 + 30 * DAY_MS}, target_minor=TARGET_MINOR))
+        seats = tuple(
+            Variant(variant_id=name, price_min_minor=price, price_max_minor=price, stock=5, limit_per_buyer=4)
+            for name, price in CATEGORIES.items()
+        )
+        by_rule = {"refund": RefundRule(by="buyer", share_bps=9_000), "receipts": True, "closes_at_ms": None}
+        self.ask(release(edition_id=SEATS, variants=seats, suggested_minor=(), **by_rule))
         self.ask(release(edition_id=MONTHLY, **gift, awaits_terms=True))
         self.ask(example(commands.ApplyTerms, edition_id=MONTHLY, share_bps=share_bps, fixed_minor=fixed_minor))
 
@@ -90,6 +98,36 @@ class Till(RuleBasedStateMachine):
         if at_once and (order := self.order(tap.order_id)) is not None:
             for fact in [fact for _ in range(2) for fact in self.unanswered([order])]:
                 self.ask(fact)
+
+    @rule(buyer_id=buyers, asked=several, paid=st.booleans())
+    def somebody_orders_seats_of_several_categories(self, buyer_id: str, asked: dict[str, int], paid: bool) -> None:
+        self.taps += 1
+        lines = tuple(
+            OrderLine(variant_id=name, quantity=units, price_minor=CATEGORIES[name]) for name, units in asked.items()
+        )
+        tap = place(self.taps, edition_id=SEATS, buyer_id=buyer_id, lines=lines)
+        self.ask(tap)
+        self.ask(example(commands.RequestPayment, order_id=tap.order_id, buyer_id=buyer_id, attempt=0))
+        if paid and (order := self.order(tap.order_id)) is not None:
+            for fact in [fact for _ in range(2) for fact in self.unanswered([order])]:
+                self.ask(fact)
+
+    @rule(data=st.data(), restock=st.booleans(), by_buyer=st.booleans(), amount_minor=st.one_of(st.none(), amounts))
+    @precondition(lambda till: till.of_several_lines())
+    def units_of_some_lines_go_back(
+        self, data: st.DataObject, restock: bool, by_buyer: bool, amount_minor: int | None
+    ) -> None:
+        order = data.draw(st.sampled_from(self.of_several_lines()))
+        lines = data.draw(st.lists(st.sampled_from(order.lines), min_size=1, unique=True))
+        units = tuple(
+            LineUnits(variant_id=line.variant_id, quantity=data.draw(st.integers(1, line.quantity))) for line in lines
+        )
+        name = {"order_id": order.id, "refund_id": data.draw(st.sampled_from(["part-1", "part-2", "back-1"]))}
+        if by_buyer:
+            self.ask(example(commands.ReturnOrder, **name, buyer_id=order.buyer_id, units=units))
+        else:
+            more = {"restock": restock, "amount_minor": amount_minor, "quantity": None}
+            self.ask(example(commands.RefundOrder, **name, **more, units=units))
 
     @rule(data=st.data())
     @precondition(lambda till: till.payments())
@@ -333,6 +371,9 @@ class Till(RuleBasedStateMachine):
     def sold(self) -> list[Order]:
         return [order for order in self.orders() if order.state in SOLD]
 
+    def of_several_lines(self) -> list[Order]:
+        return [order for order in self.orders() if len(order.lines) > 1]
+
     def payments(self) -> list[Payment]:
         return [payment for order in self.orders() for payment in order.payments]
 
@@ -375,6 +416,16 @@ class Till(RuleBasedStateMachine):
             assert paid.refunding_minor == sum(refund.amount_minor for refund in under_way)
             assert paid.refunding_units == sum(refund.quantity for refund in under_way)
             assert 0 <= order.free <= order.kept <= order.quantity
+            assert sum(one.quantity for one in order.free_units) == order.free
+            free = {one.variant_id: one.quantity for one in order.free_units}
+            for line in order.lines:
+                taken = free.get(line.variant_id, 0)
+                for refund in under_way:
+                    taken += sum(units.quantity for units in refund.units if units.variant_id == line.variant_id)
+                for units in order.returned_units:
+                    taken += units.quantity if units.variant_id == line.variant_id else 0
+                assert free.get(line.variant_id, 0) >= 0
+                assert len(order.lines) == 1 or taken == line.quantity
 
     @invariant()
     def a_dispute_is_what_its_bank_said_last(self) -> None:

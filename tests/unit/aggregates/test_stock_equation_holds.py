@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 from hypothesis import HealthCheck, Phase, settings
@@ -16,7 +17,7 @@ from buystream.aggregates.partition import Partition
 from buystream.vocabulary import codec, commands, events
 from buystream.vocabulary.ids import edition_of
 from buystream.vocabulary.order_states import SOLD
-from buystream.vocabulary.values import Variant
+from buystream.vocabulary.values import OrderLine, Variant
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, BEN, EDITION, OTHER_EDITION, T0, example
 from tests.support.steps import place, release
@@ -46,6 +47,13 @@ sizes = st.sampled_from(SIZES)
 buyers = st.sampled_from((ANNA, BEN))
 quantities = st.integers(1, 3)
 outcomes = st.sampled_from(("won", "lost", "withdrawn"))
+
+
+def returned_of(order: Order, variant_id: str) -> int:
+    """Units of that line that came back."""
+    if len(order.lines) == 1:
+        return order.returned
+    return sum(one.quantity for one in order.returned_units if one.variant_id == variant_id)
 
 
 class Crowd(RuleBasedStateMachine):
@@ -111,6 +119,18 @@ class Crowd(RuleBasedStateMachine):
         if pays:
             self.ask(example(commands.RequestPayment, order_id=tap.order_id, buyer_id=buyer_id))
 
+    @rule(buyer_id=buyers, asked=st.dictionaries(sizes, quantities, min_size=2), pays=st.booleans())
+    def somebody_orders_several_sizes(self, buyer_id: str, asked: dict[str, int], pays: bool) -> None:
+        self.taps += 1
+        lines = tuple(
+            OrderLine(variant_id=variant_id, quantity=quantity, price_minor=100)
+            for variant_id, quantity in asked.items()
+        )
+        tap = place(self.taps, edition_id=SHIRTS, buyer_id=buyer_id, lines=lines)
+        self.ask(tap)
+        if pays:
+            self.ask(example(commands.RequestPayment, order_id=tap.order_id, buyer_id=buyer_id))
+
     @rule(data=st.data(), kind=st.sampled_from([commands.RequestPayment] * 3 + [commands.CancelOrder]))
     @precondition(lambda crowd: crowd.orders())
     def a_buyer_goes_on(self, data: st.DataObject, kind: type[commands.Command]) -> None:
@@ -128,7 +148,11 @@ class Crowd(RuleBasedStateMachine):
         undecided = [payment for payment in self.payments() if payment.state not in ("voided", "failed", "refunded")]
         payment = data.draw(st.sampled_from(undecided * 3 + self.payments()))
         for kind in told:
-            fields = {"amount_minor": payment.amount_minor, "refund_id": "", "outcome": data.draw(outcomes)}
+            refund_id, amount_minor = "", payment.amount_minor
+            if kind in (commands.RecordRefund, commands.RecordRefundFailure) and payment.refunds:
+                refund_id = data.draw(st.sampled_from(list(payment.refunds)))
+                amount_minor = payment.refunds[refund_id].amount_minor
+            fields = {"amount_minor": amount_minor, "refund_id": refund_id, "outcome": data.draw(outcomes)}
             fields = {name: value for name, value in fields.items() if name in kind.__struct_fields__}
             self.ask(example(kind, payment_id=payment.id, **fields))
 
@@ -137,8 +161,13 @@ class Crowd(RuleBasedStateMachine):
     def the_merchant_serves(self, data: st.DataObject, kind: type[commands.Command]) -> None:
         sold = [order for order in self.orders() if order.state in SOLD]
         order = data.draw(st.sampled_from(sold or self.orders()))
-        restock = {"restock": data.draw(st.booleans())} if kind is commands.RefundOrder else {}
-        self.ask(example(kind, order_id=order.id, **restock))
+        how: dict[str, Any] = {}
+        if kind is commands.RefundOrder:
+            free = order.free_units
+            how = {"restock": data.draw(st.booleans())}
+            if free and data.draw(st.booleans()):
+                how |= {"units": (data.draw(st.sampled_from(free)),), "refund_id": f"part-{len(self.asked)}"}
+        self.ask(example(kind, order_id=order.id, **how))
 
     @rule(
         edition_id=editions,
@@ -227,8 +256,9 @@ class Crowd(RuleBasedStateMachine):
                 case events.OrderPlaced() | events.OrderReclaimed():
                     edition = self.partition.state.editions[event.edition_id]
                     order = edition.orders[event.order_id]
-                    stock = edition.stocks[order.variant_id]
-                    assert stock.taken_by_buyer[order.buyer_id] <= stock.limit_per_buyer
+                    for line in order.lines:
+                        stock = edition.stocks[line.variant_id]
+                        assert stock.taken_by_buyer[order.buyer_id] <= stock.limit_per_buyer
                 case events.OrderExpired():
                     assert isinstance(command, commands.Tick)
                     assert deadlines[event.order_id] <= event.at_ms  # type: ignore[operator]
@@ -263,12 +293,17 @@ class Crowd(RuleBasedStateMachine):
     def orders(self) -> list[Order]:
         return [order for edition in self.partition.state.editions.values() for order in edition.orders.values()]
 
-    def variants(self) -> Iterator[tuple[Edition, Stock, list[Order]]]:
-        """Every variant of every edition, with the orders for it that ever held stock."""
+    def variants(self) -> Iterator[tuple[Edition, Stock, list[tuple[Order, int, int]]]]:
+        """Every variant of every edition, with the orders for it: how many units each asked for, and keeps."""
         for edition in self.partition.state.editions.values():
             for variant_id, stock in edition.stocks.items():
-                orders = [order for order in edition.orders.values() if order.variant_id == variant_id]
-                yield edition, stock, orders
+                asked = [
+                    (order, line.quantity, line.quantity - returned_of(order, variant_id))
+                    for order in edition.orders.values()
+                    for line in order.lines
+                    if line.variant_id == variant_id
+                ]
+                yield edition, stock, asked
 
     def payments(self) -> list[Payment]:
         return [payment for order in self.orders() for payment in order.payments]
@@ -278,8 +313,8 @@ class Crowd(RuleBasedStateMachine):
     @invariant()
     def stock_is_where_it_should_be(self) -> None:
         for edition, stock, orders in self.variants():
-            held = sum(order.quantity for order in orders if order.state in TAKING)
-            sold = sum(order.kept for order in orders if order.served)
+            held = sum(asked for order, asked, _ in orders if order.state in TAKING)
+            sold = sum(kept for order, _, kept in orders if order.served)
             assert (stock.held, stock.sold) == (held, sold)
             assert min(stock.held, stock.sold, stock.withdrawn) >= 0
             if stock.available is None:
@@ -293,9 +328,9 @@ class Crowd(RuleBasedStateMachine):
     def each_buyer_has_what_the_orders_say(self) -> None:
         for _, stock, orders in self.variants():
             recount: Counter[str] = Counter()
-            for order in orders:
+            for order, _, kept in orders:
                 if order.state in TAKING or order.served:
-                    recount[order.buyer_id] += order.kept
+                    recount[order.buyer_id] += kept
             assert stock.taken_by_buyer == dict(+recount)
 
     @invariant()

@@ -149,8 +149,8 @@ def test_a_release_has_a_variant() -> None:
         codec.decode_command(msgspec.json.encode(written))
 
 
-@pytest.mark.parametrize("lines", [[], [{"quantity": 1, "price_minor": 1}] * 2])
-def test_an_order_has_one_line_as_yet(lines: list[dict[str, int]]) -> None:
+@pytest.mark.parametrize("lines", [[], [{"quantity": 1, "price_minor": 1}] * 21])
+def test_an_order_has_1_to_20_lines(lines: list[dict[str, int]]) -> None:
     written = msgspec.json.decode(codec.encode(place()))
     with pytest.raises(codec.Unreadable):
         codec.decode_command(msgspec.json.encode(written | {"lines": lines}))

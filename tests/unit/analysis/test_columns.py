@@ -81,7 +81,7 @@ def test_the_arrow_schema_has_the_columns() -> None:
 def test_each_field_has_one_place_in_the_tables_unless_it_is_left_out(kind: type[msgspec.Struct]) -> None:
     (shape,) = (shape for shape in shapes().values() if shape.name == kind.__name__)
     rest = set(shape.rest.__struct_fields__) if shape.rest else set()
-    elsewhere = {"originator_id", "originator_version", "at_ms", "edition_version", "subject", "lines"}
+    elsewhere = {"originator_id", "originator_version", "at_ms", "edition_version", "subject"}
     for name, meaning in meanings(kind).items():
         column = name.removesuffix("_ms") if name.removesuffix("_ms") in TIMES else name
         places = [column in shape.values, name in rest, name in elsewhere]

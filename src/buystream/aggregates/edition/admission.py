@@ -6,9 +6,9 @@ from typing import Final, Literal
 
 from buystream.aggregates.edition import sale
 from buystream.aggregates.edition.edition import Edition
-from buystream.aggregates.edition.stock import Stock
 from buystream.aggregates.moment import Moment
 from buystream.vocabulary.money import why_not_charge
+from buystream.vocabulary.values import OrderLine
 
 EDITION_CANCELLED: Final = "edition_cancelled"
 CAMPAIGN_MISSED: Final = "campaign_missed"
@@ -42,30 +42,38 @@ def why_not(
     moment: Moment,
     *,
     buyer_id: str,
-    stock: Stock,
-    quantity: int,
-    price_minor: int,
+    lines: tuple[OrderLine, ...],
     vouched: bool = True,
     limited: bool = True,
-) -> str:
-    """Why this buyer gets no stock now: asked by new orders, and by late money whose hold has run out. `vouched`:
-    a host application says who the buyer is, or did when the order was placed. `limited`: the order counts against
-    the buyer's limit."""
-    terms = edition.terms
+) -> tuple[str, str]:
+    """Why this buyer gets no stock now, and the variant that this is about, if it is one: asked by new orders, and by
+    late money whose hold has run out. All lines are served or none. `vouched`: a host application says who the buyer
+    is, or did when the order was placed. `limited`: the order counts against the buyer's limits."""
+    terms, stocks = edition.terms, edition.stocks
     if edition.cancellation is None:
-        if not stock.price_min_minor <= price_minor <= stock.price_max_minor:
-            return "wrong_price"  # whether it is on sale or not, this order never was
+        for line in lines:
+            stock = stocks[line.variant_id]
+            if not stock.price_min_minor <= line.price_minor <= stock.price_max_minor:
+                return "wrong_price", line.variant_id  # whether it is on sale or not, this order never was
         if terms.vouched_only and not vouched:
-            return "not_vouched"
+            return "not_vouched", ""
     if reason := why_not_on_sale(edition, moment.at_ms):
-        return reason
+        return reason, ""
     if moment.at_ms < edition.pace.paused_until_ms.get(buyer_id, 0):
-        return "too_fast"
-    if limited:
-        taken = stock.taken_by_buyer.get(buyer_id, 0)
-        if not 0 < quantity <= moment.rules.quantity_max or taken + quantity > stock.limit_per_buyer:
-            return "over_limit"
-    if reason := why_not_charge(quantity * price_minor, terms.charges_in(moment.rules)):
-        return reason
-    available = stock.available
-    return "" if available is None or quantity <= available else "sold_out"
+        return "too_fast", ""
+    units = total_minor = 0
+    missing = None
+    for line in lines:
+        stock, quantity = stocks[line.variant_id], line.quantity
+        units += quantity
+        if limited:
+            taken = stock.taken_by_buyer.get(buyer_id, 0)
+            if not 0 < quantity <= units <= moment.rules.quantity_max or taken + quantity > stock.limit_per_buyer:
+                return "over_limit", line.variant_id
+        total_minor += quantity * line.price_minor
+        available = stock.available
+        if available is not None and quantity > available and missing is None:
+            missing = line.variant_id
+    if reason := why_not_charge(total_minor, terms.charges_in(moment.rules)):
+        return reason, ""
+    return ("", "") if missing is None else ("sold_out", missing)

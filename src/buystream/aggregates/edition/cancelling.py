@@ -75,7 +75,7 @@ def _end_order(edition: Edition, cancellation: Cancellation, order: Order, momen
             moment,
             refund_id=refund_id,
             amount_minor=payment.refundable_minor,
-            quantity=order.free,
+            units=order.free_units,
             restock=cancellation.restock,
             asked_by=CANCELLATION,
             reason=admission.EDITION_CANCELLED,
@@ -87,7 +87,7 @@ def _end_order(edition: Edition, cancellation: Cancellation, order: Order, momen
             order,
             moment,
             refund_id=refund_id,
-            quantity=order.free,
+            units=order.free_units,
             restock=cancellation.restock,
             reason=admission.EDITION_CANCELLED,
         )

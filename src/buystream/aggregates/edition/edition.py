@@ -142,11 +142,12 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Change state by any event of the edition, its orders or their payments; never refuses, because yesterday's
         history must load under tomorrow's stricter rules."""
         self.version = event.edition_version
-        about, stocks, changes, whole = (_TIMED if self.timed else _UNTIMED)[type(event)]
+        about, stocks, is_part, changes, whole = (_TIMED if self.timed else _UNTIMED)[type(event)]
         if about is not None:
             order = about(self.book, event)
             if stocks is not None:
-                stocks(self.stocks[order.variant_id], event, order)
+                for moved in event.moved if is_part else order.lines:  # type: ignore[union-attr]
+                    stocks(self.stocks[moved.variant_id], event, order, moved.quantity)
             for part, change in changes:
                 if (state := getattr(self, part)) is not None:
                     change(state, event, order)
@@ -186,11 +187,12 @@ def _total(edition: Edition, name: str) -> int | None:
 
 
 class _Course(NamedTuple):
-    """How an event happens to an edition: to the order that it is about, to the stock of its variant, to the other
-    parts, to the edition as a whole."""
+    """How an event happens to an edition: to the order that it is about, to the stock of its variants, to the other
+    parts, to the edition as a whole. `is_part`: it says which of the order's units it moves; otherwise all."""
 
     about: Callable[[OrderBook, Any], Order] | None
     stocks: Callable[..., None] | None
+    is_part: bool
     changes: tuple[tuple[str, Callable[..., None]], ...]
     whole: Callable[[Edition, Any], None] | None
 
@@ -203,6 +205,7 @@ def _courses(**parts: type) -> dict[type[events.Event], _Course]:
         kind: _Course(
             about.get(kind),
             stocks.get(kind),
+            kind in (events.OrderRefunded, events.RefundFailed),
             tuple((part, change[kind]) for part, change in changes.items() if kind in change),
             whole.get(kind),
         )

@@ -26,18 +26,10 @@ def start_recurring_gift(edition: Edition, command: commands.StartRecurringGift,
         return "bad_interval"
     if edition.campaign is not None and edition.campaign.terms.all_or_nothing:
         return "not_recurring"
-    stock = edition.stocks.get(PLAIN)
-    if stock is None:
+    if PLAIN not in edition.stocks:
         return UNKNOWN_VARIANT
-    reason = admission.why_not(
-        edition,
-        moment,
-        buyer_id=command.buyer_id,
-        stock=stock,
-        quantity=1,
-        price_minor=command.amount_minor,
-        vouched=command.vouched,
-    )
+    first = (OrderLine(quantity=1, price_minor=command.amount_minor),)
+    reason, _ = admission.why_not(edition, moment, buyer_id=command.buyer_id, lines=first, vouched=command.vouched)
     if not command.amount_minor:
         return TOO_SMALL  # a gift that is free needs no repeating
     if reason:

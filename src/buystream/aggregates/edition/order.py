@@ -1,17 +1,18 @@
-"""An order: one buyer's claim on a quantity of one edition."""
+"""An order: one buyer's claim on units of one edition, a line for each variant."""
 
 from typing import Final, Literal, Self
 
 import msgspec
 
 from buystream.aggregates.applying import appliers_of, applies
-from buystream.aggregates.edition.fulfilment import Fulfilment, Parcel, Units
+from buystream.aggregates.edition.fulfilment import Fulfilment, Parcel
 from buystream.aggregates.edition.payment import Payment
+from buystream.aggregates.edition.units import by_variant, plus
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.fulfilment import FULFILLING
 from buystream.vocabulary.ids import recurring_order_id, rest_parcel_id
 from buystream.vocabulary.order_states import SENT, OrderState, Served
-from buystream.vocabulary.values import OrderLine
+from buystream.vocabulary.values import LineUnits, OrderLine, Units
 
 
 class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
@@ -20,9 +21,7 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     id: str
     version: int
     buyer_id: str
-    quantity: int
-    price_minor: int
-    variant_id: str = ""
+    lines: tuple[OrderLine, ...]
     currency: str
     placed_at_ms: int
     state: OrderState = "held"
@@ -45,6 +44,8 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """It was refunded because its edition was cancelled."""
     returned: int = 0
     """Units that came back with a refund."""
+    returned_units: Units = ()
+    """The same by variant, of an order with several lines."""
     gift_id: str = ""
     """The recurring gift that it belongs to."""
     fulfilment: Fulfilment[Parcel] | None = None
@@ -53,15 +54,12 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     @classmethod
     def begin(cls, event: events.OrderPlaced | events.OrderRefused) -> Self:
         """From its first event."""
-        line = event.lines[0]
         if isinstance(event, events.OrderRefused):
             return cls(
                 id=event.originator_id,
                 version=event.originator_version,
                 buyer_id=event.buyer_id,
-                quantity=line.quantity,
-                price_minor=line.price_minor,
-                variant_id=line.variant_id,
+                lines=event.lines,
                 currency=event.currency,
                 placed_at_ms=event.at_ms,
                 state="refused",
@@ -71,9 +69,7 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             id=event.originator_id,
             version=event.originator_version,
             buyer_id=event.buyer_id,
-            quantity=line.quantity,
-            price_minor=line.price_minor,
-            variant_id=line.variant_id,
+            lines=event.lines,
             currency=event.currency,
             placed_at_ms=event.at_ms,
             hold_expires_at_ms=event.hold_expires_at_ms,
@@ -83,7 +79,27 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     @property
     def total_minor(self) -> int:
         """What the buyer pays, in minor units."""
-        return self.quantity * self.price_minor
+        lines = self.lines
+        if len(lines) == 1:
+            return lines[0].quantity * lines[0].price_minor
+        return sum(line.quantity * line.price_minor for line in lines)
+
+    @property
+    def quantity(self) -> int:
+        """Units of all lines."""
+        lines = self.lines
+        return lines[0].quantity if len(lines) == 1 else sum(line.quantity for line in lines)
+
+    @property
+    def variant_id(self) -> str:
+        """The variant that an event about its units names; those of an order with several lines name `units`."""
+        return self.lines[0].variant_id if len(self.lines) == 1 else ""
+
+    @property
+    def units(self) -> Units:
+        """What an event about all units of an order with several lines says; empty for other orders."""
+        lines = self.lines
+        return () if len(lines) == 1 else tuple(map(_units_of_line, lines))
 
     @property
     def is_limited(self) -> bool:
@@ -103,9 +119,13 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         return self.kept - (paid.refunding_units if paid is not None else 0)
 
     @property
-    def kept_units(self) -> Units:
+    def kept_units(self) -> dict[str, int]:
         """The units of each line that the buyer has not returned."""
-        return {line.variant_id: line.quantity - self.returned for line in self.lines}
+        lines = self.lines
+        if len(lines) == 1:
+            return {lines[0].variant_id: lines[0].quantity - self.returned}
+        returned = by_variant(self.returned_units)
+        return {line.variant_id: line.quantity - returned.get(line.variant_id, 0) for line in lines}
 
     def parcel(self, shipment_id: str) -> Parcel | None:
         """The parcel of that id. Of an order that was shipped whole, it is the only one."""
@@ -127,13 +147,18 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         return len(self.fulfilment.parcels) if self.fulfilment is not None else 0
 
     @property
-    def returning_units(self) -> Units:
+    def returning_units(self) -> dict[str, int]:
         """The units of each line that refunds under way take back."""
-        paid = self.paid_payment
-        return {line.variant_id: paid.refunding_units if paid is not None else 0 for line in self.lines}
+        paid, lines = self.paid_payment, self.lines
+        if paid is None:
+            return dict.fromkeys((line.variant_id for line in lines), 0)
+        if len(lines) == 1:
+            return {lines[0].variant_id: paid.refunding_units}
+        returning = by_variant(paid.refunding_by_variant)
+        return {line.variant_id: returning.get(line.variant_id, 0) for line in lines}
 
     @property
-    def left_to_pack(self) -> Units:
+    def left_to_pack(self) -> dict[str, int]:
         """The units of each line that the buyer keeps, that are in no parcel, and that no refund under way takes
         back."""
         if self.fulfilment is not None:
@@ -142,6 +167,26 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             left = dict.fromkeys(self.kept_units, 0) if self.served in SENT else self.kept_units
         returning = self.returning_units
         return {variant_id: max(units - returning[variant_id], 0) for variant_id, units in left.items()}
+
+    @property
+    def free_units(self) -> Units:
+        """The same by variant."""
+        lines = self.lines
+        if len(lines) == 1:
+            return self.units_of(self.free)
+        kept, paid = plus(self.units, self.returned_units, lines, times=-1), self.paid_payment
+        return plus(kept, paid.refunding_by_variant, lines, times=-1) if paid is not None else kept
+
+    def units_of(self, quantity: int, units: Units = ()) -> Units:
+        """Units by variant, from what an event or a refund says of them."""
+        if units or not quantity:
+            return units
+        return (LineUnits(variant_id=self.variant_id, quantity=quantity),)
+
+    def worth_minor(self, units: Units) -> int:
+        """What these units cost."""
+        prices = {line.variant_id: line.price_minor for line in self.lines}
+        return sum(prices[one.variant_id] * one.quantity for one in units)
 
     @property
     def stage(self) -> OrderState:
@@ -171,11 +216,6 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     def asks_the_same(self, command: commands.PlaceOrder) -> bool:
         """Whether the command is a repeat of the one that this order came from."""
         return self.buyer_id == command.buyer_id and self.lines == command.lines
-
-    @property
-    def lines(self) -> tuple[OrderLine, ...]:
-        """What was ordered; as yet of one variant."""
-        return (OrderLine(variant_id=self.variant_id, quantity=self.quantity, price_minor=self.price_minor),)
 
     def apply(self, event: events.OrderEvent) -> None:
         """Change state by an event of the order's own; never refuses."""
@@ -255,12 +295,13 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     @applies(events.OrderRefunded)
     def _give_back(self, event: events.OrderRefunded) -> None:
         self.returned += event.quantity
+        self.returned_units = plus(self.returned_units, event.units, self.lines)
         self.given_back = self.given_back or event.whole
         self.reason = event.reason or self.reason
         paid = self.paid_payment
         refund = paid.refunds.get(event.refund_id) if paid is not None else None
         if refund is not None:
-            refund.quantity, refund.restock = event.quantity, event.restock
+            refund.quantity, refund.units, refund.restock = event.quantity, event.units, event.restock
         if event.whole and paid is not None and not paid.captured_minor:
             paid.state = "refunded"  # of nothing, there is no money to tell it by
 
@@ -287,6 +328,7 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     def _keep(self, event: events.RefundFailed) -> None:
         if event.was_refunded:
             self.returned -= event.quantity
+            self.returned_units = plus(self.returned_units, event.units, self.lines, times=-1)
             self.given_back = False
 
     def _restate(self, served: Literal["confirmed", "shipped", "delivered"]) -> None:
@@ -299,6 +341,10 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             self.state = "disputed"
         else:
             self.state = served
+
+
+def _units_of_line(line: OrderLine) -> LineUnits:
+    return LineUnits(variant_id=line.variant_id, quantity=line.quantity)
 
 
 _CHANGES: Final = appliers_of(Order)

@@ -8,28 +8,27 @@ from buystream.aggregates.edition import admission
 from buystream.aggregates.edition.duty import Duty
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, UNKNOWN_VARIANT, Edition, Outcome
 from buystream.aggregates.edition.order import Order
-from buystream.aggregates.edition.stocking import note_release, note_sell_out
+from buystream.aggregates.edition.stocking import note_releases, note_sell_out
 from buystream.aggregates.moment import Moment
 from buystream.aggregates.rules import Rules
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.order_states import CANCELLABLE
 
+VARIANT_TWICE: Final = "variant_twice"
+"""Two lines are about one variant: the order could mean either."""
+
 
 def place_order(edition: Edition, command: commands.PlaceOrder, moment: Moment) -> Outcome:
     """Hold stock for a new order id, or refuse it with the reason. A refusal that is one too many to remember spends no
     id and is returned; of it only the demand is recorded."""
-    terms, line, at_ms = edition.terms, command.lines[0], moment.at_ms
-    stock = edition.stocks.get(line.variant_id)
-    if stock is None:
-        return UNKNOWN_VARIANT
-    reason = admission.why_not(
-        edition,
-        moment,
-        buyer_id=command.buyer_id,
-        stock=stock,
-        quantity=line.quantity,
-        price_minor=line.price_minor,
-        vouched=command.vouched,
+    terms, lines, at_ms = edition.terms, command.lines, moment.at_ms
+    for line in lines:
+        if line.variant_id not in edition.stocks:
+            return UNKNOWN_VARIANT
+    if len(lines) > 1 and len({line.variant_id for line in lines}) < len(lines):
+        return VARIANT_TWICE
+    reason, variant_id = admission.why_not(
+        edition, moment, buyer_id=command.buyer_id, lines=lines, vouched=command.vouched
     )
     if not reason:
         moment.record(
@@ -48,39 +47,52 @@ def place_order(edition: Edition, command: commands.PlaceOrder, moment: Moment) 
                 network=command.network,
             )
         )
-        if stock.available == 0:  # most orders leave some
-            note_sell_out(edition, stock, moment)
+        for line in lines:
+            stock = edition.stocks[line.variant_id]
+            if stock.available == 0:  # most orders leave some
+                note_sell_out(edition, stock, moment)
         return None
     if not _is_plausible(command, moment.rules):
         return reason
     if edition.book.refused >= moment.rules.refused_orders_kept_max:
-        edition.record_own(events.DemandRecorded, moment, demand_id="", clicks=1, quantity=line.quantity, reason=reason)
+        units = sum(line.quantity for line in lines)
+        edition.record_own(events.DemandRecorded, moment, demand_id="", clicks=1, quantity=units, reason=reason)
         return reason
+    _refuse(edition, command, moment, reason, variant_id)
+    return None
+
+
+def _refuse(edition: Edition, command: commands.PlaceOrder, moment: Moment, reason: str, variant_id: str) -> None:
+    """Of an order with one line, the event says what is available; with several, also of which."""
+    several = len(command.lines) > 1
+    blamed = edition.stocks.get(variant_id if several else command.lines[0].variant_id)
     moment.record(
         events.OrderRefused(
             originator_id=command.order_id,
             originator_version=1,
-            at_ms=at_ms,
+            at_ms=moment.at_ms,
             edition_id=edition.id,
             edition_version=edition.version + 1,
             buyer_id=command.buyer_id,
-            merchant_id=terms.merchant_id,
+            merchant_id=edition.terms.merchant_id,
             lines=command.lines,
-            currency=terms.currency,
+            currency=edition.terms.currency,
             reason=reason,
-            available=stock.available,
+            available=None if blamed is None else blamed.available,
             device=command.device,
             network=command.network,
+            variant_id=variant_id if several else "",
         )
     )
-    return None
 
 
 def _is_plausible(command: commands.PlaceOrder, rules: Rules) -> bool:
     """Whether a refused order says what a buyer may have wanted. Nothing is kept of any other, so that no number on
     the log is larger than a view or a snapshot can hold."""
-    line = command.line
-    return abs(line.quantity) <= rules.units_per_buyer_max and abs(line.price_minor) <= rules.amount_minor_max
+    return all(
+        abs(line.quantity) <= rules.units_per_buyer_max and abs(line.price_minor) <= rules.amount_minor_max
+        for line in command.lines
+    )
 
 
 @decides(commands.CancelOrder)
@@ -119,9 +131,15 @@ def give_up(edition: Edition, order: Order, reason: str, moment: Moment) -> None
 def cancel(edition: Edition, order: Order, reason: str, moment: Moment) -> None:
     """End an order that holds stock."""
     edition.record_order(
-        events.OrderCancelled, order, moment, quantity=order.quantity, reason=reason, variant_id=order.variant_id
+        events.OrderCancelled,
+        order,
+        moment,
+        quantity=order.quantity,
+        reason=reason,
+        variant_id=order.variant_id,
+        units=order.units,
     )
-    note_release(edition, edition.stocks[order.variant_id], moment)
+    note_releases(edition, order.lines, moment)
 
 
 def extend_hold(edition: Edition, order_id: str, hold_expires_at_ms: int, moment: Moment) -> None:
@@ -135,8 +153,15 @@ def _runs_out_at(edition: Edition, order_id: str, _: Rules) -> int | None:
 
 def _expire(edition: Edition, order_id: str, moment: Moment) -> None:
     order = edition.book.orders[order_id]
-    edition.record_order(events.OrderExpired, order, moment, quantity=order.quantity, variant_id=order.variant_id)
-    note_release(edition, edition.stocks[order.variant_id], moment)
+    edition.record_order(
+        events.OrderExpired,
+        order,
+        moment,
+        quantity=order.quantity,
+        variant_id=order.variant_id,
+        units=order.units,
+    )
+    note_releases(edition, order.lines, moment)
 
 
 HOLD: Final = Duty(name="hold", due_ms=_runs_out_at, carry_on=_expire)

@@ -7,7 +7,7 @@ from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Editio
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.ordering import cancel
 from buystream.aggregates.edition.payment import Payment
-from buystream.aggregates.edition.stocking import note_sell_out
+from buystream.aggregates.edition.stocking import note_sell_outs
 from buystream.aggregates.moment import Moment
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.ids import payment_id_of
@@ -65,7 +65,8 @@ def ask(
     """The next attempt to pay. A pledge that is charged later only saves the method now; an order that is free needs
     none."""
     campaign = edition.campaign
-    is_free = not order.total_minor
+    total_minor = order.total_minor
+    is_free = not total_minor
     setup = not is_free and campaign is not None and campaign.waits and campaign.saves_methods
     moment.record(
         events.PaymentRequested(
@@ -76,12 +77,12 @@ def ask(
             edition_version=edition.version + 1,
             order_id=order.id,
             buyer_id=order.buyer_id,
-            amount_minor=order.total_minor,
+            amount_minor=total_minor,
             currency=order.currency,
             payment_method="" if is_free else payment_method,
             delivery=delivery,
             save=save and not is_free,
-            fee_minor=edition.terms.fee_minor(order.total_minor, moment.rules),
+            fee_minor=edition.terms.fee_minor(total_minor, moment.rules),
             destination=edition.terms.account,
             mode="setup" if setup else "",
             off_session=off_session,
@@ -199,20 +200,28 @@ def _void(edition: Edition, payment: Payment, order: Order, moment: Moment) -> N
 def _holds(edition: Edition, order: Order, moment: Moment) -> bool:
     """Whether the order has stock for money that has just come. One whose hold ran out gets it again if a new order
     would; one that may not be paid any more is ended."""
-    if order.state == "expired" and not admission.why_not(
-        edition,
-        moment,
-        buyer_id=order.buyer_id,
-        stock=edition.stocks[order.variant_id],
-        quantity=order.quantity,
-        price_minor=order.price_minor,
-        limited=order.is_limited,
-    ):
-        edition.record_order(events.OrderReclaimed, order, moment, quantity=order.quantity, variant_id=order.variant_id)
-        note_sell_out(edition, edition.stocks[order.variant_id], moment)
+    if order.state == "expired":
+        reason, _ = admission.why_not(
+            edition, moment, buyer_id=order.buyer_id, lines=order.lines, limited=order.is_limited
+        )
+        if not reason:
+            _reclaim(edition, order, moment)
     if order.state == "held" and (reason := admission.why_over(edition)):
         cancel(edition, order, reason, moment)
     return order.state == "held"
+
+
+def _reclaim(edition: Edition, order: Order, moment: Moment) -> None:
+    """All of its units are held again."""
+    edition.record_order(
+        events.OrderReclaimed,
+        order,
+        moment,
+        quantity=order.quantity,
+        variant_id=order.variant_id,
+        units=order.units,
+    )
+    note_sell_outs(edition, order.lines, moment)
 
 
 def claim(edition: Edition, payment: Payment, order: Order, moment: Moment) -> None:
@@ -322,6 +331,7 @@ def record_capture(
         buyer_id=order.buyer_id,
         quantity=order.quantity,
         variant_id=order.variant_id,
+        units=order.units,
         amount_minor=taken_minor,
         currency=payment.currency,
         merchant_id=edition.terms.merchant_of_receipts if taken_minor else "",

@@ -8,6 +8,7 @@ from buystream.aggregates.applying import appliers_of, applies
 from buystream.vocabulary import events
 from buystream.vocabulary.money import Currency, whole_steps
 from buystream.vocabulary.order_states import AT_THE_BANK, DISPUTE_HOLDS, PaymentState, RefundState
+from buystream.vocabulary.values import LineUnits, Units
 
 
 class Refund(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
@@ -16,6 +17,8 @@ class Refund(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
 
     amount_minor: int
     quantity: int = 0
+    units: Units = ()
+    """By variant, of an order with several lines."""
     restock: bool = False
     keep_fee: bool = False
     asked_by: str = ""
@@ -76,6 +79,8 @@ class Payment(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """Refunds under way; `refunding_minor` and `refunding_units` are what they take."""
     refunding_minor: int = 0
     refunding_units: int = 0
+    refunding_by_variant: Units = ()
+    """The units, of an order with several lines."""
     disputes: dict[str, Dispute] = {}
     disputes_open: int = 0
     """Disputes that a bank is deciding; `held_minor` is with banks, of which `lost_minor` for good."""
@@ -203,6 +208,7 @@ class Payment(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         refund = Refund(
             amount_minor=event.amount_minor,
             quantity=event.quantity or 0,
+            units=event.units,
             restock=event.restock,
             keep_fee=event.keep_fee,
             asked_by=event.asked_by,
@@ -249,6 +255,15 @@ class Payment(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         self.refunding += sign
         self.refunding_minor += sign * refund.amount_minor
         self.refunding_units += sign * refund.quantity
+        if refund.units:
+            self.refunding_by_variant = _added(self.refunding_by_variant, refund.units, sign)
+
+
+def _added(units: Units, others: Units, sign: Literal[1, -1]) -> Units:
+    quantities = {one.variant_id: one.quantity for one in units}
+    for one in others:
+        quantities[one.variant_id] = quantities.get(one.variant_id, 0) + sign * one.quantity
+    return tuple(LineUnits(variant_id=name, quantity=quantity) for name, quantity in quantities.items() if quantity)
 
 
 _CHANGES: Final = appliers_of(Payment)

@@ -9,12 +9,14 @@ from buystream.aggregates.edition import admission, packing
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.payment import Payment, Refund
-from buystream.aggregates.edition.stocking import note_release, note_sell_out
+from buystream.aggregates.edition.stocking import note_releases, note_sell_outs
+from buystream.aggregates.edition.units import at_most, by_variant, named, total
 from buystream.aggregates.moment import Moment
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.ids import repeated_refund_id
 from buystream.vocabulary.money import OFF_STEP, Currency, whole_steps
 from buystream.vocabulary.order_states import REFUNDABLE, RETURNABLE
+from buystream.vocabulary.values import Units
 
 
 @decides(commands.RefundOrder)
@@ -27,7 +29,7 @@ def refund_order(edition: Edition, command: commands.RefundOrder, moment: Moment
     if paid is None:
         return f"order_{order.state}"
     if (known := paid.refund_for(command.refund_id)) is not None and not _may_be_tried_again(known, command.refund_id):
-        return REPEATED if _asks_the_same(command, paid.refunds[command.refund_id]) else "refund_id_conflict"
+        return REPEATED if _asks_the_same(command, order, paid.refunds[command.refund_id]) else "refund_id_conflict"
     if order.state == "refunded" and not (command.refund_id and paid.refundable_minor):
         return "order_refunded" if command.refund_id else REPEATED
     if order.state not in REFUNDABLE:
@@ -35,14 +37,21 @@ def refund_order(edition: Edition, command: commands.RefundOrder, moment: Moment
     left_minor = whole_steps(
         paid.refundable_minor, edition.terms.charges_in(moment.rules)
     )  # a dispute needn't be a whole step
-    amount_minor = left_minor if command.amount_minor is None else command.amount_minor
+    asked = _asked_units(command, order)
+    amount_minor = command.amount_minor
+    if amount_minor is None:
+        amount_minor = _worth_minor(command, order, asked, left_minor)
+    if amount_minor is None:
+        return "amount_needed"
     if not 0 <= amount_minor <= paid.refundable_minor or (amount_minor == 0 and paid.captured_minor):
         return "bad_amount"
     if amount_minor % edition.terms.charges_in(moment.rules).step_minor:
         return OFF_STEP
-    quantity = _granted(command, order, paid, amount_minor, left_minor)
-    if isinstance(quantity, str):
-        return quantity
+    if isinstance(asked, str):
+        return asked
+    units = _granted(command, order, paid, asked, amount_minor, left_minor)
+    if isinstance(units, str):
+        return units
     ask(
         edition,
         paid,
@@ -50,7 +59,7 @@ def refund_order(edition: Edition, command: commands.RefundOrder, moment: Moment
         moment,
         refund_id=command.refund_id,
         amount_minor=amount_minor,
-        quantity=quantity,
+        units=units,
         restock=command.restock,
         keep_fee=command.keep_fee,
         asked_by="merchant",
@@ -65,36 +74,65 @@ def _may_be_tried_again(refund: Refund, refund_id: str) -> bool:
     return refund.state == "failed" and (not refund_id or refund.was_refunded)
 
 
-def _asks_the_same(command: commands.RefundOrder, known: Refund) -> bool:
+def _asks_the_same(command: commands.RefundOrder, order: Order, known: Refund) -> bool:
     """Without a name any whole refund is the one whole refund, no matter who made it."""
     if command.amount_minor not in (None, known.amount_minor):
         return False
+    units = order.units_of(known.quantity, known.units)
     return not command.refund_id or (
         known.asked_by == "merchant"
         and command.quantity in (None, known.quantity)
+        and (not command.units or named(command.units, order.lines, units) == units)
         and (command.restock, command.keep_fee) == (known.restock, known.keep_fee)
     )
 
 
+def _asked_units(command: commands.RefundOrder, order: Order) -> Units | str | None:
+    """The units that the merchant names, None when it leaves that open, or the reason of a refusal."""
+    free, quantity = order.free_units, command.quantity
+    if command.units:
+        units = named(command.units, order.lines, free) if quantity is None else None
+        return "bad_quantity" if units is None else units
+    if quantity is None:
+        return None
+    if not 0 <= quantity <= order.free:
+        return "bad_quantity"
+    if quantity == order.free:
+        return free
+    return order.units_of(quantity) if len(order.lines) == 1 else "lines_needed" if quantity else ()
+
+
+def _worth_minor(command: commands.RefundOrder, order: Order, asked: Units | str | None, left_minor: int) -> int | None:
+    """What goes back when no amount is given: what the named lines cost, or all that is left. None when less is left
+    than they cost, or nothing would be left for the others: nobody can tell what was meant."""
+    if not command.units or asked is None or isinstance(asked, str) or asked == order.free_units or not left_minor:
+        return left_minor
+    worth_minor = order.worth_minor(asked)
+    return worth_minor if worth_minor < left_minor else None
+
+
 def _granted(
-    command: commands.RefundOrder, order: Order, paid: Payment, amount_minor: int, left_minor: int
-) -> int | str:
+    command: commands.RefundOrder,
+    order: Order,
+    paid: Payment,
+    asked: Units | None,
+    amount_minor: int,
+    left_minor: int,
+) -> Units | str:
     """The units that come back with the money, or the reason of a refusal. The last of the money brings the last units
     back; of a free order, any part may be returned."""
-    quantity = command.quantity
-    if quantity is not None and not 0 <= quantity <= order.free:
-        return "bad_quantity"
+    free = order.free_units
     if not paid.captured_minor:
-        granted = order.free if quantity is None else quantity
-        return granted or "bad_quantity"
-    if quantity and quantity < order.free and command.amount_minor is None:
+        return (free if asked is None else asked) or "bad_quantity"
+    if asked and not command.units and asked != free and command.amount_minor is None:
         return "amount_needed"
-    return order.free if amount_minor == left_minor else quantity or 0
+    return free if amount_minor == left_minor else asked or ()
 
 
 @decides(commands.ReturnOrder)
 def return_order(edition: Edition, command: commands.ReturnOrder, moment: Moment) -> Outcome:
-    """The buyer gives the whole order back, as long as the edition's rule allows it and before it is shipped."""
+    """The buyer gives the order back, or some of its units, as long as the edition's rule allows it and before it is
+    shipped."""
     order = edition.orders.get(command.order_id)
     if order is None or order.buyer_id != command.buyer_id:
         return UNKNOWN_ORDER
@@ -113,9 +151,14 @@ def return_order(edition: Edition, command: commands.ReturnOrder, moment: Moment
     terms = edition.terms
     if wrong := terms.refund.why_not(moment.at_ms):
         return wrong
-    share_minor = terms.refund.share_of(paid.refundable_minor)
-    quantity, amount_minor = order.free, whole_steps(share_minor, terms.charges_in(moment.rules))
-    if not quantity or (paid.captured_minor and not amount_minor):
+    units = free = order.free_units
+    if command.units and free:
+        units = named(command.units, order.lines, free) or ()
+        if not units:
+            return "bad_quantity"
+    share_minor = terms.refund.share_of(_returned_minor(order, paid, units, whole=units == free))
+    amount_minor = whole_steps(share_minor, terms.charges_in(moment.rules))
+    if not units or (paid.captured_minor and not amount_minor):
         return "not_returnable"  # among others, while an earlier return is on its way
     ask(
         edition,
@@ -124,12 +167,20 @@ def return_order(edition: Edition, command: commands.ReturnOrder, moment: Moment
         moment,
         refund_id=command.refund_id,
         amount_minor=amount_minor,
-        quantity=quantity,
+        units=units,
         restock=terms.refund.restock,
         asked_by="buyer",
         reason="returned",
     )
     return None
+
+
+def _returned_minor(order: Order, paid: Payment, units: Units, *, whole: bool) -> int:
+    """The money of what a buyer returns, before the rule's share is taken of it: all that is left. Of a part, and of
+    the rest after a part, it is what the units cost: what stays of the other units is the merchant's."""
+    if whole and not any(refund.asked_by == "buyer" for refund in paid.refunds.values()):
+        return paid.refundable_minor
+    return min(order.worth_minor(units), paid.refundable_minor)
 
 
 def ask(
@@ -140,7 +191,7 @@ def ask(
     *,
     refund_id: str,
     amount_minor: int,
-    quantity: int,
+    units: Units,
     restock: bool,
     asked_by: str,
     keep_fee: bool = False,
@@ -159,13 +210,19 @@ def ask(
         currency=paid.currency,
         restock=restock,
         refund_id=refund_id if is_new else repeated_refund_id(paid.id, len(paid.refunds) + 1),
-        quantity=quantity,
+        quantity=total(units),
+        units=_by_variant(order, units),
         keep_fee=keep_fee,
         destination=paid.destination,
         asked_by=asked_by,
         reason=reason,
         instead_of=None if is_new else _last_id_for(paid, refund_id),
     )
+
+
+def _by_variant(order: Order, units: Units) -> Units:
+    """What events say: a quantity is enough where there is one line."""
+    return units if len(order.lines) > 1 else ()
 
 
 def _last_id_for(paid: Payment, refund_id: str) -> str:
@@ -209,9 +266,10 @@ def record_refund(
         refund_id=command.refund_id,
         fee_returned_minor=0 if refund.keep_fee else payment.fee_returned_with(command.amount_minor, currency),
     )
-    quantity = refund.quantity
+    units = order.units_of(refund.quantity, refund.units)
     if not was_asked:
-        quantity = order.free if payment.left_minor <= 0 else min(refund.quantity, order.free)
+        free = order.free_units
+        units = free if payment.left_minor <= 0 else at_most(units, by_variant(free))
     give_back(
         edition,
         payment,
@@ -219,7 +277,7 @@ def record_refund(
         moment,
         refund_id=command.refund_id,
         amount_minor=command.amount_minor,
-        quantity=quantity,
+        units=units,
         restock=refund.restock,
     )
     return None
@@ -232,13 +290,14 @@ def give_back(
     moment: Moment,
     *,
     refund_id: str,
-    quantity: int,
+    units: Units,
     restock: bool,
     amount_minor: int = 0,
     reason: str = "",
 ) -> None:
     """The units come back: with their money, or without when a bank has it. The order is returned as a whole with its
     last unit; one without units, with the last of its money."""
+    quantity = total(units)
     last_money = payment.captured_minor <= payment.refunded_minor + payment.lost_minor
     edition.record_order(
         events.OrderRefunded,
@@ -253,8 +312,9 @@ def give_back(
         merchant_id=edition.terms.merchant_of_receipts,
         reason=reason,
         variant_id=order.variant_id,
+        units=_by_variant(order, units),
     )
-    note_release(edition, edition.stocks[order.variant_id], moment)
+    note_releases(edition, units, moment)
     packing.follow(edition, order, moment)
 
 
@@ -289,7 +349,7 @@ def record_refund_failure(
         **taken_again,
         variant_id=order.variant_id,
     )
-    note_sell_out(edition, edition.stocks[order.variant_id], moment)
+    note_sell_outs(edition, order.lines, moment)
     return None
 
 
@@ -298,14 +358,15 @@ def _taken_again(
 ) -> dict[str, Any]:
     """What becomes of a refund that had succeeded. The units are the buyer's again: out of what was withdrawn with
     them, or out of what is still on sale. Of a cancelled edition nobody gets any."""
-    quantity = 0 if admission.why_over(edition) else refund.quantity
-    available = edition.stocks[order.variant_id].available
-    if refund.restock and available is not None:
-        quantity = min(quantity, available)
+    units = () if admission.why_over(edition) else order.units_of(refund.quantity, refund.units)
+    if refund.restock:
+        units = at_most(units, {variant_id: stock.available for variant_id, stock in edition.stocks.items()})
+    quantity = total(units)
     return {
         "was_refunded": True,
         "fee_returned_minor": _fee_taken_again(payment, refund, currency),
         "quantity": quantity,
+        "units": _by_variant(order, units),
         "from_stock": refund.restock,
         "missing": refund.quantity - quantity,
         "was_whole": order.given_back,

@@ -48,9 +48,8 @@ class Stock(msgspec.Struct, kw_only=True, omit_defaults=True):
         return self.available is None or quantity <= self.available
 
     @applies(events.OrderPlaced, events.OrderReclaimed)
-    def hold(self, _: events.OrderEvent, order: Order) -> None:
+    def hold(self, _: events.OrderEvent, order: Order, quantity: int) -> None:
         """Units are held for an order."""
-        quantity = order.quantity
         if self.available is not None:
             self.available -= quantity
         self.held += quantity
@@ -59,39 +58,37 @@ class Stock(msgspec.Struct, kw_only=True, omit_defaults=True):
             taken[order.buyer_id] = taken.get(order.buyer_id, 0) + quantity
 
     @applies(events.OrderExpired, events.OrderCancelled)
-    def release(self, _: events.OrderEvent, order: Order) -> None:
+    def release(self, _: events.OrderEvent, order: Order, quantity: int) -> None:
         """Held units are available again."""
-        self.held -= order.quantity
-        self._move_available(order.quantity)
-        self._take(order, -order.quantity)
+        self.held -= quantity
+        self._move_available(quantity)
+        self._take(order, -quantity)
 
     @applies(events.OrderConfirmed)
-    def sell(self, _: events.OrderConfirmed, order: Order) -> None:
+    def sell(self, _: events.OrderConfirmed, order: Order, quantity: int) -> None:
         """Held units are sold."""
-        self.held -= order.quantity
-        self.sold += order.quantity
+        self.held -= quantity
+        self.sold += quantity
 
     @applies(events.OrderRefunded)
-    def take_back(self, event: events.OrderRefunded, order: Order) -> None:
+    def take_back(self, event: events.OrderRefunded, order: Order, quantity: int) -> None:
         """Sold units are returned."""
-        self.sold -= event.quantity
-        self._take(order, -event.quantity)
+        self.sold -= quantity
+        self._take(order, -quantity)
         if event.restock:
-            self._move_available(event.quantity)
+            self._move_available(quantity)
         else:
-            self.withdrawn += event.quantity
+            self.withdrawn += quantity
 
     @applies(events.RefundFailed)
-    def sell_again(self, event: events.RefundFailed, order: Order) -> None:
+    def sell_again(self, event: events.RefundFailed, order: Order, quantity: int) -> None:
         """Returned units are their buyer's after all."""
-        if not event.quantity:
-            return
-        self.sold += event.quantity
-        self._take(order, event.quantity)
+        self.sold += quantity
+        self._take(order, quantity)
         if event.from_stock:
-            self._move_available(-event.quantity)
+            self._move_available(-quantity)
         else:
-            self.withdrawn -= event.quantity
+            self.withdrawn -= quantity
 
     @applies(events.StockAdded)
     def issue(self, event: events.StockAdded) -> None:

@@ -1,11 +1,14 @@
 """How an edition decides about its stock: more of it, less of it, and the latch of a sell-out."""
 
+from collections.abc import Iterable
+
 from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import admission
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_VARIANT, Edition, Outcome
 from buystream.aggregates.edition.stock import Stock
 from buystream.aggregates.moment import Moment
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.values import LineUnits, OrderLine
 
 
 @decides(commands.AddStock)
@@ -66,7 +69,19 @@ def note_sell_out(edition: Edition, stock: Stock, moment: Moment) -> None:
         edition.record_own(events.EditionSoldOut, moment, variant_id=stock.variant_id)
 
 
+def note_sell_outs(edition: Edition, moved: Iterable[OrderLine | LineUnits], moment: Moment) -> None:
+    """The same of each variant whose units were moved."""
+    for one in moved:
+        note_sell_out(edition, edition.stocks[one.variant_id], moment)
+
+
 def note_release(edition: Edition, stock: Stock, moment: Moment) -> None:
     """Lift the variant's latch when there is stock again, and a buyer may have it."""
     if stock.sold_out and stock.available and not admission.why_over(edition):
         edition.record_own(events.StockReleased, moment, available=stock.available, variant_id=stock.variant_id)
+
+
+def note_releases(edition: Edition, moved: Iterable[OrderLine | LineUnits], moment: Moment) -> None:
+    """The same of each variant whose units were moved."""
+    for one in moved:
+        note_release(edition, edition.stocks[one.variant_id], moment)

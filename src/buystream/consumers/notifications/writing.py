@@ -279,8 +279,15 @@ class Content:
 
 def _lines_of(view: OrderView, language: str) -> list[tuple[str, str]]:
     """What was ordered."""
+    several = len(view.lines) > 1
     return [
-        (view.title, f"{view.quantity} × {money(language, view.price_minor, view.currency)}"),
+        *(
+            (
+                f"{view.title}: {line.title}" if several and line.title else view.title,
+                f"{line.quantity} × {money(language, line.price_minor, view.currency)}",
+            )
+            for line in view.lines
+        ),
         (say(language, "total"), money(language, view.total_minor, view.currency)),
         (say(language, "order_number"), view.order_id.rpartition(DERIVED)[0][-NUMBER_CHARS:] or view.order_id[-8:]),
     ]

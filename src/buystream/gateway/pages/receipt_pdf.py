@@ -84,9 +84,11 @@ class _Sheet:
         self._gap(9)
 
     def lines(self, receipt: Receipt) -> None:
-        price = format_money(receipt.price_minor, receipt.currency)
-        full_minor = receipt.quantity * receipt.price_minor
-        self._row(f"{receipt.quantity} × {receipt.title}, {price} each", format_money(full_minor, receipt.currency))
+        for line in receipt.lines:
+            price = format_money(line.price_minor, receipt.currency)
+            what = f"{line.quantity} × {receipt.title_of(line)}, {price} each"
+            self._row(what, format_money(line.total_minor, receipt.currency))
+        full_minor = receipt.full_minor
         if full_minor != receipt.paid_minor:
             self._row("Not charged", format_money(receipt.paid_minor - full_minor, receipt.currency))
         for one in receipt.refunds:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from buystream.gateway.routes.bodies.fields import encode
-from buystream.gateway.routes.bodies.orders import NewOrder, placed_order_body, repeated_order_body
+from buystream.gateway.routes.bodies.orders import NewOrder, NewOrderOfLines, placed_order_body, repeated_order_body
 from buystream.gateway.routes.checkout import body_of
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import idempotency
@@ -54,7 +54,10 @@ _ORDER_ID = (
     f" {ALPHABET}."
 )
 
+_LINES = b'"lines"'
+
 _decode = msgspec.json.Decoder(NewOrder).decode
+_decode_lines = msgspec.json.Decoder(NewOrderOfLines).decode
 
 
 Answered = Callable[[Reply], None]
@@ -118,7 +121,8 @@ class BuyRoute:
         try:
             command, offer, actor = self._command(head, body, client)
             on_answer: OnAnswer = partial(self._on_answer, offer, answered)
-            if not command.vouched and self._gateway.rates.hold(offer, command.order_id, command.line.quantity, client):
+            units = _units(command.lines)
+            if not command.vouched and self._gateway.rates.hold(offer, command.order_id, units, client):
                 counted = command.order_id
                 on_answer = partial(self._on_counted_answer, counted, on_answer)
             self._gateway.decisions.submit(
@@ -146,12 +150,11 @@ class BuyRoute:
             raise HttpProblem("no-session")
         gateway.rates.order(session.buyer_id)
         order = _order(body)
-        offer = gateway.offer(order.edition_id)
-        _refuse_too_large(order.quantity * order.price_minor, offer.currency)
-        line = OrderLine(variant_id=order.variant_id, quantity=order.quantity, price_minor=order.price_minor)
-        if offer.is_sold_out(order.variant_id) and not gateway.catalogue.was_sent(order.order_id):
-            raise gateway.latch.refuse(offer, order.quantity)
-        reason = offer.why_never(line, vouched=session.hosted)
+        offer, lines = gateway.offer(order.edition_id), _lines(order)
+        _refuse_too_large(lines, offer.currency)
+        if offer.is_sold_out(lines) and not gateway.catalogue.was_sent(order.order_id):
+            raise gateway.latch.refuse(offer, _units(lines))
+        reason = offer.why_never(lines, vouched=session.hosted)
         if reason and not gateway.catalogue.was_sent(order.order_id):
             raise refused(reason)
         if offer.limited:
@@ -160,7 +163,7 @@ class BuyRoute:
             order_id=order.order_id,
             edition_id=order.edition_id,
             buyer_id=session.buyer_id,
-            lines=(line,),
+            lines=lines,
             device=self._fingerprint(head.get(b"user-agent", b"")),
             network=self._fingerprint(client.encode()) if client else "",
             vouched=session.hosted,
@@ -200,8 +203,7 @@ class BuyRoute:
                     return
                 reply = Reply(200, encode(repeated_order_body(event, offer)))
             elif isinstance(event, events.OrderRefused) and event.reason == "sold_out" and event.available:
-                detail = f"There are only {event.available} left. Order no more than that, with a new order id."
-                raise HttpProblem("sold-out", detail, reason="sold_out", available=event.available)
+                raise _too_few(event, offer)
             elif isinstance(event, events.OrderRefused | events.OrderRepeated | events.CommandRefused):
                 raise refused(event.reason, currency=offer.currency)
             else:
@@ -260,11 +262,16 @@ async def _body(receive: "Receive", length: bytes) -> bytes:
     return body
 
 
-def _order(body: bytes) -> NewOrder:
+def _order(body: bytes) -> NewOrder | NewOrderOfLines:
+    order: NewOrder | NewOrderOfLines
     try:
-        order = _decode(body)
-        if body.count(b'"') != ORDER_QUOTES + (VARIANT_QUOTES if order.variant_id else 0):
+        if _LINES in body:
+            order = _decode_lines(body)
             refuse_double_members(body)
+        else:
+            order = one = _decode(body)
+            if body.count(b'"') != ORDER_QUOTES + (VARIANT_QUOTES if one.variant_id else 0):
+                refuse_double_members(body)
         if edition_of(order.order_id) != order.edition_id or is_derived(order.order_id):
             raise HttpProblem("invalid", _ORDER_ID)
     except msgspec.ValidationError as error:
@@ -276,8 +283,35 @@ def _order(body: bytes) -> NewOrder:
     return order
 
 
-def _refuse_too_large(total_minor: int, currency: str) -> None:
+def _lines(order: NewOrder | NewOrderOfLines) -> tuple[OrderLine, ...]:
+    if isinstance(order, NewOrder):
+        return (OrderLine(variant_id=order.variant_id, quantity=order.quantity, price_minor=order.price_minor),)
+    return tuple(
+        OrderLine(variant_id=line.variant_id, quantity=line.quantity, price_minor=line.price_minor)
+        for line in order.lines
+    )
+
+
+def _units(lines: tuple[OrderLine, ...]) -> int:
+    return lines[0].quantity if len(lines) == 1 else sum(line.quantity for line in lines)
+
+
+def _too_few(event: events.OrderRefused, offer: Listing) -> HttpProblem:
+    """Less is left than was ordered; of an order with several lines, the problem names the variant."""
+    title = offer.variant_title(event.variant_id) if len(event.lines) > 1 else ""
+    left = f"{event.available} left of {title}" if title else f"{event.available} left"
+    detail = f"There are only {left}. Order no more than that, with a new order id."
+    fields: dict[str, Any] = {"reason": "sold_out", "available": event.available}
+    if len(event.lines) > 1:
+        fields["variant_id"] = event.variant_id
+    return HttpProblem("sold-out", detail, **fields)
+
+
+def _refuse_too_large(lines: tuple[OrderLine, ...], currency: str) -> None:
     """No edition has such a price, so it needn't reach the log. Other amounts that can't be charged are refused by the
     edition, which knows first whether the price is one of its own."""
+    total_minor = 0
+    for line in lines:
+        total_minor += line.quantity * line.price_minor
     if total_minor > currency_of(currency).most_minor:
         raise HttpProblem("invalid", chargeable_words(TOO_LARGE, currency), reason=TOO_LARGE, **limits_of(currency))

@@ -9,7 +9,7 @@ from psycopg2.extensions import cursor
 from buystream.aggregates.edition.recurring import months_after
 from buystream.aggregates.rules import NEWEST_RULES, RULES
 from buystream.gateway.routes.bodies.gifts import NewGift
-from buystream.gateway.routes.bodies.orders import NewReturn, OrderBody, OrdersBody, PastOrderBody, order_body
+from buystream.gateway.routes.bodies.orders import NewReturn, OrderBody, OrdersBody, PastOrderBody, order_body, units_of
 from buystream.gateway.routes.bodies.parcels import FulfilmentBody, fulfilment_body
 from buystream.gateway.routes.bodies.payments import (
     Authentication,
@@ -218,7 +218,7 @@ async def give_back(
     gateway.offer_of_order(order_id)
     await refuse_unknown_order(gateway, order_id, buyer_id=buyer_id)
     refund_id = data.refund_id or f"return-{idempotent_name(request, gateway, buyer_id)}"
-    command = ReturnOrder(order_id=order_id, buyer_id=buyer_id, refund_id=refund_id)
+    command = ReturnOrder(order_id=order_id, buyer_id=buyer_id, refund_id=refund_id, units=units_of(data.lines))
     answer = await gateway.decisions.ask(command, actor=session.actor)
     return await body_of(gateway, await order_after(gateway, answer, order_id, buyer_id=buyer_id))
 

@@ -49,7 +49,8 @@ async def start(
     if not method:
         raise HttpProblem("invalid", DETAILS_NEEDED)
     known = await gateway.reads.query(lambda cur: recurring_gifts.gift(cur, data.gift_id, buyer_id=buyer_id))
-    reason = offer.why_never(OrderLine(quantity=1, price_minor=data.amount_minor), vouched=session.hosted)
+    first = (OrderLine(quantity=1, price_minor=data.amount_minor),)
+    reason = offer.why_never(first, vouched=session.hosted)
     if known is None and reason:
         raise refused(reason)
     command = StartRecurringGift(

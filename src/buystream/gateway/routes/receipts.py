@@ -17,6 +17,7 @@ from buystream.gateway.routes.site import page
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem
 from buystream.projections import people, receipts, refunds, statements
+from buystream.projections.order_lines import LineView
 from buystream.projections.order_views import OrderView
 from buystream.projections.people import LegalDetails, MerchantView
 from buystream.time_zones import DEFAULT, local_day
@@ -36,7 +37,8 @@ class GivenBack(Struct, frozen=True):
 class Receipt(Struct, frozen=True, kw_only=True):
     """`gross_minor` is what the buyer paid and was not refunded; it includes `tax_minor`, and `net_minor` is the rest.
     `number` is present for gifts: year and number, without gaps. States: issued, corrected, cancelled. `buyer` is null
-    after an erasure. `time_zone` is the seller's, in which dates are printed."""
+    after an erasure. `time_zone` is the seller's, in which dates are printed. `price_minor` is null where there are
+    several lines."""
 
     order_id: str
     number: str | None
@@ -46,7 +48,8 @@ class Receipt(Struct, frozen=True, kw_only=True):
     buyer: DeliveryBody | None
     title: str
     quantity: int
-    price_minor: int
+    price_minor: int | None
+    lines: list[LineView]
     currency: str
     paid_at_ms: int
     paid_minor: int
@@ -57,6 +60,15 @@ class Receipt(Struct, frozen=True, kw_only=True):
     tax_bps: int
     tax_label: str
     time_zone: str = DEFAULT
+
+    @property
+    def full_minor(self) -> int:
+        """What all lines cost."""
+        return sum(line.total_minor for line in self.lines)
+
+    def title_of(self, line: LineView) -> str:
+        """What one of its lines is called."""
+        return f"{self.title}: {line.title}" if len(self.lines) > 1 and line.title else self.title
 
     def day(self, at_ms: int) -> str:
         """`2026-11-25`, in the seller's time zone."""
@@ -189,6 +201,7 @@ def receipt_in(cur: cursor, view: OrderView) -> Receipt | None:
         title=view.title,
         quantity=view.quantity,
         price_minor=view.price_minor,
+        lines=view.lines,
         currency=view.currency,
         paid_at_ms=paid_at_ms,
         paid_minor=view.paid_minor,

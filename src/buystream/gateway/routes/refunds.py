@@ -10,6 +10,7 @@ from msgspec import Struct
 from buystream.gateway.routes.bodies.editions import EditionEnd
 from buystream.gateway.routes.bodies.merchants import MerchantOrderBody
 from buystream.gateway.routes.bodies.merchants import Refund as RefundWish
+from buystream.gateway.routes.bodies.orders import units_of
 from buystream.gateway.routes.checkout import Http, order_after, order_view, refuse_unknown_order
 from buystream.gateway.routes.merchants import own_offer, seen_by_merchant
 from buystream.gateway.runtime import Gateway
@@ -17,6 +18,7 @@ from buystream.gateway.server.idempotency import IDEMPOTENCY_KEY, idempotent_nam
 from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.refusals import asks
 from buystream.projections import refunds
+from buystream.projections.order_lines import LineView
 from buystream.projections.people import MerchantView
 from buystream.projections.refunds import CancellationProgress, DisputeView, RefundView
 from buystream.vocabulary import events
@@ -51,6 +53,7 @@ class OrderMoneyBody(Struct, frozen=True, kw_only=True):
     refundable_minor: int
     quantity: int
     returned: int
+    lines: list[LineView]
     dispute: str | None
     refunds: list[RefundView]
     disputes: list[DisputeView]
@@ -79,7 +82,7 @@ async def refund(
     """The provider moves the money; the refund's state becomes `refunded` when it has, or `failed`. A partial refund
     needs an `Idempotency-Key` header, which a repeat sends again; without one, a second full refund counts as a repeat
     of the first. A refund that failed after it had succeeded may be requested again."""
-    is_part = data.amount_minor is not None or data.quantity is not None
+    is_part = (data.amount_minor, data.quantity, data.lines) != (None, None, None)
     if is_part and not request.headers.get(IDEMPOTENCY_KEY):
         raise HttpProblem("key-needed")
     refund_id = idempotent_name(request, gateway, merchant.merchant_id) if request.headers.get(IDEMPOTENCY_KEY) else ""
@@ -94,6 +97,7 @@ async def refund(
         quantity=data.quantity,
         keep_fee=data.keep_fee,
         reason=data.reason,
+        units=units_of(data.lines),
     )
     answer = await gateway.decisions.ask(command, actor=actor)
     if isinstance(answer.event, events.CommandRefused):
@@ -121,6 +125,7 @@ async def order_money(
         refundable_minor=view.refundable_minor,
         quantity=view.quantity,
         returned=view.returned,
+        lines=view.lines,
         dispute=view.dispute,
         refunds=made,
         disputes=disputes,

@@ -45,30 +45,41 @@ class Listing(msgspec.Struct, kw_only=True):
     cancelled: bool = False
     paused: bool = False
 
-    def title_of(self, variant_id: str) -> str:
-        """What an order for the variant is called."""
+    def variant_title(self, variant_id: str) -> str:
+        """What distinguishes the variant from the others."""
         variant = self.variants.get(variant_id)
-        return f"{self.title}: {variant.title}" if variant is not None and variant.title else self.title
+        return variant.title if variant is not None else ""
 
-    def is_sold_out(self, variant_id: str) -> bool:
-        """Whether nothing of the variant is left."""
-        variant = self.variants.get(variant_id)
-        return variant is not None and variant.sold_out
+    def is_sold_out(self, lines: tuple[OrderLine, ...]) -> bool:
+        """Whether nothing is left of a variant that the lines ask for."""
+        for line in lines:
+            variant = self.variants.get(line.variant_id)
+            if variant is not None and variant.sold_out:
+                return True
+        return False
 
-    def why_never(self, line: OrderLine, *, vouched: bool) -> str:
+    def why_never(self, lines: tuple[OrderLine, ...], *, vouched: bool) -> str:
         """The reason for which its owner will refuse such an order; empty when that can't be known here. Checked in the
         owner's order (`admission.why_not`), so that the answer is the one the owner would give."""
         if self.cancelled:
             return "cancelled" if self.limited else ""  # whether this is a repeat is known of limited ones only
-        variant = self.variants.get(line.variant_id)
-        if variant is None:
-            return "unknown_variant"
-        if not variant.price_min_minor <= line.price_minor <= variant.price_max_minor:
-            return "wrong_price"
+        variants = self.variants
+        for line in lines:
+            if line.variant_id not in variants:
+                return "unknown_variant"
+        if len(lines) > 1 and len({line.variant_id for line in lines}) < len(lines):
+            return "variant_twice"
+        for line in lines:
+            variant = variants[line.variant_id]
+            if not variant.price_min_minor <= line.price_minor <= variant.price_max_minor:
+                return "wrong_price"
         if self.vouched_only and not vouched:
             return "not_vouched"
-        if line.quantity > variant.limit_per_buyer and not (self.awaits_terms or self.has_dates or self.paused):
-            return "over_limit"
+        if self.awaits_terms or self.has_dates or self.paused:
+            return ""
+        for line in lines:
+            if line.quantity > variants[line.variant_id].limit_per_buyer:
+                return "over_limit"
         return ""
 
     def change(self, kind: str, record: Record) -> None:

@@ -41,7 +41,7 @@ addEventListener("message", ({ data, source, ports: [port] }) => {
       attach(edition);
       tills.get(edition).choose(variant);
     },
-    tap: ({ edition, quantity, variant }) => tap(edition, Number(quantity) || 1, variant),
+    tap: ({ edition, quantity, variant, others }) => tap(edition, Number(quantity) || 1, variant, linesOf(others)),
     watch: ({ editions }) => {
       carried = editions;
       watch();
@@ -79,10 +79,16 @@ function publicPart({ order_id, edition_id, quantity, total_minor, currency, sta
   return { order_id, edition_id, quantity, total_minor, currency, state, reason };
 }
 
-const tap = (edition, quantity, variant) =>
+/** What the page says of other lines, as a till takes them. */
+const linesOf = (others) =>
+  Array.isArray(others)
+    ? others.map(({ variant, quantity }) => ({ variant: String(variant), quantity: Number(quantity) || 1 }))
+    : [];
+
+const tap = (edition, quantity, variant, others) =>
   open(edition, (till) => {
     till.choose(variant);
-    till.tap({ quantity });
+    till.tap({ quantity, others });
   });
 
 /** Opens the edition's sheet with `act(till)`, as soon as its board has arrived. */

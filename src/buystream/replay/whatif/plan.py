@@ -1,6 +1,7 @@
 """A plan: what a refold does to the commands of one edition under a hypothesis. Terms are changed in the release;
 orders and facts about their money are rewritten to fit them, or put off."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -9,7 +10,7 @@ from buystream.replay.whatif.assumption import Assumption
 from buystream.replay.whatif.hypothesis import Hypothesis, changed_offer
 from buystream.replay.whatif.tally import SaleTally
 from buystream.vocabulary import commands
-from buystream.vocabulary.values import Offer
+from buystream.vocabulary.values import Offer, OrderLine
 
 
 class EditionPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,20 +91,24 @@ class Rewriting:
 
     def order(self, command: commands.PlaceOrder) -> commands.PlaceOrder:
         """The order that this buyer would have sent."""
-        line = command.lines[0]
-        quantity, price_minor = line.quantity, line.price_minor
-        limit = self._plan.limits.get(line.variant_id)
-        if limit is not None and quantity > limit and self._adapts and quantity <= self._real_limit(line.variant_id):
+        lines = tuple(map(self._line, command.lines))
+        if lines == command.lines:
+            return command
+        self.asked_for_less += any(
+            line.quantity < real.quantity for line, real in zip(lines, command.lines, strict=True)
+        )
+        self._totals[command.order_id] = _total_minor(command.lines), _total_minor(lines)
+        return msgspec.structs.replace(command, lines=lines)
+
+    def _line(self, real: OrderLine) -> OrderLine:
+        quantity, price_minor = real.quantity, real.price_minor
+        limit = self._plan.limits.get(real.variant_id)
+        if limit is not None and quantity > limit and self._adapts and quantity <= self._real_limit(real.variant_id):
             quantity = limit
-            self.asked_for_less += 1
-        real_minor, other_minor = self._plan.prices.get(line.variant_id, (price_minor, price_minor))
+        real_minor, other_minor = self._plan.prices.get(real.variant_id, (price_minor, price_minor))
         if price_minor == real_minor:
             price_minor = other_minor
-        if (quantity, price_minor) == (line.quantity, line.price_minor):
-            return command
-        self._totals[command.order_id] = line.total_minor, quantity * price_minor
-        other = msgspec.structs.replace(line, quantity=quantity, price_minor=price_minor)
-        return msgspec.structs.replace(command, lines=(other,))
+        return msgspec.structs.replace(real, quantity=quantity, price_minor=price_minor)
 
     def fact(self, order_id: str, command: commands.Command) -> commands.Command:
         """The same about the order's money, in proportion to what the order costs here."""
@@ -119,6 +124,10 @@ class Rewriting:
 
     def _real_limit(self, variant_id: str) -> int:
         return next(one.limit_per_buyer for one in self._plan.real_offer.variants if one.variant_id == variant_id)
+
+
+def _total_minor(lines: Iterable[OrderLine]) -> int:
+    return sum(line.total_minor for line in lines)
 
 
 _WITH_AMOUNT: Final = frozenset(

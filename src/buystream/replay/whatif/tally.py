@@ -1,11 +1,11 @@
 """A tally: what became of one edition, counted from its events, whether they are recorded or decided anew."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from buystream.vocabulary import events
-from buystream.vocabulary.values import Offer
+from buystream.vocabulary.values import LineUnits, Offer, OrderLine
 
 
 class SaleTally:
@@ -38,8 +38,8 @@ class SaleTally:
         """Buyers who were ever paused as too fast."""
         self.left: dict[str, int | None] = {}
         """Available units by variant; None: unlimited."""
-        self.orders: dict[str, tuple[str, int, str, int]] = {}
-        """Buyer, units, variant and time of every order that ever held stock."""
+        self.orders: dict[str, tuple[str, int, int]] = {}
+        """Buyer, units and time of every order that ever held stock."""
         self.paid = 0
         self.pay_delays_ms: list[int] = []
         """From placing to being confirmed, of orders that buyers placed themselves."""
@@ -86,14 +86,14 @@ class SaleTally:
             self.opened_at_ms = max(at_ms, self.offer.window.opens_at_ms or 0)
 
     def _place(self, event: events.OrderPlaced) -> None:
-        line = event.lines[0]
+        units = sum(line.quantity for line in event.lines)
         self.placed += 1
-        self.orders[event.originator_id] = event.buyer_id, line.quantity, line.variant_id, event.at_ms
+        self.orders[event.originator_id] = event.buyer_id, units, event.at_ms
         if event.gift_id:
             self._gift_orders.add(event.originator_id)
         else:
             self.asked_themselves += 1
-        self._move(line.variant_id, -line.quantity)
+        self._move(event.moved, -1)
 
     def _refuse(self, event: events.OrderRefused) -> None:
         self.refused[event.reason] += 1
@@ -108,20 +108,20 @@ class SaleTally:
 
     def _reclaim(self, event: events.OrderReclaimed) -> None:
         self.reclaimed += 1
-        self._move(event.variant_id, -event.quantity)
+        self._move(event.moved, -1)
 
     def _expire(self, event: events.OrderExpired) -> None:
         self.expired += 1
-        self._move(event.variant_id, event.quantity)
+        self._move(event.moved)
 
     def _cancel(self, event: events.OrderCancelled) -> None:
         self.cancelled += 1
-        self._move(event.variant_id, event.quantity)
+        self._move(event.moved)
 
     def _confirm(self, event: events.OrderConfirmed) -> None:
         self.confirmed += 1
         self._keep(event.buyer_id, event.quantity)
-        placed_at_ms = self.orders[event.originator_id][3]
+        placed_at_ms = self.orders[event.originator_id][2]
         if event.originator_id not in self._gift_orders:
             self.paid += 1
             self.pay_delays_ms.append(event.at_ms - placed_at_ms)
@@ -133,25 +133,25 @@ class SaleTally:
         self.returned_minor += event.amount_minor
 
     def _take_back(self, event: events.OrderRefunded) -> None:
-        buyer_id, _, variant_id, _ = self.orders[event.originator_id]
+        buyer_id, _, _ = self.orders[event.originator_id]
         self._keep(buyer_id, -event.quantity)
         if event.restock:
-            self._move(variant_id, event.quantity)
+            self._move(event.moved)
 
     def _fail_refund(self, event: events.RefundFailed) -> None:
         if not event.was_refunded:
             return
-        buyer_id, _, variant_id, _ = self.orders[event.order_id]
+        buyer_id, _, _ = self.orders[event.order_id]
         self.returned_minor -= event.amount_minor
         self._keep(buyer_id, event.quantity)
         if event.from_stock:
-            self._move(variant_id, -event.quantity)
+            self._move(event.moved, -1)
 
     def _issue(self, event: events.StockAdded) -> None:
-        self._move(event.variant_id, event.quantity)
+        self._change(event.variant_id, event.quantity)
 
     def _withdraw(self, event: events.StockWithdrawn) -> None:
-        self._move(event.variant_id, -event.quantity)
+        self._change(event.variant_id, -event.quantity)
 
     def _sell_out(self, event: events.EditionSoldOut) -> None:
         self._sold_out.add(event.variant_id)
@@ -172,7 +172,11 @@ class SaleTally:
         else:
             self.units_of.pop(buyer_id, None)
 
-    def _move(self, variant_id: str, quantity: int) -> None:
+    def _move(self, moved: Iterable[OrderLine | LineUnits], sign: int = 1) -> None:
+        for one in moved:
+            self._change(one.variant_id, sign * one.quantity)
+
+    def _change(self, variant_id: str, quantity: int) -> None:
         left = self.left[variant_id]
         if left is not None:
             self.left[variant_id] = left + quantity

@@ -30,12 +30,13 @@ from buystream.vocabulary.fields import (
 )
 from buystream.vocabulary.order_states import CANCELLABLE, PAYABLE, PROMISED, RETURNABLE, SENT, SHIPPABLE, SOLD
 from buystream.vocabulary.reasons import TO_BUYERS, order_is_none_of
-from buystream.vocabulary.values import Lines, OrderLine
+from buystream.vocabulary.values import Lines, Units
 
 
-@asked(BUYER, about="order_id", refusals=[*TO_BUYERS, "unknown_edition", "order_id_conflict"])
+@asked(BUYER, about="order_id", refusals=[*TO_BUYERS, "unknown_edition", "order_id_conflict", "variant_twice"])
 class PlaceOrder(Command):
-    """A tap on Buy. The lines have the unit prices that the buyer saw; device and network are keyed hashes.
+    """A tap on Buy: all of its lines, or nothing. They have the unit prices that the buyer saw; device and network are
+    keyed hashes.
     `vouched`: a host application says who the buyer is."""
 
     order_id: Annotated[OrderId, BY_CLIENT]
@@ -45,11 +46,6 @@ class PlaceOrder(Command):
     device: Device = ""
     network: Network = ""
     vouched: Vouched = False
-
-    @property
-    def line(self) -> OrderLine:
-        """The only one."""
-        return self.lines[0]
 
 
 @asked(
@@ -120,14 +116,16 @@ class RecordDelivery(Command):
     refusals=[
         *order_is_none_of(SOLD),
         *("unknown_order", "amount_off_step", "amount_needed", "bad_amount", "bad_quantity", "refund_id_conflict"),
+        "lines_needed",
     ],
 )
 class RefundOrder(Command):
     """Refunds `amount_minor`, or all that is left. `quantity` units are returned: by default all of them with the last
-    of the money, otherwise none; for some of them the amount is required, unless nothing was paid. `restock` puts them
-    on sale again, otherwise they are withdrawn. The platform returns its fee in proportion, unless `keep_fee`. The
-    caller chooses `refund_id`, so that a repeat refunds nothing more; without one, a second whole refund is the repeat
-    of the first. A failed refund may be requested again."""
+    of the money, otherwise none; for some of them the amount is required, unless nothing was paid. `units` names them
+    by line instead, as an order with several lines needs it for some of them; by default their amount is what they
+    cost. `restock` puts them on sale again, otherwise they are withdrawn. The platform returns its fee in proportion,
+    unless `keep_fee`. The caller chooses `refund_id`, so that a repeat refunds nothing more; without one, a second
+    whole refund is the repeat of the first. A failed refund may be requested again."""
 
     order_id: OrderId
     merchant_id: MerchantId
@@ -137,6 +135,7 @@ class RefundOrder(Command):
     quantity: Quantity | None = None
     keep_fee: KeepFee = False
     reason: OwnWords = ""
+    units: Units = ()
 
 
 @asked(
@@ -144,12 +143,14 @@ class RefundOrder(Command):
     about="order_id",
     refusals=[
         *order_is_none_of(RETURNABLE),
-        *("unknown_order", "cancelled", "not_returnable", "too_late", "refund_id_conflict"),
+        *("unknown_order", "cancelled", "not_returnable", "too_late", "refund_id_conflict", "bad_quantity"),
     ],
 )
 class ReturnOrder(Command):
-    """The buyer returns the order, by the edition's rule. The buyer chooses `refund_id`."""
+    """The buyer returns the order, or `units` of some of its lines, by the edition's rule. The buyer chooses
+    `refund_id`."""
 
     order_id: OrderId
     buyer_id: BuyerId
     refund_id: Annotated[RefundId, BY_CLIENT]
+    units: Units = ()

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from buystream.vocabulary.fields import meaning
+from buystream.vocabulary.values import LineUnits
 
 
 class Event(
@@ -23,3 +24,20 @@ class Event(
     at_ms: Annotated[
         int, meaning("Time of the command that this event answers; never decreases within a partition.", feed=True)
     ]
+
+
+class MovesUnits:
+    """Of an event that moves units of an order: `quantity` of `variant_id`, or with several lines those of `units`."""
+
+    __slots__ = ()
+
+    quantity: int
+    variant_id: str
+    units: tuple[LineUnits, ...]
+
+    @property
+    def moved(self) -> tuple[LineUnits, ...]:
+        """The units that it moves, by variant."""
+        if self.units or not self.quantity:
+            return self.units
+        return (LineUnits(variant_id=self.variant_id, quantity=self.quantity),)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from buystream.vocabulary.events.event import Event
+from buystream.vocabulary.events.event import Event, MovesUnits
 from buystream.vocabulary.fields import (
     AmountMinor,
     Available,
@@ -27,7 +27,7 @@ from buystream.vocabulary.fields import (
     VariantId,
     meaning,
 )
-from buystream.vocabulary.values import Lines, OrderLine
+from buystream.vocabulary.values import Lines, OrderLine, Units
 
 
 class OrderEvent(Event):
@@ -57,14 +57,14 @@ class OrderPlaced(OrderEvent):
     next_due_ms: NextDueMs | None = None
 
     @property
-    def line(self) -> OrderLine:
-        """The only one."""
-        return self.lines[0]
+    def moved(self) -> tuple[OrderLine, ...]:
+        """The units that it moves, by variant."""
+        return self.lines
 
 
 class OrderRefused(OrderEvent):
     """No stock was held; the id is spent. Reasons: sold_out, over_limit, not_open, closed, wrong_price, paused,
-    too_fast, not_vouched, cancelled."""
+    too_fast, not_vouched, cancelled. Of an order with several lines, `variant_id` is the one that it failed at."""
 
     buyer_id: BuyerId
     merchant_id: MerchantId
@@ -74,11 +74,7 @@ class OrderRefused(OrderEvent):
     available: Available | None = None
     device: Device = ""
     network: Network = ""
-
-    @property
-    def line(self) -> OrderLine:
-        """The only one."""
-        return self.lines[0]
+    variant_id: VariantId = ""
 
 
 class HoldExtended(OrderEvent):
@@ -88,11 +84,12 @@ class HoldExtended(OrderEvent):
     hold_expires_at_ms: HoldExpiresAtMs
 
 
-class OrderReclaimed(OrderEvent):
+class OrderReclaimed(OrderEvent, MovesUnits):
     """The money arrived after the hold had expired, and there was stock: it is held again."""
 
     quantity: Quantity
     variant_id: VariantId = ""
+    units: Units = ()
 
 
 class OrderAuthorised(OrderEvent):
@@ -113,7 +110,7 @@ class OrderPledged(OrderEvent):
     buyer_id: BuyerId = ""
 
 
-class OrderConfirmed(OrderEvent):
+class OrderConfirmed(OrderEvent, MovesUnits):
     """Sold. `merchant_id` is present when a receipt is due."""
 
     payment_id: PaymentId
@@ -123,22 +120,25 @@ class OrderConfirmed(OrderEvent):
     currency: Currency
     merchant_id: MerchantId = ""
     variant_id: VariantId = ""
+    units: Units = ()
 
 
-class OrderExpired(OrderEvent):
+class OrderExpired(OrderEvent, MovesUnits):
     """The hold expired; the stock is released."""
 
     quantity: Quantity
     variant_id: VariantId = ""
+    units: Units = ()
 
 
-class OrderCancelled(OrderEvent):
+class OrderCancelled(OrderEvent, MovesUnits):
     """The order was cancelled and its stock released. Reasons: buyer, payment_declined, payment_failed,
     edition_cancelled, campaign_missed."""
 
     quantity: Quantity
     reason: Reason
     variant_id: VariantId = ""
+    units: Units = ()
 
 
 class OrderShipped(OrderEvent):
@@ -152,7 +152,7 @@ class OrderDelivered(OrderEvent):
     """The order was delivered, or the ticket used."""
 
 
-class OrderRefunded(OrderEvent):
+class OrderRefunded(OrderEvent, MovesUnits):
     """Money was refunded, and `quantity` units were returned: they are on sale again or withdrawn. `whole` completes
     the return of the order. `merchant_id` is present when a receipt was due. Reasons: edition_cancelled, for units that
     are returned although a bank holds all their money; otherwise none."""
@@ -166,3 +166,4 @@ class OrderRefunded(OrderEvent):
     merchant_id: MerchantId = ""
     reason: Reason = ""
     variant_id: VariantId = ""
+    units: Units = ()

@@ -22,7 +22,7 @@ from buystream.vocabulary.fields import (
     Subject,
     meaning,
 )
-from buystream.vocabulary.values import Lines, OrderLine
+from buystream.vocabulary.values import Lines
 
 
 class PartitionEvent(Event):
@@ -108,8 +108,3 @@ class OrderRepeated(PartitionEvent):
     payment_state: Annotated[
         str, meaning("The newest payment's current state; empty when there is none.", tables=InTables.SHOWN)
     ] = ""
-
-    @property
-    def line(self) -> OrderLine:
-        """The only one."""
-        return self.lines[0]

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from buystream.vocabulary.events.event import MovesUnits
 from buystream.vocabulary.events.payments import PaymentEvent
 from buystream.vocabulary.fields import (
     AmountMinor,
@@ -20,6 +21,7 @@ from buystream.vocabulary.fields import (
     VariantId,
     meaning,
 )
+from buystream.vocabulary.values import Units
 
 
 class RefundRequested(PaymentEvent):
@@ -44,6 +46,7 @@ class RefundRequested(PaymentEvent):
             tables=InTables.LEFT_OUT,
         ),
     ] = None
+    units: Units = ()
 
 
 class PaymentRefunded(PaymentEvent):
@@ -55,7 +58,7 @@ class PaymentRefunded(PaymentEvent):
     fee_returned_minor: FeeReturnedMinor = 0
 
 
-class RefundFailed(PaymentEvent):
+class RefundFailed(PaymentEvent, MovesUnits):
     """The buyer's bank rejected the refund: the merchant has the money, and finds another way. If the refund had
     succeeded before, `fee_returned_minor` belongs to the platform again, and `quantity` units to the buyer: out of what
     is on sale (`from_stock`), or of what was withdrawn. `missing` ones had been sold to others, or their edition was
@@ -77,3 +80,4 @@ class RefundFailed(PaymentEvent):
     was_whole: Annotated[bool, meaning("Whether the order had been refunded in full.", feed=True)] = False
     merchant_id: MerchantId = ""
     variant_id: VariantId = ""
+    units: Units = ()

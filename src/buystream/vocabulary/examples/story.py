@@ -8,6 +8,7 @@ from buystream.vocabulary.ids import payment_id_of
 from buystream.vocabulary.values import (
     CampaignTerms,
     Fee,
+    LineUnits,
     Offer,
     OrderLine,
     RefundRule,
@@ -69,9 +70,25 @@ STALLS = Variant(
     limit_per_buyer=2,
 )
 
+BALCONY = Variant(
+    variant_id="balcony",
+    title="Balcony",
+    price_min_minor=3000,
+    price_max_minor=3000,
+    stock=6,
+    limit_per_buyer=4,
+)
+
+LINES = (
+    OrderLine(variant_id="stalls", quantity=1, price_minor=PRICE_MINOR),
+    OrderLine(variant_id="balcony", quantity=2, price_minor=3000),
+)
+UNITS = (LineUnits(variant_id="stalls", quantity=1), LineUnits(variant_id="balcony", quantity=2))
+"""Of these lines."""
+
 RICH_OFFER = msgspec.structs.replace(
     OFFER,
-    variants=(STALLS,),
+    variants=(STALLS, BALCONY),
     tax=Tax(bps=1900, label="VAT"),
     refund=RefundRule(by="buyer", until_ms=T0 + 3_600_000, share_bps=9_000, restock=False),
     campaign=CampaignTerms(target_minor=100_000, all_or_nothing=True, if_missed="choose"),

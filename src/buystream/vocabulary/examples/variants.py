@@ -11,6 +11,7 @@ from buystream.vocabulary.examples.story import (
     EDITION,
     GIFT,
     HOLD_SECONDS,
+    LINES,
     MERCHANT,
     ORDER,
     PAID,
@@ -22,6 +23,7 @@ from buystream.vocabulary.examples.story import (
     STALLS,
     T0,
     TICKETS_RELEASED,
+    UNITS,
 )
 
 VARIANTS: tuple[commands.Command | events.Event, ...] = (
@@ -167,3 +169,16 @@ VARIANTS += tuple(
     if "variant_id" in one.__struct_fields__
 )
 """What is about one of several variants says which."""
+
+VARIANTS += tuple(msgspec.structs.replace(one, lines=LINES) for one in _PLAIN if "lines" in one.__struct_fields__)
+VARIANTS += tuple(
+    msgspec.structs.replace(one, units=UNITS, quantity=sum(units.quantity for units in UNITS))
+    for one in _PLAIN
+    if isinstance(one, events.MovesUnits | events.RefundRequested)
+)
+VARIANTS += tuple(
+    msgspec.structs.replace(one, units=UNITS[1:])
+    for one in _PLAIN
+    if isinstance(one, commands.RefundOrder | commands.ReturnOrder)
+)
+"""An order of several lines names the units of each."""

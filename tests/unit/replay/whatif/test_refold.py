@@ -158,7 +158,7 @@ EARLY = BUYERS[:20]
 
 def holders(refold: Refold) -> set[str]:
     """The buyers whose orders held stock."""
-    return {buyer_id for buyer_id, _, _, _ in refold.tallies[EDITION].orders.values()}
+    return {buyer_id for buyer_id, _, _ in refold.tallies[EDITION].orders.values()}
 
 
 def asking_in_this_order(buyers: list[str]) -> Log:

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from buystream.gateway.pages.order_words import desk_word
 from buystream.gateway.routes.bodies.fields import NOT_BLANK, PLAIN, Reason, Request
-from buystream.gateway.routes.bodies.orders import OrderBody, order_fields
+from buystream.gateway.routes.bodies.orders import OrderBody, UnitsByLine, order_fields
 from buystream.gateway.routes.bodies.parcels import FulfilmentBody
 from buystream.gateway.routes.bodies.payments import DeliveryBody
 from buystream.projections import allowed
@@ -25,11 +25,13 @@ class Shipment(Request, frozen=True, kw_only=True):
 
 class Refund(Request, frozen=True, kw_only=True):
     """Refunds everything that is left, or `amount_minor` of it. `quantity` units are returned with it (null: all of
-    them with the last of the money, otherwise none); `restock` puts them back on sale, otherwise they are withdrawn.
-    The platform refunds its fee in proportion, unless `keep_fee`."""
+    them with the last of the money, otherwise none), or those of the `lines` that are named, by default for what they
+    cost; `restock` puts them back on sale, otherwise they are withdrawn. The platform refunds its fee in proportion,
+    unless `keep_fee`."""
 
     amount_minor: Annotated[int, Meta(ge=1, le=ANY_AMOUNT_MINOR_MAX)] | None = None
     quantity: Annotated[int, Meta(ge=0, le=100)] | None = None
+    lines: UnitsByLine | None = None
     restock: bool = False
     keep_fee: bool = False
     reason: Reason = ""

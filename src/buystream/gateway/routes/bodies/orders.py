@@ -1,7 +1,7 @@
 """Orders as their buyers see them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal, cast
 
 from msgspec import Meta, Struct
 
@@ -13,9 +13,11 @@ from buystream.gateway.server.catalogue import Listing
 from buystream.projections import allowed
 from buystream.projections.boards import Board
 from buystream.projections.campaigns import Charged
+from buystream.projections.order_lines import LineView
 from buystream.projections.order_views import OrderView
 from buystream.vocabulary import events
 from buystream.vocabulary.order_states import CANCELLABLE, PAYABLE, OrderState
+from buystream.vocabulary.values import ORDER_LINES_MAX, LineUnits, OrderLine, Units
 
 
 class NewOrder(Request, frozen=True, kw_only=True):
@@ -29,10 +31,44 @@ class NewOrder(Request, frozen=True, kw_only=True):
     price_minor: Amount
 
 
+class NewLine(Request, frozen=True, kw_only=True):
+    """What an order asks of one variant; `price_minor` is the unit price that the buyer saw."""
+
+    variant_id: VariantId = ""
+    quantity: Quantity
+    price_minor: Amount
+
+
+class NewOrderOfLines(Request, frozen=True, kw_only=True):
+    """A tap on Buy for several variants of an edition, each once: all of them, or nothing. The browser generates the
+    order id."""
+
+    order_id: OrderId
+    edition_id: EditionId
+    lines: Annotated[tuple[NewLine, ...], Meta(min_length=1, max_length=ORDER_LINES_MAX)]
+
+
+class UnitsOfLine(Request, frozen=True, kw_only=True):
+    """Units of one line of an order."""
+
+    variant_id: VariantId = ""
+    quantity: Quantity
+
+
+UnitsByLine = Annotated[tuple[UnitsOfLine, ...], Meta(min_length=1, max_length=ORDER_LINES_MAX)]
+
+
+def units_of(lines: tuple[UnitsOfLine, ...] | None) -> Units:
+    """As commands have them."""
+    return tuple(LineUnits(variant_id=line.variant_id, quantity=line.quantity) for line in lines or ())
+
+
 class NewReturn(Request, frozen=True, kw_only=True):
-    """The buyer returns an order. `refund_id` identifies this return, unless an Idempotency-Key does."""
+    """The buyer returns an order, or units of some of its `lines`. `refund_id` identifies this return, unless an
+    Idempotency-Key does."""
 
     refund_id: Annotated[str, Meta(min_length=8, max_length=64, pattern="^[0-9a-zA-Z-]*$")] | None = None
+    lines: UnitsByLine | None = None
 
 
 class ReturnableBody(Struct, frozen=True):
@@ -59,12 +95,13 @@ class BuyerActionBody(Struct, frozen=True):
 
 
 class OrderBody(Struct, frozen=True, kw_only=True):
-    """An order. Of the `paid_minor`, `refunded_minor` has been refunded (with `returned` units) and `refunding_minor`
-    is being refunded. `returnable` is present while the buyer may return the order, `pledge` while nothing has been
-    charged yet, `fulfilment` once it is sold, `dispute` (open, won, lost, withdrawn) once a bank has been involved.
-    `alternatives` are other projects of a merchant whose campaign missed its target. `state_name` and `meaning`
-    describe the state in words. `can_pay`, `can_cancel` and `can_return` are what the buyer can do now: a moment later
-    the shop may refuse it. `version` grows with every change."""
+    """An order. `variant_id` and `price_minor` are those of its only line; with several they are empty and null. Of the
+    `paid_minor`, `refunded_minor` has been refunded (with `returned` units) and `refunding_minor` is being refunded.
+    `returnable` is present while the buyer may return the order, `pledge` while nothing has been charged yet,
+    `fulfilment` once it is sold, `dispute` (open, won, lost, withdrawn) once a bank has been involved. `alternatives`
+    are other projects of a merchant whose campaign missed its target. `state_name` and `meaning` describe the state in
+    words. `can_pay`, `can_cancel` and `can_return` are what the buyer can do now: a moment later the shop may refuse
+    it. `version` grows with every change."""
 
     order_id: str
     edition_id: str
@@ -73,8 +110,9 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     title: str
     variant_id: str = ""
     quantity: int
-    price_minor: int
+    price_minor: int | None
     total_minor: int
+    lines: list[LineView]
     currency: str
     state: OrderState
     state_name: str = ""
@@ -199,11 +237,7 @@ def placed_order_body(event: events.OrderPlaced, offer: Listing) -> OrderBody:
         order_id=event.originator_id,
         edition_id=event.edition_id,
         merchant_id=event.merchant_id,
-        title=offer.title_of(event.line.variant_id),
-        variant_id=event.line.variant_id,
-        quantity=event.line.quantity,
-        price_minor=event.line.price_minor,
-        total_minor=event.line.total_minor,
+        **_ordered(event.lines, offer),
         currency=event.currency,
         state="held",
         can_pay=True,
@@ -223,11 +257,7 @@ def repeated_order_body(event: events.OrderRepeated, offer: Listing) -> OrderBod
         order_id=event.order_id,
         edition_id=event.edition_id,
         merchant_id=offer.merchant_id,
-        title=offer.title_of(event.line.variant_id),
-        variant_id=event.line.variant_id,
-        quantity=event.line.quantity,
-        price_minor=event.line.price_minor,
-        total_minor=event.line.total_minor,
+        **_ordered(event.lines, offer),
         currency=event.currency,
         state=cast("OrderState", event.state),
         reason=event.reason or None,
@@ -238,3 +268,35 @@ def repeated_order_body(event: events.OrderRepeated, offer: Listing) -> OrderBod
         can_cancel=event.state in CANCELLABLE,
         version=0,
     )
+
+
+def _ordered(lines: tuple[OrderLine, ...], offer: Listing) -> dict[str, Any]:
+    """What a new order says of its lines."""
+    shown = [
+        LineView(
+            variant_id=line.variant_id,
+            title=offer.variant_title(line.variant_id),
+            quantity=line.quantity,
+            price_minor=line.price_minor,
+            total_minor=line.quantity * line.price_minor,
+        )
+        for line in lines
+    ]
+    first = shown[0]
+    if len(shown) == 1:
+        title = f"{offer.title}: {first.title}" if first.title else offer.title
+        return {
+            "title": title,
+            "variant_id": first.variant_id,
+            "quantity": first.quantity,
+            "price_minor": first.price_minor,
+            "total_minor": first.total_minor,
+            "lines": shown,
+        }
+    return {
+        "title": offer.title,
+        "quantity": sum(line.quantity for line in shown),
+        "price_minor": None,
+        "total_minor": sum(line.total_minor for line in shown),
+        "lines": shown,
+    }

@@ -17,6 +17,7 @@ export class Problem extends Error {
     this.status = status;
     this.reason = body.reason ?? null;
     this.available = body.available ?? null; // how many are left, when fewer than were ordered
+    this.variant = body.variant_id ?? null; // what is short, of an order with several lines
     this.retryAfterSeconds = retryAfterSeconds;
   }
 

@@ -9,12 +9,13 @@ import { h, icon } from "./dom.js";
 import { FramedTill, signOutOfFrame } from "./framed-till.js";
 import { trouble, watchBoard } from "./hub.js";
 import { labelOf } from "./label.js";
+import { OtherLines } from "./other-lines.js";
 import { SALES } from "./order-states.js";
 import { limitOf, quantityOf } from "./quantity.js";
 import { identify, signOut } from "./session.js";
 import { styleSheet } from "./styles.js";
 import { Till } from "./till.js";
-import { boardOf } from "./variants.js";
+import { boardOf, mineOf } from "./variants.js";
 import { priceWords, stockWords } from "./words.js";
 
 const isOurPage = location.origin === origin;
@@ -67,14 +68,18 @@ class BuyButton extends HTMLElement {
       type: "button",
       class: "primary buy",
       part: "button",
-      onclick: () => this.#till.tap({ quantity: this.#quantity }),
+      onclick: () => this.#till.tap({ quantity: this.#quantity, others: this.others.wanted }),
     });
     this.orders = h("button", { type: "button", class: "quiet", part: "orders", hidden: true }, "My orders");
     this.orders.addEventListener("click", () => this.#till.showOrders());
     this.status = h("span", { class: "visually-hidden", role: "status", "aria-live": "polite" });
     const facts = h("div", { class: "facts" }, this.price, this.stock);
     const row = h("div", { class: "row" }, this.stepper, this.button);
-    const parts = [facts, this.bar, this.variant, row, this.orders, this.status];
+    this.others = new OtherLines({
+      mineOf: (variant) => mineOf(this.#till.facts.whole, variant),
+      changed: () => this.#render(),
+    });
+    const parts = [facts, this.bar, this.variant, this.others.element, row, this.orders, this.status];
     root.append(h("div", { class: "widget", part: "widget" }, ...parts));
   }
 
@@ -134,6 +139,7 @@ class BuyButton extends HTMLElement {
     till.addEventListener("closed", () => {
       closed(till);
       this.#chosen = 1;
+      this.others.clear();
       this.button.focus();
       this.#render();
     });
@@ -189,6 +195,13 @@ class BuyButton extends HTMLElement {
     this.#render();
   }
 
+  /** With a fixed variant or quantity the page has decided what a tap orders. */
+  #offerOthers() {
+    const isFixed = this.variant.hidden || quantityOf(this.getAttribute("quantity")) !== null;
+    const isOffered = !isFixed && this.#board.can_order && this.#till.facts.state === "idle";
+    this.others.show(this.#edition, this.#board.variant_id, isOffered);
+  }
+
   #offer(variants) {
     const options = variants.map(({ variant_id: value, title, is_sold_out: isGone, ...price }) => {
       const cost = priceWords({ ...price, currency: this.#edition.currency });
@@ -216,12 +229,16 @@ class BuyButton extends HTMLElement {
   #render() {
     if (!this.#till) return;
     this.orders.hidden = isOurPage || !this.#till.facts.isKnown;
-    if (this.#board) this.#facts();
+    if (this.#board) {
+      this.#facts();
+      this.#offerOthers();
+    }
     const { text, disabled, glyph } = labelOf({
       board: this.#board,
       isMissing: this.#missing,
       facts: this.#till.facts,
       quantity: this.#quantity,
+      others: this.others.sum,
       trouble: trouble(),
     });
     const key = `${text}/${disabled}/${this.#board?.state}`;

@@ -16,7 +16,7 @@ let frame = null;
 let hostToken = null;
 
 export class FramedTill extends EventTarget {
-  facts = { state: "idle", order: null, mine: null, isKnown: false };
+  facts = { state: "idle", order: null, mine: null, whole: null, isKnown: false };
   #editionId;
   #button;
   #variant = null;
@@ -42,11 +42,11 @@ export class FramedTill extends EventTarget {
     if (recall(USED)) this.#frame.send({ ask: "choose", edition: this.#editionId, variant });
   }
 
-  tap({ quantity }) {
+  tap({ quantity, others }) {
     remember(USED, true);
     this.#frame.attach(this.#editionId, this);
     this.#frame.open(this.#editionId, this.#button);
-    this.#frame.send({ ask: "tap", edition: this.#editionId, quantity, variant: this.#variant });
+    this.#frame.send({ ask: "tap", edition: this.#editionId, quantity, others, variant: this.#variant });
   }
 
   showOrders() {

@@ -12,8 +12,11 @@ const LOADING = {
   away: "No answer yet. Trying again…",
 };
 
-/** {text, disabled, glyph}. facts: a till's; quantity: what a tap would order; trouble: why no board comes. */
-export function labelOf({ board, isMissing, facts: { state, order, mine }, quantity, trouble }) {
+/**
+ * {text, disabled, glyph}. facts: a till's; quantity: what a tap would order, with {quantity, totalMinor} of `others`;
+ * trouble: why no board comes.
+ */
+export function labelOf({ board, isMissing, facts: { state, order, mine }, quantity, others, trouble }) {
   if (isMissing) return { text: "Not on sale", disabled: true };
   if (!board) return { text: LOADING[trouble], disabled: true };
   if (state === "offline") return { text: "Waiting for the network…", disabled: false };
@@ -21,7 +24,7 @@ export function labelOf({ board, isMissing, facts: { state, order, mine }, quant
   if (RUNNING.has(state)) return { text: continuing(order), disabled: false };
   if (DONE.has(state)) return { text: state === "paid" ? "Paid" : "Pledged", disabled: false, glyph: ICONS.check };
   if (state === "signed_out") return { text: "Signed out: tap to continue", disabled: false };
-  return selling(board, mine, quantity);
+  return selling(board, mine, quantity, others);
 }
 
 function continuing({ quantity, total_minor: total, currency, hold_expires_at_ms: until }) {
@@ -30,13 +33,14 @@ function continuing({ quantity, total_minor: total, currency, hold_expires_at_ms
   return `Continue your order${what}${left}`;
 }
 
-function selling(board, mine, quantity) {
+function selling(board, mine, quantity, others) {
   if (!board.can_order) return { text: SALES[board.state].button || opening(board), disabled: true };
   if (mine?.left === 0) return { text: `You have ${mine.taken} of ${mine.taken}: the limit`, disabled: true };
+  const units = quantity + others.quantity;
   const total =
-    board.price_minor == null || quantity < 2
+    board.price_minor == null || units < 2
       ? ""
-      : ` ${quantity} for ${forWords(board.price_minor * quantity, board.currency)}`;
+      : ` ${units} for ${forWords(board.price_minor * quantity + others.totalMinor, board.currency)}`;
   return { text: actOf(board) + total, disabled: false };
 }
 

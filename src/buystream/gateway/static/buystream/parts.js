@@ -14,8 +14,22 @@ export const primary = (text, onclick = null) =>
 
 export const quiet = (text, onclick) => h("button", { type: "button", class: "quiet", onclick }, text);
 
-/** How many of what price, and what that makes. */
-export function summary({ quantity, price_minor: price, total_minor: total, currency }, board) {
+/** How many of what price, and what that makes; of several lines, each. */
+export function summary({ quantity, price_minor: price, total_minor: total, currency, lines }, board) {
+  if (lines.length > 1)
+    return h(
+      "div",
+      { class: "summary-lines" },
+      ...lines.map((line) =>
+        h(
+          "p",
+          { class: "summary" },
+          h("span", {}, `${line.quantity} × ${line.title}`),
+          h("span", {}, costWords(line.total_minor, currency)),
+        ),
+      ),
+      h("p", { class: "summary" }, h("span", {}, "Total"), h("strong", {}, costWords(total, currency))),
+    );
   const what = board.price_minor == null ? "Total" : `${quantity} × ${costWords(price, currency)}`;
   return h("p", { class: "summary" }, h("span", {}, what), h("strong", {}, costWords(total, currency)));
 }

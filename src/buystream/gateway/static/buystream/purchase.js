@@ -20,6 +20,16 @@ export const ATTEMPTS_MAX = 3;
 /** The storage key of the unfinished order of an edition. */
 export const draftKey = (editionId) => `buystream.order@${origin}/${editionId}${personKey()}`;
 
+/** Lines as the shop takes them: of one, its own fields are enough. */
+function bodyOf(lines) {
+  if (lines.length > 1)
+    return { lines: lines.map(({ variant_id, quantity, price_minor }) => ({ variant_id, quantity, price_minor })) };
+  const [{ variant_id: variant, quantity, price_minor }] = lines;
+  return { ...(variant && { variant_id: variant }), quantity, price_minor };
+}
+
+const unitsOf = (lines) => lines.reduce((units, { quantity }) => units + quantity, 0);
+
 const backOnline = () =>
   new Promise((resolve) => {
     addEventListener("online", resolve, { once: true });
@@ -57,7 +67,17 @@ export class Purchase extends EventTarget {
 
   /** {taken, left} of the limit per buyer, once it is known; of the variant that the buyer chose. */
   get mine() {
-    return mineOf(this.#mine, this.#variant);
+    return this.mineOf(this.#variant);
+  }
+
+  /** The same of any variant. */
+  mineOf(variant) {
+    return mineOf(this.#mine, variant);
+  }
+
+  /** The same of the whole edition and of each of its variants. */
+  get whole() {
+    return this.#mine;
   }
 
   choose(variant) {
@@ -140,23 +160,20 @@ export class Purchase extends EventTarget {
     }
   }
 
-  /** Places the order, or sends the remembered one again. `priceMinor` is the unit price. */
-  async place(quantity, priceMinor, variantId = "") {
+  /** Places the order, or sends the remembered one again. `lines`: {variant_id, quantity, price_minor} of each. */
+  async place(lines) {
     if (this.isWaiting) return;
     const kept = recall(this.#key);
-    const draft = kept ?? {
-      order_id: mintOrderId(this.#editionId),
-      ...(variantId && { variant_id: variantId }),
-      quantity,
-      price_minor: priceMinor,
-    };
+    const wanted = bodyOf(lines);
+    const draft = kept ?? { order_id: mintOrderId(this.#editionId), ...wanted };
+    const { order_id: orderId, ...asked } = draft;
     this.requested =
-      kept && (kept.quantity !== quantity || kept.price_minor !== priceMinor || (kept.variant_id ?? "") !== variantId)
-        ? { quantity, priceMinor }
-        : null;
+      JSON.stringify(bodyOf(asked.lines ?? [asked])) === JSON.stringify(wanted)
+        ? null
+        : { quantity: unitsOf(lines), priceMinor: lines[0].price_minor };
     remember(this.#key, draft);
-    this.#repeat = () => this.place(quantity, priceMinor, variantId);
-    await this.#begin(draft.order_id, () => this.#send("/v1/orders", { ...draft, edition_id: this.#editionId }));
+    this.#repeat = () => this.place(lines);
+    await this.#begin(orderId, () => this.#send("/v1/orders", { ...draft, edition_id: this.#editionId }));
   }
 
   /**
@@ -315,8 +332,8 @@ export class Purchase extends EventTarget {
     }
   }
 
-  #keep({ order_id, variant_id, quantity, price_minor }) {
-    remember(this.#key, { order_id, ...(variant_id && { variant_id }), quantity, price_minor });
+  #keep({ order_id, lines }) {
+    remember(this.#key, { order_id, ...bodyOf(lines) });
   }
 
   /** A request as the present person; the answer never comes if the page names another one meanwhile. */

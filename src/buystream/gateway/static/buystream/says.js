@@ -96,7 +96,7 @@ export const SAYS = {
     "No answer from the shop",
     "Your order keeps its number, so trying again can’t place a second one.",
   ]),
-  refused: every(({ purchase }) => refusalWords(purchase.problem ?? { reason: null })),
+  refused: every(({ purchase, board }) => refusalWords(purchase.problem ?? { reason: null }, board)),
   signed_out: every([
     "You’ve been signed out",
     "Nothing was charged. Sign in again where you came from, or continue as a new buyer.",

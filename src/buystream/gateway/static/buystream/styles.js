@@ -60,6 +60,12 @@ button { cursor: pointer; -webkit-tap-highlight-color: transparent; touch-action
   border-radius: var(--radius); background: none; color: inherit; font: inherit;
 }
 .variant[hidden] { display: none; }
+.other-lines[hidden] { display: none; }
+.lines { display: grid; gap: 8px; }
+.line { display: flex; gap: 8px; align-items: center; }
+.line .variant { flex: 1; min-width: 0; margin: 0; }
+.summary-lines { display: grid; gap: 4px; }
+.summary-lines .summary { margin: 0; }
 .step { width: 44px; height: 48px; border: 0; background: none; font-size: 1.3rem; line-height: 1; }
 .step:hover:enabled { background: var(--fill); }
 .step:focus-visible { outline-offset: -3px; border-radius: var(--radius); }

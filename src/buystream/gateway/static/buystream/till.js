@@ -10,6 +10,7 @@ import { boardOf } from "./variants.js";
 export class Till extends EventTarget {
   #shown = null;
   #variant = null;
+  #wanted = []; // {variant, quantity} of each line of the last tap
   #purchase;
   #sheet;
 
@@ -22,10 +23,11 @@ export class Till extends EventTarget {
       board: () => this.#board,
       isFramed,
       actions: {
-        buy: (quantity, priceMinor) => this.#place(quantity, priceMinor),
+        buy: (quantity, priceMinor) =>
+          this.#place([{ variant_id: this.#board.variant_id, quantity, price_minor: priceMinor }]),
         giveEvery: (gift) => this.#purchase.giveEvery({ giftId: mintOrderId(editionId), ...gift }),
         again: () => this.#again(),
-        another: (quantity) => this.#another(quantity),
+        another: (quantity) => this.#another([{ variant: this.#variant, quantity }]),
         closed: () => this.#closed(),
       },
     });
@@ -46,19 +48,22 @@ export class Till extends EventTarget {
 
   /** What the button needs to know. */
   get facts() {
-    const { state, order, mine } = this.#purchase;
+    const { state, order, mine, whole } = this.#purchase;
     const { quantity, total_minor, currency, hold_expires_at_ms } = order ?? {};
     return {
       state,
       mine,
+      whole,
       isKnown: hasSession(),
       order: order && { quantity, total_minor, currency, hold_expires_at_ms },
     };
   }
 
-  /** The newest board of the variant that is sold. */
+  /** The newest board of the variant that is sold; several that are ordered together go by the edition's title. */
   get #board() {
-    return this.#shown && boardOf(this.#shown, this.#variant);
+    if (!this.#shown) return null;
+    const board = boardOf(this.#shown, this.#variant);
+    return this.#purchase.order?.lines.length > 1 ? { ...board, title: this.#shown.title } : board;
   }
 
   /** The edition's newest board. */
@@ -74,12 +79,13 @@ export class Till extends EventTarget {
     this.#purchase.choose(variant);
   }
 
-  /** The buyer orders `quantity`, or looks at the order in progress. */
-  tap({ quantity = 1 } = {}) {
+  /** The buyer orders `quantity`, and `others` ({variant, quantity}) with it, or looks at the order in progress. */
+  tap({ quantity = 1, others = [] } = {}) {
     if (!this.#shown) return;
-    if (this.#purchase.isOver) this.#again(quantity);
+    const wanted = [{ variant: this.#variant, quantity }, ...others];
+    if (this.#purchase.isOver) this.#again(wanted);
     else {
-      if (this.#purchase.state === "idle") this.#begin(quantity);
+      if (this.#purchase.state === "idle") this.#begin(wanted);
       this.#open();
     }
   }
@@ -103,35 +109,50 @@ export class Till extends EventTarget {
     return isOpen;
   }
 
-  #begin(quantity) {
+  #begin(wanted) {
+    this.#wanted = wanted;
     if (!this.#board.can_order) this.#purchase.go("gone");
     else if (this.#board.price_minor == null) this.#purchase.go("choose");
-    else this.#place(Math.min(quantity, limitOf(this.#board, this.#purchase.mine)), this.#board.price_minor);
+    else this.#place(wanted.map((line) => this.#line(line)).filter(Boolean));
+  }
+
+  /** A line at its variant's price, within its limit; null when that is gone. */
+  #line({ variant, quantity }) {
+    const { variant_id, price_minor, can_order, ...board } = boardOf(this.#shown, variant);
+    if (!can_order || price_minor == null) return null;
+    return { variant_id, quantity: Math.min(quantity, limitOf(board, this.#purchase.mineOf(variant))), price_minor };
   }
 
   /** A free order needs one tap only, unless it ships. */
-  async #place(quantity, priceMinor) {
-    await this.#purchase.place(quantity, priceMinor, this.#board.variant_id);
+  async #place(lines) {
+    await this.#purchase.place(lines);
     if (this.#purchase.isFree && !this.#board.needs_address) await this.#sheet.take();
   }
 
   /** The next attempt: the same request if it was never answered, otherwise a new order. */
-  #again(quantity = this.#purchase.order?.quantity ?? 1) {
+  #again(wanted = this.#once) {
     const { state } = this.#purchase;
     if (state === "unreachable") this.#purchase.repeat();
     else {
       if (state === "signed_out") this.#purchase.startAgain();
       else this.#purchase.reset();
-      this.#begin(quantity);
+      this.#begin(wanted);
     }
     this.#open();
     this.#sheet.render();
   }
 
+  /** What one tap orders again: the lines of the order, or of several that were refused. */
+  get #once() {
+    const lines = this.#purchase.order?.lines ?? [];
+    if (lines.length) return lines.map(({ variant_id: variant, quantity }) => ({ variant, quantity }));
+    return this.#wanted.length > 1 ? this.#wanted : [{ variant: this.#variant, quantity: 1 }];
+  }
+
   /** Another order after one that is done: a gift of any amount, or `quantity` units. */
-  #another(quantity) {
+  #another(wanted) {
     this.#purchase.reset();
-    this.#begin(quantity);
+    this.#begin(wanted);
     this.#sheet.render();
   }
 

@@ -62,9 +62,13 @@ export function termsWords({ tax_bps: tax, tax_label: label, refund, currency },
   return [included, refund.by === "buyer" && `You can return it ${until}${share}.`].filter(Boolean).join(" ");
 }
 
-export function refusalWords(problem) {
-  if (problem.reason === "sold_out" && problem.available)
-    return ["Not that many left", `Only ${problem.available} left. Choose fewer, then tap again.`];
+/** `board`: what was ordered; of several lines, the problem names the variant that is short. */
+export function refusalWords(problem, board = null) {
+  if (problem.reason === "sold_out" && problem.available) {
+    const short = problem.variant && board?.variants.find(({ variant_id: id }) => id === problem.variant);
+    const left = short ? `Only ${problem.available} of ${short.title} left` : `Only ${problem.available} left`;
+    return ["Not that many left", `${left}. Choose fewer, then tap again.`];
+  }
   if (REFUSALS[problem.reason]) return REFUSALS[problem.reason];
   if (problem.status === 404) return REFUSALS.unknown_edition;
   return ["That didn’t work", problem.message];

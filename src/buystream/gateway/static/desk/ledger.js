@@ -92,7 +92,7 @@ export class Ledger {
         ),
         h("code", { title: order.order_id }, order.order_id.slice(-8)),
       ),
-      h("td", { "data-label": "Edition" }, order.quantity > 1 ? `${order.quantity} × ${order.title}` : order.title),
+      h("td", { "data-label": "Edition" }, ...ordered(order)),
       h(
         "td",
         { "data-label": "Buyer" },
@@ -162,7 +162,17 @@ export class Ledger {
     const { currency, quantity, returned, returning } = order;
     const left = money(order.refundable_minor, currency);
     const kept = quantity - returned - returning;
-    const requested = (text) => (text.trim() ? money(parseMoney(text, currency) ?? 0, currency) : left);
+    const several = order.lines.length > 1 ? order.lines : [];
+    const unitsOf = ({ elements }) => several.map((line, n) => [line, Number(elements[`units-${n}`].value)]);
+    const requested = (form) => {
+      const text = form.elements.amount.value.trim();
+      if (text) return money(parseMoney(text, currency) ?? 0, currency);
+      const named = unitsOf(form).filter(([, units]) => units);
+      return named.length ? money(costOf(named, order), currency) : left;
+    };
+    const says = ({ currentTarget: { form } }) => {
+      confirm.textContent = `Refund ${requested(form)}`;
+    };
     const confirm = ask({
       title: "Refund this order",
       text: `${order.title}. Up to ${left} can be refunded. This can’t be undone.`,
@@ -172,12 +182,18 @@ export class Ledger {
         field("amount", `Amount, in ${currency}`, {
           inputmode: "decimal",
           placeholder: left,
-          hint: `Leave empty to refund all of it, ${left}`,
-          oninput: ({ currentTarget }) => {
-            confirm.textContent = `Refund ${requested(currentTarget.value)}`;
-          },
+          hint: several.length
+            ? `Leave empty to refund what the units cost, or without units all of it, ${left}`
+            : `Leave empty to refund all of it, ${left}`,
+          oninput: says,
         }),
-        field("units", "Units returned", {
+        ...several.map((line, n) => {
+          const max = line.quantity - line.returned - line.returning;
+          return field(`units-${n}`, `Units returned: ${line.title}`, {
+            type: "number", min: 0, max, step: 1, placeholder: `of ${max}`, oninput: says,
+          });
+        }),
+        !several.length && field("units", "Units returned", {
           type: "number",
           min: 0,
           max: kept,
@@ -188,10 +204,14 @@ export class Ledger {
         field("restock", "Put returned units back on sale", { type: "checkbox", checked: !order.is_sent }),
         field("reason", "Reason", { maxlength: 200, wide: true }),
       ],
-      act: async ({ amount, units, restock, reason }, key) => {
+      act: async (elements, key) => {
+        const { amount, units, restock, reason } = elements;
         const body = { restock: restock.checked, reason: reason.value.trim() };
-        if (amount.value.trim()) Object.assign(body, { amount_minor: refundable(amount.value, order), quantity: 0 });
-        if (units.value) body.quantity = Number(units.value);
+        const lines = unitsOf({ elements }).filter(([, quantity]) => quantity);
+        if (amount.value.trim()) body.amount_minor = refundable(amount.value, order);
+        if (lines.length) body.lines = lines.map(([{ variant_id }, quantity]) => ({ variant_id, quantity }));
+        else if (amount.value.trim()) body.quantity = 0;
+        if (units?.value) body.quantity = Number(units.value);
         await this.#changed(order, "refund", body, "The refund is in progress.", key);
       },
     });
@@ -203,6 +223,20 @@ export class Ledger {
     this.#seen = "";
     await this.#load();
   }
+}
+
+/** What was ordered: of several lines, each. */
+function ordered({ title, quantity, lines }) {
+  if (lines.length === 1) return [quantity > 1 ? `${quantity} × ${title}` : title];
+  return [title, ...lines.map((line) => h("span", { class: "muted" }, `${line.quantity} × ${line.title}`))];
+}
+
+/** What a refund of these units comes to, at most what is left. */
+function costOf(named, { refundable_minor: left }) {
+  return Math.min(
+    named.reduce((sum, [{ price_minor: price }, units]) => sum + price * units, 0),
+    left,
+  );
 }
 
 function refundable(text, order) {

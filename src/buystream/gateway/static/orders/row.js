@@ -26,7 +26,7 @@ export function row(order, act) {
       { class: "detail" },
       order.merchant_name,
       h("br"),
-      `${order.quantity > 1 ? `${order.quantity} units, ` : ""}`,
+      unitWords(order),
       h("time", { datetime: placed.toISOString() }, when),
       order.tracking && ` · ${order.tracking}`,
       h("br"),
@@ -46,6 +46,12 @@ export function row(order, act) {
         projectList(order.alternatives),
       ),
   );
+}
+
+/** How many of what, where that isn't one. */
+function unitWords({ quantity, lines }) {
+  if (lines.length > 1) return `${lines.map((line) => `${line.quantity} × ${line.title}`).join(", ")}, `;
+  return quantity > 1 ? `${quantity} units, ` : "";
 }
 
 function whenCharged({ charged, ends_at_ms: ends }) {
