@@ -138,6 +138,11 @@ case "${1:-}" in
         touch .venv/.buystream-run .venv/.buystream-dev
         ;;
     chromium)
+        # The headless shell takes a third less processor time for the same tests; any other Chromium does as well.
+        chromium-headless-shell --version >/dev/null 2>&1 && exit 0
+        if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+            (apt_install chromium-headless-shell fonts-liberation fonts-noto-color-emoji) && exit 0
+        fi
         for browser in chromium chromium-browser google-chrome google-chrome-stable; do
             "$browser" --version >/dev/null 2>&1 && exit 0
         done

@@ -1,8 +1,6 @@
 """What holds once the pair of docs/adding-a-message.md is there. `tests/integration/test_adding_a_message.py` runs this
 in a copy where the page's edits are made: in this repository neither message exists."""
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from playwright.sync_api import sync_playwright
 from buystream.replay.audit import audit
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.feed import FED, public_fields
-from tests.support.browser import ARGUMENTS, patient_context
+from tests.support.browser import ARGUMENTS, executable, patient_context
 from tests.support.examples import EXAMPLES, example, order_id
 from tests.support.scenario import expect, given
 from tests.support.shop import API_KEY, Shop, order_of, shop, wait_until
@@ -75,9 +73,8 @@ def test_it_is_written_by_http_and_at_the_desk_shown_to_its_merchant_and_audited
 
 
 def _note_at_the_desk(shop: Shop, named: str) -> None:
-    executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
         desk = patient_context(browser).new_page()
         desk.goto(f"{shop.url}/desk#key={API_KEY}")
         desk.locator(f"#ledger tr[data-id='{named}']").get_by_role("button", name="Note").click()
