@@ -97,6 +97,18 @@ def test_the_hosts_log_out_ends_the_session_on_a_page_that_is_still_open(forum: 
     expect(anna.sheet.get_by_role("button", name="Pay $35.00 with Sandbox •••• 4242")).to_be_enabled()
 
 
+BLOCKED = """if (window !== top) for (const name of ["localStorage", "sessionStorage"])
+  Object.defineProperty(window, name, { get() { throw new DOMException("blocked", "SecurityError"); } });"""
+
+
+def test_where_a_browser_blocks_the_storage_of_frames_the_shop_knows_the_order(forum: Forum) -> None:
+    forum.page.add_init_script(BLOCKED)
+    anna = forum.shows(forum.anna)
+    anna.tap_buy()
+    anna.sees("It’s held for you")
+    expect(forum.shows(forum.anna).button).to_contain_text("Continue your order")
+
+
 def test_signing_out_without_leaving_the_page_ends_the_session_at_the_shop(forum: Forum) -> None:
     with forum.page.expect_response(f"{forum.shop.url}/v1/session") as begun:
         buys(forum.shows(forum.anna))

@@ -91,11 +91,15 @@ export const endSession = () => forget(key());
  * from the host. Otherwise the 401 is passed on: nobody silently becomes another buyer.
  */
 export async function asBuyer(method, path, { body } = {}) {
+  const used = await sessionToken();
   try {
-    return await request(method, path, { body, token: await sessionToken() });
+    return await request(method, path, { body, token: used });
   } catch (problem) {
-    if (!problem.isSignedOut || !person || !hostToken) throw problem;
-    forget(key());
+    if (!problem.isSignedOut || !person) throw problem;
+    // Of several requests in progress, the first to be refused uses the host's token for all of them.
+    const isReplaced = opening !== null || (recall(key())?.token ?? used) !== used;
+    if (!isReplaced && !hostToken) throw problem;
+    if (!isReplaced) forget(key());
     return request(method, path, { body, token: await sessionToken() });
   }
 }
