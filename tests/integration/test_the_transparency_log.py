@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from buystream.consumers.notary import forgetting, notary
-from buystream.consumers.notary.growing import Overtaken, Taken, load
+from buystream.consumers.notary.growing import Overtaken, load
 from buystream.consumers.notary.publishing import signer_of
+from buystream.consumers.notary.taking import take
 from buystream.database import one_transaction
-from buystream.delivery.sequence import head_of
+from buystream.delivery.sequence import EventSequence, head_of
 from buystream.errors import BuystreamError
 from buystream.log import EVENTS, Message
 from buystream.log.postgres import PostgresLog
@@ -101,7 +102,9 @@ def test_a_notary_that_was_overtaken_writes_nothing(postgres_log: PostgresLog, d
     notarise(postgres_log, database_url)
     record = events_of(postgres_log)[-1]
     with pytest.raises(Overtaken), one_transaction(database_url, "test") as cur:
-        late.append(cur, [Taken(record, head_of(record))], {0: record.position + 1}, frozenset())
+        late.append(
+            cur, take([record], EventSequence(postgres_log, "test", {0: None})), {0: record.position + 1}, frozenset()
+        )
     notarised.check_served(database_url)
 
 

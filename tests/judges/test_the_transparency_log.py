@@ -15,7 +15,7 @@ from tests.support.notarised import ORIGIN, at_work
 from tests.support.patience import patient, wait_until
 from tests.support.shop import SECRET, Shop, order_of, register_merchant, shop_at_work
 
-ORDERS = 400
+ORDERS = 1_000
 ORDERS_PER_BUYER = 2
 """The second one is beyond the limit: it is refused."""
 

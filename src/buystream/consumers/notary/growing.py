@@ -4,21 +4,20 @@ behind before it writes anything."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
+from buystream.consumers.notary.taking import Taken
 from buystream.delivery.policy import Place
 from buystream.errors import BuystreamError
 from buystream.log import Record
 from buystream.transparency import tables
 from buystream.transparency.leaves import NO_SALT, SALT_BYTES, commitment, entry_of, new_salts, title_of
 from buystream.transparency.merkle import HASH_BYTES, leaf_hash
-from buystream.transparency.people import NOBODY, mark_of_record
+from buystream.transparency.people import NOBODY
 from buystream.transparency.tables import Bundle, Tree
 from buystream.transparency.tiles import HEIGHT, WIDTH, RightEdge, Tile
-from buystream.vocabulary.codec import EventHead
 
 POSITION: str = "q"
 """A position in the array of a bundle's: eight bytes, in this machine's order."""
@@ -38,13 +37,6 @@ _SAVE_RUN = "INSERT INTO tlog.run (partition, sequence, index, events) VALUES %s
 
 class Overtaken(BuystreamError):
     """Another process has grown the tree meanwhile: read it again."""
-
-
-class Taken(NamedTuple):
-    """An event that the tree hasn't got yet."""
-
-    record: Record
-    head: EventHead
 
 
 class Grown:
@@ -69,11 +61,11 @@ class Grown:
     def append(
         self, cur: cursor, taken: Sequence[Taken], ends: Mapping[int, int], forgotten: frozenset[bytes]
     ) -> list[Record]:
-        """Append these events, and note that each partition was read up to its position in `ends` (exclusive). The salt
-        of a leaf that is about someone `forgotten` is not kept; the records of those. Raises Overtaken."""
+        """Append these events, which come by partition, and note that each partition was read up to its position in
+        `ends` (exclusive). The salt of a leaf that is about someone `forgotten` is not kept; the records of those.
+        Raises Overtaken."""
         self._refuse_if_overtaken(cur)
         start = self._edge.size
-        taken = sorted(taken, key=lambda one: one.record.partition)  # keeps the order within a partition
         late: list[Record] = []
         full = self._edge.append(self._leaves(taken, forgotten, late))
         tiles = [*full, *self._edge.partial()]
@@ -96,22 +88,24 @@ class Grown:
         """The leaves' hashes; records about those who are forgotten are added to `late`. This is what an event costs:
         nothing is done for each of them that needn't be."""
         salts = new_salts(len(taken))
-        hashes: list[bytes] = []
-        for at, (record, head) in enumerate(taken):
-            salt = salts[at * SALT_BYTES : (at + 1) * SALT_BYTES]
-            title = title_of(record.partition, int(head.sequence), head.type)
-            committed = commitment(salt, record.value)
-            mark = mark_of_record(record.value)
-            if mark in forgotten:
-                late.append(record)
-                mark, salt = NOBODY, NO_SALT
-            self._titles.append(title)
-            self._commitments += committed
-            self._salts += salt
-            self._people += mark
-            self._positions.append(record.position)
-            hashes.append(leaf_hash(entry_of(title, committed)))
-        return hashes
+        titles = [title_of(one.record.partition, one.sequence, one.type) for one in taken]
+        committed = [
+            commitment(salts[at * SALT_BYTES : (at + 1) * SALT_BYTES], one.record.value) for at, one in enumerate(taken)
+        ]
+        marks = [one.mark for one in taken]
+        if forgotten and not forgotten.isdisjoint(marks):
+            kept = bytearray(salts)
+            for at, mark in enumerate(marks):
+                if mark in forgotten:
+                    late.append(taken[at].record)
+                    marks[at], kept[at * SALT_BYTES : (at + 1) * SALT_BYTES] = NOBODY, NO_SALT
+            salts = bytes(kept)
+        self._titles += titles
+        self._commitments += b"".join(committed)
+        self._salts += salts
+        self._people += b"".join(marks)
+        self._positions.extend([one.record.position for one in taken])
+        return [leaf_hash(entry_of(title, digest)) for title, digest in zip(titles, committed, strict=True)]
 
     def _bundles(self, number: int) -> Iterator[tuple[int, str, bytes, bytes, bytes, bytes]]:
         """Rows of those from `number` on; full ones are forgotten here."""
@@ -133,7 +127,7 @@ class Grown:
         del self._positions[: whole * WIDTH]
 
     def _advance(self, taken: Sequence[Taken], ends: Mapping[int, int]) -> None:
-        last = {one.record.partition: int(one.head.sequence) for one in taken}
+        last = {one.record.partition: one.sequence for one in taken}
         for partition, end in ends.items():
             before = self.places.get(partition, Place())
             sequence = last[partition] + 1 if partition in last else before.sequence
@@ -166,5 +160,5 @@ def _runs(taken: Sequence[Taken], start: int) -> Iterator[tuple[int, int, int, i
     first = 0
     for at, one in enumerate(taken):
         if at + 1 == len(taken) or taken[at + 1].record.partition != one.record.partition:
-            yield one.record.partition, int(taken[first].head.sequence), start + first, at + 1 - first
+            yield one.record.partition, taken[first].sequence, start + first, at + 1 - first
             first = at + 1

@@ -11,8 +11,9 @@ from typing import Final
 from psycopg2.extensions import connection, cursor
 
 from buystream.consumers.notary import forgetting, growing
-from buystream.consumers.notary.growing import Grown, Overtaken, Taken
+from buystream.consumers.notary.growing import Grown, Overtaken
 from buystream.consumers.notary.publishing import Forked, Publisher, signer_of
+from buystream.consumers.notary.taking import take
 from buystream.database import DatabaseUnavailable, connected, transaction
 from buystream.delivery.policy import Backoff, Place
 from buystream.delivery.sequence import EventSequence
@@ -32,8 +33,11 @@ CHECKPOINT_SECONDS: Final = 1.0
 APPEND_SECONDS: Final = 0.25
 """What comes meanwhile is one transaction. Short enough that other readers of the process have it in memory."""
 
-BATCH_EVENTS: Final = 2_000
+BATCH_EVENTS: Final = 4_000
 """Of one transaction."""
+
+FEW_EVENTS: Final = 250
+"""After so many there is probably more to read, so the next are read at once."""
 
 LOOK_AGAIN_SECONDS: Final = 60.0
 """How often it is checked whether a log that isn't what was published is whole again."""
@@ -165,14 +169,14 @@ class _Following:
                     pass
                 if monotonic() - self._published_at >= CHECKPOINT_SECONDS:
                     self._publish()
-                if len(records) < BATCH_EVENTS:
+                if len(records) < FEW_EVENTS:
                     stop.wait(APPEND_SECONDS)
         self._publish()
 
     def _append(self, records: Sequence[Record]) -> None:
         ends = {record.partition: record.position + 1 for record in records}
-        taken = [Taken(record, head) for record in records if (head := self._sequence.takes(record))]
-        erased = [mark_of(one.head.subject) for one in taken if one.head.type.startswith(_BUYER_ERASED)]
+        taken = take(records, self._sequence)
+        erased = [mark_of(one.subject) for one in taken if one.type.startswith(_BUYER_ERASED)]
         first_bundle = self._grown.size // WIDTH
         with transaction(self._conn) as cur:
             # What a crash undoes is read again: the checkpoint's commit makes all before it durable.
