@@ -89,6 +89,11 @@ class Rewriting:
         """Orders that ask for fewer units than in reality."""
         self.is_needed = bool(plan.limits or plan.prices)
 
+    @property
+    def has_rewritten(self) -> bool:
+        """Whether any order costs something else here."""
+        return bool(self._totals)
+
     def order(self, command: commands.PlaceOrder) -> commands.PlaceOrder:
         """The order that this buyer would have sent."""
         lines = tuple(map(self._line, command.lines))

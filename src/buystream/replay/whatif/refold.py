@@ -80,23 +80,21 @@ class Refold:
         for record in records:
             if record.position > self._recorded.last_command:
                 break
-            self.take(record, None)
+            envelope = None if record.position in self._recorded.set_aside else codec.read_command(record.value)
+            self.take(record, envelope, edition_about(envelope.data) if envelope else "")
         self.finish()
 
-    def take(self, record: Record, envelope: codec.CommandEnvelope | None) -> None:
-        """The next command; `envelope` if it was read before."""
+    def take(self, record: Record, envelope: codec.CommandEnvelope | None, edition_id: str) -> None:
+        """The next command, which is about that edition; no `envelope` if it was set aside."""
         at_ms = self._recorded.decided_at_ms.get(record.position, record.at_ms)
         if self._is_changed and at_ms >= self._next_look_ms:
             self._carry_on_until(at_ms)
         self._position = record.position
         state = self._partition.state
-        if record.position in self._recorded.set_aside:
+        if envelope is None:
             state.at_ms = max(state.at_ms, at_ms)
             return
-        if envelope is None:
-            envelope = codec.read_command(record.value)
         command = envelope.data
-        edition_id = edition_about(command)
         if edition_id in self._plans:
             self._take_about(edition_id, command, max(at_ms, state.at_ms), envelope.actor)
         elif type(command) in _OF_THE_CLOCK:
@@ -125,7 +123,9 @@ class Refold:
         elif kind is commands.ReleaseEdition:
             if command.offer == plan.real_offer:  # type: ignore[attr-defined]
                 command = msgspec.structs.replace(command, offer=plan.offer)
-        elif (order_id := order_about(command)) is not None:
+        elif (self._put_off or self._rewriting[edition_id].has_rewritten) and (
+            order_id := order_about(command)
+        ) is not None:
             command = self._rewriting[edition_id].fact(order_id, command)
             if order_id in self._put_off:
                 self._add(at_ms + self._put_off[order_id], command, actor)

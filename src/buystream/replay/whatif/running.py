@@ -13,7 +13,7 @@ from buystream.replay.whatif.fairness import DIGITS
 from buystream.replay.whatif.hypothesis import Hypothesis, Unsupported
 from buystream.replay.whatif.plan import EditionPlan, plan_of
 from buystream.replay.whatif.real import Recorded, read_recorded
-from buystream.replay.whatif.refold import Refold
+from buystream.replay.whatif.refold import Refold, edition_about
 from buystream.replay.whatif.report import EditionReport, SaleOutcome, WhatIfReport, WorkedOut, outcome_of, total_of
 from buystream.replay.whatif.tally import SaleTally
 from buystream.vocabulary import codec
@@ -21,6 +21,8 @@ from buystream.vocabulary.ids import is_edition_id, partition_of
 
 _AS_IT_WAS: Final = -1
 
+LOW_END: Final = "low"
+HIGH_END: Final = "high"
 MIDDLE: Final = "outcome"
 """Between the ends."""
 
@@ -46,8 +48,8 @@ class _Done(NamedTuple):
     real: SaleOutcome | None
     """In the runs between both ends."""
     assumed: int
-    is_certain: bool
-    """It is the same under any assumption."""
+    ends_alike: frozenset[str]
+    """The ends at which it is the same, because nothing was assumed that differs there."""
     served: tuple[str, ...]
 
 
@@ -80,9 +82,12 @@ def whatif(
                 raise BuystreamError(f"there is no edition {edition_id}")
         plans, refused = _plans(known, hypotheses)
         done: list[_Done] = []
-        for ends in ({MIDDLE: OBSERVED}, {"low": LOW, "high": HIGH}):
-            certain = {(one.edition_id, one.number) for one in done if one.is_certain}
-            tasks = [task for one in recorded for task in _tasks(open_log, one, plans, ends, certain, options)]
+        tasks_each = -(-options.processes // len(recorded))  # so that no process is idle
+        for ends in ({MIDDLE: OBSERVED}, {LOW_END: LOW, HIGH_END: HIGH}):
+            certain = {(one.edition_id, one.number, end) for one in done for end in one.ends_alike}
+            tasks = [
+                task for one in recorded for task in _tasks(open_log, one, plans, ends, certain, options, tasks_each)
+            ]
             tasks.sort(key=lambda task: -task[1].events)
             done += [one for found in each(_refold, tasks) for one in found]
     return _report(known, hypotheses, refused, done, options)
@@ -124,21 +129,24 @@ def _tasks(
     recorded: Recorded,
     plans: dict[int, dict[str, EditionPlan]],
     ends: dict[str, Assumption],
-    certain: Collection[tuple[str, int]],
+    certain: Collection[tuple[str, int, str]],
     options: _Options,
+    tasks: int,
 ) -> Iterator[tuple[OpenLog, Recorded, list[_Run], _Options]]:
-    """A task reads the commands once for all its runs; there are as many as processes could share in. What is certain
-    under any assumption isn't refolded again."""
+    """So many tasks at most, each of which reads the commands once for all its runs. What is `certain` to be the same
+    at an end isn't refolded again."""
     runs = []
     for number, of in plans.items():
-        own = {
-            edition_id: plan
-            for edition_id, plan in of.items()
-            if edition_id in recorded.tallies and (edition_id, number) not in certain
-        }
-        runs += [_Run(number, end, assumption, own) for end, assumption in ends.items() if own]
-    for first in range(min(options.processes, len(runs))):
-        yield open_log, recorded, runs[first :: options.processes], options
+        for end, assumption in ends.items():
+            own = {
+                edition_id: plan
+                for edition_id, plan in of.items()
+                if edition_id in recorded.tallies and (edition_id, number, end) not in certain
+            }
+            if own:
+                runs.append(_Run(number, end, assumption, own))
+    for first in range(min(tasks, len(runs))):
+        yield open_log, recorded, runs[first::tasks], options
 
 
 def _refold(open_log: OpenLog, recorded: Recorded, runs: Sequence[_Run], options: _Options) -> list[_Done]:
@@ -148,8 +156,9 @@ def _refold(open_log: OpenLog, recorded: Recorded, runs: Sequence[_Run], options
             if record.position > recorded.last_command:
                 break
             envelope = None if record.position in recorded.set_aside else codec.read_command(record.value)
+            edition_id = edition_about(envelope.data) if envelope else ""
             for refold in refolds:
-                refold.take(record, envelope)
+                refold.take(record, envelope, edition_id)
     done = []
     for run, refold in zip(runs, refolds, strict=True):
         refold.finish()
@@ -165,11 +174,19 @@ def _refold(open_log: OpenLog, recorded: Recorded, runs: Sequence[_Run], options
                     outcome=outcome_of(tally, asked),
                     real=outcome_of(recorded.tallies[edition_id], asked) if is_middle else None,
                     assumed=refold.unfollowed[edition_id],
-                    is_certain=not refold.unfollowed[edition_id] and edition_id not in refold.adapted,
+                    ends_alike=_ends_alike(refold, edition_id),
                     served=keyed(tally.units_of, options.key) if is_middle else (),
                 )
             )
     return done
+
+
+def _ends_alike(refold: Refold, edition_id: str) -> frozenset[str]:
+    """At the high end buyers do as in the middle, and more of those are paid whom the log doesn't follow; at the low
+    end nobody adapts either."""
+    if refold.unfollowed[edition_id]:
+        return frozenset()
+    return frozenset({HIGH_END} if edition_id in refold.adapted else {LOW_END, HIGH_END})
 
 
 def keyed(buyers: Iterable[str], key: bytes | None) -> tuple[str, ...]:
@@ -221,7 +238,7 @@ def _worked_out(
     middle = found.get((edition_id, number, MIDDLE))
     if middle is None or middle.refused:
         return WorkedOut(hypothesis=hypothesis.text, refused=refused or (middle.refused if middle else ""))
-    low, high = (found.get((edition_id, number, end), middle) for end in ("low", "high"))
+    low, high = (found.get((edition_id, number, end), middle) for end in (LOW_END, HIGH_END))
     outcome = middle.outcome
     earns = hypothesis.prices and outcome.revenue_minor
     return WorkedOut(
