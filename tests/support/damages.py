@@ -269,6 +269,18 @@ def _(log: MemoryLog) -> Place:
 # Commands.
 
 
+@damage("a command has spaces that nobody sent")
+def _(log: MemoryLog) -> Place:
+    record = nth(log, COMMANDS, "PlaceOrder")
+    log.replace(record, value=record.value.replace(b'"data":', b'"data": '))
+    return Place(COMMANDS, record.position)
+
+
+@damage("a command has a field that no reader reads")
+def _(log: MemoryLog) -> Place:
+    return edit_data(log, nth(log, COMMANDS, "PlaceOrder"), note="paid in cash")
+
+
 @damage("a command is dropped")
 def _(log: MemoryLog) -> Place:
     return drop(log, nth(log, COMMANDS, "PlaceOrder"))

@@ -1,6 +1,7 @@
 """Opens the analysts' tables: from a folder that `buystream export` wrote, or from a log. Both give the same rows, as
 relations of DuckDB, Arrow tables, or frames of polars or pandas."""
 
+import hashlib
 import importlib
 import secrets
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ class TablesUnreadable(BuystreamError):
 class _ListedPart(msgspec.Struct):
     path: str
     table: str
+    sha256: str
 
 
 class _Listing(msgspec.Struct):
@@ -93,14 +95,19 @@ class AnalystTables:
         self.close()
 
 
-def open_tables(folder: Path | str) -> AnalystTables:
+def open_tables(folder: Path | str, *, check: bool = False) -> AnalystTables:
     """The tables in a folder of `buystream export`: those that its manifest names, read from the disk when a query
-    needs them. Raises TablesUnreadable and ExtraMissing."""
+    needs them. `check`: first compare each file with its SHA-256 in the manifest, which reads all of them. Raises
+    TablesUnreadable and ExtraMissing."""
     folder = Path(folder)
     connection = _connection()
     parts = _listing(folder).parts
     if gone := next((part.path for part in parts if not (folder / part.path).is_file()), None):
         raise TablesUnreadable(f"{folder} lacks {gone}, which its {MANIFEST} names")
+    for part in parts if check else ():
+        with (folder / part.path).open("rb") as body:
+            if hashlib.file_digest(body, "sha256").hexdigest() != part.sha256:
+                raise TablesUnreadable(f"{part.path} in {folder} isn't what its {MANIFEST} says that it is")
     for table in TABLES:
         files = [str(folder / part.path) for part in parts if part.table == table]
         if not files:

@@ -4,8 +4,7 @@ become columns together."""
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
-from itertools import groupby
+from datetime import date
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -21,19 +20,9 @@ from buystream.vocabulary import codec
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DAY_MS: Final = 86_400_000
-
 TOPIC_OF: Final = {COMMANDS_TABLE: COMMANDS, EVENTS_TABLE: EVENTS}
 
 logger = logging.getLogger(__name__)
-
-
-class Piece(NamedTuple):
-    """Rows of one day and type, as an Arrow table with the columns of its table."""
-
-    day: date
-    type: str
-    rows: "pa.Table"
 
 
 class CommandRow(msgspec.Struct, gc=False, tag_field="specversion", tag="1.0"):
@@ -106,12 +95,8 @@ class Rows:
         rows: Iterable[Row] = self._events(records) if self._table == EVENTS_TABLE else self._commands(records)
         return list(rows if self._keep is None else filter(self._keep, rows))
 
-    def pieces(self, records: Sequence[Record]) -> list[Piece]:
-        """The same by day and type, as Arrow tables."""
-        return [piece for shape, found in self._by_kind(records) for piece in self._by_day(shape, found)]
-
     def of_types(self, records: Sequence[Record]) -> Iterator[tuple[str, "pa.Table"]]:
-        """The same by type alone."""
+        """The same as Arrow tables with the columns of the table, by type."""
         return ((shape.name, self._columns(shape, found)) for shape, found in self._by_kind(records))
 
     def _by_kind(self, records: Sequence[Record]) -> list[tuple[Shape, list[Row]]]:
@@ -120,17 +105,6 @@ class Rows:
         for row in self.rows(records):
             kinds[row.data.__class__].append(row)
         return [(shapes()[read], found) for read, found in kinds.items()]
-
-    def _by_day(self, shape: Shape, rows: list[Row]) -> Iterator[Piece]:
-        times = list(map(_TIME, rows))
-        if min(times) // DAY_MS == max(times) // DAY_MS:
-            days: Iterable[tuple[int, Iterable[Row]]] = [(times[0] // DAY_MS, rows)]
-        else:
-            days = groupby(rows, lambda row: row.at_ms // DAY_MS)
-        for day, of_day in days:
-            yield Piece(
-                datetime.fromtimestamp(day * 86_400, UTC).date(), shape.name, self._columns(shape, list(of_day))
-            )
 
     def _commands(self, records: Sequence[Record]) -> Iterator[CommandRow]:
         for record in records:
@@ -262,6 +236,18 @@ class Rows:
         return found
 
 
+def by_day(rows: "pa.Table") -> Iterator[tuple[date, "pa.Table"]]:
+    """Rows by their day, without copying them. A day comes again where times step back."""
+    pa, first = arrow(), 0
+    import pyarrow.compute as pc
+
+    days = rows.column("at").cast(pa.date32()).combine_chunks()
+    runs = pc.run_end_encode(days)
+    for day, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+        yield day, rows.slice(first, end - first)
+        first = end
+
+
 KEYED: Final = {
     **dict.fromkeys(("order_id", "gift_id"), "order"),
     **dict.fromkeys(("refund_id", "dispute_id", "device", "network"), "plain"),
@@ -308,6 +294,8 @@ def _are(rows: Sequence[EventRow], numbers: range) -> bool:
 def _array(values: list[Any], type_: "pa.DataType") -> "pa.Array":
     pa = arrow()
     try:
+        if pa.types.is_timestamp(type_):  # which takes numbers more slowly than this
+            return pa.array(values, pa.int64()).cast(type_)
         return pa.array(values, type_)
     except (OverflowError, pa.ArrowInvalid):  # a number of a command that was refused for it
         fitting = [one if not isinstance(one, int) or -_INT64 <= one < _INT64 else None for one in values]

@@ -1,5 +1,5 @@
-"""The log as Parquet: what is new since the last time, partition by partition, in several processes. A chunk of a
-partition is written as parts, then the manifest names them together with the position that the chunk reached: each row
+"""The log as Parquet: what is new since the last time, in several processes, each with partitions of its own. A chunk
+of these is written as parts, then the manifest names them together with the positions that the chunk reached: each row
 is there exactly once, whenever this is killed."""
 
 import gc
@@ -20,7 +20,7 @@ import msgspec
 
 from buystream.analysis.columns import arrow
 from buystream.analysis.keyed_ids import KeyedIds
-from buystream.analysis.rows import TOPIC_OF, Keep, Rows
+from buystream.analysis.rows import TOPIC_OF, Keep, Rows, by_day
 from buystream.delivery.sequence import Foreign, head_of
 from buystream.errors import BuystreamError
 from buystream.log import EVENTS, Log
@@ -30,12 +30,13 @@ from buystream.replay.tables_folder import Part, Reached, TablesFolder, TablesMa
 if TYPE_CHECKING:
     import pyarrow as pa
 
-READ_RECORDS: Final = 20_000
+READ_RECORDS: Final = 25_000
 AT_ONCE: Final = 100
 """Records that are looked at for the shop's name."""
 
-CHUNK_RECORDS: Final = 500_000
-"""Records between two commits of a partition: bounds memory, and what a kill throws away."""
+CHUNK_RECORDS: Final = 1_000_000
+"""Records of a chunk: bounds memory, and what a kill throws away. A part costs as much as some hundred rows of it, and
+thin days have parts whatever the chunk, so the larger it is, the quicker."""
 
 COLLECT_AFTER: Final = (50_000, 20, 50)
 """As for the command line, in each process: rows are never in cycles."""
@@ -63,22 +64,35 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A chunk of one partition of a table to be written: from where it was reached to before `end`."""
+class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+    """So many records of a partition at most: from where it was reached to before `end`."""
 
-    table: str
     partition: int
     reached: Reached
     end: int
     records: int
 
 
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A chunk to be written: of some partitions of a table, so that a day and type of all of them is one part."""
+
+    table: str
+    spans: list[Stretch]
+
+
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):
-    """A chunk that is written: its parts, and how far it reached."""
+    """A chunk that is written: its parts, and how far each partition was reached."""
 
     job: Job
     parts: list[Part]
-    reached: Reached
+    reached: list[Reached]
+
+    @property
+    def positions(self) -> int:
+        """How many were passed."""
+        return sum(
+            after.position - span.reached.position for span, after in zip(self.job.spans, self.reached, strict=True)
+        )
 
 
 class ChunkWriter:
@@ -92,26 +106,36 @@ class ChunkWriter:
 
     def write(self, job: Job) -> Chunk:
         """Read the records of the chunk, and write its parts."""
-        before = job.reached
-        rows = Rows(self._log, job.table, job.partition, self._keys, expected=before.sequence, keep=self._keep)
-        topic, position, left = TOPIC_OF[job.table], before.position, job.records
         found: dict[tuple[date, str], list[pa.Table]] = defaultdict(list)
-        while left > 0 and position < job.end:
-            records = self._log.read(topic, job.partition, position, min(left, READ_RECORDS))
-            records = [record for record in records if record.position < job.end]
-            if not records:
-                position = job.end  # nothing but markers
-                break
-            for piece in rows.pieces(records):
-                found[piece.day, piece.type].append(piece.rows)
-            position, left = records[-1].position + 1, left - len(records)
-        first = f"{job.partition:05d}-{before.position:012d}"
+        reached = [self._read(job.table, span, found) for span in job.spans]
+        first = job.spans[0]
+        place = f"{first.partition:05d}-{first.reached.position:012d}"
         parts = [
-            self._folder.write(job.table, day, kind, first, arrow().concat_tables(tables))
+            self._folder.write(job.table, day, kind, place, arrow().concat_tables(tables))
             for (day, kind), tables in found.items()
         ]
-        reached = Reached(position=position, sequence=rows.expected, left_out=before.left_out + rows.left_out)
         return Chunk(job=job, parts=parts, reached=reached)
+
+    def _read(self, table: str, span: Stretch, found: dict[tuple[date, str], list["pa.Table"]]) -> Reached:
+        """Add the rows of the span by day and type; how far it came."""
+        before = span.reached
+        rows = Rows(self._log, table, span.partition, self._keys, expected=before.sequence, keep=self._keep)
+        topic, position, left = TOPIC_OF[table], before.position, span.records
+        kinds: dict[str, list[pa.Table]] = defaultdict(list)
+        while left > 0 and position < span.end:
+            records = self._log.read(topic, span.partition, position, min(left, READ_RECORDS))
+            if records and records[-1].position >= span.end:
+                records = [record for record in records if record.position < span.end]
+            if not records:
+                position = span.end  # nothing but markers
+                break
+            for kind, of_kind in rows.of_types(records):
+                kinds[kind].append(of_kind)
+            position, left = records[-1].position + 1, left - len(records)
+        for kind, tables in kinds.items():
+            for day, of_day in by_day(arrow().concat_tables(tables)):
+                found[day, kind].append(of_day)
+        return Reached(position=position, sequence=rows.expected, left_out=before.left_out + rows.left_out)
 
 
 class Exporter:
@@ -143,12 +167,12 @@ class Exporter:
             with self._folder.opened(self._wanted(log)) as manifest:
                 before = manifest.rows
                 jobs = self._jobs(log, manifest)
-                on_total(sum(job.end - job.reached.position for job in jobs))
+                on_total(sum(span.end - span.reached.position for job in jobs for span in job.spans))
                 editions = editions_of(log, self._selection.merchants) if jobs else frozenset()
                 with self._workers(log, editions) as submit:
                     for chunk in self._chunks(submit, jobs):
                         self._take(manifest, chunk)
-                        on_progress(chunk.reached.position - chunk.job.reached.position)
+                        on_progress(chunk.positions)
                     self._compact(submit, manifest)
                 self._folder.commit(manifest)
         return Exported(
@@ -169,23 +193,27 @@ class Exporter:
         )
 
     def _jobs(self, log: Log, manifest: TablesManifest) -> list[Job]:
-        """The first chunk of each partition that has something new."""
-        jobs = []
+        """The first chunk of each process: of the partitions of a table that it reads, if they have anything new."""
+        spans: dict[str, list[Stretch]] = defaultdict(list)
         for table, partition in self._selection.streams(log):
-            span = self._selection.span(log, table, partition)
-            start = Reached(position=span.start, sequence=None if span.start else 0)
+            selected = self._selection.span(log, table, partition)
+            start = Reached(position=selected.start, sequence=None if selected.start else 0)
             reached = manifest.reached.setdefault(table, {}).setdefault(str(partition), start)
-            if reached.position > max(span.start, end := log.end(TOPIC_OF[table], partition)):
+            if reached.position > max(selected.start, end := log.end(TOPIC_OF[table], partition)):
                 raise ExportFailed(
                     f"{self._folder.path} has the {table} of partition {partition} up to {reached.position}, and the "
                     f"log ends at {end}: it isn't the log that the tables were made of"
                 )
-            if reached.position < span.stop:
-                jobs.append(self._job(table, partition, reached, span.stop))
-        return jobs
+            if reached.position < selected.stop:
+                spans[table].append(Stretch(partition=partition, reached=reached, end=selected.stop, records=0))
+        return [
+            self._job(table, shared) for table, found in spans.items() for shared in _shared(found, self._processes)
+        ]
 
-    def _job(self, table: str, partition: int, reached: Reached, end: int) -> Job:
-        return Job(table=table, partition=partition, reached=reached, end=end, records=self._chunk_records)
+    def _job(self, table: str, spans: list[Stretch]) -> Job:
+        """The next chunk of these."""
+        each = max(1, self._chunk_records // len(spans))
+        return Job(table=table, spans=[msgspec.structs.replace(span, records=each) for span in spans])
 
     def _chunks(self, submit: "Submit", jobs: list[Job]) -> Iterator[Chunk]:
         """All chunks of these partitions, each as soon as it is written."""
@@ -195,13 +223,18 @@ class Exporter:
             for one in done:
                 chunk: Chunk = one.result()
                 yield chunk
-                job, reached = chunk.job, chunk.reached
-                if reached.position < job.end:
-                    waiting.add(submit(_write, self._job(job.table, job.partition, reached, job.end)))
+                left = [
+                    msgspec.structs.replace(span, reached=reached)
+                    for span, reached in zip(chunk.job.spans, chunk.reached, strict=True)
+                    if reached.position < span.end
+                ]
+                if left:
+                    waiting.add(submit(_write, self._job(chunk.job.table, left)))
 
     def _take(self, manifest: TablesManifest, chunk: Chunk) -> None:
         manifest.parts += chunk.parts
-        manifest.reached[chunk.job.table][str(chunk.job.partition)] = chunk.reached
+        for span, reached in zip(chunk.job.spans, chunk.reached, strict=True):
+            manifest.reached[chunk.job.table][str(span.partition)] = reached
         self._folder.commit(manifest)
 
     def _compact(self, submit: "Submit", manifest: TablesManifest) -> None:
@@ -231,6 +264,17 @@ class Exporter:
             raise ExportFailed("a process of the export was killed; run it again, it resumes") from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _shared(spans: list[Stretch], processes: int) -> list[list[Stretch]]:
+    """The spans for each process, about as long together as another's."""
+    shares: list[list[Stretch]] = [[] for _ in range(processes)]
+    lengths = [0] * processes
+    for span in sorted(spans, key=lambda span: (span.reached.position - span.end, span.partition)):
+        least = lengths.index(min(lengths))
+        shares[least].append(span)
+        lengths[least] += span.end - span.reached.position
+    return [share for share in shares if share]
 
 
 Work = Callable[[ChunkWriter, TablesFolder, Any], Any]

@@ -28,6 +28,7 @@ from buystream.replay.answers import Answers, RecordedAnswer, first_difference, 
 from buystream.replay.audit_mark import PartitionMark, TopicMark, digest_of
 from buystream.replay.audit_report import VIOLATIONS_MAX, Findings, FollowUp, Note, Violation
 from buystream.replay.ledger import Ledger
+from buystream.replay.written import edited
 from buystream.vocabulary import codec
 from buystream.vocabulary.events import CommandRefused
 
@@ -274,6 +275,8 @@ class PartitionAudit:
             return self._set_aside(partition, command, UNDECIDABLE, at_ms)
         try:
             asked = codec.read_command(command.value)
+            if fault := edited(command.value, asked):
+                self._violate("a command stays as it was written", {"command": command.position}, fault)
             decided = partition.decide(asked.data, command_position=command.position, at_ms=at_ms, actor=asked.actor)
         except codec.Unreadable:
             self._note("unreadable", command.position, "it was set aside; its dead letter says why")

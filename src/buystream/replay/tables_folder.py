@@ -148,7 +148,8 @@ class TablesFolder:
     def write(self, table: str, day: date, kind: str, first: str, rows: "pa.Table") -> Part:
         """Write a part, which belongs to the folder once a manifest names it. `first` says where in the log its rows
         begin."""
-        return self._written(table, str(day), kind, first, [rows], _QUICKLY)
+        how = _QUICKLY if rows.num_rows >= _FEW_ROWS else _BRIEFLY
+        return self._written(table, str(day), kind, first, [rows], how)
 
     def remove(self, parts: Iterable[Part]) -> None:
         """Parts that the committed manifest doesn't name any more."""
@@ -217,13 +218,14 @@ class TablesFolder:
         return manifest
 
     def _check_parts(self, manifest: TablesManifest) -> None:
-        """Rows that are gone can't be added again: the log is read only from where the manifest ends."""
+        """Rows that are gone or changed can't be written again: the log is read only from where the manifest ends."""
         for part in manifest.parts:
             file = self.path / part.path
-            if not file.is_file() or file.stat().st_size != part.bytes:
-                raise TablesFolderError(
-                    f"{file} isn't there any more as {MANIFEST} says: restore it, or export to a new folder"
-                )
+            if not file.is_file():
+                raise TablesFolderError(f"{file} isn't there any more: {_RESTORE}")
+            with file.open("rb") as body:
+                if hashlib.file_digest(body, "sha256").hexdigest() != part.sha256:
+                    raise TablesFolderError(f"{file} isn't what {MANIFEST} says that it is: {_RESTORE}")
 
     def _sweep(self, manifest: TablesManifest) -> None:
         """Remove what a killed writer left, and nothing that somebody else put there."""
@@ -235,6 +237,8 @@ class TablesFolder:
         (self.path / f"{UNFINISHED}{MANIFEST}").unlink(missing_ok=True)
 
 
+_RESTORE: Final = "restore it, or export to a new folder"
+
 _PART_NAME: Final = re.compile(rf"({re.escape(UNFINISHED)})?[0-9]{{5}}-[0-9]{{12,}}-[0-9a-f]{{12}}{re.escape(PARQUET)}")
 """What `TablesFolder` calls its parts, while they are written and afterwards."""
 
@@ -244,8 +248,20 @@ _REPEATED: Final = [
 ]
 """Columns with few different values: each value is stored once."""
 
-_QUICKLY: Final[dict[str, Any]] = {"compression": "snappy", "use_dictionary": _REPEATED}
+_ORDERED: Final = ["position", "at", "sequence", "command_position"]
+"""Columns whose least and greatest value let a reader skip rows; of an id they say nothing."""
+
+_QUICKLY: Final[dict[str, Any]] = {
+    "compression": "snappy",
+    "use_dictionary": _REPEATED,
+    "write_statistics": _ORDERED,
+    "store_schema": False,  # Parquet's own types say all of it
+}
 """How a part is written at first. Most are small, and setting zstd up takes longer than their rows do."""
+
+_FEW_ROWS: Final = 1_000
+_BRIEFLY: Final = _QUICKLY | {"use_dictionary": False}
+"""How a part with few rows is written: fifteen dictionaries cost more than they spare."""
 
 _WELL: Final[dict[str, Any]] = {"compression": "zstd", "compression_level": 3, "use_dictionary": _REPEATED}
 """How a compacted one is written."""

@@ -19,7 +19,7 @@ from buystream.analysis.columns import (
     schema,
 )
 from buystream.analysis.keyed_ids import KeyedIds
-from buystream.analysis.rows import KEYED, Rows
+from buystream.analysis.rows import KEYED, Rows, by_day
 from buystream.analysis.shapes import TIMES, shapes
 from buystream.log import COMMANDS, EVENTS, Record
 from buystream.vocabulary import codec, commands, events
@@ -48,9 +48,10 @@ def rows_of(*messages: Command | Event) -> list[dict[str, object]]:
         sent = event_message(message, sequence=position) if isinstance(message, Event) else command_message(message)
         record = Record(topic, 0, position, examples.T0, sent.value, sent.key)
         rows = Rows(LOG, table, 0, KeyedIds(KEY), expected=position)  # type: ignore[arg-type]
-        (piece,) = rows.pieces([record])
-        (row,) = piece.rows.to_pylist()
-        found.append({"type": piece.type, "day": str(piece.day), **row})
+        ((kind, of_kind),) = rows.of_types([record])
+        ((day, of_day),) = by_day(of_kind)
+        (row,) = of_day.to_pylist()
+        found.append({"type": kind, "day": str(day), **row})
     return found
 
 

@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from buystream.analysis.columns import FOLDERS, SCHEMA_VERSION, TABLES, ExtraMissing, arrow, folders, schema
+from buystream.analysis.opening import TablesUnreadable, open_tables
+from buystream.analysis.rows import TOPIC_OF
 from buystream.log import COMMANDS, EVENTS, Log, Message, read_all
 from buystream.replay.exporting import Exported, Exporter, ExportFailed
 from buystream.replay.selection import Selection
@@ -25,6 +27,7 @@ from buystream.vocabulary import codec
 from tests.support.memory_log import MemoryLog
 from tests.support.patience import patient, wait_until
 from tests.support.records import changed
+from tests.support.seasons import Season
 from tests.support.sold_log import SOURCE, sold_log
 
 KEY = b"k" * 32
@@ -144,10 +147,38 @@ def test_many_small_parts_of_a_day_and_type_become_one(tmp_path: Path) -> None:
     assert rows_in(tmp_path / "tables") == rows_in(tmp_path / "whole")
 
 
+def test_a_part_that_was_changed_is_noticed(tmp_path: Path) -> None:
+    log = sold_log(10)
+    export(log, tmp_path / "tables")
+    open_tables(tmp_path / "tables", check=True).close()
+    part = tmp_path / "tables" / manifest_of(tmp_path / "tables").parts[0].path
+    body = bytearray(part.read_bytes())
+    body[len(body) // 2] ^= 1
+    part.write_bytes(body)
+    with pytest.raises(TablesFolderError, match="isn't what manifest"):
+        export(log, tmp_path / "tables")
+    with pytest.raises(TablesUnreadable, match="isn't what its manifest"):
+        open_tables(tmp_path / "tables", check=True)
+
+
+def test_a_day_and_type_of_several_partitions_is_one_part(tmp_path: Path) -> None:
+    log = Season(commands=1_000, partitions=3).log
+    export(log, tmp_path / "tables")
+    parts = manifest_of(tmp_path / "tables").parts
+    assert len({(part.table, part.day, part.type) for part in parts}) == len(parts)
+    for table, rows in rows_in(tmp_path / "tables").items():
+        places = [(row["partition"], row["position"]) for row in rows]
+        ends = [log.end(TOPIC_OF[table], partition) for partition in range(3)]
+        assert places == [(partition, position) for partition in range(3) for position in range(ends[partition])]
+    export(log, tmp_path / "small", chunk_records=300)
+    assert rows_in(tmp_path / "small") == rows_in(tmp_path / "tables")
+
+
 WRITER = """
 import sys, time
 from pathlib import Path
 from buystream.replay import exporting, tables_folder
+from tests.support.seasons import Season
 from tests.support.sold_log import sold_log
 
 commit, commits = tables_folder.TablesFolder.commit, []
