@@ -6,7 +6,6 @@ changed since the beginning, and a whole view folded as `buystream as-of` does. 
 
 import argparse
 import random
-import threading
 import time
 from collections.abc import Callable
 from statistics import median
@@ -15,9 +14,8 @@ from typing import Any
 import msgspec
 import psycopg2
 
-from bench.projections import fill, fresh_database, purchases, released, renumbered, server
+from bench.projections import fresh_database, purchases, released, renumbered, seconds_to_project, server
 from buystream.log.postgres import PostgresLog
-from buystream.projections.engine.runner import Projector
 from buystream.projections.engine.scratch import past_view
 from buystream.projections.engine.until import Until
 from buystream.projections.keyframes import Keyframes
@@ -43,22 +41,8 @@ def sold(orders: int, per_second: int) -> tuple[events.EditionReleased, list[eve
 
 def projected(dsn: str, stream: list[events.Event], *, keyframes: bool) -> float:
     """Events a second, until the views show the last one."""
-    log = PostgresLog(dsn, partitions=1)
-    fill(log, stream)
-    projector = Projector(log, dsn, [view() for view in VIEWS if keyframes or view is not Keyframes])
-    projector.prepare()
-    stop = threading.Event()
-    follower = threading.Thread(target=projector.run, args=(stop,))
-    began = time.perf_counter()
-    follower.start()
-    done = projector.wait_for({0: len(stream)}, timeout_seconds=600)
-    seconds = time.perf_counter() - began
-    stop.set()
-    projector.wake()
-    follower.join()
-    log.close()
-    assert done
-    return len(stream) / seconds
+    views = [view() for view in VIEWS if keyframes or view is not Keyframes]
+    return len(stream) / seconds_to_project(dsn, stream, views)
 
 
 def milliseconds(ask: Callable[[int], Any], last_ms: int) -> dict[str, float]:

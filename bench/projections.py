@@ -6,7 +6,7 @@ filled first; the clock runs from the projector's start to the commit that shows
 import argparse
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -17,6 +17,7 @@ from buystream.host.embedded import EmbeddedPostgres
 from buystream.log import EVENTS, Message
 from buystream.log.postgres import PostgresLog
 from buystream.projections.edition_board import board
+from buystream.projections.engine.builds import Projection
 from buystream.projections.engine.runner import Projector
 from buystream.projections.merchant_dashboard import dashboard
 from buystream.vocabulary import codec, events
@@ -127,23 +128,30 @@ def fresh_database(dsn: str, name: str) -> str:
     return psycopg2.extensions.make_dsn(dsn, dbname=name)
 
 
-def measure(dsn: str, label: str, stream: list[events.Event]) -> float:
-    """Events a second."""
+def seconds_to_project(dsn: str, stream: list[events.Event], views: Sequence[Projection]) -> float:
+    """Fills the log of an empty database, then one projector keeps these views until they show the last event."""
     log = PostgresLog(dsn, partitions=1)
     fill(log, stream)
-    projector = Projector(log, dsn, [view() for view in VIEWS])
+    projector = Projector(log, dsn, views)
     projector.prepare()
     stop = threading.Event()
     follower = threading.Thread(target=projector.run, args=(stop,))
-    started = time.perf_counter()
+    began = time.perf_counter()
     follower.start()
     done = projector.wait_for({0: len(stream)}, timeout_seconds=600)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - began
     stop.set()
     projector.wake()
     follower.join()
-    first = stream[0]
+    log.close()
     assert done
+    return seconds
+
+
+def measure(dsn: str, label: str, stream: list[events.Event]) -> float:
+    """Events a second."""
+    seconds = seconds_to_project(dsn, stream, [view() for view in VIEWS])
+    first = stream[0]
     assert isinstance(first, events.EditionReleased)
     with psycopg2.connect(dsn) as conn, conn.cursor() as cur:
         shown = board(cur, first.edition_id)
@@ -151,7 +159,6 @@ def measure(dsn: str, label: str, stream: list[events.Event]) -> float:
         desk = dashboard(cur, first.merchant_id, now_ms=stream[-1].at_ms)
         desk_ms = (time.perf_counter() - began) * 1_000
     assert shown
-    log.close()
     print(
         f"{label}: {len(stream)} events in {seconds:.2f} s = {len(stream) / seconds:,.0f} events/s; held {shown.held},"
         f" sold {shown.sold}, clicks {desk.totals.clicks}; a dashboard takes {desk_ms:.1f} ms"
