@@ -1,7 +1,7 @@
 """A shop's Kafka cluster, as the settings name it: its clients, its log, and the topics that must be there."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any, Final
 
 import msgspec
@@ -9,7 +9,7 @@ import msgspec
 from buystream.consumers.feeds import create_missing, memory_topic
 from buystream.errors import BuystreamError
 from buystream.log import Log, LogError
-from buystream.log.filling import Filler
+from buystream.log.filling import UNFINISHED, Filler, FillRefused
 from buystream.log.grants import Grants
 from buystream.log.kafka import KafkaLog
 from buystream.log.kafka.clients import KafkaClients
@@ -121,9 +121,15 @@ class KafkaPlace(msgspec.Struct, frozen=True):
 
     clients: KafkaClients
 
+    def begin(self) -> None:
+        """The topics are marked: they take the writer's time."""
+
     def filler(self) -> Filler:
         """Fills its topics."""
         return KafkaFiller(self.clients)
+
+    def complete(self) -> None:
+        """`filling_topics` lets the broker stamp from now on."""
 
 
 @contextmanager
@@ -147,6 +153,14 @@ def require_topics(settings: Settings, *, partitions: int) -> None:
         raise LogError(
             f"the topics on {where} are not as they must be: {found}. 'buystream topics apply' fixes what it can"
         )
+
+
+def refuse_unfinished(settings: Settings) -> None:
+    """Raises FillRefused for a log whose topics are still being filled, or were left so. A user who may not see how
+    topics are set isn't told."""
+    with suppress(LogError), open_topics(settings) as topics:
+        if topics.take_writers_time(log_topics(settings, partitions=1)):
+            raise FillRefused(UNFINISHED)
 
 
 def described(difference: TopicDifference) -> str:

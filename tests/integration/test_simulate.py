@@ -1,16 +1,26 @@
 """`buystream simulate` makes a season that the shop's other commands take for a shop that lived through it."""
 
 import json
+import os
+import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg2
 import pytest
 
+from buystream.errors import BuystreamError
+from buystream.host.embedded import EmbeddedPostgres
+from buystream.log import COMMANDS
+from buystream.log.postgres import PostgresLog
+from buystream.log.postgres.filling import is_unfinished
 from tests.support.patience import wait_until
-from tests.support.shop_process import ShopProcess, buystream
+from tests.support.shop_process import BUYSTREAM, ShopProcess, buystream
 
 SEASON = ("--commands", "2000", "--acts", "shop", "--seed", "11")
 
@@ -67,6 +77,33 @@ def test_a_season_is_audited_shown_and_worked_on_like_any_shop(folder: Path) -> 
         assert report["commands"] < season["commands"] + 100  # what the provider and the flows answered isn't repeated
     finally:
         shop.close()
+
+
+def test_a_season_that_was_killed_is_not_taken_for_a_shorter_one(folder: Path) -> None:
+    where = ("--data-dir", str(folder / "data"))
+    with EmbeddedPostgres(folder / "data") as postgres:
+        simulate = [BUYSTREAM, "simulate", *where, "--commands", "200000"]
+        process = subprocess.Popen(simulate, stderr=subprocess.DEVNULL, start_new_session=True)
+        wait_until(lambda: process.poll() is not None or has_commands(postgres.dsn))
+        assert process.poll() is None
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for command in (
+            ("audit",),
+            ("replay",),
+            ("export", str(folder / "tables")),
+            ("whatif", "--all", "--rule", "limit=1"),
+            ("up",),
+        ):
+            refused = buystream(*command, *where)
+            assert (refused.returncode, refused.stdout) == (1, ""), command
+            assert "only a part of what was to be written" in refused.stderr, refused.stderr
+
+
+def has_commands(dsn: str) -> bool:
+    with suppress(BuystreamError, psycopg2.Error), closing(PostgresLog(dsn, partitions=1)) as log:
+        return is_unfinished(dsn) and any(log.end(COMMANDS, number) for number in range(log.partitions))
+    return False
 
 
 @pytest.mark.parametrize(

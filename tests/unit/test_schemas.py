@@ -1,6 +1,7 @@
 """What is published in schemas/ is what the code says, and stays a promise."""
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
@@ -10,8 +11,11 @@ import msgspec
 import pytest
 
 from buystream import schemas
+from buystream.consumers.feeds import FEEDS
 from buystream.delivery.policy import dead_letter
-from buystream.log import EVENTS, Record
+from buystream.log import EVENTS, TOPICS, Record
+from buystream.log.topics import merchant_topic
+from buystream.replay.topic_sink import replay_topic
 from buystream.schemas.__main__ import main
 from buystream.schemas.golden import read_again
 from buystream.vocabulary import codec, fields
@@ -94,6 +98,12 @@ def test_a_dead_letter_is_valid_by_the_asyncapi_document(document: dict[str, Any
     jsonschema.validate(said, schemas_there["deadletter-attributes"])
     jsonschema.validate(said["data"], schemas_there["DeadLetter"])
     assert said["data"].keys() <= schemas_there["DeadLetter"]["properties"].keys()
+
+
+def test_the_asyncapi_document_has_every_topic(document: dict[str, Any]) -> None:
+    a_replay, a_merchants = replay_topic("x", partitions=1, replication=1).name, merchant_topic("x").name
+    found = {re.sub("{.*}", "x", channel["address"]) for channel in document["channels"].values()}
+    assert found == {*TOPICS, FEEDS, a_replay, a_merchants}
 
 
 def test_every_reference_of_the_asyncapi_document_leads_somewhere(document: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from buystream.projections.order_views import NUMBER_CHARS
 from buystream.projections.past_boards import changes_between, past_dashboard
 from buystream.time_zones import moment_ms
 from buystream.vocabulary.ids import home_of, is_merchant_id
-from buystream.wiring.opening import open_database, open_log
+from buystream.wiring.opening import open_database, open_log, refuse_unfinished
 from buystream.wiring.views import VIEWS_BY_NAME
 
 DASHBOARD: Final = "dashboard"
@@ -55,6 +55,7 @@ def as_of(
         home_of(about)
     settings = options.settings_and_logging(level=options.QUIET, **chosen)
     with open_database(options.of_a_shop(chosen)) as database, open_log(database, settings) as log:
+        refuse_unfinished(database, settings)
         zone = _Zone(database.dsn, log, about)
         ends = [_of_position(log, position) if position is not None else _of_moment(log, moment, zone)]
         if compare is not None:

@@ -14,7 +14,7 @@ from buystream.errors import BuystreamError
 from buystream.replay.audit import audit_shared
 from buystream.replay.audit_metrics import write_metrics
 from buystream.replay.audit_report import AuditReport
-from buystream.wiring.opening import Database, open_database, open_log
+from buystream.wiring.opening import Database, open_database, open_log, refuse_unfinished
 
 
 @click.command()
@@ -51,6 +51,7 @@ def audit(
         raise BuystreamError("--from-start needs --resume FILE: without it, every audit begins at the start")
     settings = options.of_a_shop(chosen)
     with open_database(settings) as database:
+        refuse_unfinished(database, settings)
         report = audit_shared(
             partial(open_log, Database(database.dsn), settings),
             processes=processes,

@@ -95,12 +95,14 @@ def reading(chosen: dict[str, Any]) -> "Iterator[tuple[Settings, Callable[[], Lo
     if settings.is_on_kafka:
         from buystream import cluster
 
+        cluster.refuse_unfinished(settings)
         yield settings, partial(cluster.kafka_log, settings)
         return
     from buystream.log.postgres import PostgresLog
-    from buystream.wiring.opening import open_database
+    from buystream.wiring.opening import open_database, refuse_unfinished
 
     with open_database(options.of_a_shop(chosen)) as database:
+        refuse_unfinished(database, settings)
         yield settings, partial(PostgresLog, database.dsn, partitions=1)
 
 

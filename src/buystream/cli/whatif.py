@@ -13,7 +13,7 @@ from buystream.errors import BuystreamError
 from buystream.replay.whatif.hypothesis import KNOWN, parse_hypothesis
 from buystream.replay.whatif.report import EditionReport, SaleOutcome, WhatIfReport, WorkedOut
 from buystream.replay.whatif.running import whatif as work_out
-from buystream.wiring.opening import Database, open_database, open_log
+from buystream.wiring.opening import Database, open_database, open_log, refuse_unfinished
 
 
 @click.command()
@@ -50,6 +50,7 @@ def whatif(
     key = _key_in(key_file) if key_file else None
     settings = options.of_a_shop(chosen)
     with open_database(settings) as database:
+        refuse_unfinished(database, settings)
         report = work_out(
             partial(open_log, Database(database.dsn), settings),
             editions,

@@ -200,7 +200,7 @@ def _complete(operation: Json, path: str, method: str, refusals: Set[str]) -> No
 def _security(path: str, *, changes: bool) -> list[dict[str, list[str]]]:
     if path in FOR_EVERYBODY:
         return []
-    if path.startswith(("/v1/merchant", "/v1/feed")):
+    if path.startswith("/v1/merchant"):
         return [{"merchantKey": []}]
     allowed: list[dict[str, list[str]]] = [{"session": []}] if changes else [{"session": []}, {"sessionCookie": []}]
     return [*allowed, {}] if path in SESSION_OPTIONAL else allowed

@@ -10,6 +10,11 @@ from buystream.log import TOPICS, Log, Record
 
 ASSIGNMENT_SECONDS = 2.0
 
+UNFINISHED = (
+    "this log is only a part of what was to be written: `simulate` or `log copy` still writes it, or was ended before"
+    " it was complete. Begin anew with an empty log"
+)
+
 
 class FillRefused(BuystreamError):
     """The log isn't filled; the message says why, and what to do."""

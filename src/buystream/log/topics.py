@@ -109,6 +109,11 @@ class Topics:
                 setting = "message.timestamp.type"
                 self._change(topic, TopicDifference(topic.name, setting, "CreateTime", topic.settings[setting]))
 
+    def take_writers_time(self, topics: Sequence[Topic]) -> bool:
+        """Whether any of these takes the time that records come with, as while a copy fills it."""
+        with as_log_errors():
+            return any(self._settings(topic)["message.timestamp.type"] == "CreateTime" for topic in topics)
+
     def delete(self, topic: str) -> bool:
         """Delete a topic with all that is in it; whether it was there. Never one of the log's own."""
         if topic.endswith(TOPICS):

@@ -63,6 +63,14 @@ DEAD_LETTER_FIELDS: Final = {
     "omitted_bytes": "Size of a record too large to repeat; it is where topic and position say.",
 }
 
+REPLAY: Final = "replay"
+
+PARAMETERS: Final = {
+    FEED: {"merchantId": {"description": "The merchant's id."}},
+    REPLAY: {"name": {"description": "The replay's name: small letters, digits and hyphens."}},
+}
+"""Of the topics' names."""
+
 CHANNELS: Final = {
     "commands": (COMMANDS, "receive", "Requests, decided once each in the order of the log.", codec.CommandEnvelope),
     "events": (EVENTS, "send", "Decisions: every command is answered here.", codec.EventEnvelope),
@@ -78,8 +86,24 @@ CHANNELS: Final = {
         "One merchant's events, without personal data. One that can't be read keeps its place, with an empty body.",
         None,
     ),
+    REPLAY: (
+        "buystream.replay.{name}",
+        "send",
+        (
+            "A replay of the past, for analysts: what was on `commands` and `events`, each with `replayof`,"
+            " the topic, partition and position of the original. No part of a shop reads it."
+        ),
+        None,
+    ),
+    "feeds": (
+        "buystream.feeds",
+        "send",
+        "How far each merchant's topic has come: the memory of the process that writes them. Nobody else reads it.",
+        None,
+    ),
 }  # fmt: skip
-"""Topic, direction as seen from buystream, meaning, and the envelope of a record; merchants get the message alone."""
+"""Topic, direction as seen from buystream, meaning, and the envelope of a record. Merchants get the message alone;
+a replay has the records of the topics that it was made of."""
 
 
 def asyncapi(schemas: Mapping[str, Schema]) -> Schema:
@@ -93,7 +117,7 @@ def asyncapi(schemas: Mapping[str, Schema]) -> Schema:
         "payload": _payload("deadletter", {"$ref": "#/components/schemas/DeadLetter"}),
     }
     of_channel = {folder: [name_of(path) for path in schemas if path.startswith(f"{folder}/")] for folder in FOLDERS}
-    of_channel["deadletter"] = ["DeadLetter"]
+    of_channel |= {"deadletter": ["DeadLetter"], REPLAY: [], "feeds": []}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -108,7 +132,7 @@ def asyncapi(schemas: Mapping[str, Schema]) -> Schema:
                 "address": address,
                 "description": meaning,
                 "messages": {tag: {"$ref": f"#/components/messages/{tag}"} for tag in of_channel[name]},
-                **({"parameters": {"merchantId": {"description": "The merchant's id."}}} if name == FEED else {}),
+                **({"parameters": PARAMETERS[name]} if name in PARAMETERS else {}),
             }
             for name, (address, _, meaning, _) in CHANNELS.items()
         },

@@ -15,7 +15,7 @@ from buystream.delivery.policy import Checkpoints, Place
 from buystream.errors import BuystreamError
 from buystream.log import COMMANDS, EVENTS, TOPICS, Log, Record
 from buystream.log.filling import Filler, nobody_decides
-from buystream.log.postgres.filling import PostgresFiller
+from buystream.log.postgres.filling import PostgresFiller, begin_filling, end_filling
 from buystream.projections.engine import snapshots
 from buystream.providers import sandbox_books
 from buystream.season.playing import Placed, play
@@ -34,8 +34,16 @@ OnProgress = Callable[[int], None]
 class FillingPlace(Protocol):
     """Where a log is: enough for another process to fill it."""
 
+    def begin(self) -> None:
+        """Mark the log as a part of something, for every reader."""
+        ...
+
     def filler(self) -> Filler:
         """A filler with connections of its own."""
+        ...
+
+    def complete(self) -> None:
+        """Take the mark away."""
         ...
 
 
@@ -44,9 +52,17 @@ class PostgresPlace(msgspec.Struct, frozen=True):
 
     dsn: str
 
+    def begin(self) -> None:
+        """A mark in the database."""
+        begin_filling(self.dsn)
+
     def filler(self) -> Filler:
         """Fills it."""
         return PostgresFiller(self.dsn)
+
+    def complete(self) -> None:
+        """Without the mark."""
+        end_filling(self.dsn)
 
 
 class PartitionMade(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,12 +85,15 @@ def make(
 ) -> list[PartitionMade]:
     """Write the season to the log, which is empty, and whose database is at `dsn`. Raises FillRefused when a shop runs,
     and BuystreamError when a process failed: then the log holds part of a season, and is of no use."""
-    with nobody_decides(log, RUNS) as still_nobody, _started(season, place, dsn, processes) as connections:
-        made = gathered(connections, season.plan.partitions, lambda: on_progress(_commands_on(log)))
+    with nobody_decides(log, RUNS) as still_nobody:
+        place.begin()
+        with _started(season, place, dsn, processes) as connections:
+            made = gathered(connections, season.plan.partitions, lambda: on_progress(_commands_on(log)))
         still_nobody()
         for consumer in ("payments", "flows"):
             with closing(Checkpoints(dsn, consumer, partitions=season.plan.partitions)) as checkpoints:
                 checkpoints.save({one.partition: Place(one.events, one.events) for one in made})
+        place.complete()
     return made
 
 

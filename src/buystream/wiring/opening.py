@@ -13,8 +13,10 @@ from buystream.errors import BuystreamError
 from buystream.host.embedded import EmbeddedPostgres
 from buystream.host.secret_file import secret_of
 from buystream.log import Log
+from buystream.log.filling import UNFINISHED, FillRefused
 from buystream.log.moved import moved_to
 from buystream.log.postgres import PostgresLog
+from buystream.log.postgres.filling import is_unfinished
 from buystream.log.replayed import replay_of
 from buystream.metrics import PARTITIONS
 from buystream.secret_versions import open_root, refuse_wrong_secret
@@ -77,12 +79,23 @@ def open_log(database: Database, settings: Settings) -> Iterator[Log]:
 
         log = cluster.kafka_log(settings)
     else:
+        refuse_unfinished(database, settings)
         log = PostgresLog(database.dsn, partitions=settings.partitions)
     PARTITIONS.set(log.partitions)
     try:
         yield log
     finally:
         log.close()
+
+
+def refuse_unfinished(database: Database, settings: Settings) -> None:
+    """Raises FillRefused for a log that was filled in part only."""
+    if settings.is_on_kafka:
+        from buystream import cluster
+
+        cluster.refuse_unfinished(settings)
+    elif is_unfinished(database.dsn):
+        raise FillRefused(UNFINISHED)
 
 
 def refuse_moved(database: Database, settings: Settings) -> None:

@@ -31,10 +31,6 @@ def _notifications(parts: Parts) -> Runs:
     return {"notifications": parts.queueing.run, "mails": parts.sending.run}
 
 
-def _webhooks(parts: Parts) -> Runs:
-    return {"webhooks": parts.webhooks.run}
-
-
 def _feeds(parts: Parts) -> Runs:
     return {"feeds": parts.feeds.run}
 
@@ -49,7 +45,6 @@ ROSTER: Final[Mapping[str, Callable[[Parts], Runs]]] = {
     "payments": _payments,
     "notary": _notary,
     "notifications": _notifications,
-    "webhooks": _webhooks,
     "feeds": _feeds,
     "live": _live,
 }

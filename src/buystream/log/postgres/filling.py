@@ -2,10 +2,29 @@
 
 from collections.abc import Sequence
 
-from buystream.database import connect, transaction
+from buystream.database import connect, one_transaction, transaction
 from buystream.log import Record
 from buystream.log.filling import FillRefused
 from buystream.log.postgres.rows import fill, in_the_logs_words
+
+
+def begin_filling(dsn: str) -> None:
+    """From now on the log in this database is part of something, until it is said to be complete."""
+    with one_transaction(dsn, "filling") as cur:
+        cur.execute("CREATE TABLE IF NOT EXISTS log.unfinished (begun_at timestamptz NOT NULL DEFAULT now())")
+
+
+def end_filling(dsn: str) -> None:
+    """It is complete."""
+    with one_transaction(dsn, "filling") as cur:
+        cur.execute("DROP TABLE IF EXISTS log.unfinished")
+
+
+def is_unfinished(dsn: str) -> bool:
+    """Whether the log in this database is still being filled, or the process that filled it was ended too early."""
+    with one_transaction(dsn, "filling") as cur:
+        cur.execute("SELECT to_regclass('log.unfinished') IS NOT NULL")
+        return cur.fetchone() == (True,)
 
 
 class PostgresFiller:
