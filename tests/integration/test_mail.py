@@ -215,12 +215,13 @@ def test_a_mail_about_the_parcel_names_its_carrier(mailed: Shop, mail_server: Se
     with sending(mailed, SmtpServer(mail_server.at)):
         order_id = buy(mailed, kind="record", needs_address=True)
         with mailed.merchant() as merchant:
-            shipped = {"carrier": "Post", "tracking": "AB 123"}
+            shipped = {"carrier": "PostNL", "tracking": "AB 123"}
             answer: httpx.Response = merchant.post(f"/v1/merchant/orders/{order_id}/ship", json=shipped)
             assert answer.status_code == 200, answer.text
         wait_until(lambda: len(mail_server.mails) == 2)
     assert mail_server.mails[1]["Subject"] == "On its way: Night Sky, live"
-    assert "Post" in text_of(mail_server.mails[1])
+    assert "PostNL" in text_of(mail_server.mails[1])
+    assert "https://jouw.postnl.nl/track-and-trace/AB123" in text_of(mail_server.mails[1])
 
 
 def test_three_kills_lose_no_mail_and_repeat_only_what_the_server_had(
@@ -319,3 +320,21 @@ def test_buyers_learn_what_was_called_off_and_when_their_money_is_back(mailed: S
     assert [mail["Subject"].partition(":")[0] for mail in mail_server.mails] == [
         *("Your order", "Called off", "Your refund"),
     ]
+
+
+def test_each_parcel_of_an_order_has_a_mail_and_the_order_none_more(mailed: Shop, mail_server: ServerOfMail) -> None:
+    with sending(mailed, SmtpServer(mail_server.at)), mailed.merchant() as merchant, mailed.buyer() as buyer:
+        edition_id = mailed.release(kind="record", needs_address=True)
+        order_id = pay_for(buyer, order_of(edition_id, quantity=2), "anna@example.org")
+        for name in ("one", "two"):
+            parcel = {"lines": [{"quantity": 1}], "stage": "shipped", "carrier": "PostNL", "tracking": name}
+            answer = merchant.post(f"/v1/merchant/orders/{order_id}/shipments", json=parcel)
+            assert answer.status_code in (200, 201), answer.text
+        done = [("left_out", 1), ("sent", 3)]
+        wait_until(lambda: run_sql(mailed.dsn, "SELECT state, count(*) FROM mail.outbox GROUP BY 1 ORDER BY 1") == done)
+    said = [text_of(mail) for mail in mail_server.mails if "On its way" in mail["Subject"]]
+    assert [("track-and-trace/one" in text, "track-and-trace/two" in text) for text in said] == [
+        *((True, False), (False, True)),
+    ]
+    left_out = run_sql(mailed.dsn, "SELECT kind, error FROM mail.outbox WHERE state = 'left_out'")
+    assert left_out == [("shipped", "each of its parcels has a mail of its own")]

@@ -110,6 +110,12 @@ def shipped(event: events.OrderShipped) -> Queued:
     return Queued(kind="shipped", about=event.order_id)
 
 
+def parcel_news(event: events.ShipmentCreated | events.FulfilmentRecorded) -> Queued | None:
+    """One of several parcels is on its way, or waits to be collected."""
+    kind = {"shipped": "parcel_shipped", "ready_for_pickup": "parcel_ready"}.get(event.stage)
+    return Queued(kind=kind, about=event.order_id, facts={"shipment_id": event.shipment_id}) if kind else None
+
+
 def delivered(event: events.OrderDelivered) -> Queued:
     """The parcel arrived."""
     return Queued(kind="delivered", about=event.order_id)
@@ -122,6 +128,8 @@ QUEUED: Final[Mapping[type[events.Event], Callable[[Any], Queued | None]]] = {
     events.OrderCancelled: cancelled,
     events.OrderRefunded: refunded,
     events.OrderShipped: shipped,
+    events.ShipmentCreated: parcel_news,
+    events.FulfilmentRecorded: parcel_news,
     events.OrderDelivered: delivered,
     events.RefundRequested: called_off,
     events.RecurringGiftEnded: gift_ended,

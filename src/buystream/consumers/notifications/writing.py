@@ -14,8 +14,10 @@ from buystream.consumers.notifications.words import DEFAULT, LANGUAGES
 from buystream.errors import BuystreamError
 from buystream.projections import order_views, people, recurring_gifts
 from buystream.projections.order_views import NUMBER_CHARS, OrderView
+from buystream.projections.parcels import SeenParcel
 from buystream.projections.shown import position_of
-from buystream.vocabulary.ids import DERIVED
+from buystream.vocabulary.carriers import tracking_link
+from buystream.vocabulary.ids import DERIVED, rest_parcel_id
 
 ORDERS_LOOKED_AT: Final = 50
 BUYERS_FOUND_MAX: Final = 10
@@ -112,7 +114,8 @@ class LetterWriter:
             facts |= _announcement(cur, facts["announcement"])
         view = _order_of(cur, row, facts)
         person = self._person(view.buyer_id, view.delivery)
-        about = About(view, facts, person.language, self._tracking(view))
+        parcel = view.parcels.parcels.get(facts.get("shipment_id", rest_parcel_id(view.order_id)))
+        about = About(view, facts, person.language, parcel, self._tracking(view.buyer_id, parcel))
         return Written(
             self._letter(cur, CONTENTS[row.kind](about), about, person, at_ms), view.merchant_id, view.buyer_id
         )
@@ -186,8 +189,8 @@ class LetterWriter:
                 return [(person, view.placed_at_ms)]
         return []
 
-    def _tracking(self, view: OrderView) -> str:
-        plain = self._vault.decrypt(view.buyer_id, view.tracking) if view.tracking else None
+    def _tracking(self, buyer_id: str, parcel: SeenParcel | None) -> str:
+        plain = self._vault.decrypt(buyer_id, parcel.tracking) if parcel is not None and parcel.tracking else None
         return plain.get("tracking", "") if plain else ""
 
     def _person(self, buyer_id: str, delivery: str) -> Person:
@@ -243,6 +246,7 @@ class About(msgspec.Struct, frozen=True):
     order: OrderView
     facts: Mapping[str, Any]
     language: str
+    parcel: SeenParcel | None
     tracking: str
 
     def values(self) -> dict[str, str]:
@@ -328,14 +332,26 @@ def _refunded(about: About) -> Content:
 
 
 def _shipped(about: About) -> Content:
+    """The whole order, or the rest of it: a parcel that its merchant names has a mail of its own."""
+    if rest_parcel_id(about.order.order_id) not in about.order.parcels.parcels:
+        raise NotCalledFor("each of its parcels has a mail of its own")
+    return _on_its_way(about)
+
+
+def _on_its_way(about: About) -> Content:
     content = Content(about, "shipped", "text")
-    if about.order.carrier:
-        content.rows.append((say(about.language, "carrier"), about.order.carrier))
-    if about.tracking.startswith(("https://", "http://")):
-        content.buttons.append((say(about.language, "shipped.track"), about.tracking))
-    elif about.tracking:
+    parcel = about.parcel
+    if parcel is not None and parcel.carrier:
+        content.rows.append((say(about.language, "carrier"), parcel.carrier))
+    if parcel is not None and about.tracking:
         content.rows.append((say(about.language, "tracking"), about.tracking))
+        if link := tracking_link(parcel.carrier, about.tracking):
+            content.buttons.append((say(about.language, "shipped.track"), link))
     return content
+
+
+def _parcel_ready(about: About) -> Content:
+    return Content(about, "ready", "text")
 
 
 def _delivered(about: About) -> Content:
@@ -370,6 +386,8 @@ CONTENTS: Final[Mapping[str, Callable[[About], Content]]] = {
     "declined": _declined,
     "refunded": _refunded,
     "shipped": _shipped,
+    "parcel_shipped": _on_its_way,
+    "parcel_ready": _parcel_ready,
     "delivered": _delivered,
     "called_off": _called_off,
     "gift_ended": _gift_ended,
