@@ -20,8 +20,10 @@ from buystream.consumers.notifications.letters import message_id
 from buystream.consumers.notifications.post import Folder, Post, PostAway, SmtpServer
 from buystream.consumers.notifications.queueing import Queueing
 from buystream.consumers.notifications.sending import Sending
+from buystream.consumers.notifications.tables import TABLES
 from buystream.database import one_transaction
 from buystream.host.workers import Workers
+from buystream.log import EVENTS
 from tests.support import mail_sender
 from tests.support.mail_server import ServerOfMail, mail_server
 from tests.support.patience import wait_until
@@ -209,6 +211,25 @@ def test_a_role_that_is_new_sends_nothing_for_the_past(
     wait_until(lambda: states(lasting_shop) == {now: "waiting"})
     workers.stop()
     assert "send nothing" in caplog.text
+
+
+def test_a_partition_that_was_added_is_read_from_its_beginning(lasting_shop: Shop) -> None:
+    run_sql(lasting_shop.dsn, "DROP SCHEMA IF EXISTS mail CASCADE")
+    buy(lasting_shop)
+    with one_transaction(lasting_shop.dsn, "tests") as cur:
+        TABLES.ensure(cur)
+        cur.execute("INSERT INTO mail.place (partition, position) VALUES (0, %s)", (lasting_shop.log.end(EVENTS, 0),))
+    workers = Workers()
+    workers.start("queueing", Queueing(lasting_shop.log, dsn=lasting_shop.dsn).run)
+    end = lasting_shop.log.end(EVENTS, 1)
+    wait_until(
+        lambda: (
+            run_sql(lasting_shop.dsn, "SELECT 1 FROM mail.place WHERE partition = 1 AND position >= %s", (end,)) != []
+        )
+    )
+    workers.stop()
+    queued = run_sql(lasting_shop.dsn, "SELECT DISTINCT partition FROM mail.outbox")
+    assert queued in ([], [(1,)])
 
 
 def test_a_mail_about_the_parcel_names_its_carrier(mailed: Shop, mail_server: ServerOfMail) -> None:

@@ -187,13 +187,15 @@ class Queueing:
             reader.close()
 
     def _places(self, cur: cursor) -> dict[int, Place]:
-        """Where to read on. A role that is new begins at the end of the log: nobody gets mail about the past."""
+        """Where to read on. A role that is new begins at the end of the log, so that nobody gets mail about the past; a
+        partition that was added since is new itself, and read from its beginning."""
         places = _read_places(cur)
-        if places:
+        missing = [partition for partition in range(self._log.partitions) if partition not in places]
+        if not missing:
             return places
-        ends = [(partition, self._log.end(EVENTS, partition)) for partition in range(self._log.partitions)]
-        execute_values(cur, _BEGIN, ends)
-        if past := sum(end for _, end in ends):
+        begins = [(partition, 0 if places else self._log.end(EVENTS, partition)) for partition in missing]
+        execute_values(cur, _BEGIN, begins)
+        if past := sum(position for _, position in begins):
             logger.info("notifications begin now: the %d events that are on the log send nothing", past)
         return _read_places(cur)
 
