@@ -1,0 +1,91 @@
+"""What each kind of mail says, by what the order is when it is sent."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from buystream.consumers.notifications.writing import CONTENTS, About, NotCalledFor
+from buystream.projections.order_rows import Row
+from buystream.projections.order_views import OrderTerms, OrderView, PaymentView, view_of
+from buystream.vocabulary.values import RefundRule
+from tests.support.examples import ANNA, EDITION, MERCHANT, ORDER, T0
+
+FIELDS: dict[str, Any] = {"refund": RefundRule(), "needs_address": True, "campaign": None}
+TERMS = OrderTerms(**dict.fromkeys(OrderTerms.__struct_fields__, False) | FIELDS)
+PAYMENT = PaymentView(f"{ORDER}.1", "captured", None, None)
+DECLINED = PaymentView(f"{ORDER}.1", "declined", "insufficient_funds", None)
+CALLED_OFF = msgspec.structs.replace(TERMS, is_cancelled=True)
+GIFT = f"{EDITION}-g1ft0000000000000001"
+
+
+def view(**changes: Any) -> OrderView:
+    row = Row(
+        order_id=ORDER,
+        edition_id=EDITION,
+        merchant_id=MERCHANT,
+        buyer_id=ANNA,
+        variant_id="",
+        quantity=2,
+        price_minor=4500,
+        currency="USD",
+        placed_at_ms=T0,
+        version=3,
+        state="confirmed",
+    )
+    changes = {"payment": PAYMENT} | changes
+    found = view_of(row, terms=TERMS, title="Night Sky, live", merchant_name="Night Sky")
+    return msgspec.structs.replace(found, **changes)
+
+
+def said(kind: str, language: str = "en", **changes: Any) -> str:
+    facts = {"payment_id": f"{ORDER}.1", "amount_minor": 500, "headline": "Doors", "text": "At\n\nseven"}
+    content = CONTENTS[kind](About(view(**changes), facts, language, None, ""))
+    return "\n".join([content.subject, content.heading, *content.paragraphs])
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "text"),
+    [
+        ("confirmed", {}, "Your payment of $90.00 to Night Sky went through"),
+        ("confirmed", {"total_minor": 0}, "There was nothing to pay"),
+        ("confirmed", {"gift_id": GIFT, "order_id": f"{ORDER}~2"}, "Your regular gift"),
+        ("confirmed", {"gift_id": GIFT, "order_id": f"{ORDER}~1"}, "Your payment"),
+        ("pledged", {}, "Nothing is charged unless the target is reached"),
+        ("missed", {}, "nothing was charged"),
+        ("declined", {"payment": DECLINED, "state": "held"}, "still held for a moment"),
+        ("declined", {"payment": DECLINED, "state": "expired"}, "The hold has ended"),
+        ("refunded", {}, "Night Sky refunded $5.00"),
+        ("parcel_shipped", {}, "has shipped your order"),
+        ("parcel_ready", {}, "You can collect your order"),
+        ("delivered", {}, "was delivered"),
+        ("called_off", {"terms": CALLED_OFF, "paid_minor": 9000}, "You get your money back"),
+        ("called_off", {"terms": CALLED_OFF}, "You were not charged"),
+        ("gift_ended", {}, "couldn’t be charged"),
+        ("announced", {}, "Doors"),
+    ],
+)
+def test_a_mail_says_what_happened(kind: str, changes: dict[str, Any], text: str) -> None:
+    assert text in said(kind, **changes)
+    assert said(kind, "fr", **changes) != said(kind, **changes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("declined", {}),
+        ("declined", {"payment": PaymentView(f"{ORDER}.2", "declined", None, None)}),
+        ("delivered", {"terms": msgspec.structs.replace(TERMS, needs_address=False)}),
+        ("called_off", {}),
+        ("shipped", {}),
+    ],
+    ids=["paid by now", "another card", "used at the door", "it takes place", "each parcel has its own"],
+)
+def test_what_is_over_by_now_is_not_said(kind: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(NotCalledFor):
+        said(kind, **changes)
+
+
+def test_a_gift_that_the_clock_could_not_charge_says_how_to_go_on() -> None:
+    payment = msgspec.structs.replace(DECLINED, off_session=True)
+    assert "start a new one" in said("declined", payment=payment, gift_id=GIFT)
