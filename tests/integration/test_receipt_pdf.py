@@ -10,10 +10,10 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fpdf.enums import TextDirection
 
-from buystream.gateway.pages.receipt_fonts import LACKING, fonts_for
 from buystream.gateway.pages.receipt_pdf import _Sheet, draw
 from buystream.gateway.routes.bodies.payments import DeliveryBody
 from buystream.gateway.routes.receipts import GivenBack, Receipt, note
+from buystream.print_fonts import LACKING, fonts_for
 from buystream.projections.order_lines import LineView
 from buystream.projections.people import LegalDetails
 from tests.support.examples import ORDER, T0

@@ -11,7 +11,7 @@ from buystream.consumers.notifications.sending import Sending
 from buystream.consumers.notifications.writing import Enclosed, Enclosures, LetterWriter
 from buystream.variables import MailServer
 from buystream.vault import Vault
-from buystream.wiring.mailing import enclosures, links_by_mail
+from buystream.wiring.mailing import enclosures_of, links_by_mail
 from tests.support.shop import SECRET
 
 FROM = "orders@shop.example"
@@ -31,7 +31,7 @@ def sender(
     post: Post,
     *,
     url: str = "http://127.0.0.1",
-    enclosures: Enclosures = enclosures,
+    enclosures: Enclosures | None = None,
     **changed: Any,
 ) -> Sending:
     """A sender of the tests' shop."""
@@ -39,7 +39,7 @@ def sender(
     writer = LetterWriter(
         vault=vault,
         url=url,
-        enclosures=enclosures,
+        enclosures=enclosures or enclosures_of(SECRET, url),
         hashes=hashes,
         tokens=UnsubscribeTokens(SECRET),
         link=links_by_mail(SECRET, url),

@@ -21,6 +21,7 @@ from buystream.aggregates.edition import (
     selling,
     serving,
     stocking,
+    ticketing,
 )
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_EDITION, UNKNOWN_ORDER, Edition, Outcome
 from buystream.aggregates.edition.order import Order
@@ -289,6 +290,7 @@ _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
     for kind, decide in decisions_of(
         housekeeping, Merchant, Buyer,
         selling, stocking, announcing, cancelling, ordering, paying, packing, serving, refunding, giving, disputing,
+        ticketing,
     )
 }  # fmt: skip
 

@@ -108,6 +108,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
     receipts: dict[str, Receipt] = {}
     """By order id."""
     last_numbers: dict[int, int] = {}
+    ticket_key_version: int = 1
     """By year."""
 
     @classmethod
@@ -189,6 +190,16 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
             first_year=command.first_year,
             year_starts_ms=command.year_starts_ms,
         )
+        return None
+
+    @decides(commands.RotateTicketKey)
+    def rotate_ticket_key(self, command: commands.RotateTicketKey, moment: Moment) -> str | None:
+        """Later orders' tickets are signed with the next version."""
+        if command.version == self.ticket_key_version:
+            return "repeated"
+        if command.version != self.ticket_key_version + 1:
+            return "ticket_key_conflict"
+        self._record(events.TicketKeyRotated, moment, version=command.version)
         return None
 
     def year_of(self, at_ms: int) -> int:
@@ -332,6 +343,10 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
     def _set_zone(self, event: events.TimeZoneSet) -> None:
         self.time_zone, self.first_year = event.time_zone, event.first_year
         self.year_starts_ms = event.year_starts_ms
+
+    @applies(events.TicketKeyRotated)
+    def _rotate_ticket_key(self, event: events.TicketKeyRotated) -> None:
+        self.ticket_key_version = event.version
 
     @applies(events.AccountConnected)
     def _connect(self, event: events.AccountConnected) -> None:

@@ -13,7 +13,7 @@ from buystream.cli import options
 from buystream.cli.views import views_of, wait_until_shown
 from buystream.errors import BuystreamError
 from buystream.gateway.server import key_uses
-from buystream.projections import people
+from buystream.projections import people, tickets
 from buystream.time_zones import set_time_zone
 from buystream.vocabulary.commands import (
     AddApiKey,
@@ -22,6 +22,7 @@ from buystream.vocabulary.commands import (
     DescribeMerchant,
     RegisterMerchant,
     RevokeApiKey,
+    RotateTicketKey,
     SetFeeTerms,
 )
 from buystream.vocabulary.events import CommandRefused, CommandRepeated, MerchantRegistered
@@ -154,6 +155,23 @@ def set_zone(merchant_id: str, time_zone: str, **chosen: Any) -> None:
     """
     _submit(set_time_zone(merchant_id, time_zone), merchant_id, chosen)
     click.echo(f"{merchant_id}: time zone {time_zone}")
+
+
+@merchant.command("ticket-key")
+@click.argument("merchant_id")
+@options.data_dir
+def rotate_ticket_key(merchant_id: str, **chosen: Any) -> None:
+    """Rotate the key that signs the tickets of MERCHANT_ID.
+
+    Tickets of orders that are placed from now on are signed with the next version; those that were sold before stay
+    valid.
+    """
+    with views_of(chosen) as cur:
+        if people.merchant(cur, merchant_id) is None:
+            raise BuystreamError(f"there is no merchant {merchant_id}")
+        version = max(tickets.key_versions(cur, merchant_id)) + 1
+    _submit(RotateTicketKey(merchant_id=merchant_id, version=version), merchant_id, chosen)
+    click.echo(f"{merchant_id}: later tickets are signed with version {version} of the key")
 
 
 @merchant.command("list")

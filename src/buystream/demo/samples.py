@@ -15,13 +15,24 @@ from buystream.vocabulary.events import CommandRefused
 from buystream.vocabulary.ids import new_edition_id, new_merchant_id
 from buystream.vocabulary.kinds import KINDS
 from buystream.vocabulary.reasons import REASONS
-from buystream.vocabulary.values import BPS_WHOLE, CampaignTerms, Fee, Offer, RefundRule, SaleWindow, Tax, Variant
+from buystream.vocabulary.values import (
+    BPS_WHOLE,
+    CampaignTerms,
+    Fee,
+    Offer,
+    RefundRule,
+    SaleWindow,
+    Tax,
+    TicketedEvent,
+    Variant,
+)
 from buystream.wiring.shop import Shop
 
 KEPT_IN: Final = "demo.json"
 
 
 DAY_MS: Final = 86_400_000
+HOUR_MS: Final = 3_600_000
 
 
 class Charity(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +69,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     returns_share_bps: int = BPS_WHOLE
     campaign: CampaignTerms | None = None
     runs_days: int | None = None
+    venue: str = ""
+    """With one, it is tonight: the doors are open, and it starts within two hours."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -143,7 +156,7 @@ SAMPLES: Final = (
         merchant="The Paper Lanterns",
         currency="USD",
         title="The Paper Lanterns, live at the Boathouse",
-        description="One night only, standing room, doors at eight. Your tickets come by e-mail.",
+        description="Tonight only, standing room, doors are open. Your tickets are on your phone once you’ve paid.",
         kind="ticket",
         price_min_minor=3500,
         price_max_minor=3500,
@@ -152,6 +165,7 @@ SAMPLES: Final = (
         hold_seconds=300,
         returns_days=14,
         returns_share_bps=9_000,
+        venue="The Boathouse",
     ),
 )
 """In the order of their release: the timeline shows the last one first."""
@@ -233,8 +247,22 @@ def _release(sample: Sample, identity: Identity) -> ReleaseEdition:
             ),
             campaign=sample.campaign,
             receipts=KINDS[sample.kind].receipts,
+            event=_tonight(sample.venue, now_ms) if sample.venue else None,
         ),
         awaits_terms=sample.charity is not None,
+    )
+
+
+def _tonight(venue: str, now_ms: int) -> TicketedEvent:
+    """At a full hour, so that the page says a time that people would."""
+    doors_at_ms = now_ms - now_ms % HOUR_MS
+    return TicketedEvent(
+        doors_at_ms=doors_at_ms,
+        starts_at_ms=doors_at_ms + 2 * HOUR_MS,
+        ends_at_ms=doors_at_ms + 8 * HOUR_MS,
+        venue=venue,
+        address="2 Quay Street, Greenwich",
+        time_zone="Europe/London",
     )
 
 

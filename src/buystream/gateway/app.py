@@ -45,7 +45,7 @@ async def readyz(gateway: NamedDependency[Gateway]) -> Response[str]:
     return Response("not ready\n", status_code=503) if gateway.problem else Response("ready\n")
 
 
-PERSONAL_PATHS = ("/v1/", "/orders")
+PERSONAL_PATHS = ("/v1/", "/orders", "/tickets")
 """What is below them is personal, and stays in no cache."""
 
 

@@ -38,6 +38,7 @@ from buystream.providers import CLIENT_TOKENS
 from buystream.providers.sandbox import SandboxCard
 from buystream.providers.statements import statement_suffix
 from buystream.sealing import purpose_key
+from buystream.ticket_keys import TicketKeys
 from buystream.vault import Vault
 from buystream.vocabulary import actors, events
 from buystream.vocabulary.commands import FixHostedPartitions, RecordDemand
@@ -116,6 +117,8 @@ class Gateway:
         self.partitions = parts.log.partitions
         self._hosted_partitions = 0
         self.naming_key = purpose_key(parts.secret, "request names")
+        self.ticket_keys = TicketKeys(parts.secret)
+        self.claim_key = purpose_key(parts.secret, "ticket claims")
         self.catalogue = Catalogue()
         self.sessions = Sessions(
             parts.secret,

@@ -46,6 +46,8 @@ class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     refund: RefundRule
     needs_address: bool
     is_cancelled: bool
+    is_ticketed: bool
+    """Whether its units are tickets for an event."""
     campaign: CampaignView | None
 
     @property
@@ -210,6 +212,21 @@ def taken_by_buyer(cur: cursor, buyer_id: str, edition_id: str) -> dict[str, int
     return {variant_id: int(taken) for variant_id, taken in cur}
 
 
+def sold_orders_of_edition(
+    cur: cursor, edition_id: str, *, after: str | None = None, limit: int | None = None
+) -> list[OrderView]:
+    """Orders of the edition that were paid for, whatever became of them, by their ids; after that one, `limit` at
+    most."""
+    cur.execute(
+        f"""{_SELECT} WHERE o.edition_id = %(edition)s AND o.merchant_id = (
+                SELECT merchant_id FROM views.editions WHERE edition_id = %(edition)s)
+            AND o.order_id > %(after)s AND o.order_id < %(edition)s || '.' AND o.served <> ''
+            ORDER BY o.order_id LIMIT %(limit)s""",
+        {"edition": edition_id, "after": after or edition_id, "limit": limit},
+    )
+    return [_view(row) for row in cur]
+
+
 def pledges_of_buyer(cur: cursor, buyer_id: str) -> list[str]:
     """Ids of the buyer's orders whose money has not moved yet, because their campaign has not ended."""
     cur.execute("SELECT order_id FROM views.orders WHERE buyer_id = %s AND state = 'pledged'", (buyer_id,))
@@ -236,7 +253,7 @@ _COLUMNS = Row.__struct_fields__
 _AT_FIRST = _COLUMNS[: _COLUMNS.index("payment_id")]
 """What an order's first event sets; the table has defaults for the rest."""
 _CHANGING = _COLUMNS[_COLUMNS.index("version") :]
-_TERMS = (*REFUND, "needs_address", "cancelled_at_ms", *campaigns.COLUMNS)
+_TERMS = (*REFUND, "needs_address", "event", "cancelled_at_ms", *campaigns.COLUMNS)
 _TITLE = "coalesce(e.title || coalesce(': ' || nullif(v.title, ''), ''), '')"
 _TITLES = """
     CASE WHEN o.lines = '' THEN NULL
@@ -311,6 +328,7 @@ def order_terms(fields: Mapping[str, Any]) -> OrderTerms:
         refund=refund_of(fields),
         needs_address=fields["needs_address"],
         is_cancelled=fields["cancelled_at_ms"] is not None,
+        is_ticketed=fields["event"] is not None,
         campaign=campaign_view(fields),
     )
 

@@ -133,6 +133,13 @@ class DisputeAccount(msgspec.Struct):
         return self.amount_minor if self.state == "lost" else 0
 
 
+class TicketAccount(msgspec.Struct):
+    """What the auditor knows of one ticket that changed hands."""
+
+    issue: int = 1
+    offered: bool = False
+
+
 class OrderAccount(msgspec.Struct):
     """What the auditor knows of one order. `reserved` are payments whose money is set aside, with the provider's
     reference; `saved` those that only saved a method. `asked` are refunds under way, `done` those that succeeded: minor
@@ -162,6 +169,7 @@ class OrderAccount(msgspec.Struct):
     asked: dict[str, tuple[int, dict[str, int]]] = {}
     done: dict[str, tuple[int, dict[str, int] | None]] = {}
     disputes: dict[str, DisputeAccount] = {}
+    tickets: dict[int, TicketAccount] = {}
     placed_at_ms: int = 0
     runs_until_ms: int | None = None
     """When the hold's clock runs out; None while it stands still."""

@@ -3,7 +3,7 @@ the aggregates' code. What both agree on is true; where they differ, one of them
 
 from collections.abc import Iterator
 
-from buystream.replay import parcel_books, turns, unit_postings
+from buystream.replay import parcel_books, ticket_accounts, turns, unit_postings
 from buystream.replay.accounts import (
     DisputeAccount,
     EditionAccount,
@@ -173,6 +173,8 @@ class Ledger:
                 yield from parcel_books.serve(event, order, account)
             case events.OrderRefunded():
                 yield from unit_postings.take_back(event, order, account)
+            case _:
+                yield from ticket_accounts.post(event, order)
 
     def _run_clock(self, event: events.OrderEvent, order: OrderAccount) -> Iterator[Finding]:
         """A hold ends by its own clock only, and never within the grace of an owner who came after it."""

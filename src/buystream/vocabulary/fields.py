@@ -97,6 +97,9 @@ AnnouncementText = Annotated[
     ),
 ]
 ApiKeyHash = Annotated[str, meaning("BLAKE2b hash of the merchant's API key, hex.")]
+Attendee = Annotated[
+    str, meaning("Who comes with the ticket, encrypted with the key of its holder; empty when nobody was named.")
+]
 Attempts = Annotated[int, meaning("Orders requested within the window.", feed=True)]
 Available = Annotated[int, meaning("Units available now; absent when unlimited.", feed=True)]
 AwaitsTerms = Annotated[bool, meaning("Whether it takes orders only after its terms are applied.", feed=True)]
@@ -109,6 +112,7 @@ ChangeId = Annotated[
     str, meaning("The caller's id of this change; a repeat changes nothing.", feed=True, tables=InTables.LEFT_OUT)
 ]
 CharityId = Annotated[str, meaning("Registration number of the charity; empty when it is none.")]
+Claim = Annotated[str, meaning("SHA-256 of what the link says that passes the ticket on, hex.")]
 Clicks = Annotated[int, meaning("How many taps on Buy.", feed=True)]
 CommandName = Annotated[
     str, meaning("Name of the command that is answered; empty when it can't be read.", tables=InTables.SHOWN)
@@ -150,9 +154,11 @@ HeldMinor = Annotated[
 ]
 HoldExpiresAtMs = Annotated[int, meaning("When the hold expires; absent while its clock is stopped.", feed=True)]
 IntervalMonths = Annotated[int, meaning("Months from one gift to the next.", feed=True)]
+Issue = Annotated[int, meaning("Counted from 1; it goes up when the ticket is passed on.", feed=True)]
 KeepFee = Annotated[bool, meaning("Whether the platform keeps its fee.", feed=True)]
 KeyId = Annotated[str, meaning("Names an API key of the merchant; it is not the key.")]
 KeyName = Annotated[str, meaning("The key's name, for people.")]
+KeyVersion = Annotated[int, meaning("Version of the key that signs the merchant's tickets.", feed=True)]
 LegalName = Annotated[str, meaning("The merchant's full legal name.")]
 LinkId = Annotated[str, meaning("What is linked to the buyer: a gift's id, an order's, or a payment method.")]
 LinkKind = Annotated[str, meaning("What kind of link it is: gift, pledge or payment_method.", tables=InTables.SHOWN)]
@@ -219,6 +225,10 @@ Statement = Annotated[
 ]
 TaxId = Annotated[str, meaning("Tax number; empty when there is none.")]
 TermsId = Annotated[str, meaning("The fee terms; empty when the platform keeps nothing.", feed=True)]
+TicketNumber = Annotated[
+    int, meaning("Which of its order's tickets it is, counted from 1 over all units in their order.", feed=True)
+]
+TicketNumbers = Annotated[tuple[int, ...], meaning("Which of the order's tickets they are.", feed=True)]
 TimeZone = Annotated[str, meaning("IANA name of the merchant's time zone.", tables=InTables.SHOWN)]
 Tracking = Annotated[
     str, meaning("The carrier's number of the parcel, encrypted with the buyer's key; empty when there is none.")

@@ -152,6 +152,14 @@ REASONS: Final[Mapping[str, Reason]] = {
     "bad_window": Reason("The sale would close before it opens. Send a later closes_at_ms."),
     "closes_in_the_past": Reason("closes_at_ms has already passed. Send a later one, or null."),
     "returns_end_in_the_past": Reason("The refund rule's until_ms has already passed. Send a later one, or null."),
+    # Tickets
+    "unknown_ticket": Reason("You have no such ticket, or the link isn't its newest one.", status=404),
+    "ticket_returned": Reason("This ticket was refunded."),
+    "ticket_changed": Reason(
+        "The ticket changed in the meantime: it was passed on, taken back or claimed. Read it again."
+    ),
+    "ticket_over": Reason("The event is over."),
+    "ticket_key_conflict": Reason("The key's next version is another one. Read the keys again."),
     # Merchants and buyers
     "bad_time_zone": Reason("The time zone is not in the IANA database. Send one such as Europe/Berlin."),
     "bad_terms": Reason("The fee is outside the allowed range."),

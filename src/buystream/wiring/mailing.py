@@ -1,5 +1,7 @@
-"""What sends mail: letters from the views, receipts as the gateway draws them, and the server or folder they go to."""
+"""What sends mail: letters from the views, receipts and tickets as the gateway draws them, and the server or folder
+that they go to."""
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -10,13 +12,16 @@ from buystream.consumers.notifications.addresses import AddressHashes, Unsubscri
 from buystream.consumers.notifications.letters import Attachment
 from buystream.consumers.notifications.post import Folder, Post, SmtpServer
 from buystream.consumers.notifications.sending import Sending
-from buystream.consumers.notifications.writing import Enclosed, LetterWriter, Person
+from buystream.consumers.notifications.writing import Enclosed, Enclosures, LetterWriter, Person
 from buystream.gateway.routes.bodies.payments import DeliveryBody
 from buystream.gateway.routes.receipts import drawn, name_of, receipt_in
 from buystream.gateway.routes.sessions import CONTINUE_PAGE
 from buystream.gateway.server.sessions import Sessions
 from buystream.projections.order_views import OrderView
+from buystream.projections.tickets import tickets_of_orders
 from buystream.settings import MAIL_FOLDER, Settings
+from buystream.ticket_files import ShownTicket, shown_ticket, ticket_ics, ticket_pdf, ticket_png
+from buystream.ticket_keys import TicketKeys
 from buystream.vault import Vault
 
 SHARE_OF_A_SHOP: Final = 0.1
@@ -31,7 +36,7 @@ def sending(settings: Settings, dsn: str, *, vault: Vault, root: bytes, is_alone
         writer=LetterWriter(
             vault=vault,
             url=settings.url,
-            enclosures=enclosures,
+            enclosures=enclosures_of(root, settings.url),
             hashes=hashes,
             tokens=UnsubscribeTokens(root),
             link=links_by_mail(root, settings.url),
@@ -55,11 +60,39 @@ def post_of(settings: Settings) -> Post:
     return SmtpServer(settings.smtp) if settings.smtp else Folder(settings.data_dir / MAIL_FOLDER)
 
 
-def enclosures(cur: cursor, view: OrderView, person: Person) -> Enclosed:
-    """The receipt as PDF, once money has moved."""
+def enclosures_of(root: bytes, url: str) -> Enclosures:
+    """What goes with an order's confirmation: the receipt as PDF, once money has moved; its tickets as PDF, their codes
+    as pictures in the mail, and their event for a calendar."""
+    keys = TicketKeys(root)
+
+    def enclosures(cur: cursor, view: OrderView, person: Person) -> Enclosed:
+        at_ms = time.time_ns() // 1_000_000
+        found = tickets_of_orders(cur, [view], now_ms=at_ms)
+        shown = [shown_ticket(one, seen_by=view.buyer_id, keys=keys, public_url=url) for one in found]
+        tickets = [one for one in shown if one.code]
+        files = [*_receipt(cur, view, person), *_of_tickets(tickets, view.edition_id, at_ms)]
+        return Enclosed(files, [_picture(one) for one in tickets])
+
+    return enclosures
+
+
+def _receipt(cur: cursor, view: OrderView, person: Person) -> list[Attachment]:
     found = receipt_in(cur, view)
     if found is None:
-        return Enclosed()
+        return []
     buyer = DeliveryBody(person.name, person.email, person.address)
-    receipt = Attachment(name_of(found), "application/pdf", drawn(replace(found, buyer=buyer)))
-    return Enclosed([receipt])
+    return [Attachment(name_of(found), "application/pdf", drawn(replace(found, buyer=buyer)))]
+
+
+def _of_tickets(tickets: list[ShownTicket], edition_id: str, at_ms: int) -> list[Attachment]:
+    if not tickets:
+        return []
+    calendar = ticket_ics(tickets[0], stamped_at_ms=at_ms, edition_id=edition_id)
+    return [
+        Attachment("tickets.pdf", "application/pdf", ticket_pdf(tickets)),
+        Attachment("event.ics", "text/calendar", calendar),
+    ]
+
+
+def _picture(ticket: ShownTicket) -> Attachment:
+    return Attachment(f"ticket-{ticket.number}.png", "image/png", ticket_png(ticket.code))

@@ -15,8 +15,9 @@ from buystream.projections.order_views import OrderViews
 from buystream.projections.people import People
 from buystream.projections.receipts import Receipts
 from buystream.projections.recurring_gifts import RecurringGifts
+from buystream.projections.tickets import TicketViews
 
-VIEWS = (OrderViews, EditionBoard, MerchantDashboard, People, RecurringGifts, Money, Receipts, Keyframes)
+VIEWS = (OrderViews, EditionBoard, MerchantDashboard, People, RecurringGifts, Money, Receipts, Keyframes, TicketViews)
 
 HISTORY = "history"
 """The name of one more view, of a log on Kafka."""

@@ -27,6 +27,8 @@ PRIVATE_FIELDS = {
     "reusable_method": "the provider's name for a person's card",
     "forget_before_ms": "what the edition may forget is its own business",
     "card_label": "ends with four digits of a person's card",
+    "attendee": "a person's name, even if encrypted",
+    "claim": "checks the link that makes somebody the holder of a ticket",
     "delivery": "a person's name and address, even if encrypted",
     "tracking": "a carrier's site shows the address with it",
     "url": "whoever knows it can answer the bank in the person's place",

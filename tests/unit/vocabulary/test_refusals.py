@@ -53,6 +53,8 @@ def questions(partition: Partition) -> Iterator[commands.Command]:
             yield from by_order(order).values()
             for name in order.fulfilment.parcels if order.fulfilment is not None else ():
                 yield example(commands.RecordFulfilment, order_id=order.id, shipment_id=name, stage="shipped")
+            for ticketing in OF_TICKETS:
+                yield example(ticketing, order_id=order.id, buyer_id=order.buyer_id)
             for payment in order.payments:
                 for kind in (commands.RecordCapture, commands.RecordRefund, commands.RecordDispute):
                     yield example(kind, payment_id=payment.id, amount_minor=1)
@@ -63,6 +65,9 @@ def questions(partition: Partition) -> Iterator[commands.Command]:
                     amount_minor=1,
                     outcome="won",
                 )
+
+
+OF_TICKETS = (commands.PassTicketOn, commands.TakeTicketBack, commands.ClaimTicket, commands.NameAttendee)
 
 
 def refused_now(partition: Partition) -> Iterator[tuple[type[commands.Command], str]]:

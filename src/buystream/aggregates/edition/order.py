@@ -7,6 +7,7 @@ import msgspec
 from buystream.aggregates.applying import appliers_of, applies
 from buystream.aggregates.edition.fulfilment import Fulfilment, Parcel
 from buystream.aggregates.edition.payment import Payment
+from buystream.aggregates.edition.ticket import Ticket, ended
 from buystream.aggregates.edition.units import by_variant, plus
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.fulfilment import FULFILLING
@@ -50,6 +51,10 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """The recurring gift that it belongs to."""
     fulfilment: Fulfilment[Parcel] | None = None
     """Its parcels, unless it was shipped whole, or not at all."""
+    tickets: dict[int, Ticket] = {}
+    """Those of its tickets that something happened to, by their number."""
+    returned_first: tuple[int, ...] = ()
+    """Tickets that end first when units are refunded."""
 
     @classmethod
     def begin(cls, event: events.OrderPlaced | events.OrderRefused) -> Self:
@@ -217,6 +222,17 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         """Whether the command is a repeat of the one that this order came from."""
         return self.buyer_id == command.buyer_id and self.lines == command.lines
 
+    @property
+    def ended_tickets(self) -> list[int]:
+        """The tickets of units that came back, or are on their way, in the order in which they ended."""
+        free = by_variant(self.free_units)
+        gone = [line.quantity - free.get(line.variant_id, 0) for line in self.lines]
+        return ended([line.quantity for line in self.lines], gone, self.returned_first)
+
+    def ticket(self, number: int) -> Ticket:
+        """As it is now; one of a number that it has."""
+        return self.tickets.get(number) or Ticket()
+
     def apply(self, event: events.OrderEvent) -> None:
         """Change state by an event of the order's own; never refuses."""
         self.version = event.originator_version
@@ -304,6 +320,16 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             refund.quantity, refund.units, refund.restock = event.quantity, event.units, event.restock
         if event.whole and paid is not None and not paid.captured_minor:
             paid.state = "refunded"  # of nothing, there is no money to tell it by
+
+    @applies(events.TicketPassedOn, events.TicketTakenBack, events.TicketClaimed, events.AttendeeNamed)
+    def _change_ticket(
+        self, event: events.TicketPassedOn | events.TicketTakenBack | events.TicketClaimed | events.AttendeeNamed
+    ) -> None:
+        self.tickets.setdefault(event.number, Ticket()).change(event)
+
+    @applies(events.ReturnedTicketsChosen)
+    def _choose(self, event: events.ReturnedTicketsChosen) -> None:
+        self.returned_first = event.numbers
 
     # By events of its payments, which have changed already.
 

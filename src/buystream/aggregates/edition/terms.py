@@ -9,7 +9,7 @@ from buystream.aggregates.applying import applies
 from buystream.aggregates.rules import Rules
 from buystream.vocabulary import events
 from buystream.vocabulary.money import Currency, whole_steps
-from buystream.vocabulary.values import Fee, RefundRule
+from buystream.vocabulary.values import Fee, RefundRule, TicketedEvent
 
 
 class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
@@ -23,6 +23,8 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     receipts: bool = False
     vouched_only: bool = False
     account: str = ""
+    event: TicketedEvent | None = None
+    """What its units are tickets for."""
 
     @classmethod
     def begin(cls, event: events.EditionReleased) -> Self:
@@ -36,6 +38,7 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             vouched_only=offer.vouched_only,
             refund=offer.refund,
             fee=Fee(),
+            event=offer.event,
         )
 
     def charges_in(self, rules: Rules) -> Currency:

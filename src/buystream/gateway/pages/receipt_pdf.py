@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
-from buystream.gateway.pages.receipt_fonts import BASE, fonts_for
 from buystream.gateway.routes.receipts import Receipt, percent
+from buystream.print_fonts import BASE, fonts_for
 from buystream.vocabulary.money import format_money
 
 MARGIN_MM = 22

@@ -246,16 +246,7 @@ async def authenticate(
     return await body_of(gateway, view)
 
 
-ROUTES = [
-    me,
-    config,
-    orders,
-    order,
-    pay,
-    cancel,
-    give_back,
-    authenticate,
-]
+ROUTES = [me, config, orders, order, pay, cancel, give_back, authenticate]
 
 
 def _client_token(gateway: Gateway, offer: Listing, token: str | None) -> str:

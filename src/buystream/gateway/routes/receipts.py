@@ -2,6 +2,7 @@
 paid less what was refunded; the price includes the tax. The buyer's name is decrypted only for these two."""
 
 import asyncio
+from collections.abc import Callable
 
 from litestar import Response, get
 from litestar.di import NamedDependency
@@ -84,12 +85,16 @@ class Drawing:
 
     async def pdf(self, gateway: Gateway, receipt: Receipt) -> bytes:
         """The receipt on paper; raises HttpProblem (503) when too many wait."""
+        return await self.drawn(gateway, lambda: drawn(receipt))
+
+    async def drawn(self, gateway: Gateway, draw: Callable[[], bytes]) -> bytes:
+        """What `draw` gives; raises HttpProblem (503) when too many wait."""
         if self._waiting >= PDFS_WAITING_MAX:
             raise HttpProblem("overloaded")
         self._waiting += 1
         try:
             async with self._turn:
-                return await gateway.reads.run(lambda: drawn(receipt))
+                return await gateway.reads.run(draw)
         finally:
             self._waiting -= 1
 

@@ -43,6 +43,10 @@ MISTAKES: Final = {
         "This order isn’t among yours",
         "Orders are shown only in the browser that placed them. Open this link there, or look under “My orders”.",
     ),
+    "unknown-ticket": (
+        "This ticket isn’t among yours",
+        "Tickets are shown only in the browser that bought or accepted them. Open this link there.",
+    ),
     "no-receipt": ("There is no receipt yet", "A receipt is issued once an order has been paid for."),
     "no-session": (
         "This browser has no orders here",

@@ -15,6 +15,7 @@ NAMED: Final[Mapping[str, str]] = {
     "order_id": "unknown-order",
     "gift_id": "unknown-gift",
     "key_id": "unknown-key",
+    "ticket_id": "unknown-ticket",
 }
 """A path's parameter → the refusal of a name that nothing has."""
 

@@ -10,3 +10,4 @@ from buystream.vocabulary.commands.orders import *
 from buystream.vocabulary.commands.parcels import *
 from buystream.vocabulary.commands.partition import *
 from buystream.vocabulary.commands.payments import *
+from buystream.vocabulary.commands.tickets import *

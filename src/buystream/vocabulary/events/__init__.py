@@ -16,3 +16,4 @@ from buystream.vocabulary.events.parcels import *
 from buystream.vocabulary.events.partition import *
 from buystream.vocabulary.events.payments import *
 from buystream.vocabulary.events.refunds import *
+from buystream.vocabulary.events.tickets import *

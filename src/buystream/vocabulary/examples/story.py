@@ -32,6 +32,7 @@ GIFT = f"{EDITION}-g1ft0000000000000001"
 PRICE_MINOR = 4500
 DELIVERY = "ciphertext-of-the-delivery"
 API_KEY_HASH = "a7" * 32
+CLAIM = "c1" * 32
 
 CONCERT = TicketedEvent(
     starts_at_ms=T0 + 90_000_000,

@@ -134,6 +134,7 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     buyer_action: BuyerActionBody | None = None
     receipt_url: str | None = None
     fulfilment: FulfilmentBody | None = None
+    tickets_url: str | None = None
     alternatives: list[Board] = []
     can_pay: bool = False
     can_cancel: bool = False
@@ -218,6 +219,8 @@ def order_fields(view: OrderView, tracking: str | None) -> dict[str, object]:
         fields["pledge"] = PledgeBody(campaign.charged, campaign.ends_at_ms)
     if view.paid_minor:
         fields["receipt_url"] = f"/orders/{view.order_id}/receipt"
+    if view.served and view.terms is not None and view.terms.is_ticketed:
+        fields["tickets_url"] = f"/orders/{view.order_id}/tickets"
     return fields
 
 

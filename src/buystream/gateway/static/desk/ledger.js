@@ -10,6 +10,13 @@ const REFRESH_MS_MIN = 2_500;
 /** A row is drawn again when this changes: a cancelled edition changes what can be done, but not the order itself. */
 const keyOf = ({ version, can_ship, can_deliver, can_refund }) => [version, can_ship, can_deliver, can_refund].join();
 
+const choice = ({ number, name }) => [String(number), `Ticket ${number}${name ? `, ${name}` : ""}`];
+
+function ticketWords(ticket) {
+  const words = [choice(ticket)[1], ticket.variant_title, ticket.state, ticket.is_passed_on && "passed on"];
+  return words.filter(Boolean).join(" · ");
+}
+
 export class Ledger {
   #call;
   #say;
@@ -128,10 +135,35 @@ export class Ledger {
             { type: "button", class: "button small", onclick: () => this.#deliver(order) },
             order.is_sent ? "Mark as delivered" : "Mark as used",
           ),
+        order.tickets_url &&
+          h("button", { type: "button", class: "button small", onclick: () => this.#tickets(order) }, "Tickets"),
         order.can_refund &&
           h("button", { type: "button", class: "button small", onclick: () => this.#refund(order) }, "Refund"),
       ),
     );
+  }
+
+  /** Who comes, and which tickets a refund of some units ends first. */
+  async #tickets(order) {
+    const path = `/v1/merchant/orders/${order.order_id}`;
+    try {
+      const { guests } = await this.#call("GET", `${path}/tickets`);
+      const alive = guests.filter(({ state }) => state === "valid" || state === "offered");
+      ask({
+        title: "Tickets of this order",
+        text: guests.map(ticketWords).join("\n"),
+        fields: alive.length > 1 ? [field("first", "A refund of one unit ends", { options: alive.map(choice) })] : [],
+        confirm: alive.length > 1 ? "Choose this ticket" : "Done",
+        dismiss: "Close",
+        act: async ({ first }) => {
+          if (!first) return;
+          await this.#call("POST", `${path}/returned-tickets`, { numbers: [Number(first.value)] });
+          this.#say("That ticket ends first.");
+        },
+      });
+    } catch (problem) {
+      this.#say(problem.message);
+    }
   }
 
   #ship(order) {

@@ -48,6 +48,21 @@ export function askRelease({ call, say, currency }) {
     h(
       "details",
       { class: "ask-more" },
+      h("summary", {}, "Tickets for an event"),
+      h(
+        "div",
+        { class: "ask-fields" },
+        momentField("starts", "Starts", { hint: "With a start, each unit is a ticket", call }),
+        momentField("doors", "Doors open", { hint: "Leave empty for when it starts", call }),
+        momentField("ends", "Ends", { hint: "Leave empty for six hours later", call }),
+        field("venue", "Venue", { maxlength: 120, wide: true }),
+        field("place", "Its address", { maxlength: 300, wide: true }),
+        field("names", "Ask who will come with each ticket", { type: "checkbox" }),
+      ),
+    ),
+    h(
+      "details",
+      { class: "ask-more" },
       h("summary", {}, "Tax and refunds"),
       h(
         "div",
@@ -117,6 +132,24 @@ function campaign(form, currency) {
   };
 }
 
+/** What its tickets are for; nothing for what is no event. */
+async function event(form) {
+  const starts = await momentOf(form.starts);
+  const venue = form.venue.value.trim();
+  if (!starts && !venue) return {};
+  if (!starts || !venue) throw new Error("An event needs a start and a venue.");
+  return {
+    event: {
+      starts_at_ms: starts,
+      doors_at_ms: await momentOf(form.doors),
+      ends_at_ms: await momentOf(form.ends),
+      venue,
+      address: form.place.value.trim(),
+      asks_names: form.names.checked,
+    },
+  };
+}
+
 async function refundRule(form) {
   const restock = form.resell.checked;
   if (form.returns.value === "merchant") return { by: "merchant", restock };
@@ -157,5 +190,6 @@ async function terms(form) {
     tax_label: form.taxlabel.value.trim(),
     refund: await refundRule(form),
     ...campaign(form, currency),
+    ...(await event(form)),
   };
 }

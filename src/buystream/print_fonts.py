@@ -1,6 +1,6 @@
-"""The fonts that a receipt needs: bundled ones (SIL Open Font License: Latin, Greek, Cyrillic, Devanagari, Bengali,
-Tamil, Telugu, Thai, Khmer, Arabic, Hebrew), then the machine's, for Chinese, Japanese, Korean and the rest. Characters
-that no font has are shown as a replacement character, and the receipt says so."""
+"""The fonts that receipts and tickets need: bundled ones (SIL Open Font License: Latin, Greek, Cyrillic, Devanagari,
+Bengali, Tamil, Telugu, Thai, Khmer, Arabic, Hebrew), then the machine's, for Chinese, Japanese, Korean and the rest.
+Characters that no font has are shown as a replacement character, and a receipt says so."""
 
 import logging
 import subprocess

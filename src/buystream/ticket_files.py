@@ -1,0 +1,251 @@
+"""Tickets to keep: the QR code as a picture, the tickets as PDF, the event for a calendar. Pure functions of what is
+shown, so that a page, a printed copy and an attachment are the same ticket."""
+
+import io
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import segno
+from fpdf import FPDF
+from fpdf.enums import XPos, YPos
+from icalendar import Calendar, Event
+from msgspec import Struct
+
+from buystream.print_fonts import BASE, Chosen, fonts_for
+from buystream.projections.tickets import TicketView
+from buystream.ticket_codes import sign
+from buystream.ticket_keys import TicketKeys
+from buystream.time_zones import zone
+from buystream.vocabulary.money import format_money
+from buystream.vocabulary.values import TicketedEvent
+
+ERROR_LEVEL: Final = "m"
+"""15% of the code may be unreadable: a scratched screen, a folded sheet. A higher level makes its squares smaller."""
+
+QUIET_MODULES: Final = 4
+"""The white border that ISO/IEC 18004 asks for."""
+
+PNG_SCALE: Final = 8
+"""Pixels per square: about 400 pixels across, sharp on any phone."""
+
+_MARGIN_MM: Final = 20
+_CODE_MM: Final = 90
+_SOFT: Final = (80, 83, 95)
+_INK: Final = (0, 0, 0)
+
+STATE_WORDS: Final = {
+    "valid": "",
+    "offered": "Passed on, and not accepted yet",
+    "refunded": "Refunded: this ticket is no longer valid",
+    "blocked": "Not valid while your bank investigates the payment",
+    "cancelled": "The event was cancelled",
+    "unpaid": "Not paid",
+    "over": "The event is over",
+    "passed_on": "Passed on: someone else has this ticket",
+}
+"""What a ticket without a code says instead."""
+
+
+class ShownTicket(Struct, frozen=True, kw_only=True):
+    """A ticket as its holder sees it. `code` is the signed text, empty while it admits nobody, which `state` explains.
+    `number` of `quantity` tickets of its order. `url` is its page."""
+
+    ticket_id: str
+    order_id: str
+    number: int
+    quantity: int
+    title: str
+    variant_title: str
+    merchant_name: str
+    event: TicketedEvent
+    state: str
+    code: str
+    attendee: str
+    price: str
+    url: str
+
+
+def shown_ticket(
+    view: TicketView, *, seen_by: str, keys: TicketKeys, public_url: str, attendee: str = ""
+) -> ShownTicket:
+    """The ticket as that buyer sees it: only its holder has the code. `public_url` is the shop's; `attendee` is in
+    clear."""
+    is_mine = view.holder_id == seen_by
+    state = view.state if is_mine or view.state not in ("valid", "offered") else "passed_on"
+    is_valid = is_mine and state == "valid"
+    return ShownTicket(
+        ticket_id=view.ticket_id,
+        order_id=view.order_id,
+        number=view.number,
+        quantity=view.quantity,
+        title=view.title,
+        variant_title=view.variant_title,
+        merchant_name=view.merchant_name,
+        event=view.event,
+        state=state,
+        code=sign(view.code, keys.private(view.merchant_id, view.key_version)) if is_valid else "",
+        attendee=attendee if is_mine else "",
+        price=format_money(view.price_minor, view.currency) if view.price_minor else "Free",
+        url=f"{public_url}/tickets/{view.ticket_id}",
+    )
+
+
+def ticket_svg(code: str) -> str:
+    """The QR code as an SVG element, without a size of its own."""
+    qr = segno.make(code, error=ERROR_LEVEL, micro=False)
+    picture: str = qr.svg_inline(
+        border=QUIET_MODULES, omitsize=True, dark="#000", light="#fff", svgclass="qr", lineclass=None, title="QR code"
+    )
+    return picture
+
+
+def ticket_png(code: str) -> bytes:
+    """The QR code as a picture, black on white."""
+    file = io.BytesIO()
+    segno.make(code, error=ERROR_LEVEL, micro=False).save(file, kind="png", scale=PNG_SCALE, border=QUIET_MODULES)
+    return file.getvalue()
+
+
+def ticket_pdf(tickets: Sequence[ShownTicket]) -> bytes:
+    """One page of A4 for each ticket: the same file for the same tickets."""
+    return _Sheets(tickets).drawn()
+
+
+def ticket_ics(ticket: ShownTicket, *, stamped_at_ms: int, edition_id: str) -> bytes:
+    """The event as an iCalendar file (RFC 5545), with its time zone's rules. `stamped_at_ms` is when this was last
+    known to be true. All tickets of an event have one UID, so a calendar shows it once."""
+    event = ticket.event
+    entry = Event()
+    entry.add("uid", f"{edition_id}@buystream")
+    entry.add("dtstamp", datetime.fromtimestamp(stamped_at_ms // 1000, UTC))
+    entry.add("dtstart", _local(event.starts_at_ms, event))
+    entry.add("dtend", _local(event.ends_at_ms, event))
+    entry.add("summary", ticket.title)
+    entry.add("location", ", ".join(filter(None, (event.venue, *event.address.splitlines()))))
+    entry.add("description", f"Doors {event_time(event.doors_at_ms, event)}. Your ticket: {ticket.url}")
+    entry.add("url", ticket.url)
+    entry.add("status", "CANCELLED" if ticket.state == "cancelled" else "CONFIRMED")
+    calendar = Calendar()
+    calendar.add("prodid", "-//buystream//tickets//EN")
+    calendar.add("version", "2.0")
+    calendar.add("method", "PUBLISH")
+    calendar.add_component(entry)
+    calendar.add_missing_timezones()
+    return bytes(calendar.to_ical())
+
+
+def event_day(at_ms: int, event: TicketedEvent) -> str:
+    """`Friday, 27 November 2026`, where the event is."""
+    local = _local(at_ms, event)
+    return f"{local:%A}, {local.day} {local:%B %Y}"
+
+
+def event_time(at_ms: int, event: TicketedEvent) -> str:
+    """`20:00`, where the event is."""
+    return f"{_local(at_ms, event):%H:%M}"
+
+
+def event_words(event: TicketedEvent) -> str:
+    """When it is: `Friday, 27 November 2026, 20:00 (doors 19:00, GMT)`."""
+    starts, doors = event_time(event.starts_at_ms, event), event_time(event.doors_at_ms, event)
+    named = _local(event.starts_at_ms, event).tzname()
+    opens = f"doors {doors}, " if event.doors_at_ms != event.starts_at_ms else ""
+    return f"{event_day(event.starts_at_ms, event)}, {starts} ({opens}{named})"
+
+
+def _local(at_ms: int, event: TicketedEvent) -> datetime:
+    """There. Whole seconds: iCalendar has nothing smaller."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=at_ms // 1000)).astimezone(zone(event.time_zone))
+
+
+class _Sheets:
+    """Draws each ticket from top to bottom."""
+
+    def __init__(self, tickets: Sequence[ShownTicket]) -> None:
+        for library in ("fontTools", "fpdf"):
+            logging.getLogger(library).setLevel(logging.ERROR)  # they write down the letters of people's names
+        self._tickets = tickets
+        self._pdf = FPDF(format="A4")
+        self._pdf.set_creation_date(datetime.fromtimestamp(tickets[0].event.starts_at_ms / 1000, UTC))
+        self._pdf.set_title("Tickets" if len(tickets) > 1 else "Ticket")
+        self._pdf.set_lang("en")
+        self._chosen: Chosen = fonts_for(text for ticket in tickets for text in _texts(ticket))
+        for font in self._chosen.fonts:
+            self._pdf.add_font(
+                font.name,
+                "",
+                font.path,
+                variations={"": {"wght": 400.0}} if font.is_light else None,
+                collection_font_number=font.number,
+            )
+        self._pdf.set_fallback_fonts([font.name for font in self._chosen.fonts[1:]])
+        self._pdf.set_font(BASE.name)
+        self._pdf.set_text_shaping(True)
+        self._pdf.set_margin(_MARGIN_MM)
+        self._pdf.set_auto_page_break(False)
+
+    def drawn(self) -> bytes:
+        """The file."""
+        for ticket in self._tickets:
+            self._pdf.add_page()
+            self._draw(ticket)
+        return bytes(self._pdf.output())
+
+    def _draw(self, ticket: ShownTicket) -> None:
+        event = ticket.event
+        self._text(ticket.merchant_name, size=10, soft=True)
+        self._text(ticket.title, size=22)
+        self._text(event_words(event), size=12)
+        self._text(event.venue, size=12)
+        self._text(event.address, size=10, soft=True)
+        self._pdf.ln(4)
+        if ticket.variant_title:
+            self._text(ticket.variant_title, size=16)
+        if ticket.attendee:
+            self._text(ticket.attendee, size=12)
+        self._pdf.ln(4)
+        if ticket.code:
+            self._code(ticket.code)
+        else:
+            self._text(STATE_WORDS[ticket.state], size=16)
+        self._text(f"Ticket {ticket.number} of {ticket.quantity} · {ticket.price}", size=10, soft=True)
+        self._text(f"Order {ticket.order_id}", size=8, soft=True)
+        if ticket.code:
+            note = "This sheet and the code on a phone are one ticket: whichever is scanned first is used."
+            self._text(note, size=8, soft=True)
+
+    def _code(self, code: str) -> None:
+        """In lines of black squares, not as a picture: it prints sharp at any resolution."""
+        qr = segno.make(code, error=ERROR_LEVEL, micro=False)
+        rows = [bytes(row) for row in qr.matrix_iter(border=QUIET_MODULES)]
+        side = _CODE_MM / len(rows)
+        left, top = self._pdf.get_x(), self._pdf.get_y()
+        self._pdf.set_fill_color(*_INK)
+        for y, row in enumerate(rows):
+            x = 0
+            while x < len(row):
+                end = x
+                while end < len(row) and row[end]:
+                    end += 1
+                if end > x:
+                    self._pdf.rect(left + x * side, top + y * side, (end - x) * side, side, style="F")
+                x = end + 1
+        self._pdf.set_y(top + _CODE_MM + 4)
+
+    def _text(self, text: str, *, size: float, soft: bool = False) -> None:
+        self._pdf.set_font(BASE.name, size=size)
+        # fpdf2 2.8.9 loses a font and size that are first used in a line that begins in another font: use them here.
+        self._pdf.cell(0, 0, " ", new_x=XPos.LEFT, new_y=YPos.TOP)
+        self._pdf.set_text_color(*(_SOFT if soft else _INK))
+        for line in filter(str.strip, text.splitlines()):
+            self._pdf.multi_cell(
+                0, size * 0.5, self._chosen.shown(line), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
+            )
+
+
+def _texts(ticket: ShownTicket) -> tuple[str, ...]:
+    """All that people wrote on it; the rest is Latin."""
+    event = ticket.event
+    return (ticket.title, ticket.merchant_name, ticket.variant_title, ticket.attendee, event.venue, event.address)
