@@ -13,6 +13,15 @@ def api_key_hash(api_key: str) -> str:
     return hashlib.blake2b(api_key.encode(), digest_size=32).hexdigest()
 
 
+DOOR_KEY_START: Final = "bsd_"
+"""A key that opens a door and nothing else shows it."""
+
+
 def new_api_key() -> str:
     """256 random bits; what a merchant keeps secret."""
     return f"bsk_{secrets.token_urlsafe(32)}"
+
+
+def new_door_key() -> str:
+    """The same, for a scanner."""
+    return DOOR_KEY_START + secrets.token_urlsafe(32)

@@ -6,7 +6,7 @@ import logging
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 
@@ -40,6 +40,7 @@ TABLES = Tables(
 )
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('buystream buyer key ' || %s, 0))"
 _KEY = "SELECT wrapped FROM vault.buyer_key WHERE buyer_id = %s"
+_KEYS = "SELECT buyer_id, wrapped FROM vault.buyer_key WHERE buyer_id = ANY(%s)"
 _NEW_KEY = "INSERT INTO vault.buyer_key (buyer_id, wrapped) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 _IS_ERASED = "SELECT 1 FROM vault.erased_buyer WHERE buyer_id = %s"
 _LIST_AS_ERASED = "INSERT INTO vault.erased_buyer (buyer_id) VALUES (%s) ON CONFLICT DO NOTHING"
@@ -100,6 +101,20 @@ class Vault:
         try:
             return _decode_mapping(key.open(base64.urlsafe_b64decode(text), about=buyer_id))
         except (NotSealedHere, ValueError, msgspec.DecodeError):
+            return None
+
+    def decrypt_many(self, sealed: Sequence[tuple[str, str]]) -> list[dict[str, str] | None]:
+        """The same as `decrypt` for many texts, each with its buyer's id, in one query."""
+        with self._cursor() as cur:
+            cur.execute(_KEYS, (sorted({buyer_id for buyer_id, _ in sealed}),))
+            wrapped = {buyer_id: bytes(key) for buyer_id, key in cur}
+        return [self._opened(who, wrapped[who], text) if who in wrapped else None for who, text in sealed]
+
+    def _opened(self, buyer_id: str, wrapped: bytes, text: str) -> dict[str, str] | None:
+        try:
+            key = self._unwrap(buyer_id, wrapped)
+            return _decode_mapping(key.open(base64.urlsafe_b64decode(text), about=buyer_id))
+        except (KeyIsDamaged, NotSealedHere, ValueError, msgspec.DecodeError):
             return None
 
     def erase(self, buyer_id: str) -> None:

@@ -26,7 +26,7 @@ from buystream.projections.engine import builds
 from buystream.projections.engine.runner import Projection, Projector, caught_up, next_positions
 from buystream.projections.merchant_dashboard import Second, dashboard
 from buystream.projections.order_views import PaymentView, order, orders_of_buyer, orders_of_merchant
-from buystream.projections.people import People, SavedDetails, merchant, merchant_by_key_hash, saved_details
+from buystream.projections.people import People, SavedDetails, key_by_hash, merchant, saved_details
 from buystream.vocabulary import codec, commands, events
 from buystream.vocabulary.codec import Unreadable
 from buystream.wiring.views import VIEWS
@@ -292,18 +292,20 @@ def test_people_are_known_until_they_are_erased(author: Author, database_url: st
     show(author.log, database_url)
     with reading(database_url) as cur:
         assert saved_details(cur, ANNA) == SavedDetails("pm_1", "Visa •••• 4242", DELIVERY)
-        found = merchant_by_key_hash(cur, API_KEY_HASH)
+        found = key_by_hash(cur, API_KEY_HASH)
         assert found is not None
-        known, key_id = found
-        assert key_id == "first"
+        known = found.merchant
+        assert (found.key_id, found.door_of) == ("first", "")
         assert (known.merchant_id, known.name, known.currency) == (MERCHANT, "Night Sky", "USD")
         assert merchant(cur, MERCHANT) == known
     author.write(example(commands.EraseBuyer), example(commands.AddApiKey), example(commands.RevokeApiKey))
     show(author.log, database_url)
     with reading(database_url) as cur:
         assert saved_details(cur, ANNA) is None
-        assert merchant_by_key_hash(cur, API_KEY_HASH) is None
-        assert merchant_by_key_hash(cur, "b8" * 32) == (known, "scanner")
+        assert key_by_hash(cur, API_KEY_HASH) is None
+        second = key_by_hash(cur, "b8" * 32)
+        assert second is not None
+        assert (second.merchant, second.key_id) == (known, "scanner")
 
 
 def test_a_merchants_orders_come_page_by_page_without_loss(author: Author, database_url: str) -> None:

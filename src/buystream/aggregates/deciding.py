@@ -9,6 +9,7 @@ from buystream.aggregates.buyer import Buyer
 from buystream.aggregates.content import content_of
 from buystream.aggregates.decides import decisions_of
 from buystream.aggregates.edition import (
+    admitting,
     announcing,
     cancelling,
     disputing,
@@ -290,7 +291,7 @@ _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
     for kind, decide in decisions_of(
         housekeeping, Merchant, Buyer,
         selling, stocking, announcing, cancelling, ordering, paying, packing, serving, refunding, giving, disputing,
-        ticketing,
+        ticketing, admitting,
     )
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from buystream.aggregates.applying import appliers_of, applies
 from buystream.aggregates.content import content_of
 from buystream.aggregates.decides import decides
 from buystream.aggregates.moment import Moment
+from buystream.aggregates.receipt import Receipt
 from buystream.aggregates.recent import remember
 from buystream.aggregates.rules import Rules
 from buystream.api_keys import FIRST_KEY_ID
@@ -38,43 +39,6 @@ class FeeTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         )
 
 
-class Receipt(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
-    """A paid gift's number, what was paid, and what went back since or was lost to a bank (which may be more)."""
-
-    year: int
-    number: int
-    paid_minor: int
-    currency: str
-    back_minor: int = 0
-    changes: dict[str, int] = {}
-    """The newest event of each order and payment that was counted already, by its version: they come in order."""
-    change_ids: set[str] = set()
-    """What was counted already, of commands that name no event."""
-
-    def counts(self, change_id: str) -> bool:
-        """Whether the change was counted already."""
-        origin, version = _event_named(change_id)
-        return change_id in self.change_ids if version is None else version <= self.changes.get(origin, 0)
-
-    def note(self, change_id: str, change_minor: int) -> None:
-        """Count the change; never refuses."""
-        self.back_minor += change_minor
-        origin, version = _event_named(change_id)
-        if version is None:
-            self.change_ids.add(change_id)
-        else:
-            self.changes[origin] = version
-
-    def amount_after(self, change_minor: int) -> int:
-        """The receipt's amount after a further refund."""
-        return min(max(self.paid_minor - self.back_minor - change_minor, 0), self.paid_minor)
-
-    @property
-    def amount_minor(self) -> int:
-        """What it is for now."""
-        return self.amount_after(0)
-
-
 class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Follows the `eventsourcing` library's MutableAggregateProtocol."""
 
@@ -84,6 +48,8 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
     currency: str
     api_keys: dict[str, str]
     """Key id → hash, of the keys that work."""
+    door_keys: dict[str, int] = {}
+    """Of these, the ones that open a door only, and until when."""
     content: bytes = b""
     """What it was registered with: see `buystream.aggregates.content`."""
     account: str = ""
@@ -132,10 +98,19 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         if self._is_revoked(moment.actor):
             return "key_revoked"
         ever = len(self.api_keys) + len(self.revoked_keys)
-        if len(self.api_keys) >= moment.rules.api_keys_max or ever >= moment.rules.api_keys_ever_max:
+        over = sum(until_ms <= moment.at_ms for until_ms in self.door_keys.values())
+        if len(self.api_keys) - over >= moment.rules.api_keys_max or ever >= moment.rules.api_keys_ever_max:
             return "too_many_keys"
+        if command.door_of and not moment.at_ms < command.expires_at_ms <= moment.rules.latest_time_ms:
+            return "bad_expiry"
         self._record(
-            events.ApiKeyAdded, moment, key_id=command.key_id, name=command.name, api_key_hash=command.api_key_hash
+            events.ApiKeyAdded,
+            moment,
+            key_id=command.key_id,
+            name=command.name,
+            api_key_hash=command.api_key_hash,
+            door_of=command.door_of,
+            expires_at_ms=command.expires_at_ms if command.door_of else 0,
         )
         return None
 
@@ -148,7 +123,8 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
             return "unknown_key"
         if self._is_revoked(moment.actor):
             return "key_revoked"
-        if key_of(moment.actor or "") and len(self.api_keys) == 1:
+        is_last = len(self.api_keys) - len(self.door_keys) == 1 and command.key_id not in self.door_keys
+        if key_of(moment.actor or "") and is_last:
             return "last_key"
         self._record(events.ApiKeyRevoked, moment, key_id=command.key_id, api_key_hash=self.api_keys[command.key_id])
         return None
@@ -330,10 +306,13 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
     @applies(events.ApiKeyAdded)
     def _add_key(self, event: events.ApiKeyAdded) -> None:
         self.api_keys[event.key_id] = event.api_key_hash
+        if event.door_of:
+            self.door_keys[event.key_id] = event.expires_at_ms
 
     @applies(events.ApiKeyRevoked)
     def _revoke_key(self, event: events.ApiKeyRevoked) -> None:
         self.revoked_keys[event.key_id] = self.api_keys.pop(event.key_id)
+        self.door_keys.pop(event.key_id, None)
 
     @applies(events.MerchantDescribed)
     def _describe(self, event: events.MerchantDescribed) -> None:
@@ -380,13 +359,6 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 _CHANGES: Final = appliers_of(Merchant)
-
-
-def _event_named(change_id: str) -> tuple[str, int | None]:
-    """The order's or payment's id and the event's version, where flows named the change by its event
-    (`buystream.consumers.flows`)."""
-    origin, _, version = change_id.rpartition(":")
-    return (origin, int(version)) if origin and version.isdecimal() else (change_id, None)
 
 
 def _are_years(first_year: int, starts_ms: tuple[int, ...], rules: Rules) -> bool:

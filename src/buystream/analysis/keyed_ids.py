@@ -91,7 +91,7 @@ class KeyedIds:
             case actors.APP:
                 host, _, buyer_id = name.rpartition("/buyer:")
                 return f"{role}:{host}/buyer:{self.buyer[buyer_id]}"
-            case actors.MERCHANT:
+            case actors.MERCHANT | actors.DOOR:
                 merchant_id, _, key_id = name.partition("/key:")
                 return f"{role}:{self.subject[merchant_id]}/key:{self.plain[key_id]}"
             case actors.PROVIDER | actors.OPERATOR | actors.SYSTEM | actors.UNKNOWN:

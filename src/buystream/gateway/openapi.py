@@ -39,6 +39,11 @@ SECURITY_SCHEMES: Final = {
         "name": "buystream_session",
         "description": "The same as a cookie, for reading only. On https its name begins with __Host-.",
     },
+    "doorKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A scanner's key: it opens one edition's door and nothing else.",
+    },
     "merchantKey": {"type": "http", "scheme": "bearer", "description": "A merchant's API key."},
 }
 
@@ -202,6 +207,8 @@ def _security(path: str, *, changes: bool) -> list[dict[str, list[str]]]:
         return []
     if path.startswith("/v1/merchant"):
         return [{"merchantKey": []}]
+    if path.startswith("/v1/door"):
+        return [{"doorKey": []}, {"merchantKey": []}]
     allowed: list[dict[str, list[str]]] = [{"session": []}] if changes else [{"session": []}, {"sessionCookie": []}]
     return [*allowed, {}] if path in SESSION_OPTIONAL else allowed
 

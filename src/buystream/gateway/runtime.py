@@ -18,8 +18,8 @@ from buystream.gateway.server import key_uses, session_tables, sessions
 from buystream.gateway.server.answers import Answer
 from buystream.gateway.server.catalogue import Catalogue, Listing
 from buystream.gateway.server.decisions import DECISION_SECONDS, Decisions
-from buystream.gateway.server.door import Door
 from buystream.gateway.server.fingerprints import Fingerprints
+from buystream.gateway.server.front_door import FrontDoor
 from buystream.gateway.server.guard import Origins
 from buystream.gateway.server.inbox import Inbox, Notifications
 from buystream.gateway.server.key_uses import KeyUses
@@ -131,9 +131,9 @@ class Gateway:
         self.key_uses = KeyUses()
         self.origins = Origins.of(parts.public_url)
         self.public_url = parts.public_url
-        self.door = Door(parts.limits)
+        self.front_door = FrontDoor(parts.limits)
         self.watchers = Watchers(parts.limits)
-        self.rates = RateLimiter(parts.limits, self.door.clients)
+        self.rates = RateLimiter(parts.limits, self.front_door.clients)
         self.reads = Reads(parts.dsn, parts.projected, views_seconds=parts.views_seconds)
         self.decisions = Decisions(
             parts.log,

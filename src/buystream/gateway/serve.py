@@ -83,7 +83,9 @@ async def serve(
         app = create_app(parts)
         gateway, loop = app.gateway, asyncio.get_running_loop()
         server = Server(
-            configuration(app, type("ShopConnection", (Connection,), {"buy": app.buy, "door": gateway.door}))
+            configuration(
+                app, type("ShopConnection", (Connection,), {"buy": app.buy, "front_door": gateway.front_door})
+            )
         )
         try:
             await gateway.start()

@@ -165,6 +165,12 @@ def order(cur: cursor, order_id: str) -> OrderView | None:
     return _view(row) if row else None
 
 
+def orders(cur: cursor, order_ids: Sequence[str]) -> list[OrderView]:
+    """Those of these orders that there are, in no order."""
+    cur.execute(f"{_SELECT} WHERE o.order_id = ANY(%s)", (list(order_ids),))
+    return [_view(row) for row in cur]
+
+
 def orders_of_buyer(cur: cursor, buyer_id: str, *, limit: int) -> list[OrderView]:
     """The buyer's orders, newest first."""
     cur.execute(

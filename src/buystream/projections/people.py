@@ -34,13 +34,16 @@ class MerchantView(msgspec.Struct, frozen=True, gc=False):
 
 
 class ApiKey(msgspec.Struct, frozen=True, gc=False):
-    """A merchant's API key, without the key. `revoked_at_ms` is None while it works."""
+    """A merchant's API key, without the key. `revoked_at_ms` is None while it works. A scanner's opens the door of the
+    edition `door_of` and nothing else, until `expires_at_ms`."""
 
     merchant_id: str
     key_id: str
     name: str
     added_at_ms: int
     revoked_at_ms: int | None
+    door_of: str = ""
+    expires_at_ms: int = 0
 
 
 class LegalDetails(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -92,22 +95,32 @@ def merchants(cur: cursor) -> list[MerchantView]:
     return [MerchantView(*row) for row in cur]
 
 
-def merchant_by_key_hash(cur: cursor, api_key_hash: str) -> tuple[MerchantView, str] | None:
-    """The merchant of whose working API keys one has this hash (BLAKE2b, hex), and that key's id."""
+class WorkingKey(msgspec.Struct, frozen=True, gc=False):
+    """A key that works, and its merchant. `door_of` and `expires_at_ms` as ApiKey has them."""
+
+    merchant: MerchantView
+    key_id: str
+    name: str
+    door_of: str
+    expires_at_ms: int
+
+
+def key_by_hash(cur: cursor, api_key_hash: str) -> WorkingKey | None:
+    """The API key with this hash (BLAKE2b, hex), unless it was revoked."""
     cur.execute(
-        """SELECT merchant_id, m.name, currency, time_zone, key_id
+        """SELECT merchant_id, m.name, currency, time_zone, key_id, k.name, door_of, expires_at_ms
            FROM views.api_keys AS k JOIN views.merchants AS m USING (merchant_id)
            WHERE api_key_hash = %s AND revoked_at_ms IS NULL""",
         (api_key_hash,),
     )
     row = cur.fetchone()
-    return (MerchantView(*row[:4]), row[4]) if row else None
+    return WorkingKey(MerchantView(*row[:4]), *row[4:]) if row else None
 
 
 def api_keys(cur: cursor, merchant_id: str) -> list[ApiKey]:
     """The merchant's keys, the oldest first, those that were revoked too."""
     cur.execute(
-        """SELECT merchant_id, key_id, name, added_at_ms, revoked_at_ms FROM views.api_keys
+        """SELECT merchant_id, key_id, name, added_at_ms, revoked_at_ms, door_of, expires_at_ms FROM views.api_keys
            WHERE merchant_id = %s ORDER BY added_at_ms, key_id""",
         (merchant_id,),
     )
@@ -159,7 +172,7 @@ class People:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 5
+    version = 6
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -169,7 +182,7 @@ class People:
         """Only the last word about each buyer and account is written."""
         details: dict[str, events.BuyerDetailsSaved | None] = {}
         registered: list[tuple[str, str, str]] = []
-        added: list[tuple[str, str, str, str, int]] = []
+        added: list[_AddedKey] = []
         revoked: list[tuple[str, str, int]] = []
         accounts: dict[str, str] = {}
         zones: dict[str, str] = {}
@@ -183,9 +196,11 @@ class People:
                     details[event.originator_id] = None
                 case events.MerchantRegistered():
                     registered.append((event.originator_id, event.name, event.currency))
-                    added.append((event.originator_id, FIRST_KEY_ID, FIRST_KEY_NAME, event.api_key_hash, event.at_ms))
+                    first = (FIRST_KEY_ID, FIRST_KEY_NAME, event.api_key_hash, event.at_ms, "", 0)
+                    added.append((event.originator_id, *first))
                 case events.ApiKeyAdded():
-                    added.append((event.originator_id, event.key_id, event.name, event.api_key_hash, event.at_ms))
+                    named = (event.originator_id, event.key_id, event.name, event.api_key_hash, event.at_ms)
+                    added.append((*named, event.door_of, event.expires_at_ms))
                 case events.ApiKeyRevoked():
                     revoked.append((event.originator_id, event.key_id, event.at_ms))
                 case events.AccountConnected():
@@ -239,12 +254,16 @@ def _write_merchants(cur: cursor, registered: list[tuple[str, str, str]], change
             )
 
 
-def _write_api_keys(
-    cur: cursor, added: list[tuple[str, str, str, str, int]], revoked: list[tuple[str, str, int]]
-) -> None:
+_AddedKey = tuple[str, str, str, str, int, str, int]
+
+
+def _write_api_keys(cur: cursor, added: list[_AddedKey], revoked: list[tuple[str, str, int]]) -> None:
     if added:
         execute_values(
-            cur, "INSERT INTO api_keys (merchant_id, key_id, name, api_key_hash, added_at_ms) VALUES %s", added
+            cur,
+            """INSERT INTO api_keys (merchant_id, key_id, name, api_key_hash, added_at_ms, door_of, expires_at_ms)
+               VALUES %s""",
+            added,
         )
     if revoked:
         execute_values(

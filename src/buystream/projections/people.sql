@@ -19,7 +19,8 @@ CREATE TABLE merchants (
     time_zone text COLLATE "C" NOT NULL DEFAULT 'UTC'
 );
 
--- Hashes only; a key that was revoked stays, so that people see since when.
+-- Hashes only; a key that was revoked stays, so that people see since when. A scanner's opens one edition's door, until
+-- it expires.
 CREATE TABLE api_keys (
     merchant_id text COLLATE "C",
     key_id text COLLATE "C",
@@ -27,6 +28,8 @@ CREATE TABLE api_keys (
     api_key_hash text COLLATE "C" NOT NULL,
     added_at_ms bigint NOT NULL,
     revoked_at_ms bigint,
+    door_of text COLLATE "C" NOT NULL,
+    expires_at_ms bigint NOT NULL,
     PRIMARY KEY (merchant_id, key_id)
 );
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from buystream.replay.doors import DoorAccount
 from buystream.vocabulary import events
 from buystream.vocabulary.values import SaleWindow, Units
 
@@ -111,6 +112,7 @@ class LedgerState(msgspec.Struct):
     numbers: dict[str, int] = {}
     """The last receipt number by merchant and year."""
     receipts: dict[str, "ReceiptAccount"] = {}
+    doors: dict[str, DoorAccount] = {}
     at_ms: int = 0
     taken_at_ms: int = 0
     grace_until_ms: int = 0

@@ -3,7 +3,7 @@ the aggregates' code. What both agree on is true; where they differ, one of them
 
 from collections.abc import Iterator
 
-from buystream.replay import parcel_books, ticket_accounts, turns, unit_postings
+from buystream.replay import doors, parcel_books, ticket_accounts, turns, unit_postings
 from buystream.replay.accounts import (
     DisputeAccount,
     EditionAccount,
@@ -37,6 +37,8 @@ class Ledger:
             case events.OwnershipTaken():
                 state.taken_at_ms = event.at_ms
                 state.grace_until_ms = max(state.grace_until_ms, event.grace_until_ms)
+            case events.DoorEvent():
+                yield from doors.post(event, state.doors, self._orders)
             case events.EditionEvent():
                 yield from self._post_edition(event, self._editions[event.edition_id])
             case events.ReceiptIssued() | events.ReceiptCorrected():
@@ -56,6 +58,7 @@ class Ledger:
                 yield "nobody is charged for nothing", f"{order_id} is paid and not confirmed"
             if order.reserved and not order.holds:
                 yield "a reservation is taken or given back", f"{order_id} ended, {sorted(order.reserved)} did not"
+        yield from doors.close(self.state.doors)
 
     def _check_versions(self, event: Event) -> Iterator[Finding]:
         streams = [(event.originator_id, event.originator_version)]

@@ -5,6 +5,8 @@ from typing import Final
 
 BUYER: Final = "buyer"
 MERCHANT: Final = "merchant"
+DOOR: Final = "door"
+"""A phone that scans tickets for a merchant, by a key that opens one edition's door and nothing else."""
 APP: Final = "app"
 """A host application, for one of its users: asks for what that buyer may."""
 PROVIDER: Final = "provider"
@@ -13,7 +15,7 @@ OPERATOR: Final = "operator"
 """The shop's command line; as an actor too."""
 SYSTEM: Final = "system"
 
-ROLES: Final = frozenset({BUYER, MERCHANT, APP, PROVIDER, OPERATOR, SYSTEM})
+ROLES: Final = frozenset({BUYER, MERCHANT, DOOR, APP, PROVIDER, OPERATOR, SYSTEM})
 
 _FOR_BUYER: Final = "/buyer:"
 
@@ -42,6 +44,11 @@ def merchant_key(merchant_id: str, key_id: str) -> str:
     return f"{MERCHANT}:{merchant_id}/key:{key_id}"
 
 
+def door_key(merchant_id: str, key_id: str) -> str:
+    """A scanner of a merchant, by its key."""
+    return f"{DOOR}:{merchant_id}/key:{key_id}"
+
+
 def system(part: str) -> str:
     """A part of the system: the decider, the flows, a gateway."""
     return f"{SYSTEM}:{part}"
@@ -50,10 +57,10 @@ def system(part: str) -> str:
 def key_of(actor: str) -> str:
     """The API key that asks; empty for anybody who asks without one."""
     role, _, name = actor.partition(":")
-    return name.partition("/key:")[2] if role == MERCHANT else ""
+    return name.partition("/key:")[2] if role in (MERCHANT, DOOR) else ""
 
 
 def merchant_of(actor: str) -> str:
-    """The merchant whose key or member asks; empty for anybody else."""
+    """The merchant whose key, scanner or member asks; empty for anybody else."""
     role, _, name = actor.partition(":")
-    return name.partition("/")[0] if role == MERCHANT else ""
+    return name.partition("/")[0] if role in (MERCHANT, DOOR) else ""

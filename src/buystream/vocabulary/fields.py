@@ -129,7 +129,9 @@ EditionId = Annotated[str, meaning("The edition.", feed=True)]
 EditionVersion = Annotated[
     int, meaning("Dense over the edition's own, its orders' and its payments' events, counted from 1.", feed=True)
 ]
+DoorOf = Annotated[str, meaning("The edition whose door is all that the key opens; empty: it opens everything.")]
 Email = Annotated[str, meaning("Where buyers reach the merchant; empty when not set.")]
+ExpiresAtMs = Annotated[int, meaning("When a key of a door stops working; 0: the key opens more than a door.")]
 FeeMinor = Annotated[int, meaning("The platform's part of the amount.", feed=True)]
 FeeReturnedMinor = Annotated[int, meaning("The platform's part of what was refunded.", feed=True)]
 FirstYear = Annotated[int, meaning("The year of the first beginning.", tables=InTables.SHOWN)]

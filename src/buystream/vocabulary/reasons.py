@@ -160,6 +160,14 @@ REASONS: Final[Mapping[str, Reason]] = {
     ),
     "ticket_over": Reason("The event is over."),
     "ticket_key_conflict": Reason("The key's next version is another one. Read the keys again."),
+    # The door
+    "bad_gates": Reason("Each gate needs an id of its own, and admits variants that the edition has."),
+    "unknown_gate": Reason("The edition has no such gate. Read the door again.", status=404),
+    "bad_direction": Reason("A ticket passes as entry or exit."),
+    "nonce_conflict": Reason("This nonce was used for the scan of another ticket. Use a new one."),
+    "unknown_scan": Reason("No scan of this ticket has this nonce.", status=404),
+    "not_the_last_scan": Reason("The ticket was scanned again since, so this scan can't be undone any more."),
+    "bad_expiry": Reason("A scanner's key must expire at a time that is still to come."),
     # Merchants and buyers
     "bad_time_zone": Reason("The time zone is not in the IANA database. Send one such as Europe/Berlin."),
     "bad_terms": Reason("The fee is outside the allowed range."),

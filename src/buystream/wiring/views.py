@@ -5,6 +5,7 @@ from typing import Final
 
 from buystream.log import Log
 from buystream.log.postgres import PostgresLog
+from buystream.projections.door import Doors
 from buystream.projections.edition_board import EditionBoard
 from buystream.projections.engine.builds import Projection
 from buystream.projections.engine.runner import Projector
@@ -17,7 +18,10 @@ from buystream.projections.receipts import Receipts
 from buystream.projections.recurring_gifts import RecurringGifts
 from buystream.projections.tickets import TicketViews
 
-VIEWS = (OrderViews, EditionBoard, MerchantDashboard, People, RecurringGifts, Money, Receipts, Keyframes, TicketViews)
+VIEWS = (
+    *(OrderViews, EditionBoard, MerchantDashboard, People, RecurringGifts, Money, Receipts, Keyframes),
+    *(TicketViews, Doors),
+)
 
 HISTORY = "history"
 """The name of one more view, of a log on Kafka."""

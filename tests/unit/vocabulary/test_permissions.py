@@ -67,6 +67,7 @@ def test_nobody_else_may_ask_by_any_entrance(kind: type[commands.Command]) -> No
     command: Any = EXAMPLES[kind]
     names = {"buyer": actors.buyer(getattr(command, "buyer_id", ANNA)), "system": actors.system("flows")}
     names["merchant"] = actors.merchant_key(getattr(command, "merchant_id", MERCHANT), "k1")
+    names["door"] = actors.door_key(getattr(command, "merchant_id", MERCHANT), "k1")
     for role in ROLES:
         actor = names.get(role, role)
         assert permits(command, actor) == (role in kind.by), role
@@ -81,6 +82,7 @@ def test_nobody_else_may_ask_by_any_entrance(kind: type[commands.Command]) -> No
         (example(commands.CancelOrder, buyer_id=ANNA), actors.buyer(BEN)),
         (example(commands.ShipOrder, merchant_id=MERCHANT), actors.merchant_key(OTHER_MERCHANT, "k1")),
         (example(commands.AddApiKey, merchant_id=MERCHANT), actors.merchant_key(OTHER_MERCHANT, "k1")),
+        (example(commands.ScanTicket), actors.door_key(OTHER_MERCHANT, "k1")),
         (example(commands.PauseSale), "merchants"),
         (example(commands.CancelOrder, buyer_id=ANNA), actors.app("app.example", BEN)),
         (example(commands.CancelOrder, buyer_id=ANNA), "app:app.example"),

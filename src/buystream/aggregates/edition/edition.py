@@ -12,6 +12,7 @@ from buystream.aggregates.applying import appliers_of, applies, kinds_of
 from buystream.aggregates.content import content_of, digest_of
 from buystream.aggregates.edition.campaign import Campaign
 from buystream.aggregates.edition.cancellation import Cancellation
+from buystream.aggregates.edition.door import Door
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.order_book import OrderBook
 from buystream.aggregates.edition.pace import Pace
@@ -53,6 +54,7 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     gifts: GiftBook
     campaign: Campaign | None = None
     cancellation: Cancellation | None = None
+    door: Door | None = None
     content: bytes = b""
     """What it was released with: see `buystream.aggregates.content`."""
     announced: dict[str, bytes] = {}
@@ -173,6 +175,12 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     @applies(events.AnnouncementMade)
     def _announce(self, event: events.AnnouncementMade) -> None:
         self.announced[event.announcement_id] = digest_of(event.headline, event.text)
+
+    @applies(events.DoorEvent)
+    def _pass_the_door(self, event: events.DoorEvent) -> None:
+        if self.door is None:
+            self.door = Door()
+        self.door.apply(event)
 
     @applies(events.RecurringGiftStarted)
     def _start_gift(self, event: events.RecurringGiftStarted) -> None:

@@ -44,6 +44,10 @@ class Assets:
         self._files[PLOTLY] = files("plotly") / "package_data" / PLOTLY
         self._loaded: dict[str, Asset] = {}
 
+    def below(self, *folders: str) -> list[str]:
+        """The scripts and modules in these folders, by their paths below /static."""
+        return [path for path in self._files if path.startswith(folders) and path.endswith((".js", ".mjs", ".wasm"))]
+
     def asset(self, path: str) -> Asset:
         """The file at this path below /static; raises HttpProblem (404). May take a while the first time."""
         asset = self._loaded.get(path)

@@ -32,13 +32,16 @@ class NewApiKey(Request, frozen=True, kw_only=True):
 
 class ApiKeyBody(Struct, frozen=True):
     """An API key, without its secret. `last_used_at_ms` is accurate to the minute, null for a key that was never used;
-    `is_yours` marks the key that authorised this request."""
+    `is_yours` marks the key that authorised this request. A scanner's opens the door of the edition `door_of` and
+    nothing else, until `expires_at_ms`."""
 
     key_id: str
     name: str
     added_at_ms: int
     last_used_at_ms: int | None
     is_yours: bool
+    door_of: str | None = None
+    expires_at_ms: int | None = None
 
 
 class ApiKeysBody(Struct, frozen=True):
@@ -68,7 +71,15 @@ async def keys(gateway: NamedDependency[Gateway], holder: NamedDependency[KeyHol
     def read(cur: cursor) -> list[ApiKeyBody]:
         used = key_uses.last_used_ms(cur, merchant_id)
         return [
-            ApiKeyBody(key.key_id, key.name, key.added_at_ms, used.get(key.key_id), key.key_id == holder.key_id)
+            ApiKeyBody(
+                key.key_id,
+                key.name,
+                key.added_at_ms,
+                used.get(key.key_id),
+                key.key_id == holder.key_id,
+                key.door_of or None,
+                key.expires_at_ms or None,
+            )
             for key in people.api_keys(cur, merchant_id)
             if key.revoked_at_ms is None
         ]

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from buystream.gateway.routes.buy import PATH, BuyRoute
 from buystream.gateway.server.body_sizes import body_bytes_max
-from buystream.gateway.server.door import Door
+from buystream.gateway.server.front_door import FrontDoor
 from buystream.gateway.server.heads import Head, ambiguous, check_framing, read_request_head, read_target
 from buystream.gateway.server.problems import HttpProblem, problem_of
 from buystream.gateway.server.replies import Reply, reply_of
@@ -98,7 +98,7 @@ class Connection(HttpToolsProtocol):
     """Pipelined clicks, those with an `Expect` or an older HTTP version, and every other path are uvicorn's."""
 
     buy: BuyRoute
-    door: Door
+    front_door: FrontDoor
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected; it is turned away when there are too many."""
@@ -111,13 +111,13 @@ class Connection(HttpToolsProtocol):
         self._running: Click | RequestResponseCycle | None = None
         self._last_answer: HttpProblem | None = None
         self._unsent_bytes, self._progress_at = 0, self.since
-        problem = self.door.enter(self.peer)
+        problem = self.front_door.enter(self.peer)
         if problem is not None:
             self._end(problem)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more is read or written; uvicorn notifies the newest request, we the others."""
-        self.door.leave(self.peer)
+        self.front_door.leave(self.peer)
         super().connection_lost(exc)
         for cycle in (self._running, *(cycle for cycle, _ in self.pipeline)):
             if cycle is not None and not cycle.response_complete:
@@ -161,7 +161,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """A click, or a request for uvicorn. Raises HttpProblem."""
-        limits, parser, url = self.door.limits, self.parser, self.url
+        limits, parser, url = self.front_door.limits, self.parser, self.url
         if len(url) > limits.target_bytes_max:
             raise HttpProblem("target-too-long")
         if len(self.headers) > limits.headers_max:
@@ -171,7 +171,7 @@ class Connection(HttpToolsProtocol):
         head = read_request_head(self.headers)
         version = parser.get_http_version()
         check_framing(head, version)
-        client = self.door.client_of(self.peer, head)
+        client = self.front_door.client_of(self.peer, head)
         cookies, length = head.get(b"cookie"), head.get(b"content-length")
         if cookies is not None and len(cookies) > limits.cookie_bytes_max:
             raise HttpProblem("head-too-large")
@@ -256,7 +256,7 @@ class Connection(HttpToolsProtocol):
         """End what takes too long. Called about twice a second."""
         if self.transport.is_closing():
             return
-        limits, waited = self.door.limits, now - self.since
+        limits, waited = self.front_door.limits, now - self.since
         if self.stage is LEAVING and waited > LINGER_SECONDS:
             self.transport.abort()
         elif self.flow.write_paused:
@@ -280,7 +280,7 @@ class Connection(HttpToolsProtocol):
         unsent_bytes = self.transport.get_write_buffer_size()
         if unsent_bytes < self._unsent_bytes:
             self._unsent_bytes, self._progress_at = unsent_bytes, now
-        elif now - self._progress_at > self.door.limits.stalled_seconds:
+        elif now - self._progress_at > self.front_door.limits.stalled_seconds:
             self.transport.abort()
 
     def _begin_head(self) -> None:
@@ -291,7 +291,7 @@ class Connection(HttpToolsProtocol):
     def _bound(self) -> None:
         """Bounds an incomplete request."""
         if self.stage is HEAD:
-            if self._received > self.door.limits.head_bytes_max:
+            if self._received > self.front_door.limits.head_bytes_max:
                 self._end(HttpProblem("head-too-large"))
         elif self.stage is BODY and self._received - self._head_received - self._body_bytes > CHUNKING_BYTES_MAX:
             self._end(HttpProblem("too-large", "The body's chunks bring too much beside their content."))
@@ -387,7 +387,7 @@ class Connection(HttpToolsProtocol):
         self.stage = LEAVING
         self.since = self.loop.time()
         self.flow.resume_reading()
-        if self.door.may_linger():
+        if self.front_door.may_linger():
             self.transport.write_eof()
         else:
             self.transport.close()

@@ -8,6 +8,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import HTTPScope
 
+from buystream.api_keys import DOOR_KEY_START
 from buystream.gateway.server.problems import HttpProblem
 
 JSON: Final = "application/json"
@@ -16,6 +17,9 @@ SIGNED_BODY: Final = "signed_body"
 
 FORM_BODY: Final = "form_body"
 """The option of a route that takes a form from anywhere: its address is signed, and no cookie counts."""
+
+OF_MERCHANTS: Final = "/v1/merchant"
+"""What no scanner's key opens, whatever else is wrong with the request (`key_holders` checks each key)."""
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -76,6 +80,8 @@ def guard(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandle
         gateway.sessions.has_cookie(headers.get("cookie", "")),
         "authorization" in headers or SIGNED_BODY in route.opt or FORM_BODY in route.opt,
     )
+    if connection.url.path.startswith(OF_MERCHANTS) and DOOR_KEY_START in headers.get("authorization", ""):
+        raise HttpProblem("door-only")
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     method = cast("HTTPScope", connection.scope)["method"]
     admit(gateway.origins, caller, changes=method not in SAFE_METHODS, has_body=has_body)

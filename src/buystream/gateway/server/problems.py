@@ -36,6 +36,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "token-replayed": (401, "The host's token has already been used. The host application must sign a fresh one."),
     "wrong-key": (401, "The API key is missing or wrong. Send it as 'Authorization: Bearer <key>'."),
     "bad-link": (401, "This link has been used or has expired. Get a new one where you bought."),
+    "door-only": (403, "This key opens a door and nothing else. Use an API key of the merchant."),
     "foreign-origin": (403, "Pages of another origin can't use the shop's cookie. Send 'Authorization: Bearer'."),
     "not-found": (404, "There is nothing here."),
     "not-cancelled": (404, "This edition has not been cancelled."),

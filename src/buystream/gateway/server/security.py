@@ -14,6 +14,12 @@ CHECKOUT_POLICY = _OURS.format(scripts="", images="", calls="") + "; frame-src '
 """Of what buttons on other sites frame: any site may. What pays by what is saved is pressed only once it was seen
 (static/buystream/guard.js), so a page that covers the frame gains nothing."""
 
+DOOR_POLICY = (
+    _OURS.format(scripts=" 'wasm-unsafe-eval'", images=" blob:", calls="")
+    + "; media-src 'self' blob:; worker-src 'self'; manifest-src 'self'; frame-ancestors 'none'"
+)
+"""Of the scanner's page: the reader of QR codes is WebAssembly, which is compiled here. Script is evaluated nowhere."""
+
 _STRIPE = " https://js.stripe.com https://*.js.stripe.com"
 _LINK = " https://link.com https://*.link.com"
 

@@ -5,6 +5,7 @@ import { money } from "./buystream/money.js";
 import { Cancellations } from "./desk/cancellations.js";
 import { drawCharts } from "./desk/charts.js";
 import { Disputes } from "./desk/disputes.js";
+import { Doors } from "./desk/doors.js";
 import { drawEditions } from "./desk/editions.js";
 import { Keys } from "./desk/keys.js";
 import { Ledger } from "./desk/ledger.js";
@@ -65,6 +66,7 @@ const keys = new Keys({ call, say });
 const ledger = new Ledger({ call, say });
 const statement = new Statement({ call, say, download: (path, name) => download(path, apiKey, name) });
 const disputes = new Disputes({ call, say });
+const doors = new Doors({ call, say });
 const mails = new Mails({ call, say });
 const cancellations = new Cancellations(call);
 
@@ -108,6 +110,7 @@ function leave(message = "") {
   ledger.clear();
   statement.clear();
   disputes.clear();
+  doors.clear();
   mails.clear();
   keepKey(null);
   for (const id of ["desk", "session", "connection"]) element(id).hidden = true;
@@ -137,6 +140,7 @@ function showLive() {
   ledger.refreshIfChanged(live.totals);
   statement.refreshIfChanged(live.totals);
   disputes.refresh();
+  doors.refresh(live.editions);
   mails.refresh();
 }
 

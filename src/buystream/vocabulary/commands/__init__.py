@@ -3,6 +3,7 @@
 # ruff: noqa: F403 - every message of these modules is one of the vocabulary's
 from buystream.vocabulary.commands.buyers import *
 from buystream.vocabulary.commands.command import *
+from buystream.vocabulary.commands.door import *
 from buystream.vocabulary.commands.editions import *
 from buystream.vocabulary.commands.gifts import *
 from buystream.vocabulary.commands.merchants import *

@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple, TypeVar
 import msgspec
 
 from buystream.errors import BuystreamError
-from buystream.vocabulary.actors import APP, BUYER, MERCHANT, buyer_of_app
+from buystream.vocabulary.actors import APP, BUYER, DOOR, MERCHANT, buyer_of_app
 from buystream.vocabulary.ids import home_of
 
 
@@ -70,7 +70,7 @@ def permits(command: Command, actor: str) -> bool:
         return BUYER in command.by and buyer_of_app(actor) == command.buyer_id  # type: ignore[attr-defined]
     if role == BUYER or role not in command.by:
         return False
-    if role == MERCHANT:
+    if role in (MERCHANT, DOOR):
         merchant_id = getattr(command, "merchant_id", None)
         return merchant_id is None or merchant_id == name.partition("/")[0]
     return True

@@ -12,8 +12,10 @@ from buystream.vocabulary.fields import (
     ChangeId,
     CharityId,
     Currency,
+    DoorOf,
     EditionId,
     Email,
+    ExpiresAtMs,
     FirstYear,
     FromMs,
     KeyId,
@@ -48,15 +50,18 @@ class RegisterMerchant(Command):
     MERCHANT,
     OPERATOR,
     about="merchant_id",
-    refusals=["unknown_merchant", "key_revoked", "key_id_conflict", "too_many_keys"],
+    refusals=["unknown_merchant", "key_revoked", "key_id_conflict", "too_many_keys", "bad_expiry"],
 )
 class AddApiKey(Command):
-    """Adds an API key of the merchant. The key is stored hashed (BLAKE2b, hex); `name` is for people."""
+    """Adds an API key of the merchant. The key is stored hashed (BLAKE2b, hex); `name` is for people. With `door_of` it
+    is a scanner's: it opens that edition's door and nothing else, until `expires_at_ms`."""
 
     merchant_id: MerchantId
     key_id: Annotated[KeyId, BY_CLIENT]
     name: KeyName
     api_key_hash: ApiKeyHash
+    door_of: DoorOf = ""
+    expires_at_ms: ExpiresAtMs = 0
 
 
 @asked(MERCHANT, OPERATOR, about="merchant_id", refusals=["unknown_merchant", "key_revoked", "unknown_key", "last_key"])

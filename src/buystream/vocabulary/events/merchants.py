@@ -10,8 +10,10 @@ from buystream.vocabulary.fields import (
     ChangeId,
     CharityId,
     Currency,
+    DoorOf,
     EditionId,
     Email,
+    ExpiresAtMs,
     FirstYear,
     ForgetBeforeMs,
     FromMs,
@@ -59,6 +61,8 @@ class ApiKeyAdded(MerchantEvent):
     key_id: KeyId
     name: KeyName
     api_key_hash: ApiKeyHash
+    door_of: DoorOf = ""
+    expires_at_ms: ExpiresAtMs = 0
 
 
 class ApiKeyRevoked(MerchantEvent):

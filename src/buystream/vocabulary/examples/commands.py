@@ -12,13 +12,16 @@ from buystream.vocabulary.examples.story import (
     FEE,
     GIFT,
     MERCHANT,
+    NORTH,
     ORDER,
     PAID,
     PAYMENT,
     PLACED,
     PRICE_MINOR,
     RELEASED,
+    SCANNED,
     T0,
+    TICKET,
     ZONE,
 )
 from buystream.vocabulary.values import LineUnits
@@ -95,6 +98,14 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.NameAttendee(order_id=ORDER, number=1, buyer_id=ANNA, attendee=DELIVERY),
     commands.ChooseReturnedTickets(order_id=ORDER, merchant_id=MERCHANT, numbers=(1,)),
     commands.RotateTicketKey(merchant_id=MERCHANT, version=2),
+    commands.ArrangeDoor(edition_id=EDITION, merchant_id=MERCHANT, reentry=True, gates=(NORTH,)),
+    commands.ScanTicket(
+        edition_id=EDITION, merchant_id=MERCHANT, **SCANNED, valid_from_ms=T0 - 3_600_000, valid_until_ms=T0 + 3_600_000
+    ),
+    commands.UndoScan(
+        edition_id=EDITION, merchant_id=MERCHANT, ticket_id=TICKET, nonce="scan-1", scanner="North, phone 1"
+    ),
+    commands.BlockTicket(edition_id=EDITION, merchant_id=MERCHANT, ticket_id=TICKET, blocked=True, reason="stolen"),
     commands.RefundOrder(order_id=ORDER, merchant_id=MERCHANT, restock=True),
     commands.ReturnOrder(order_id=ORDER, buyer_id=ANNA, refund_id="return-1"),
     commands.RecordAuthorisation(

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from buystream.vocabulary.door import DoorGate, Passage
 from buystream.vocabulary.ids import payment_id_of
 from buystream.vocabulary.values import (
     CampaignTerms,
@@ -30,6 +31,7 @@ ORDER = f"{EDITION}-00000000000000000001"
 PAYMENT = payment_id_of(ORDER, 1)
 GIFT = f"{EDITION}-g1ft0000000000000001"
 PRICE_MINOR = 4500
+TICKET = f"{ORDER}~1"
 DELIVERY = "ciphertext-of-the-delivery"
 API_KEY_HASH = "a7" * 32
 CLAIM = "c1" * 32
@@ -116,6 +118,19 @@ PLACED: dict[str, Any] = {
     "device": "hash-of-a-device",
     "network": "hash-of-a-network",
 }
+
+SCANNED: dict[str, Any] = {
+    "ticket_id": TICKET,
+    "issue": 1,
+    "nonce": "scan-1",
+    "direction": "entry",
+    "scanner": "North, phone 1",
+    "scanned_at_ms": T0,
+    "gate_id": "north",
+}
+FIRST_ENTRY = Passage(nonce="scan-1", direction="entry", scanned_at_ms=T0, scanner="North, phone 1", gate_id="north")
+SECOND_ENTRY = Passage(nonce="scan-2", direction="entry", scanned_at_ms=T0 + 60_000, scanner="South, phone 2")
+NORTH = DoorGate(gate_id="north", title="North gate")
 
 PAID: dict[str, Any] = {"amount_minor": PRICE_MINOR, "currency": "USD"}
 

@@ -16,7 +16,7 @@ LINGERING_MAX: Final = 128
 """Connections over the limit that still get an error answer; those beyond are closed without one."""
 
 
-class Door:
+class FrontDoor:
     """One per gateway, on its event loop."""
 
     def __init__(self, limits: Limits) -> None:
