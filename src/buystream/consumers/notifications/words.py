@@ -21,6 +21,8 @@ EN: Final = {
     "confirmed.heading": "Thank you, your order is confirmed",
     "confirmed.text": "Your payment of {total} to {merchant} went through. The receipt is attached.",
     "confirmed.free": "Your order with {merchant} is confirmed. There was nothing to pay.",
+    "confirmed.tickets": "Your tickets are attached, and shown below. At the door, your phone or a printed copy is"
+    " enough.",
     "confirmed.ships": "You will get a message when it is on its way.",
     "charged_pledge.subject": "{title} reached its target",
     "charged_pledge.heading": "The target was reached",
@@ -100,6 +102,8 @@ FR: Final = {
     "confirmed.heading": "Merci, votre commande est confirmée",
     "confirmed.text": "Votre paiement de {total} à {merchant} a été accepté. Le reçu est joint à ce message.",
     "confirmed.free": "Votre commande auprès de {merchant} est confirmée. Il n’y avait rien à payer.",
+    "confirmed.tickets": "Vos billets sont joints à ce message et affichés ci-dessous. À l’entrée, votre téléphone ou"
+    " une copie imprimée suffit.",
     "confirmed.ships": "Vous recevrez un message dès son expédition.",
     "charged_pledge.subject": "{title} a atteint son objectif",
     "charged_pledge.heading": "L’objectif est atteint",

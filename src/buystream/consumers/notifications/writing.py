@@ -140,7 +140,7 @@ class LetterWriter:
             reply_to=details.email,
             subject=content.subject,
             heading=content.heading,
-            paragraphs=content.paragraphs,
+            paragraphs=[*content.paragraphs, *([say(language, "confirmed.tickets")] if enclosed.pictures else [])],
             rows=[*_lines_of(view, language), *content.rows],
             buttons=[*content.buttons, (say(language, "my_orders"), f"{self._url}/orders")],
             attachments=enclosed.files,
