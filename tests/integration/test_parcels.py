@@ -1,10 +1,17 @@
 """Parcels over HTTP: the merchant packs an order in as many as it likes, and its buyer follows each of them."""
 
 import base64
+from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
+from buystream.log import EVENTS
+from buystream.replay.audit import audit
+from buystream.vocabulary.codec import read_event
+from buystream.vocabulary.feed import public_form
+from buystream.vocabulary.ids import new_order_id
 from tests.support.shop import DELIVERY, Shop, order_of, shop, wait_until
 
 __all__ = ["shop"]
@@ -76,6 +83,86 @@ def buyers_of(shop: Shop, order_id: str) -> list[dict[str, Any]]:
     """What the log says of an order's placing."""
     placed = [httpx.Response(200, content=one).json() for one in shop.commands("PlaceOrder")]
     return [one for one in placed if one["order_id"] == order_id]
+
+
+SIZES = [{"variant_id": name, "title": name, "price_minor": 1_000, "stock": 5} for name in ("s", "m", "l", "xl")]
+
+
+def test_three_lines_in_two_parcels_one_unit_returned_and_one_exchanged(shop: Shop) -> None:
+    """Order, stock, statement, receipt, merchants' feed and audit say the same."""
+    taxed = {"tax_bps": 1_900, "tax_label": "VAT"}
+    edition_id = shop.release(variants=SIZES, price_minor=None, stock=None, needs_address=True, **taxed)
+    order_id = new_order_id(edition_id)
+    lines = [{"variant_id": name, "quantity": 2, "price_minor": 1_000} for name in ("s", "m", "l")]
+    with shop.buyer() as buyer, shop.merchant() as merchant:
+        body = {"order_id": order_id, "edition_id": edition_id, "lines": lines}
+        assert buyer.post("/v1/orders", json=body).status_code == 201
+        paying = {"payment_method": "sandbox_accepted", "delivery": DELIVERY}
+        assert buyer.post(f"/v1/orders/{order_id}/payment", json=paying).status_code == 202
+        wait_until(lambda: buyer.get(f"/v1/orders/{order_id}").json()["state"] == "confirmed")
+        path = f"/v1/merchant/orders/{order_id}"
+
+        def post(what: str, **said: Any) -> dict[str, Any]:
+            answer = merchant.post(f"{path}/{what}", json=said)
+            assert answer.status_code == 200, answer.text
+            return dict(answer.json())
+
+        first = [{"variant_id": "s", "quantity": 2}, {"variant_id": "m", "quantity": 1}]
+        post("shipments", lines=first, carrier="DHL", tracking="1")
+        assert post("shipments", carrier="GLS", tracking="2")["state"] == "shipped"
+        post("returns", lines=[{"variant_id": "m", "quantity": 1}], goods="restock", reason="scratched")
+        wait_until(lambda: buyer.get(f"/v1/orders/{order_id}").json()["refunded_minor"] == 1_000)
+        swapped = post("exchanges", variant_id="s", instead_variant_id="xl", quantity=1, reason="too small")
+        assert (swapped["state"], swapped["can_pack"]) == ("shipped", True)
+        assert swapped["fulfilment"]["progress"] == "partial"
+        seen = post("shipments", carrier="DHL", tracking="3")
+
+        # The order: what was paid stays, what came back stands beside it.
+        assert (seen["total_minor"], seen["paid_minor"]) == (6_000, 6_000)
+        assert (seen["refunded_minor"], seen["returned"]) == (1_000, 1)
+        assert [tuple(line.values()) for line in seen["fulfilment"]["lines"]] == [
+            ("s", 2, 1, 1),
+            ("m", 2, 1, 1),
+            ("l", 2, 2, 2),
+            ("xl", 0, 1, 1),
+        ]
+        assert seen["fulfilment"]["returns"][0]["goods"] == "restock"
+
+        # The stock.
+        board = merchant.get("/v1/merchant/dashboard").json()["editions"][0]
+        assert [(one["variant_id"], one["available"], one["sold"]) for one in board["variants"]] == [
+            ("s", 4, 1),
+            ("m", 4, 1),
+            ("l", 3, 2),
+            ("xl", 4, 1),
+        ]
+
+        # The receipt and the statement.
+        receipt = buyer.get(f"/v1/orders/{order_id}/receipt").json()
+        assert (receipt["paid_minor"], receipt["gross_minor"]) == (6_000, 5_000)
+        assert [(line["variant_id"], line["quantity"]) for line in receipt["lines"]] == [("s", 2), ("m", 2), ("l", 2)]
+        assert receipt["net_minor"] + receipt["tax_minor"] == 5_000
+        month = datetime.now(UTC).strftime("%Y-%m")
+        statement = merchant.get("/v1/merchant/statement", params={"month": month}).json()
+        (usd,) = [one for one in statement["totals"] if one["currency"] == "USD"]
+        assert (usd["sales_minor"], usd["refunds_minor"]) == (6_000, 1_000)
+
+    # What the merchant reads, and the audit.
+    fed = Counter(type(one).__name__ for one in feed_of(shop, order_id))
+    assert (fed["ShipmentCreated"], fed["OrderShipped"]) == (3, 1)
+    assert (fed["UnitsReturned"], fed["OrderRefunded"], fed["UnitsExchanged"]) == (1, 1, 1)
+    report = audit(shop.log)
+    assert report.ok, report.violations
+
+
+def feed_of(shop: Shop, order_id: str) -> list[Any]:
+    """What the order's merchant reads about it."""
+    happened = [
+        read_event(record.value)
+        for partition in range(shop.log.partitions)
+        for record in shop.log.read(EVENTS, partition, 0, 100_000)
+    ]
+    return [public_form(event) for event in happened if getattr(event, "order_id", "") == order_id]
 
 
 # Many at once.

@@ -16,6 +16,7 @@ DAY_MS = 86_400_000
 EDITIONS = 8
 BUYERS = 8
 ORDERS = 14
+VARIANT_IDS = ("", "m", "l")
 PRICES = (0, 100, 250, 1_000)
 
 
@@ -178,7 +179,8 @@ class History:
 
     def _serve(self, chosen: str) -> commands.Command:
         parcels = (commands.CreateShipment, commands.RecordFulfilment)
-        kind = self.random.choice((commands.ShipOrder, commands.RecordDelivery, *parcels * 4, *[commands.Tick] * 4))
+        back = (commands.RecordReturn, commands.InspectReturn, commands.ExchangeUnits)
+        kind = self.random.choice((commands.ShipOrder, commands.RecordDelivery, *parcels * 3, *back * 3))
         named = {"shipment_id": self.random.choice(("a", "b", rest_parcel_id(chosen)))}
         if kind is commands.CreateShipment:
             contents = self.random.choice(((), (LineUnits(quantity=1),)))
@@ -187,6 +189,26 @@ class History:
         if kind is commands.RecordFulfilment:
             stage = self.random.choice(get_args(FulfilmentStage))
             return example(kind, order_id=chosen, stage=stage, fulfilment_id=str(self.at_ms), **named)
+        if kind is commands.RecordReturn:
+            units = (LineUnits(variant_id=self.random.choice(VARIANT_IDS), quantity=1),)
+            goods = self.random.choice(("restock", "withdraw", "inspect"))
+            return_id, amount_minor = self.random.choice(("back-1", "back-2")), self.random.choice((None, 50, 100))
+            return example(
+                kind, order_id=chosen, return_id=return_id, goods=goods, units=units, amount_minor=amount_minor
+            )
+        if kind is commands.InspectReturn:
+            return example(kind, order_id=chosen, return_id=self.random.choice(("back-1", "back-2")))
+        if kind is commands.ExchangeUnits:
+            one, other = self.random.choice(VARIANT_IDS), self.random.choice(VARIANT_IDS)
+            restock = self.random.random() < 0.5
+            return example(
+                kind,
+                order_id=chosen,
+                exchange_id=str(self.at_ms),
+                variant_id=one,
+                instead_variant_id=other,
+                restock=restock,
+            )
         return commands.Tick() if kind is commands.Tick else example(kind, order_id=chosen)
 
     def _change_sale(self, edition_id: str) -> commands.Command:

@@ -19,6 +19,7 @@ from buystream.aggregates.edition import (
     paying,
     refunding,
     releasing,
+    returning,
     selling,
     serving,
     stocking,
@@ -291,7 +292,7 @@ _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
     for kind, decide in decisions_of(
         housekeeping, Merchant, Buyer,
         selling, stocking, announcing, cancelling, ordering, paying, packing, serving, refunding, giving, disputing,
-        ticketing, admitting,
+        ticketing, admitting, returning,
     )
 }  # fmt: skip
 

@@ -54,6 +54,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     parcels_per_order_max: int
     fulfilment_events_max: int
     """What may be recorded about one parcel."""
+    exchanges_per_order_max: int
+    """As many lines may an order have by them, too."""
     expiries_per_tick_max: int
     """Holds that one Tick expires or extends."""
     tick_delay_ms_max: int
@@ -111,6 +113,7 @@ _FIRST: Final = Rules(
     latest_time_ms=253_402_300_799_999,
     parcels_per_order_max=100,
     fulfilment_events_max=100,
+    exchanges_per_order_max=20,
     expiries_per_tick_max=1000,
     tick_delay_ms_max=5_000,
     agenda_per_tick_max=100,

@@ -119,6 +119,19 @@ def _taken_again(counts: Counts, event: events.RefundFailed, quantity: int) -> N
         counts.withdrawn -= quantity
 
 
+def _put_back(counts: Counts, _: events.ReturnInspected, quantity: int) -> None:
+    counts.withdrawn -= quantity
+    counts.available += quantity
+
+
+def _exchanged(counts: Counts, event: events.UnitsExchanged, quantity: int) -> None:
+    counts.sold += quantity
+    if quantity > 0 or event.restock:
+        counts.available -= quantity
+    else:
+        counts.withdrawn -= quantity
+
+
 def _added(counts: Counts, _: events.StockAdded, quantity: int) -> None:
     counts.stock += quantity
     counts.available += quantity
@@ -177,6 +190,8 @@ COUNTS: Mapping[type[Event], Callable[[Counts, Any, int], None]] = {
     events.OrderCancelled: _released,
     events.OrderRefunded: _refunded,
     events.RefundFailed: _taken_again,
+    events.ReturnInspected: _put_back,
+    events.UnitsExchanged: _exchanged,
     events.StockAdded: _added,
     events.StockWithdrawn: _withdrawn,
     events.EditionSoldOut: _sold_out,
@@ -186,7 +201,7 @@ COUNTS: Mapping[type[Event], Callable[[Counts, Any, int], None]] = {
 
 _OF_ORDERS = (
     *(events.OrderPlaced, events.OrderReclaimed, events.OrderConfirmed, events.OrderExpired, events.OrderCancelled),
-    *(events.OrderRefunded, events.RefundFailed),
+    *(events.OrderRefunded, events.RefundFailed, events.ReturnInspected, events.UnitsExchanged),
 )
 
 CHANGES: Mapping[type[Event], Callable[[Change, Any], None]] = {

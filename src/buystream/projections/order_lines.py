@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
+from buystream.vocabulary import events
 from buystream.vocabulary.values import LineUnits, OrderLine
 
 
@@ -15,6 +17,8 @@ class KeptLine(msgspec.Struct, array_like=True, gc=False):
     quantity: int
     price_minor: int
     returned: int = 0
+    exchanged: int = 0
+    """Units that came by exchanges, less those that went."""
 
 
 class LineView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -28,11 +32,18 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     total_minor: int
     returned: int = 0
     returning: int = 0
+    exchanged: int = 0
+    """Units that came by exchanges, less those that went; they count in `quantity`."""
 
     @property
     def kept(self) -> int:
         """Units that the buyer keeps and that no refund under way takes back."""
         return self.quantity - self.returned - self.returning
+
+    def as_ordered(self) -> "LineView":
+        """Before any exchange."""
+        quantity = self.quantity - self.exchanged
+        return replace(self, quantity=quantity, total_minor=quantity * self.price_minor, exchanged=0)
 
 
 class AskedRefund(msgspec.Struct, array_like=True, gc=False):
@@ -59,6 +70,17 @@ def after(text: str, moved: Iterable[LineUnits], sign: int) -> str:
     return encode(lines)
 
 
+def exchanged(lines: list[KeptLine], event: events.UnitsExchanged) -> list[KeptLine]:
+    """The lines after an exchange."""
+    known = {line.variant_id: line for line in lines}
+    price_minor = known[event.variant_id].price_minor
+    known.setdefault(event.instead_variant_id, KeptLine(event.instead_variant_id, 0, price_minor))
+    for one in event.moved:
+        line = known[one.variant_id]
+        line.quantity, line.exchanged = line.quantity + one.quantity, line.exchanged + one.quantity
+    return list(known.values())
+
+
 def shown(lines: Iterable[KeptLine], refunds: Iterable[AskedRefund], titles: Mapping[str, str]) -> list[LineView]:
     """The lines, with what refunds on their way take of them."""
     lines, returning = list(lines), dict[str, int]()
@@ -74,6 +96,7 @@ def shown(lines: Iterable[KeptLine], refunds: Iterable[AskedRefund], titles: Map
             total_minor=line.quantity * line.price_minor,
             returned=line.returned,
             returning=returning.get(line.variant_id, 0),
+            exchanged=line.exchanged,
         )
         for line in lines
     ]

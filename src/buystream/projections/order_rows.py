@@ -7,7 +7,7 @@ import msgspec
 
 from buystream.projections import order_lines
 from buystream.projections.order_lines import AskedRefund, KeptLine
-from buystream.projections.parcels import parcels_column, parcels_in
+from buystream.projections.parcels import OfParcels, parcels_column, parcels_in
 from buystream.vocabulary import events
 from buystream.vocabulary.events import Event
 from buystream.vocabulary.order_states import OrderState, Served
@@ -218,12 +218,32 @@ def _proceeded(row: Row, event: events.FulfilmentRecorded) -> None:
     _change_parcels(row, event)
 
 
-def _change_parcels(
-    row: Row, event: events.ShipmentCreated | events.FulfilmentRecorded | events.OrderShipped | events.OrderDelivered
-) -> None:
+@_changed_by(events.UnitsReturned)
+def _came_back(row: Row, event: events.UnitsReturned) -> None:
+    _change_parcels(row, event)
+
+
+@_changed_by(events.ReturnInspected)
+def _inspected(row: Row, event: events.ReturnInspected) -> None:
+    _change_parcels(row, event)
+
+
+@_changed_by(events.UnitsExchanged)
+def _exchanged(row: Row, event: events.UnitsExchanged) -> None:
+    _change_parcels(row, event)
+    lines, asked = row.kept_lines(), row.refunds_asked
+    if not row.lines:  # what an order with one line needn't say
+        for one in asked.values():
+            one.units = {row.variant_id: one.quantity} if one.quantity else {}
+        row.note_refunds(asked)
+    row.lines = order_lines.encode(order_lines.exchanged(lines, event))
+    row.variant_id, row.price_minor = "", None
+
+
+def _change_parcels(row: Row, event: OfParcels) -> None:
     parcels = parcels_in(row.parcels)
     parcels.change(event, row.kept_units)
-    row.parcels = parcels_column(parcels) if parcels.parcels else ""
+    row.parcels = parcels_column(parcels)
 
 
 @_changed_by(events.OrderPledged)

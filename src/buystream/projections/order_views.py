@@ -108,6 +108,13 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     parcels: SeenFulfilment = msgspec.field(default_factory=SeenFulfilment)
 
     @property
+    def ordered_lines(self) -> list[LineView]:
+        """The lines as they were ordered and paid, before any exchange."""
+        if not any(line.exchanged for line in self.lines):
+            return self.lines
+        return [line.as_ordered() for line in self.lines if line.quantity > line.exchanged]
+
+    @property
     def kept_units(self) -> dict[str, int]:
         """As `buystream.aggregates.edition.order.Order.kept_units`."""
         return {line.variant_id: line.quantity - line.returned for line in self.lines}

@@ -12,6 +12,16 @@ from buystream.vocabulary.fulfilment import FULFILLING
 from buystream.vocabulary.ids import rest_parcel_id
 from buystream.vocabulary.order_states import SENT
 
+OfParcels = (
+    events.ShipmentCreated
+    | events.FulfilmentRecorded
+    | events.OrderShipped
+    | events.OrderDelivered
+    | events.UnitsReturned
+    | events.ReturnInspected
+    | events.UnitsExchanged
+)
+
 
 class ParcelEvent(msgspec.Struct, frozen=True, array_like=True):
     """What happened to a parcel, and when."""
@@ -57,11 +67,7 @@ class SeenParcel(Parcel, kw_only=True, omit_defaults=True):
 class SeenFulfilment(Fulfilment[SeenParcel], kw_only=True, omit_defaults=True):
     """All parcels of an order."""
 
-    def change(
-        self,
-        event: events.ShipmentCreated | events.FulfilmentRecorded | events.OrderShipped | events.OrderDelivered,
-        kept: Mapping[str, int],
-    ) -> None:
+    def change(self, event: OfParcels, kept: Mapping[str, int]) -> None:
         """Let it happen to them. What is used at the door has no parcel."""
         match event:
             case events.ShipmentCreated():
@@ -71,6 +77,12 @@ class SeenFulfilment(Fulfilment[SeenParcel], kw_only=True, omit_defaults=True):
             case events.OrderShipped():
                 rest = SeenParcel.of_the_rest(event)
                 self.ship_whole(rest_parcel_id(event.order_id), rest, event, kept)
+            case events.UnitsReturned():
+                self.note_return(event)
+            case events.ReturnInspected():
+                self.note_inspection(event)
+            case events.UnitsExchanged():
+                self.exchange(event, kept)
             case events.OrderDelivered() if self.parcels:
                 self.arrive(rest_parcel_id(event.order_id), SeenParcel.of_the_rest(event), event, kept)
 
@@ -85,8 +97,9 @@ def parcels_in(column: str) -> SeenFulfilment:
 
 
 def parcels_column(parcels: SeenFulfilment) -> str:
-    """What a row's column says of these."""
-    return _encoder.encode(parcels).decode()
+    """What a row's column says of these; empty: nothing."""
+    column = _encoder.encode(parcels).decode()
+    return "" if column == "{}" else column
 
 
 def fulfilled_units(parcels: SeenFulfilment, kept: Mapping[str, int], served: str) -> dict[str, int]:

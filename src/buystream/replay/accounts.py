@@ -159,7 +159,13 @@ class OrderAccount(msgspec.Struct):
     confirmed: bool = False
     shipped: bool = False
     parcels: dict[str, dict[str, int]] = {}
-    """Units in each parcel by its id; none in one that was lost or came back."""
+    """Units by variant in each parcel by its id; none in one that was lost or came back."""
+    back: dict[str, int] = {}
+    """Units by variant that came back out of parcels."""
+    inspecting: dict[str, bool] = {}
+    """Whether each return waits for somebody to look at its goods."""
+    prices: dict[str, int] = {}
+    """The unit price of each variant."""
     refunded: bool = False
     pledged_minor: int | None = None
     claimed_by: str = ""
@@ -183,8 +189,8 @@ class OrderAccount(msgspec.Struct):
 
     @property
     def packed(self) -> dict[str, int]:
-        """Units in parcels, by variant."""
-        found: dict[str, int] = {}
+        """Units in parcels that didn't come back out of them, by variant."""
+        found = {variant_id: -quantity for variant_id, quantity in self.back.items()}
         for units in self.parcels.values():
             for variant_id, quantity in units.items():
                 found[variant_id] = found.get(variant_id, 0) + quantity
@@ -198,6 +204,11 @@ class OrderAccount(msgspec.Struct):
             for variant_id, units in under_way.items():
                 left[variant_id] = left.get(variant_id, 0) - units
         return left
+
+    def come_back(self, units: dict[str, int]) -> None:
+        """These came out of parcels."""
+        for variant_id, quantity in units.items():
+            self.back[variant_id] = self.back.get(variant_id, 0) + quantity
 
     def units_in(self, quantity: int, units: Units) -> dict[str, int]:
         """By variant, the units of this order that an event is about."""

@@ -140,6 +140,7 @@ class Ledger:
                 edition_id=event.edition_id,
                 buyer_id=event.buyer_id,
                 bought={line.variant_id: line.quantity for line in event.lines},
+                prices={line.variant_id: line.price_minor for line in event.lines},
                 total_minor=sum(line.quantity * line.price_minor for line in event.lines),
                 currency=event.currency,
                 counts=not event.gift_id or event.gift_id not in self.state.gifts,
@@ -172,7 +173,8 @@ class Ledger:
                 yield from unit_postings.let_go(event, order, account)
             case (
                 events.OrderShipped() | events.OrderDelivered() | events.ShipmentCreated() | events.FulfilmentRecorded()
-            ):
+                | events.UnitsReturned() | events.ReturnInspected() | events.UnitsExchanged()
+            ):  # fmt: skip
                 yield from parcel_books.serve(event, order, account)
             case events.OrderRefunded():
                 yield from unit_postings.take_back(event, order, account)

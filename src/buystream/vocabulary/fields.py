@@ -132,6 +132,9 @@ EditionVersion = Annotated[
 DoorOf = Annotated[str, meaning("The edition whose door is all that the key opens; empty: it opens everything.")]
 Email = Annotated[str, meaning("Where buyers reach the merchant; empty when not set.")]
 ExpiresAtMs = Annotated[int, meaning("When a key of a door stops working; 0: the key opens more than a door.")]
+ExchangeId = Annotated[
+    str, meaning("The caller's name for the exchange; a repeat exchanges nothing.", feed=True, tables=InTables.LEFT_OUT)
+]
 FeeMinor = Annotated[int, meaning("The platform's part of the amount.", feed=True)]
 FeeReturnedMinor = Annotated[int, meaning("The platform's part of what was refunded.", feed=True)]
 FirstYear = Annotated[int, meaning("The year of the first beginning.", tables=InTables.SHOWN)]
@@ -208,6 +211,9 @@ RequestName = Annotated[str, meaning("The name that the gateway derives from the
 RespondByMs = Annotated[int, meaning("Deadline for evidence; absent when the provider names none.", feed=True)]
 Restock = Annotated[bool, meaning("Whether the units go back on sale; otherwise they are withdrawn.", feed=True)]
 ReusableMethod = Annotated[str, meaning("The provider's token for the next time.")]
+ReturnId = Annotated[
+    str, meaning("The caller's name for the return, and for its refund.", feed=True, tables=InTables.LEFT_OUT)
+]
 RulesVersion = Annotated[int, meaning("The rules that decide from here on.", tables=InTables.SHOWN)]
 Save = Annotated[bool, meaning("Whether the buyer chose to save the details.", tables=InTables.SHOWN)]
 ShipmentId = Annotated[str, meaning("The caller's name for the parcel.", feed=True, tables=InTables.LEFT_OUT)]

@@ -65,3 +65,18 @@ Stage = Annotated[
     meaning("What happened to the parcel, in one stable word.", feed=True),
     msgspec.Meta(extra_json_schema={"enum": list(get_args(FulfilmentStage))}),
 ]
+
+Goods = Literal["restock", "withdraw", "inspect"]
+"""What becomes of goods that came back: on sale again, off sale, or off sale until somebody has looked at them."""
+
+GoodsWord = Annotated[
+    str,
+    meaning("What becomes of the goods: restock, withdraw or inspect.", feed=True),
+    msgspec.Meta(extra_json_schema={"enum": list(get_args(Goods))}),
+]
+ReturnedUnits = Annotated[
+    tuple[LineUnits, ...],
+    meaning("The units that came back, by variant.", feed=True),
+    msgspec.Meta(max_length=20),
+]
+ALL_GOODS: Final[frozenset[str]] = frozenset(get_args(Goods))

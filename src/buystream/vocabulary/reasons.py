@@ -113,6 +113,13 @@ REASONS: Final[Mapping[str, Reason]] = {
     "too_many_events": Reason("The parcel has reached the maximum number of events."),
     "shipment_id_conflict": Reason("This Idempotency-Key was used for another parcel. Use a new one."),
     "fulfilment_id_conflict": Reason("This Idempotency-Key was used for something else that happened. Use a new one."),
+    "bad_goods": Reason("State what becomes of the goods: restock, withdraw or inspect."),
+    "unknown_return": Reason("The order has no such return that waits for an inspection.", status=404),
+    "return_id_conflict": Reason("This Idempotency-Key was used for another return. Use a new one."),
+    "exchange_id_conflict": Reason("This Idempotency-Key was used for another exchange. Use a new one."),
+    "tickets_stay": Reason("Tickets aren't exchanged. Refund them; the buyer orders others."),
+    "price_differs": Reason("The other variant has another price. Refund these units; the buyer orders the others."),
+    "too_many_exchanges": Reason("The order has reached the maximum number of exchanges."),
     # Recurring gifts
     "not_registered": Reason(
         "Nothing is saved for this buyer. Send payment_method and delivery.",

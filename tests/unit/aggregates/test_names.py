@@ -90,7 +90,8 @@ SYSTEMS_OWN = {
 }  # fmt: skip
 """Names that only a gateway, a flow, live or the provider writes."""
 
-OFFERED = {"AddStock.variant_id", "WithdrawStock.variant_id", "RecordFulfilment.shipment_id"}
+OFFERED = {"AddStock.variant_id", "WithdrawStock.variant_id", "RecordFulfilment.shipment_id",
+    "InspectReturn.return_id", "ExchangeUnits.variant_id", "ExchangeUnits.instead_variant_id",}  # fmt: skip
 """Names that an earlier command gave: any other is an unknown variant or shipment."""
 
 AUTHORITIES = {"DescribeMerchant.tax_id", "DescribeMerchant.charity_id"}

@@ -56,6 +56,7 @@ STATES = {
         "ALL_STAGES": PARCEL_MOVES | PARCEL_ENDS | {"processing", "ready_for_pickup"},
         "FULFILLING": PARCEL_MOVES | {"delivered", "collected"},
         "ARRIVED": {"delivered", "collected"},
+        "ALL_GOODS": {"restock", "withdraw", "inspect"},
         "ENDED": PARCEL_ENDS,
         "PACKED": PARCEL_MOVES | {"delivered", "collected", "processing", "ready_for_pickup"},
     }.items()
@@ -84,6 +85,7 @@ PUBLISHED: dict[str, object] = {
     "latest_time_ms": 253_402_300_799_999,
     "parcels_per_order_max": 100,
     "fulfilment_events_max": 100,
+    "exchanges_per_order_max": 20,
     "expiries_per_tick_max": 1000,
     "looked_at_per_tick_max": 1000,
     "tick_delay_ms_max": 5_000,

@@ -51,6 +51,8 @@ def questions(partition: Partition) -> Iterator[commands.Command]:
     for edition in partition.state.editions.values():
         for order in edition.orders.values():
             yield from by_order(order).values()
+            yield example(commands.RecordReturn, order_id=order.id)
+            yield example(commands.ExchangeUnits, order_id=order.id)
             for name in order.fulfilment.parcels if order.fulfilment is not None else ():
                 yield example(commands.RecordFulfilment, order_id=order.id, shipment_id=name, stage="shipped")
             for ticketing in OF_TICKETS:

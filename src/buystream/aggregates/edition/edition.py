@@ -213,7 +213,7 @@ def _courses(**parts: type) -> dict[type[events.Event], _Course]:
         kind: _Course(
             about.get(kind),
             stocks.get(kind),
-            kind in (events.OrderRefunded, events.RefundFailed),
+            kind in (events.OrderRefunded, events.RefundFailed, events.ReturnInspected, events.UnitsExchanged),
             tuple((part, change[kind]) for part, change in changes.items() if kind in change),
             whole.get(kind),
         )

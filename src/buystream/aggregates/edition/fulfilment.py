@@ -48,6 +48,15 @@ class Parcel(msgspec.Struct, kw_only=True, omit_defaults=True):
         self.known[event.fulfilment_id] = event.stage
 
 
+class Returned(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Units that came back from the buyer. `waits`: somebody is to look at them."""
+
+    units: Units
+    goods: str
+    reason: str = ""
+    waits: bool = False
+
+
 P = TypeVar("P", bound=Parcel)
 
 
@@ -57,6 +66,36 @@ class Fulfilment(msgspec.Struct, Generic[P], kw_only=True, omit_defaults=True):
 
     parcels: dict[str, P] = {}
     back: Units = {}
+    returns: dict[str, Returned] = {}
+    """By the name that the caller gave each."""
+
+    def take_back(self, units: Mapping[str, int]) -> None:
+        """These came out of parcels that say what they hold; of one that doesn't, it follows from what is kept."""
+        named = self._named(FULFILLING)
+        for variant_id, quantity in units.items():
+            back = self.back.get(variant_id, 0)
+            self.back[variant_id] = back + min(quantity, max(named.get(variant_id, 0) - back, 0))
+
+    def note_return(self, event: events.UnitsReturned) -> None:
+        """Units came back, and their money goes back."""
+        units = units_in(event.returned)
+        self.take_back(units)
+        waits = event.goods == "inspect"
+        self.returns[event.return_id] = Returned(units=units, goods=event.goods, reason=event.reason, waits=waits)
+
+    def note_inspection(self, event: events.ReturnInspected) -> None:
+        """Somebody has looked at them."""
+        known = self.returns[event.return_id]
+        known.waits, known.goods = False, "restock" if event.restock else "withdraw"
+
+    def exchange(self, event: events.UnitsExchanged, kept: Mapping[str, int]) -> None:
+        """Before the lines change: what the buyer gives up of units that had been sent came out of parcels."""
+        for parcel in self.parcels.values():
+            if parcel.contents is None:
+                parcel.contents = self.rest(kept)
+        sent = event.quantity - self.left(kept).get(event.variant_id, 0)
+        if sent > 0:
+            self.take_back({event.variant_id: sent})
 
     def units(self, kept: Mapping[str, int], stages: Collection[str]) -> Units:
         """The buyer's units that are in parcels at these stages."""

@@ -8,7 +8,7 @@ from buystream.aggregates.applying import appliers_of, applies
 from buystream.aggregates.edition.fulfilment import Fulfilment, Parcel
 from buystream.aggregates.edition.payment import Payment
 from buystream.aggregates.edition.ticket import Ticket, ended
-from buystream.aggregates.edition.units import by_variant, plus
+from buystream.aggregates.edition.units import by_variant, exchanged, plus
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.fulfilment import FULFILLING
 from buystream.vocabulary.ids import recurring_order_id, rest_parcel_id
@@ -55,31 +55,27 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """Those of its tickets that something happened to, by their number."""
     returned_first: tuple[int, ...] = ()
     """Tickets that end first when units are refunded."""
+    ordered: tuple[OrderLine, ...] = ()
+    """What was ordered, if units were exchanged since; `lines` are what the buyer has instead."""
+    exchanges: dict[str, events.UnitsExchanged] | None = None
+    """By the name that the caller gave each."""
 
     @classmethod
     def begin(cls, event: events.OrderPlaced | events.OrderRefused) -> Self:
         """From its first event."""
-        if isinstance(event, events.OrderRefused):
-            return cls(
-                id=event.originator_id,
-                version=event.originator_version,
-                buyer_id=event.buyer_id,
-                lines=event.lines,
-                currency=event.currency,
-                placed_at_ms=event.at_ms,
-                state="refused",
-                reason=event.reason,
-            )
-        return cls(
+        order = cls(
             id=event.originator_id,
             version=event.originator_version,
             buyer_id=event.buyer_id,
             lines=event.lines,
             currency=event.currency,
             placed_at_ms=event.at_ms,
-            hold_expires_at_ms=event.hold_expires_at_ms,
-            gift_id=event.gift_id,
         )
+        if isinstance(event, events.OrderRefused):
+            order.state, order.reason = "refused", event.reason
+        else:
+            order.hold_expires_at_ms, order.gift_id = event.hold_expires_at_ms, event.gift_id
+        return order
 
     @property
     def total_minor(self) -> int:
@@ -104,7 +100,11 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     def units(self) -> Units:
         """What an event about all units of an order with several lines says; empty for other orders."""
         lines = self.lines
-        return () if len(lines) == 1 else tuple(map(_units_of_line, lines))
+        return (
+            ()
+            if len(lines) == 1
+            else tuple(LineUnits(variant_id=one.variant_id, quantity=one.quantity) for one in lines)
+        )
 
     @property
     def is_limited(self) -> bool:
@@ -145,11 +145,6 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         if self.fulfilment is None:
             return self.served in SENT
         return any(self.fulfilment.units(self.kept_units, FULFILLING).values())
-
-    @property
-    def parcels_count(self) -> int:
-        """How many parcels it has, those that came back included."""
-        return len(self.fulfilment.parcels) if self.fulfilment is not None else 0
 
     @property
     def returning_units(self) -> dict[str, int]:
@@ -220,7 +215,7 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
 
     def asks_the_same(self, command: commands.PlaceOrder) -> bool:
         """Whether the command is a repeat of the one that this order came from."""
-        return self.buyer_id == command.buyer_id and self.lines == command.lines
+        return self.buyer_id == command.buyer_id and (self.ordered or self.lines) == command.lines
 
     @property
     def ended_tickets(self) -> list[int]:
@@ -303,10 +298,42 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
 
     @applies(events.FulfilmentRecorded)
     def _proceed(self, event: events.FulfilmentRecorded) -> None:
-        if self.fulfilment is None and (whole := self.parcel(event.shipment_id)) is not None:
-            self.fulfilment = Fulfilment(parcels={event.shipment_id: whole})
-        if self.fulfilment is not None:
-            self.fulfilment.proceed(event, self.kept_units)
+        self._parcels().proceed(event, self.kept_units)
+
+    @applies(events.UnitsReturned)
+    def _take_back(self, event: events.UnitsReturned) -> None:
+        self._parcels().note_return(event)
+
+    @applies(events.ReturnInspected)
+    def _inspect(self, event: events.ReturnInspected) -> None:
+        self._parcels().note_inspection(event)
+        if (paid := self.paid_payment) is not None and (refund := paid.refund_for(event.return_id)) is not None:
+            refund.restock = event.restock
+
+    @applies(events.UnitsExchanged)
+    def _exchange(self, event: events.UnitsExchanged) -> None:
+        self._parcels().exchange(event, self.kept_units)
+        if len(self.lines) == 1:
+            self._name_units()
+        self.ordered = self.ordered or self.lines
+        self.lines = exchanged(self.lines, event)
+        self.exchanges = {**(self.exchanges or {}), event.exchange_id: event}
+
+    def _parcels(self) -> Fulfilment[Parcel]:
+        """Its parcels; of an order that was shipped whole, the only one."""
+        if self.fulfilment is None:
+            name = rest_parcel_id(self.id)
+            whole = self.parcel(name)
+            self.fulfilment = Fulfilment(parcels={} if whole is None else {name: whole})
+        return self.fulfilment
+
+    def _name_units(self) -> None:
+        """What an order with one line needn't say: which units its refunds took, and take."""
+        self.returned_units = self.units_of(self.returned)
+        if (paid := self.paid_payment) is not None:
+            for refund in paid.refunds.values():
+                refund.units = self.units_of(refund.quantity, refund.units)
+            paid.refunding_by_variant = self.units_of(paid.refunding_units)
 
     @applies(events.OrderRefunded)
     def _give_back(self, event: events.OrderRefunded) -> None:
@@ -367,10 +394,6 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             self.state = "disputed"
         else:
             self.state = served
-
-
-def _units_of_line(line: OrderLine) -> LineUnits:
-    return LineUnits(variant_id=line.variant_id, quantity=line.quantity)
 
 
 _CHANGES: Final = appliers_of(Order)

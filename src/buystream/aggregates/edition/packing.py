@@ -27,7 +27,7 @@ def create_shipment(edition: Edition, command: commands.CreateShipment, moment: 
     contents = _contents(order, command)
     if isinstance(contents, str):
         return contents
-    if order.parcels_count >= moment.rules.parcels_per_order_max:
+    if order.fulfilment is not None and len(order.fulfilment.parcels) >= moment.rules.parcels_per_order_max:
         return "too_many_parcels"
     edition.record_order(
         events.ShipmentCreated,

@@ -90,6 +90,22 @@ class Stock(msgspec.Struct, kw_only=True, omit_defaults=True):
         else:
             self.withdrawn -= quantity
 
+    @applies(events.ReturnInspected)
+    def put_back(self, _: events.ReturnInspected, __: Order, quantity: int) -> None:
+        """Withdrawn units are available again."""
+        self.withdrawn -= quantity
+        self._move_available(quantity)
+
+    @applies(events.UnitsExchanged)
+    def exchange(self, event: events.UnitsExchanged, order: Order, quantity: int) -> None:
+        """Available units are sold, or sold ones (negative) come back."""
+        self.sold += quantity
+        self._take(order, quantity)
+        if quantity > 0 or event.restock:
+            self._move_available(-quantity)
+        else:
+            self.withdrawn -= quantity
+
     @applies(events.StockAdded)
     def issue(self, event: events.StockAdded) -> None:
         """There are more units."""

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
+from buystream.vocabulary import events
 from buystream.vocabulary.values import LineUnits, OrderLine, Units
 
 
@@ -44,6 +47,17 @@ def named(units: Units, lines: tuple[OrderLine, ...], free: Units) -> Units | No
     if any(not 0 < quantity <= most.get(variant_id, 0) for variant_id, quantity in quantities.items()):
         return None
     return _in_order(quantities, lines)
+
+
+def exchanged(lines: tuple[OrderLine, ...], event: events.UnitsExchanged) -> tuple[OrderLine, ...]:
+    """The lines after an exchange. One stays although nothing of it is left: what happened to it names it."""
+    given = next(line for line in lines if line.variant_id == event.variant_id)
+    known = {line.variant_id: line for line in lines}
+    known.setdefault(event.instead_variant_id, replace(given, variant_id=event.instead_variant_id, quantity=0))
+    for one in event.moved:
+        line = known[one.variant_id]
+        known[one.variant_id] = replace(line, quantity=line.quantity + one.quantity)
+    return tuple(known.values())
 
 
 def _in_order(quantities: dict[str, int], lines: tuple[OrderLine, ...]) -> Units:

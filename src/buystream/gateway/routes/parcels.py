@@ -5,14 +5,27 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from buystream.gateway.routes.bodies.merchants import MerchantOrderBody
-from buystream.gateway.routes.bodies.parcels import NewFulfilmentEvent, NewShipment
+from buystream.gateway.routes.bodies.parcels import (
+    Inspection,
+    LineUnitsBody,
+    NewExchange,
+    NewFulfilmentEvent,
+    NewGoodsReturn,
+    NewShipment,
+)
 from buystream.gateway.routes.checkout import Http
 from buystream.gateway.routes.merchants import change_order, encrypted_tracking, merchants_order
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.idempotency import idempotent_name
 from buystream.gateway.server.refusals import asks
 from buystream.projections.people import MerchantView
-from buystream.vocabulary.commands import CreateShipment, RecordFulfilment
+from buystream.vocabulary.commands import (
+    CreateShipment,
+    ExchangeUnits,
+    InspectReturn,
+    RecordFulfilment,
+    RecordReturn,
+)
 from buystream.vocabulary.values import LineUnits
 
 
@@ -38,7 +51,7 @@ async def create_shipment(
         order_id=order_id,
         merchant_id=merchant.merchant_id,
         shipment_id=data.shipment_id or idempotent_name(request, gateway, merchant.merchant_id),
-        contents=tuple(LineUnits(variant_id=one.variant_id, quantity=one.quantity) for one in data.lines),
+        contents=_units(data.lines),
         stage=data.stage,
         carrier=data.carrier,
         tracking=tracking,
@@ -77,4 +90,86 @@ async def record_fulfilment(
     return await change_order(gateway, merchant, command, actor)
 
 
-ROUTES = [create_shipment, record_fulfilment]
+@post(
+    "/v1/merchant/orders/{order_id:str}/returns",
+    status_code=200,
+    opt=asks(RecordReturn),
+    summary="Record units that came back",
+)
+async def record_return(
+    request: Http,
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
+    order_id: FromPath[str],
+    data: JSONBody[NewGoodsReturn],
+) -> MerchantOrderBody:
+    """Their money is refunded; what was paid for the order stays as it was, and the refund stands beside it. With an
+    `Idempotency-Key` header, a repeat returns nothing more."""
+    command = RecordReturn(
+        order_id=order_id,
+        merchant_id=merchant.merchant_id,
+        return_id=f"goods-{idempotent_name(request, gateway, merchant.merchant_id)}",
+        units=_units(data.lines),
+        goods=data.goods,
+        amount_minor=data.amount_minor,
+        reason=data.reason,
+    )
+    return await change_order(gateway, merchant, command, actor)
+
+
+@post(
+    "/v1/merchant/orders/{order_id:str}/returns/{return_id:str}/inspection",
+    status_code=200,
+    opt=asks(InspectReturn),
+    summary="Say what becomes of goods that came back",
+)
+async def inspect_return(
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
+    order_id: FromPath[str],
+    return_id: FromPath[str],
+    data: JSONBody[Inspection],
+) -> MerchantOrderBody:
+    """For a return whose goods wait for it, once their money is back."""
+    command = InspectReturn(
+        order_id=order_id, merchant_id=merchant.merchant_id, return_id=return_id, restock=data.restock
+    )
+    return await change_order(gateway, merchant, command, actor)
+
+
+@post(
+    "/v1/merchant/orders/{order_id:str}/exchanges",
+    status_code=200,
+    opt=asks(ExchangeUnits),
+    summary="Exchange units for another variant",
+)
+async def exchange(
+    request: Http,
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
+    order_id: FromPath[str],
+    data: JSONBody[NewExchange],
+) -> MerchantOrderBody:
+    """At the price that was paid; another price is refused as `price_differs`. The new units wait to be packed. With an
+    `Idempotency-Key` header, a repeat exchanges nothing more."""
+    command = ExchangeUnits(
+        order_id=order_id,
+        merchant_id=merchant.merchant_id,
+        exchange_id=idempotent_name(request, gateway, merchant.merchant_id),
+        variant_id=data.variant_id,
+        instead_variant_id=data.instead_variant_id,
+        quantity=data.quantity,
+        restock=data.restock,
+        reason=data.reason,
+    )
+    return await change_order(gateway, merchant, command, actor)
+
+
+ROUTES = [create_shipment, record_fulfilment, record_return, inspect_return, exchange]
+
+
+def _units(lines: tuple[LineUnitsBody, ...]) -> tuple[LineUnits, ...]:
+    return tuple(LineUnits(variant_id=one.variant_id, quantity=one.quantity) for one in lines)

@@ -206,7 +206,7 @@ def receipt_in(cur: cursor, view: OrderView) -> Receipt | None:
         title=view.title,
         quantity=view.quantity,
         price_minor=view.price_minor,
-        lines=view.lines,
+        lines=view.ordered_lines,
         currency=view.currency,
         paid_at_ms=paid_at_ms,
         paid_minor=view.paid_minor,

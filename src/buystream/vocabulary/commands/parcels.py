@@ -4,8 +4,24 @@ from typing import Annotated
 
 from buystream.vocabulary.actors import MERCHANT
 from buystream.vocabulary.commands.command import Command, asked
-from buystream.vocabulary.fields import BY_CLIENT, Carrier, FulfilmentId, MerchantId, OrderId, ShipmentId, Tracking
-from buystream.vocabulary.fulfilment import Contents, Stage
+from buystream.vocabulary.fields import (
+    BY_CLIENT,
+    AmountMinor,
+    Carrier,
+    ExchangeId,
+    FulfilmentId,
+    MerchantId,
+    OrderId,
+    OwnWords,
+    Quantity,
+    Restock,
+    ReturnId,
+    ShipmentId,
+    Tracking,
+    VariantId,
+    meaning,
+)
+from buystream.vocabulary.fulfilment import Contents, GoodsWord, ReturnedUnits, Stage
 from buystream.vocabulary.order_states import SOLD
 from buystream.vocabulary.reasons import order_is_none_of
 
@@ -51,3 +67,59 @@ class RecordFulfilment(Command):
     stage: Stage
     carrier: Carrier = ""
     tracking: Tracking = ""
+
+
+@asked(
+    MERCHANT,
+    about="order_id",
+    refusals=[
+        *order_is_none_of(SOLD),
+        *("unknown_order", "bad_goods", "bad_quantity", "amount_needed", "bad_amount", "amount_off_step"),
+        *("return_id_conflict", "refund_id_conflict", "lines_needed"),
+    ],
+)
+class RecordReturn(Command):
+    """Units that had been sent came back. Their money goes back too: `amount_minor`, or what they cost. `goods` says
+    what becomes of them. The caller chooses `return_id`, which also names the refund."""
+
+    order_id: OrderId
+    merchant_id: MerchantId
+    return_id: Annotated[ReturnId, BY_CLIENT]
+    units: ReturnedUnits
+    goods: GoodsWord
+    amount_minor: AmountMinor | None = None
+    reason: OwnWords = ""
+
+
+@asked(MERCHANT, about="order_id", refusals=["unknown_order", "unknown_return", "return_under_way"])
+class InspectReturn(Command):
+    """Somebody has looked at the goods of a return: they go on sale again, or stay withdrawn."""
+
+    order_id: OrderId
+    merchant_id: MerchantId
+    return_id: ReturnId
+    restock: Restock
+
+
+@asked(
+    MERCHANT,
+    about="order_id",
+    refusals=[
+        *order_is_none_of(SOLD),
+        *("unknown_order", "unknown_variant", "cancelled", "bad_quantity", "price_differs", "sold_out", "over_limit"),
+        "tickets_stay",
+        *("too_many_exchanges", "exchange_id_conflict"),
+    ],
+)
+class ExchangeUnits(Command):
+    """Units of one variant for as many of another, at the price that was paid. `restock` puts the first on sale again,
+    otherwise they are withdrawn. The caller chooses `exchange_id`."""
+
+    order_id: OrderId
+    merchant_id: MerchantId
+    exchange_id: Annotated[ExchangeId, BY_CLIENT]
+    instead_variant_id: Annotated[str, meaning("The variant that the buyer gets instead.")]
+    quantity: Quantity
+    restock: Restock
+    variant_id: VariantId = ""
+    reason: OwnWords = ""

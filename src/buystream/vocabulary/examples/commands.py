@@ -90,6 +90,26 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.RecordFulfilment(
         order_id=ORDER, merchant_id=MERCHANT, shipment_id="parcel-1", fulfilment_id="scan-1", stage="in_transit"
     ),
+    commands.RecordReturn(
+        order_id=ORDER,
+        merchant_id=MERCHANT,
+        return_id="back-1",
+        units=(LineUnits(quantity=1),),
+        goods="inspect",
+        amount_minor=PRICE_MINOR,
+        reason="It was scratched.",
+    ),
+    commands.InspectReturn(order_id=ORDER, merchant_id=MERCHANT, return_id="back-1", restock=True),
+    commands.ExchangeUnits(
+        order_id=ORDER,
+        merchant_id=MERCHANT,
+        exchange_id="swap-1",
+        variant_id="m",
+        instead_variant_id="l",
+        quantity=1,
+        restock=True,
+        reason="It was too small.",
+    ),
     commands.ShipOrder(order_id=ORDER, merchant_id=MERCHANT, carrier="Parcel Post", tracking="PP-1"),
     commands.RecordDelivery(order_id=ORDER, merchant_id=MERCHANT),
     commands.PassTicketOn(order_id=ORDER, number=1, buyer_id=ANNA, issue=1, claim=CLAIM),

@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from buystream.gateway.routes.bodies.fields import PLAIN, Quantity, Request, VariantId
+from buystream.gateway.routes.bodies.fields import PLAIN, Quantity, Reason, Request, VariantId
 from buystream.projections.order_views import OrderView
 from buystream.projections.parcels import SeenParcel
 from buystream.vocabulary.carriers import tracking_link
-from buystream.vocabulary.fulfilment import ENDED, STAGES, FulfilmentStage
+from buystream.vocabulary.fulfilment import ENDED, STAGES, FulfilmentStage, Goods
+from buystream.vocabulary.money import ANY_AMOUNT_MINOR_MAX
 
 Progress = Literal["nothing", "partial", "all"]
 
@@ -39,6 +40,33 @@ class NewFulfilmentEvent(Request, frozen=True, kw_only=True):
     stage: FulfilmentStage
     carrier: Annotated[str, Meta(max_length=80, pattern=PLAIN)] = ""
     tracking: Annotated[str, Meta(max_length=300, pattern=PLAIN)] = ""
+
+
+class NewGoodsReturn(Request, frozen=True, kw_only=True):
+    """Units that had been sent and came back. `goods`: they go on sale again (restock), stay off sale (withdraw), or
+    wait until somebody has looked at them (inspect). `amount_minor` null refunds what they cost."""
+
+    lines: Annotated[tuple[LineUnitsBody, ...], Meta(min_length=1, max_length=20)]
+    goods: Goods
+    amount_minor: Annotated[int, Meta(ge=1, le=ANY_AMOUNT_MINOR_MAX)] | None = None
+    reason: Reason = ""
+
+
+class Inspection(Request, frozen=True, kw_only=True):
+    """Whether the goods go on sale again; otherwise they stay withdrawn."""
+
+    restock: bool
+
+
+class NewExchange(Request, frozen=True, kw_only=True):
+    """Units of `variant_id` for as many of `instead_variant_id`, at the same price. With `restock` the first go on sale
+    again, otherwise they are withdrawn."""
+
+    variant_id: VariantId
+    instead_variant_id: VariantId
+    quantity: Quantity
+    restock: bool = True
+    reason: Reason = ""
 
 
 class FulfilmentEventBody(Struct, frozen=True):
@@ -72,7 +100,8 @@ class ParcelBody(Struct, frozen=True):
 
 
 class LineBody(Struct, frozen=True):
-    """How many units of a line were ordered, are the buyer's now, and are on their way to the buyer or arrived."""
+    """How many units of a line were ordered, are the buyer's now (neither refunded nor exchanged), and are on their way
+    to the buyer or arrived."""
 
     variant_id: str
     ordered: int
@@ -80,13 +109,24 @@ class LineBody(Struct, frozen=True):
     fulfilled: int
 
 
+class GoodsReturnBody(Struct, frozen=True):
+    """Units that came back, and what became of them; `waits` until somebody has looked at them."""
+
+    return_id: str
+    lines: list[PackedBody]
+    goods: str
+    reason: str
+    waits: bool
+
+
 class FulfilmentBody(Struct, frozen=True):
-    """How far the order is, by line and by parcel. `progress`: how many of the units that the buyer keeps are on their
-    way or arrived."""
+    """How far the order is, by line and by parcel, and what came back. `progress`: how many of the units that the buyer
+    keeps are on their way or arrived."""
 
     progress: Progress
     lines: list[LineBody]
     parcels: list[ParcelBody]
+    returns: list[GoodsReturnBody]
 
 
 def fulfilment_body(view: OrderView, tracking: Mapping[str, str | None]) -> FulfilmentBody:
@@ -95,14 +135,22 @@ def fulfilment_body(view: OrderView, tracking: Mapping[str, str | None]) -> Fulf
     sent, all_kept = sum(fulfilled.values()), sum(kept.values())
     progress: Progress = "nothing" if not sent else "all" if sent == all_kept else "partial"
     lines = [
-        LineBody(line.variant_id, line.quantity, kept[line.variant_id], fulfilled[line.variant_id])
+        LineBody(line.variant_id, line.quantity - line.exchanged, kept[line.variant_id], fulfilled[line.variant_id])
         for line in view.lines
     ]
     parcels = [
         _parcel_body(view, shipment_id, parcel, tracking.get(shipment_id))
         for shipment_id, parcel in view.parcels.parcels.items()
     ]
-    return FulfilmentBody(progress, lines, parcels)
+    returns = [
+        GoodsReturnBody(return_id, _packed(one.units), one.goods, one.reason, one.waits)
+        for return_id, one in view.parcels.returns.items()
+    ]
+    return FulfilmentBody(progress, lines, parcels, returns)
+
+
+def _packed(units: Mapping[str, int]) -> list[PackedBody]:
+    return [PackedBody(variant_id, quantity) for variant_id, quantity in units.items() if quantity]
 
 
 def _parcel_body(view: OrderView, shipment_id: str, parcel: SeenParcel, tracking: str | None) -> ParcelBody:
@@ -111,7 +159,7 @@ def _parcel_body(view: OrderView, shipment_id: str, parcel: SeenParcel, tracking
         contents = view.parcels.rest(view.kept_units)
     return ParcelBody(
         shipment_id,
-        [PackedBody(variant_id, quantity) for variant_id, quantity in contents.items() if quantity],
+        _packed(contents),
         parcel.stage,
         name_of(parcel.stage),
         parcel.carrier,
