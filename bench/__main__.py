@@ -1,6 +1,6 @@
 """`python -m bench`: the contenders, side by side. `python -m bench extras`: recovery, views, audit, memory. `python -m
 bench analysts`: replay, tables and what else analysts wait for. `python -m bench parcels`: ten thousand tracking
-numbers from one file."""
+numbers from one file. `python -m bench door`: scanners, and the list on a phone."""
 
 import argparse
 import shlex
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import analysts, extras, parcels, report
+from bench import analysts, door, extras, parcels, report
 from bench.contenders import all_contenders
 from bench.machine import describe
 from bench.measuring import Contender
@@ -34,6 +34,8 @@ def main() -> int:
     if chosen.what == "analysts":
         commands = QUICK_COMMANDS if chosen.quick else chosen.commands
         return analysts.run(commands=commands, folder=chosen.folder, quick=chosen.quick, say=console.print)
+    if chosen.what == "door":
+        return door.run(folder=chosen.folder, quick=chosen.quick, say=console.print)
     if chosen.what == "parcels":
         orders = 5_000 if chosen.quick else chosen.shop_orders
         return parcels.run(orders=orders, folder=chosen.folder, quick=chosen.quick, say=console.print)
@@ -65,7 +67,7 @@ def main() -> int:
 
 def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    options.add_argument("what", nargs="?", choices=["run", "extras", "analysts", "parcels"], default="run")
+    options.add_argument("what", nargs="?", choices=["run", "extras", "analysts", "door", "parcels"], default="run")
     options.add_argument("--rounds", type=int, default=5, help="how often everybody has a turn")
     options.add_argument("--seconds", type=float, default=6, help="how long a turn lasts")
     options.add_argument("--only", default="", help="names or beginnings of names, separated by commas: B1,B5")
