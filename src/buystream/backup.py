@@ -30,7 +30,7 @@ from buystream.vocabulary.codec import rfc3339, type_name
 from buystream.vocabulary.events import BuyerErased
 from buystream.wiring.opening import Database, open_database, open_log, open_vault
 
-KEPT: Final = ("log", "vault", "sandbox", "consumer", "gateway", "tlog", "mail")
+KEPT: Final = ("log", "vault", "sandbox", "consumer", "gateway", "tlog", "mail", "webhooks")
 """The schemas that are saved. All others are views and snapshots, which are rebuilt from the log."""
 
 FORMAT: Final = 2

@@ -11,6 +11,7 @@ from psycopg2.extensions import cursor
 
 from buystream import secret_versions, vault
 from buystream.consumers.notifications import tables as mail
+from buystream.consumers.webhooks import tables as webhooks
 from buystream.database import DatabaseUnavailable, connect, transaction
 from buystream.delivery import policy as delivery
 from buystream.gateway.server import fingerprints, key_uses, session_tables
@@ -36,6 +37,7 @@ PARTS: Final = (
     live_rates.TABLES,
     tlog.TABLES,
     mail.TABLES,
+    webhooks.TABLES,
 )
 
 _CHECKS_THE_SECRET: Final = {"vault.secret_version": "SELECT (version, fingerprint, made_at)"}
@@ -70,6 +72,9 @@ GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
         "live.progress": "SELECT",
         "mail.outbox": "SELECT, INSERT",
         "mail.unsubscribed": "SELECT, INSERT",
+        "webhooks.endpoint": "SELECT, INSERT, UPDATE, DELETE",
+        "webhooks.signing_key": "SELECT, INSERT, UPDATE, DELETE",
+        "webhooks.delivery": "SELECT, INSERT, UPDATE (state, is_repeat, next_at_ms, tries, first_at_ms)",
         **_READS_THE_TLOG,
     },
     "decider": {
@@ -122,6 +127,20 @@ GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
         "mail.suppressed": "SELECT, INSERT",
         "mail.unsubscribed": "SELECT",
         "mail.known_address": "SELECT, INSERT, DELETE",
+    },
+    "webhooks": {
+        **_OPENS_THE_ROOT,
+        "log.partition": "SELECT",
+        "log.record": "SELECT",
+        "log.moved": "SELECT",
+        "consumer.checkpoint": "SELECT, INSERT, UPDATE",
+        "webhooks.edition": "SELECT, INSERT",
+        "webhooks.endpoint": (
+            "SELECT, UPDATE (next_number, failures, failing_since_ms, rests_until_ms, warned_at_ms, disabled_why,"
+            " disabled_at_ms)"
+        ),
+        "webhooks.signing_key": "SELECT",
+        "webhooks.delivery": "SELECT, INSERT, UPDATE, DELETE",
     },
     "feeds": _CHECKS_THE_SECRET,
     "live": {

@@ -273,6 +273,12 @@ VARIABLES: Mapping[str, Variable] = {
         "",
         "Path of Apple's domain association file, served at /.well-known/ so that Apple Pay is offered.",
     ),
+    "BUYSTREAM_WEBHOOKS_TO_LOOPBACK": Variable(
+        "webhooks_to_loopback",
+        number(int, 0, 1),
+        "0",
+        "1: merchants' webhooks may go to this machine, and over http. For tests and for trying things out.",
+    ),
     "BUYSTREAM_SANDBOX_SLOW_SECONDS": Variable(
         "sandbox_slow_seconds", number(float, 0, 3600), "3", "How long the sandbox's slow card takes."
     ),

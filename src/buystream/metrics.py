@@ -73,6 +73,18 @@ WEBHOOKS: Final = Counter(
 )
 for _outcome in ("recorded", "ignored", "foreign", "rejected", "later"):
     WEBHOOKS.labels(_outcome)  # a counter that is born at 1 has not grown, for Prometheus
+WEBHOOK_TRIES: Final = Counter(
+    "buystream_webhook_tries",
+    "Tries to send a merchant's webhook: delivered, waiting (for the next try), failed (given up).",
+    ["outcome"],
+)
+for _outcome in ("delivered", "waiting", "failed"):
+    WEBHOOK_TRIES.labels(_outcome)
+WEBHOOKS_IN_FLIGHT: Final = Gauge("buystream_webhooks_in_flight", "Merchants' webhooks that are being sent.")
+WEBHOOKS_QUEUED: Final = Counter("buystream_webhooks_queued", "Merchants' webhooks that events have caused.")
+WEBHOOK_ENDPOINTS_DISABLED: Final = Counter(
+    "buystream_webhook_endpoints_disabled", "Merchants' endpoints that were disabled: they say 410, or accept nothing."
+)
 TLOG_LEAVES: Final = Counter("buystream_tlog_leaves", "Events that the transparency log has taken up.")
 TLOG_STOPPED: Final = Gauge(
     "buystream_tlog_stopped", "1 when the transparency log isn't the one that was published, and nothing is signed."

@@ -65,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stripe_reconcile_seconds: int = 900
     stripe_api_base: str = ""
     apple_pay_association: Path | None = None
+    webhooks_to_loopback: int = 0
     sandbox_slow_seconds: float = 3.0
     sandbox_late_after_seconds: float = 90.0
     smtp: MailServer | None = None

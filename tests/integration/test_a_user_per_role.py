@@ -22,7 +22,7 @@ from tests.support.postgres import drop_database, run_sql
 from tests.support.shop import DELIVERY, order_of
 from tests.support.shop_process import ShopProcess, buystream
 
-ON_POSTGRES = ("projector", "decider", "payments", "notary", "notifications", "gateway")
+ON_POSTGRES = ("projector", "decider", "payments", "notary", "notifications", "webhooks", "gateway")
 """The roles of a shop whose log is in PostgreSQL."""
 
 
@@ -286,6 +286,10 @@ DENIED = {
         *(EVENT, MOVE, EPOCH, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS[3:]),
         *("SELECT FROM consumer.checkpoint", "DELETE FROM vault.buyer_key", "DELETE FROM mail.suppressed"),
     ),
+    "webhooks": (
+        *(EVENT, EVENT.replace("events", "commands"), MOVE, EPOCH, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS[1:]),
+        *("SELECT FROM views.orders", "UPDATE webhooks.endpoint SET url = ''", "DELETE FROM webhooks.signing_key"),
+    ),
     "feeds": (EVENT, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS, "SELECT FROM log.record", "SELECT FROM views.orders"),
     "live": (EVENT, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS, "SELECT FROM log.record", "SELECT FROM views.orders"),
 }
@@ -320,6 +324,7 @@ def test_a_user_is_denied_what_its_role_does_not_do(role: str, statement: str, p
         ("projector", EVENT.replace("events", "deadletter")),
         ("notary", "SELECT FROM log.record"),
         ("notary", "SELECT sealed_root FROM vault.secret_version"),
+        ("webhooks", "SELECT sealed FROM webhooks.signing_key"),
         ("gateway", "SELECT salts FROM tlog.bundle"),
         ("payments", "DELETE FROM vault.buyer_key WHERE buyer_id = 'by0-x'"),
     ],

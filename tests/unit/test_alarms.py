@@ -13,7 +13,7 @@ from tests.support.patience import patient
 
 ALARMS = Path(__file__).parents[2] / "deploy" / "alarms.yml"
 RULES: list[dict[str, Any]] = yaml.safe_load(ALARMS.read_text())["groups"][0]["rules"]
-JOBS = ("gateway", "decider", "payments", "projector", "notary", "notifications", "feeds", "live")
+JOBS = ("gateway", "decider", "payments", "projector", "notary", "notifications", "webhooks", "feeds", "live")
 
 Series = dict[str, str]
 """Promtool's notation by series: `0+10x120` begins at 0 and grows by 10 at each of 120 steps of 5 seconds."""
@@ -56,6 +56,8 @@ HEALTHY: Series = {
     "buystream_mails_in_doubt_total": "0x300",
     'buystream_feed_events_total{partition="0"}': "0+100x300",
     "buystream_events_decided_total": "0+100x300",
+    'buystream_webhook_tries_total{outcome="delivered"}': "0+1x300",
+    "buystream_webhooks_queued_total": "0+1x300",
     "buystream_audit_violations": "0x300",
     "buystream_audit_finished_timestamp_seconds": "0x300",
 }
@@ -108,6 +110,11 @@ CASES: list[tuple[str, str, Series]] = [
     ("MailsInDoubt", "a sender was killed", {"buystream_mails_in_doubt_total": "0x280 1x20"}),
     ("FeedsStill", "the relay hangs", {'buystream_feed_events_total{partition="0"}': "7x300"}),
     ("FeedsStill", "there is no relay", {'buystream_feed_events_total{partition="0"}': GONE}),
+    (
+        "WebhooksStill",
+        "no webhook leaves the shop",
+        {'buystream_webhook_tries_total{outcome="delivered"}': "7x300"},
+    ),
     ("AuditFailed", "somebody edited the log", {"buystream_audit_violations": "2x300"}),
     ("AuditOverdue", "the last one was nine days ago", {"buystream_audit_finished_timestamp_seconds": "-777600x300"}),
     ("AuditOverdue", "there was none", {"buystream_audit_finished_timestamp_seconds": GONE}),

@@ -50,5 +50,6 @@ notary = _command("notary", "Keep the transparency log of all events. A second o
 notifications = _command(
     "notifications", "Send e-mail to buyers about what happened. Several share the partitions and the mails."
 )
+webhooks = _command("webhooks", "Send merchants their events by webhook. Several share the partitions.")
 feeds = _command("feeds", "Relay each merchant's events to its own topic. Needs Kafka. Several share the partitions.")
 live = _command("live", "Measure rates and buyer velocity. Needs Kafka. Several share the partitions.")

@@ -79,7 +79,8 @@ def demo(
     The exit status is 0 only if nothing was oversold or placed twice and the audit passes.
     """  # fmt: skip
     if not is_headless:
-        _demo_with_pages(options.settings_and_logging(**chosen), opens_browser=not no_browser and has_display())
+        settings = options.settings_and_logging(**chosen, webhooks_to_loopback=1)  # to try a receiver on this machine
+        _demo_with_pages(settings, opens_browser=not no_browser and has_display())
         return
     from buystream.demo import headless
 

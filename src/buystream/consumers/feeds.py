@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -20,9 +20,8 @@ from buystream.log.kafka.clients import KafkaClients, as_log_errors, log_error_o
 from buystream.log.topics import Topic, Topics, merchant_topic
 from buystream.metrics import RECORDS_SET_ASIDE
 from buystream.vocabulary import codec
-from buystream.vocabulary.actors import merchant_of
 from buystream.vocabulary.events import EditionReleased, Event, MerchantRegistered
-from buystream.vocabulary.feed import FED, FEED_CONTENT_TYPE, public_form
+from buystream.vocabulary.feed import FED, FEED_CONTENT_TYPE, attributes_of, data_of
 from buystream.vocabulary.ids import is_edition_id, is_merchant_id
 
 FEEDS: Final = "buystream.feeds"
@@ -268,28 +267,8 @@ def progress_of(record: Record) -> Place | None:
 
 
 def feed_message(head: codec.EventHead, event: Event | None, merchant_id: str = "") -> FeedMessage:
-    """The event as merchants read it: with its own id and place, in its newest version, and nothing that isn't public.
-    Its actor is left out unless it is one of the keys of `merchant_id`, whose feed it is. One that can't be read (None)
-    keeps its place in the edition, with an empty body. In the binary mode of CloudEvents:
+    """The event as merchants read it: see `buystream.vocabulary.feed`. In the binary mode of CloudEvents:
     https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md"""
-    headers: dict[str, str | bytes | None] = {
-        "ce_specversion": "1.0",
-        "ce_id": head.id,
-        "ce_source": head.source,
-        "ce_type": head.type if event is None else codec.type_of(event),
-        "ce_time": head.time,
-        "ce_subject": head.subject,
-        "ce_partitionkey": head.partitionkey,
-        "ce_sequence": head.sequence,
-        "ce_aggregateversion": str(head.aggregateversion),
-        "ce_editionversion": str(head.editionversion),
-        "content-type": FEED_CONTENT_TYPE,
-    }
-    if merchant_id and merchant_of(head.actor) == merchant_id:
-        headers["ce_actor"] = head.actor
-    if event is None:
-        return FeedMessage(head.partitionkey, b"{}", headers)
-    return FeedMessage(head.partitionkey, _encode(public_form(event)), headers)
-
-
-_encode: Final = msgspec.json.Encoder().encode
+    said: dict[str, Any] = msgspec.to_builtins(attributes_of(head, event, merchant_id))
+    headers: dict[str, str | bytes | None] = {f"ce_{name}": str(value) for name, value in said.items()}
+    return FeedMessage(head.partitionkey, data_of(event), {**headers, "content-type": FEED_CONTENT_TYPE})

@@ -249,23 +249,30 @@ class Checkpoints:
 
     def load(self) -> dict[int, Place]:
         """Where to start, for every partition; raises LogUnavailable."""
-        places = dict.fromkeys(range(self._partitions), Place())
         with self._database.transaction() as cur:
-            cur.execute(
-                "SELECT partition, position, sequence FROM consumer.checkpoint WHERE consumer = %s", (self._consumer,)
-            )
-            places.update((partition, Place(position, sequence)) for partition, position, sequence in cur)
-        return places
+            return load_places(cur, self._consumer, self._partitions)
 
     def save(self, places: Mapping[int, Place]) -> None:
         """Raises LogUnavailable."""
-        rows = [(self._consumer, partition, place.position, place.sequence) for partition, place in places.items()]
         with self._database.transaction() as cur:
-            cur.executemany(_SAVE, rows)
+            save_places(cur, self._consumer, places)
 
     def close(self) -> None:
         """Release the connection."""
         self._database.close()
+
+
+def load_places(cur: cursor, consumer: str, partitions: int) -> dict[int, Place]:
+    """Where the consumer starts, for every partition."""
+    places = dict.fromkeys(range(partitions), Place())
+    cur.execute("SELECT partition, position, sequence FROM consumer.checkpoint WHERE consumer = %s", (consumer,))
+    places.update((partition, Place(position, sequence)) for partition, position, sequence in cur)
+    return places
+
+
+def save_places(cur: cursor, consumer: str, places: Mapping[int, Place]) -> None:
+    """For a consumer whose work is in the same transaction."""
+    cur.executemany(_SAVE, [(consumer, number, place.position, place.sequence) for number, place in places.items()])
 
 
 class ConsumerDatabase:

@@ -205,7 +205,7 @@ def _complete(operation: Json, path: str, method: str, refusals: Set[str]) -> No
 def _security(path: str, *, changes: bool) -> list[dict[str, list[str]]]:
     if path in FOR_EVERYBODY:
         return []
-    if path.startswith("/v1/merchant"):
+    if path.startswith(("/v1/merchant", "/v1/feed")):
         return [{"merchantKey": []}]
     if path.startswith("/v1/door"):
         return [{"doorKey": []}, {"merchantKey": []}]

@@ -13,11 +13,13 @@ from psycopg2.extensions import cursor
 
 from buystream.consumers.notifications import tables as mail_tables
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
+from buystream.consumers.webhooks import tables as webhooks
 from buystream.gateway.routes.bodies.payments import ConfigBody
 from buystream.gateway.server import key_uses, session_tables, sessions
 from buystream.gateway.server.answers import Answer
 from buystream.gateway.server.catalogue import Catalogue, Listing
 from buystream.gateway.server.decisions import DECISION_SECONDS, Decisions
+from buystream.gateway.server.feed_pages import FeedPage, read_page
 from buystream.gateway.server.fingerprints import Fingerprints
 from buystream.gateway.server.front_door import FrontDoor
 from buystream.gateway.server.guard import Origins
@@ -49,6 +51,9 @@ ENDED_OVERLAP_SECONDS = 10.0
 """Difference between the clocks of a gateway and of PostgreSQL that can't hide an ended session."""
 
 
+FEED_PAGES_AT_ONCE: Final = 2
+"""A page decodes thousands of events: others' reads go on beside it."""
+
 _ACTOR: Final = actors.system("gateway")
 
 
@@ -69,7 +74,8 @@ class GatewayParts:
     a free port when that one is taken. `problem` says why the rest of the shop can't serve now, or None; `failure` why
     it never will again, which ends the process. `notifications` reads what the provider sends; None when it sends
     nothing. `mail_folder` is where a demo's mails lie, for its inbox. `decision_seconds` and `views_seconds` are how
-    long a request waits for its decision, and a read for the views."""
+    long a request waits for its decision, and a read for the views. `webhooks_to_loopback`:
+    webhooks may go to this machine, over http."""
 
     log: Log
     dsn: str
@@ -89,6 +95,7 @@ class GatewayParts:
     decision_seconds: float = DECISION_SECONDS
     views_seconds: float = VIEWS_SECONDS
     limits: Limits = field(default_factory=Limits)
+    webhooks_to_loopback: bool = False
     metrics_at: tuple[str, int] | None = None
     metrics_at_another_port: bool = False
     mail_folder: Path | None = None
@@ -131,6 +138,8 @@ class Gateway:
         self.key_uses = KeyUses()
         self.origins = Origins.of(parts.public_url)
         self.public_url = parts.public_url
+        self.root = parts.secret
+        self.webhooks_to_loopback = parts.webhooks_to_loopback
         self.front_door = FrontDoor(parts.limits)
         self.watchers = Watchers(parts.limits)
         self.rates = RateLimiter(parts.limits, self.front_door.clients)
@@ -150,6 +159,7 @@ class Gateway:
         Gauge("buystream_watchers", "Open event streams.", registry=self.registry).set_function(
             lambda: self.watchers.count
         )
+        self._feed_turns = asyncio.Semaphore(FEED_PAGES_AT_ONCE)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -242,6 +252,24 @@ class Gateway:
         except LogUnavailable:
             return None
 
+    def read_positions(self) -> list[int]:
+        """Up to where (exclusive) this gateway has read each partition: it knows the editions of what is before."""
+        return [self.decisions.next_position(partition) for partition in range(self.partitions)]
+
+    async def feed_page(self, merchant_id: str, places: Sequence[int]) -> FeedPage:
+        """The merchant's next events; few pages are read at a time. Raises HttpProblem (503)."""
+        ends = self.read_positions()
+        if all(place >= end for place, end in zip(places, ends, strict=True)):
+            return FeedPage([], list(places), False)
+        async with self._feed_turns:
+            return await self.reads.run(
+                lambda: read_page(self._log, merchant_id, self.catalogue.merchant_of, places, ends)
+            )
+
+    def log_ends(self) -> list[int]:
+        """The position after the last event in each partition now. Blocks; raises LogUnavailable."""
+        return [self._log.end(EVENTS, partition) for partition in range(self.partitions)]
+
     async def views_show_the_log(self, partition: int) -> bool:
         """Whether the views show what is on the log now, within a second at most."""
         end = await self.log_end(partition)
@@ -272,6 +300,7 @@ class Gateway:
         session_tables.TABLES.ensure(cur)
         key_uses.TABLES.ensure(cur)
         mail_tables.TABLES.ensure(cur)
+        webhooks.TABLES.ensure(cur)
         self.sessions.note_ended(sessions.ended_since(cur, 0))
         self.fingerprints.load(cur)
         return self.catalogue.load(cur)

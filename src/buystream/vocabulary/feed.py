@@ -1,4 +1,5 @@
-"""What merchants read of the events, on their topics: which events, and which fields of them."""
+"""What merchants read of the events, on their topics, by webhooks and from the feed: which events, and which fields of
+them."""
 
 from collections.abc import Iterator
 from functools import cache, reduce
@@ -10,6 +11,7 @@ import msgspec
 from msgspec.structs import FieldInfo
 
 from buystream.vocabulary import codec
+from buystream.vocabulary.actors import merchant_of
 from buystream.vocabulary.events import EditionEvent, Event, OrderEvent, PaymentEvent
 from buystream.vocabulary.fields import meanings, values_in
 
@@ -38,6 +40,47 @@ def private_fields(kind: type[msgspec.Struct], inside: str = "") -> Iterator[str
 def public_form(event: Event) -> msgspec.Struct:
     """What merchants read of the event."""
     return msgspec.convert(event, _public_kind(type(event)), from_attributes=True)
+
+
+class Attributes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="specversion", tag="1.0"):
+    """The attributes of CloudEvents that merchants read. `actor` is there when it is one of the merchant's own keys."""
+
+    id: str
+    source: str
+    type: str
+    time: str
+    subject: str
+    partitionkey: str
+    sequence: str
+    aggregateversion: int
+    editionversion: int
+    actor: str = ""
+
+
+def attributes_of(head: codec.EventHead, event: Event | None, merchant_id: str = "") -> Attributes:
+    """The event's own id and place, and its newest type. Its actor is left out unless it is one of the keys of
+    `merchant_id`, whose feed it is. `event` is None for one that can't be read."""
+    return Attributes(
+        id=head.id,
+        source=head.source,
+        type=head.type if event is None else codec.type_of(event),
+        time=head.time,
+        subject=head.subject,
+        partitionkey=head.partitionkey,
+        sequence=head.sequence,
+        aggregateversion=head.aggregateversion,
+        editionversion=head.editionversion,
+        actor=head.actor if merchant_id and merchant_of(head.actor) == merchant_id else "",
+    )
+
+
+def data_of(event: Event | None) -> bytes:
+    """The event without anything that isn't public. One that can't be read (None) keeps its place, with an empty
+    body."""
+    return b"{}" if event is None else _encode(public_form(event))
+
+
+_encode: Final = msgspec.json.Encoder().encode
 
 
 @cache

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from buystream.consumers.feeds import Feeds
     from buystream.consumers.live.live import Live
     from buystream.consumers.notifications.sending import Sending
+    from buystream.consumers.webhooks.role import Webhooks
     from buystream.gateway.runtime import GatewayParts
     from buystream.gateway.server.reads import ProjectedPosition
     from buystream.providers.stripe_api import StripeApi
@@ -132,6 +133,15 @@ class Parts:
         return Flows(self.log, dsn=self.dsn, vault=self.vault)
 
     @cached_property
+    def webhooks(self) -> "Webhooks":
+        """What sends merchants their events."""
+        from buystream.consumers.webhooks.calling import WebhookCaller
+        from buystream.consumers.webhooks.role import Webhooks
+
+        caller = WebhookCaller(to_loopback=bool(self.settings.webhooks_to_loopback))
+        return Webhooks(self.log, dsn=self.dsn, root=self.root, caller=caller)
+
+    @cached_property
     def notary(self) -> Notary:
         """What keeps the transparency log; raises BadPolicy."""
         policy = read_policy(self.settings.tlog_policy.read_text()) if self.settings.tlog_policy else Policy()
@@ -216,6 +226,7 @@ class Parts:
             decision_seconds=self.settings.decision_seconds,
             views_seconds=self.settings.views_seconds,
             limits=self.settings.limits,
+            webhooks_to_loopback=bool(self.settings.webhooks_to_loopback),
             metrics_at=(self.settings.metrics_host, self.settings.metrics_port),
             # Several shops may run on one machine, and the first has the default.
             metrics_at_another_port=self.settings.metrics_port == METRICS_PORT,

@@ -31,6 +31,10 @@ def _notifications(parts: Parts) -> Runs:
     return {"notifications": parts.queueing.run, "mails": parts.sending.run}
 
 
+def _webhooks(parts: Parts) -> Runs:
+    return {"webhooks": parts.webhooks.run}
+
+
 def _feeds(parts: Parts) -> Runs:
     return {"feeds": parts.feeds.run}
 
@@ -45,6 +49,7 @@ ROSTER: Final[Mapping[str, Callable[[Parts], Runs]]] = {
     "payments": _payments,
     "notary": _notary,
     "notifications": _notifications,
+    "webhooks": _webhooks,
     "feeds": _feeds,
     "live": _live,
 }

@@ -132,6 +132,15 @@ class Catalogue:
         """The edition, or None when there is none."""
         return self._offers.get(edition_id)
 
+    def merchant_of(self, edition_id: str) -> str | None:
+        """The edition's merchant; None when there is no such edition."""
+        offer = self._offers.get(edition_id)
+        return None if offer is None else offer.merchant_id
+
+    def editions_of(self, merchant_id: str) -> list[str]:
+        """The ids of the merchant's editions."""
+        return [one.edition_id for one in list(self._offers.values()) if one.merchant_id == merchant_id]
+
     def remember_sent(self, order_id: str) -> None:
         """This order id is on its way to a decision, so a repeat of it must go to the log, sold out or not."""
         self._sent.add(hash(order_id))

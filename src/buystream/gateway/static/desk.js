@@ -14,6 +14,7 @@ import { useZone } from "./desk/moments.js";
 import { Past, pastCancellations } from "./desk/past.js";
 import { askRelease } from "./desk/release.js";
 import { Statement } from "./desk/statement.js";
+import { Webhooks } from "./desk/webhooks.js";
 
 const KEY = "buystream.desk.key";
 const element = (id) => document.getElementById(id);
@@ -63,6 +64,7 @@ function say(message) {
 
 element("waiting").remove();
 const keys = new Keys({ call, say });
+const webhooks = new Webhooks({ call, say });
 const ledger = new Ledger({ call, say });
 const statement = new Statement({ call, say, download: (path, name) => download(path, apiKey, name) });
 const disputes = new Disputes({ call, say });
@@ -82,6 +84,7 @@ async function enter(key) {
   }
   keepKey(key);
   keys.load();
+  webhooks.load();
   for (const id of ["desk", "session", "connection"]) element(id).hidden = false;
   element("enter").hidden = true;
   useZone(merchant.time_zone);
@@ -107,6 +110,7 @@ function leave(message = "") {
   apiKey = null;
   if (past?.isOpen) past.leave();
   keys.clear();
+  webhooks.clear();
   ledger.clear();
   statement.clear();
   disputes.clear();
