@@ -140,6 +140,7 @@ GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
             " disabled_at_ms)"
         ),
         "webhooks.signing_key": "SELECT",
+        "mail.outbox": "INSERT",
         "webhooks.delivery": "SELECT, INSERT, UPDATE, DELETE",
     },
     "feeds": _CHECKS_THE_SECRET,

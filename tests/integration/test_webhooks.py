@@ -12,6 +12,7 @@ from standardwebhooks.webhooks import Webhook
 
 from buystream.consumers.webhooks.calling import WebhookCaller
 from buystream.consumers.webhooks.role import Webhooks, wall_clock_ms
+from buystream.database import one_transaction
 from buystream.host.workers import Workers
 from buystream.vocabulary.ids import new_order_id
 from tests.support.patience import wait_until
@@ -175,6 +176,9 @@ def test_gone_disables_an_endpoint_until_it_is_enabled(shop: Shop, desk: httpx.C
         return str(desk.get("/v1/merchant/webhooks").json()["endpoints"][0]["disabled_why"])
 
     wait_until(lambda: why() == "gone")
+    with one_transaction(shop.dsn, "test") as cur:
+        cur.execute("SELECT kind, facts FROM mail.outbox WHERE about = %s", (made["endpoint_id"],))
+        assert [(kind, receiver.url in facts) for kind, facts in cur] == [("webhook_disabled", True)]
     receiver.status_of = lambda _: 204
     assert desk.post(f"/v1/merchant/webhooks/{made['endpoint_id']}/enable").json()["endpoints"][0]["waiting"] == 1
     wait_until(lambda: [one["state"] for one in deliveries(desk, made)] == ["delivered"])

@@ -30,6 +30,10 @@ class BadLetter(BuystreamError):
     """This can't be sent as it is: the address isn't one."""
 
 
+class NotCalledFor(BuystreamError):
+    """Nothing is to be sent; the message says why."""
+
+
 class Attachment(msgspec.Struct, frozen=True):
     """A file in a mail. `kind` is its media type."""
 

@@ -31,6 +31,10 @@ ANNOUNCEMENT: Final = "announcement"
 
 ANNOUNCED: Final = "announced"
 FIND_ORDERS: Final = "found"
+WEBHOOK_FAILING: Final = "webhook_failing"
+WEBHOOK_DISABLED: Final = "webhook_disabled"
+TO_MERCHANTS: Final = frozenset({WEBHOOK_FAILING, WEBHOOK_DISABLED})
+"""Kinds of mails that merchants get, about an endpoint of their webhooks."""
 
 logger = logging.getLogger(__name__)
 
@@ -244,3 +248,9 @@ def ask_for_orders(cur: cursor, mail_id: str, address: bytes, language: str) -> 
     """Queue a mail to the owner of this address, a keyed hash, with links to their orders."""
     facts = msgspec.json.encode({"language": language}).decode()
     cur.execute(_FIND, (mail_id, FIND_ORDERS, address.hex(), facts, AT_ONCE))
+
+
+def tell_merchant(cur: cursor, kind: str, endpoint_id: str, *, merchant_id: str, address: str, at_ms: int) -> None:
+    """Queue a mail of one of TO_MERCHANTS about the webhooks' endpoint at this `address`; once for that time."""
+    facts = msgspec.json.encode({"merchant_id": merchant_id, "address": address}).decode()
+    cur.execute(f"{_FIND} ON CONFLICT DO NOTHING", (f"{kind}.{endpoint_id}.{at_ms}", kind, endpoint_id, facts, AT_ONCE))

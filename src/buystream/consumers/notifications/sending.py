@@ -15,11 +15,11 @@ from psycopg2.extensions import connection, cursor
 from buystream.consumers.notifications import tables
 from buystream.consumers.notifications.addresses import AddressHashes
 from buystream.consumers.notifications.announcing import address_buyers
-from buystream.consumers.notifications.letters import BadLetter, email_of
+from buystream.consumers.notifications.letters import BadLetter, NotCalledFor, email_of
 from buystream.consumers.notifications.post import Deferred, InDoubt, NoSuchAddress, Post, PostAway, Refused
 from buystream.consumers.notifications.queueing import ANNOUNCEMENT
 from buystream.consumers.notifications.tables import GIVEN_UP, LEFT_OUT, REFUSED, SENT, SUPPRESSED, TABLES
-from buystream.consumers.notifications.writing import LetterWriter, NotCalledFor, NotShownYet, TakenMail, Written
+from buystream.consumers.notifications.writing import LetterWriter, NotShownYet, TakenMail, Written
 from buystream.database import DatabaseError, connect, transaction
 from buystream.delivery.policy import Backoff
 from buystream.metrics import MAILS, MAILS_IN_DOUBT, MAILS_OLDEST_SECONDS, MAILS_WAITING

@@ -69,6 +69,18 @@ EN: Final = {
     "announced.subject": "{title}",
     "announced.heading": "{title}",
     "announced.about": "This is about your order: {title}.",
+    "desk": "Open the desk",
+    "to_merchant": "You get this message because you sell at {shop}.",
+    "webhook_failing.subject": "Your webhook fails: {address}",
+    "webhook_failing.heading": "Your webhook accepts nothing",
+    "webhook_failing.text": "{address} has accepted none of your events for many hours. If nothing changes within two"
+    " days, it will be disabled.",
+    "webhook_failing.todo": "The desk shows what it answered. Nothing is lost: all events are in the feed, too.",
+    "webhook_disabled.subject": "Your webhook was disabled: {address}",
+    "webhook_disabled.heading": "Your webhook was disabled",
+    "webhook_disabled.text": "{address} said that it is gone, or accepted none of your events for three days."
+    " Nothing is sent there any more.",
+    "webhook_disabled.todo": "Enable it on the desk once it works. What happened meanwhile is in the feed.",
     "found.subject": "Your orders at {shop}",
     "found.heading": "Your orders",
     "found.text": "Someone, probably you, asked for a link to the orders that were made with this address. It works"
@@ -158,6 +170,18 @@ FR: Final = {
     "announced.subject": "{title}",
     "announced.heading": "{title}",
     "announced.about": "Ce message concerne votre commande : {title}.",
+    "desk": "Ouvrir le bureau",
+    "to_merchant": "Vous recevez ce message parce que vous vendez sur {shop}.",
+    "webhook_failing.subject": "Votre webhook échoue : {address}",
+    "webhook_failing.heading": "Votre webhook n’accepte rien",
+    "webhook_failing.text": "{address} n’a accepté aucun de vos événements depuis de nombreuses heures. Sans"
+    " changement d’ici deux jours, il sera désactivé.",
+    "webhook_failing.todo": "Le bureau montre ses réponses. Rien n’est perdu : le flux contient tous les événements.",
+    "webhook_disabled.subject": "Votre webhook est désactivé : {address}",
+    "webhook_disabled.heading": "Votre webhook est désactivé",
+    "webhook_disabled.text": "{address} a répondu qu’il n’existe plus, ou n’a accepté aucun de vos événements pendant"
+    " trois jours. Plus rien n’y est envoyé.",
+    "webhook_disabled.todo": "Réactivez-le au bureau quand il fonctionne. Le flux contient ce qui s’est passé depuis.",
     "found.subject": "Vos commandes chez {shop}",
     "found.heading": "Vos commandes",
     "found.text": "Quelqu’un, vous sans doute, a demandé un lien vers les commandes passées avec cette adresse. Il"

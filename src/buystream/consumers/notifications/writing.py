@@ -8,8 +8,9 @@ import msgspec
 from psycopg2.extensions import cursor
 
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
-from buystream.consumers.notifications.letters import Attachment, Letter, Unsubscribing, day, money, say
-from buystream.consumers.notifications.queueing import ANNOUNCED, FIND_ORDERS
+from buystream.consumers.notifications.letters import Attachment, Letter, NotCalledFor, Unsubscribing, day, money, say
+from buystream.consumers.notifications.queueing import ANNOUNCED, FIND_ORDERS, TO_MERCHANTS
+from buystream.consumers.notifications.to_merchants import letter_to_merchant
 from buystream.consumers.notifications.words import DEFAULT, LANGUAGES
 from buystream.errors import BuystreamError
 from buystream.projections import order_views, people, recurring_gifts
@@ -26,10 +27,6 @@ BUYERS_FOUND_MAX: Final = 10
 
 class NotShownYet(BuystreamError):
     """The views don't show the event yet."""
-
-
-class NotCalledFor(BuystreamError):
-    """Nothing is to be sent; the message says why."""
 
 
 class TakenMail(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +107,9 @@ class LetterWriter:
         facts: dict[str, Any] = msgspec.json.decode(row.facts)
         if row.kind == FIND_ORDERS:
             return self._found(cur, row, facts)
+        if row.kind in TO_MERCHANTS:
+            details = people.legal_details(cur, facts["merchant_id"], at_ms=at_ms)
+            return Written(letter_to_merchant(row.kind, facts["address"], details, url=self._url), "", "")
         if row.kind == ANNOUNCED:
             facts |= _announcement(cur, facts["announcement"])
         view = _order_of(cur, row, facts)

@@ -16,7 +16,7 @@ IN_FLIGHT_PER_ENDPOINT: Final = 8
 KEPT_DAYS: Final = 30
 """For how long the desk shows a delivery that is done."""
 
-_COLUMNS: Final = "d.endpoint_id, d.webhook_id, e.url, d.body, d.tries, d.first_at_ms"
+_COLUMNS: Final = "d.endpoint_id, e.merchant_id, d.webhook_id, e.url, d.body, d.tries, d.first_at_ms"
 
 _WAITING: Final = """
     FROM webhooks.delivery AS w
@@ -58,6 +58,7 @@ class Due(msgspec.Struct, frozen=True):
     """A delivery to be tried now."""
 
     endpoint_id: str
+    merchant_id: str
     webhook_id: str
     url: str
     body: bytes
@@ -89,14 +90,15 @@ def due(
     )
     keys: dict[str, tuple[SigningKeys, ...]] = {}
     found: list[Due] = []
-    for endpoint_id, webhook_id, url, body, tries, first_at_ms in cur.fetchall():
+    for endpoint_id, merchant_id, webhook_id, url, body, tries, first_at_ms in cur.fetchall():
         if busy.count(endpoint_id) >= IN_FLIGHT_PER_ENDPOINT:
             continue
         busy.append(endpoint_id)
         if endpoint_id not in keys:
             cur.execute(_KEYS, (endpoint_id, now_ms))
             keys[endpoint_id] = tuple(opened(bytes(sealed), root, endpoint_id) for (sealed,) in cur.fetchall())
-        found.append(Due(endpoint_id, webhook_id, url, bytes(body), Trial(tries, first_at_ms), keys[endpoint_id]))
+        trial = Trial(tries, first_at_ms)
+        found.append(Due(endpoint_id, merchant_id, webhook_id, url, bytes(body), trial, keys[endpoint_id]))
     return found
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from buystream.consumers.notifications import tables as outbox
+from buystream.consumers.webhooks import tables
 from buystream.consumers.webhooks.calling import WebhookCaller
 from buystream.consumers.webhooks.sending import Sender
 from buystream.consumers.webhooks.writing import CONSUMER, DeliveryWriter, has_endpoints
@@ -41,6 +43,7 @@ class Webhooks:
         self._caller = caller
         self._clock_ms = clock_ms
         self._database = ConsumerDatabase(dsn)
+        self._has_tables = False
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`; raises Damaged and Poisoned when the events aren't what they must be."""
@@ -58,6 +61,10 @@ class Webhooks:
 
     def _has_endpoints(self) -> bool:
         with self._database.transaction() as cur:
+            if not self._has_tables:
+                tables.TABLES.ensure(cur)
+                outbox.TABLES.ensure(cur)
+            self._has_tables = True
             return has_endpoints(cur)
 
     def _work(self, partitions: frozenset[int], ended: Callable[[], bool]) -> None:

@@ -9,6 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
+from psycopg2.extensions import cursor
+
+from buystream.consumers.notifications.queueing import WEBHOOK_DISABLED, WEBHOOK_FAILING, tell_merchant
 from buystream.consumers.webhooks import queue
 from buystream.consumers.webhooks.calling import WebhookCaller
 from buystream.consumers.webhooks.queue import Due
@@ -113,7 +116,7 @@ class Sender:
                 after = health_after(health, tried.trial, answer, now_ms=now_ms)
                 settled = settle(tried.trial, answer, now_ms=now_ms, chance=self._chance)
                 queue.note(cur, tried, answer, settled, after, now_ms=now_ms)
-                _report(tried, health, after)
+                _report(cur, tried, health, after)
                 WEBHOOK_TRIES.labels("delivered" if answer.is_success else settled.state).inc()
             if now_ms >= self._forget_at:
                 self._forget_at = now_ms + FORGET_SECONDS * 1000
@@ -122,10 +125,16 @@ class Sender:
             return queue.due(cur, self._root, self._partitions, in_flight, now_ms=now_ms)[:room]
 
 
-def _report(tried: Due, before: Health, after: Health) -> None:
-    """What its merchant has to know, which the desk shows too."""
-    if after.disabled_why and not before.disabled_why:
+def _report(cur: cursor, tried: Due, before: Health, after: Health) -> None:
+    """What its merchant has to know: by mail, and the desk shows it too."""
+    if after.disabled_at_ms is not None and not before.disabled_why:
         WEBHOOK_ENDPOINTS_DISABLED.inc()
+        _tell_merchant(cur, tried, WEBHOOK_DISABLED, after.disabled_at_ms)
         logger.warning("webhook endpoint %s (%s) is disabled: %s", tried.endpoint_id, tried.url, after.disabled_why)
     elif after.warned_at_ms is not None and before.warned_at_ms is None:
+        _tell_merchant(cur, tried, WEBHOOK_FAILING, after.warned_at_ms)
         logger.warning("webhook endpoint %s (%s) accepts nothing and will be disabled", tried.endpoint_id, tried.url)
+
+
+def _tell_merchant(cur: cursor, tried: Due, kind: str, at_ms: int) -> None:
+    tell_merchant(cur, kind, tried.endpoint_id, merchant_id=tried.merchant_id, address=tried.url, at_ms=at_ms)
