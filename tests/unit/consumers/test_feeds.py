@@ -30,6 +30,7 @@ PRIVATE_FIELDS = {
     "attendee": "a person's name, even if encrypted",
     "claim": "checks the link that makes somebody the holder of a ticket",
     "delivery": "a person's name and address, even if encrypted",
+    "statement": "what a person's bank statement shows",
     "tracking": "a carrier's site shows the address with it",
     "url": "whoever knows it can answer the bank in the person's place",
     "reference": "leads to the person's payment at the provider",
