@@ -97,7 +97,7 @@ def test_an_order_asks_for_no_more_units_than_one_line_could() -> None:
     roomy = tuple(msgspec.structs.replace(STANDING, variant_id=name, limit_per_buyer=100) for name in ("a", "b"))
     lines = tuple(OrderLine(variant_id=one.variant_id, quantity=60, price_minor=1000) for one in roomy)
     shop = given(release(variants=roomy, suggested_minor=())).when(place(lines=lines))
-    shop.then(expect(events.OrderRefused, reason="over_limit", variant_id="b"))
+    shop.then(expect(events.OrderRefused, reason="over_limit", variant_id="", available=None))
 
 
 def test_a_variant_that_is_named_twice_is_refused_and_spends_no_id() -> None:
@@ -263,3 +263,15 @@ def test_a_cancelled_edition_refunds_all_lines() -> None:
         *(events.Ticked, events.CancellationContinued),
         expect(events.RefundRequested, amount_minor=10_500, quantity=3, units=units(stalls=1, balcony=2)),
     )
+
+
+def test_the_lines_of_an_order_go_into_parcels_of_their_own() -> None:
+    packed = example(
+        commands.CreateShipment, order_id=seats(stalls=1).order_id, shipment_id="one", contents=units(balcony=2)
+    )
+    rest = example(commands.CreateShipment, order_id=seats(stalls=1).order_id, shipment_id="two", contents=())
+    shop = given(house(), *paid(stalls=1, balcony=2, minor=10_500), back(units=units(balcony=1))).when(packed)
+    shop.then(expect(events.CommandRefused, reason="return_under_way"))
+    shop.when(went_back(3000)).when(msgspec.structs.replace(packed, contents=units(balcony=1)))
+    shop.then(expect(events.ShipmentCreated, contents=units(balcony=1)))
+    shop.when(rest).then(expect(events.ShipmentCreated, contents=units(stalls=1)), events.OrderShipped)

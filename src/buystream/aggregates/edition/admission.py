@@ -61,19 +61,19 @@ def why_not(
         return reason, ""
     if moment.at_ms < edition.pace.paused_until_ms.get(buyer_id, 0):
         return "too_fast", ""
-    units = total_minor = 0
-    missing = None
+    total_minor, missing = 0, None
     for line in lines:
         stock, quantity = stocks[line.variant_id], line.quantity
-        units += quantity
         if limited:
             taken = stock.taken_by_buyer.get(buyer_id, 0)
-            if not 0 < quantity <= units <= moment.rules.quantity_max or taken + quantity > stock.limit_per_buyer:
+            if not 0 < quantity <= moment.rules.quantity_max or taken + quantity > stock.limit_per_buyer:
                 return "over_limit", line.variant_id
         total_minor += quantity * line.price_minor
         available = stock.available
         if available is not None and quantity > available and missing is None:
             missing = line.variant_id
+    if len(lines) > 1 and limited and sum(line.quantity for line in lines) > moment.rules.quantity_max:
+        return "over_limit", ""
     if reason := why_not_charge(total_minor, terms.charges_in(moment.rules)):
         return reason, ""
     return ("", "") if missing is None else ("sold_out", missing)

@@ -148,8 +148,9 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
         if about is not None:
             order = about(self.book, event)
             if stocks is not None:
-                for moved in event.moved if is_part else order.lines:  # type: ignore[union-attr]
-                    stocks(self.stocks[moved.variant_id], event, order, moved.quantity)
+                moved = event.moved if is_part else order.lines  # type: ignore[union-attr]
+                for one in moved:
+                    stocks(self.stocks[one.variant_id], event, order, one.quantity)
             for part, change in changes:
                 if (state := getattr(self, part)) is not None:
                     change(state, event, order)

@@ -8,7 +8,7 @@ from buystream.aggregates.edition import admission
 from buystream.aggregates.edition.duty import Duty
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, UNKNOWN_VARIANT, Edition, Outcome
 from buystream.aggregates.edition.order import Order
-from buystream.aggregates.edition.stocking import note_releases, note_sell_out
+from buystream.aggregates.edition.stocking import note_releases, note_sell_out, note_sell_outs
 from buystream.aggregates.moment import Moment
 from buystream.aggregates.rules import Rules
 from buystream.vocabulary import commands, events
@@ -22,11 +22,14 @@ def place_order(edition: Edition, command: commands.PlaceOrder, moment: Moment) 
     """Hold stock for a new order id, or refuse it with the reason. A refusal that is one too many to remember spends no
     id and is returned; of it only the demand is recorded."""
     terms, lines, at_ms = edition.terms, command.lines, moment.at_ms
-    for line in lines:
-        if line.variant_id not in edition.stocks:
+    stock = edition.stocks.get(lines[0].variant_id)
+    if stock is None:
+        return UNKNOWN_VARIANT
+    if several := len(lines) > 1:
+        if any(line.variant_id not in edition.stocks for line in lines):
             return UNKNOWN_VARIANT
-    if len(lines) > 1 and len({line.variant_id for line in lines}) < len(lines):
-        return VARIANT_TWICE
+        if len({line.variant_id for line in lines}) < len(lines):
+            return VARIANT_TWICE
     reason, variant_id = admission.why_not(
         edition, moment, buyer_id=command.buyer_id, lines=lines, vouched=command.vouched
     )
@@ -47,10 +50,10 @@ def place_order(edition: Edition, command: commands.PlaceOrder, moment: Moment) 
                 network=command.network,
             )
         )
-        for line in lines:
-            stock = edition.stocks[line.variant_id]
-            if stock.available == 0:  # most orders leave some
-                note_sell_out(edition, stock, moment)
+        if several:
+            note_sell_outs(edition, lines, moment)
+        elif stock.available == 0:  # most orders leave some
+            note_sell_out(edition, stock, moment)
         return None
     if not _is_plausible(command, moment.rules):
         return reason
