@@ -8,7 +8,7 @@ from buystream.errors import BuystreamError
 from buystream.log import COMMANDS, EVENTS, Message
 from buystream.projections.engine.history import History
 from buystream.vocabulary import events
-from buystream.wiring import deciding
+from buystream.wiring import deciding, roster
 from buystream.wiring.views import HISTORY
 from tests.support.examples import T0
 from tests.support.memory_log import MemoryLog
@@ -48,3 +48,13 @@ def test_that_nobody_decides_is_an_error_and_the_command_stays_on_the_log(monkey
 
 def test_the_history_has_one_name() -> None:
     assert History.name == HISTORY
+
+
+def test_a_role_says_its_own_problem_and_others_have_none() -> None:
+    class Parts:
+        class decider:  # noqa: N801  a part, named as the roster asks for it
+            problem = "partition 2 is refused"
+
+    assert roster.problem_of("decider", Parts) == "partition 2 is refused"  # type: ignore[arg-type]
+    assert {roster.problem_of(role, Parts) for role in roster.ROSTER.keys() - roster.PROBLEMS.keys()} == {None}  # type: ignore[arg-type]
+    assert roster.PROBLEMS.keys() | roster.ONE_AT_A_TIME <= roster.ROSTER.keys()

@@ -79,7 +79,7 @@ class BuyRoute:
         """One request, as ASGI has it."""
         reply: Reply
         try:
-            head = read_request_head(scope["headers"])
+            head = read_request_head(list(scope["headers"]))
             body = await _body(receive, head.get(b"content-length", b""))
         except HttpProblem as problem:
             reply = self._count(_reply_of(problem))

@@ -5,12 +5,12 @@ which goes from the parser to its route and from the decision to the socket with
 import asyncio
 from enum import IntEnum
 from http import HTTPStatus
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from buystream.gateway.routes.buy import PATH, BuyRoute
+from buystream.gateway.routes.buy import BODY_BYTES_MAX, PATH, BuyRoute
 from buystream.gateway.server.body_sizes import body_bytes_max
 from buystream.gateway.server.front_door import FrontDoor
 from buystream.gateway.server.heads import Head, ambiguous, check_framing, read_request_head, read_target
@@ -59,20 +59,16 @@ class Click:
     """A click in progress. It has what uvicorn expects of a request: whether it is answered, and whether the connection
     stays open."""
 
-    __slots__ = (
-        *("body", "client", "disconnected", "head", "keep_alive", "message_event", "more_body"),
-        "response_complete",
-    )
+    body = b""
+    more_body = True
+    disconnected = False
+    response_complete = False
+    message_event = Listener()
 
-    def __init__(self, head: Head, client: str, *, keep_alive: bool) -> None:
+    def __init__(self, head: Head, client: str, keep_alive: bool) -> None:
         self.head = head
         self.client = client
-        self.body = b""
-        self.more_body = True
         self.keep_alive = keep_alive
-        self.disconnected = False
-        self.response_complete = False
-        self.message_event = Listener()
 
 
 class Exchange(RequestResponseCycle):
@@ -161,21 +157,22 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """A click, or a request for uvicorn. Raises HttpProblem."""
-        limits, parser, url = self.front_door.limits, self.parser, self.url
+        door, parser, url, headers = self.front_door, self.parser, self.url, self.headers
+        limits = door.limits
         if len(url) > limits.target_bytes_max:
             raise HttpProblem("target-too-long")
-        if len(self.headers) > limits.headers_max:
+        if len(headers) > limits.headers_max:
             raise HttpProblem("head-too-large")
-        if self._received > limits.head_bytes_max and _size(url, self.headers) > limits.head_bytes_max:
+        if self._received > limits.head_bytes_max and _size(url, headers) > limits.head_bytes_max:
             raise HttpProblem("head-too-large")
-        head = read_request_head(self.headers)
+        head = read_request_head(headers)
         version = parser.get_http_version()
         check_framing(head, version)
-        client = self.front_door.client_of(self.peer, head)
+        client = door.client_of(self.peer, head)
         cookies, length = head.get(b"cookie"), head.get(b"content-length")
         if cookies is not None and len(cookies) > limits.cookie_bytes_max:
             raise HttpProblem("head-too-large")
-        self._body_bytes_max = body_bytes_max(url)
+        self._body_bytes_max = BODY_BYTES_MAX if url == URL else body_bytes_max(url)
         if length is not None and int(length) > self._body_bytes_max:
             raise HttpProblem("too-large")  # at once: nobody sends what isn't read
         before = self._running
@@ -187,7 +184,8 @@ class Connection(HttpToolsProtocol):
             and parser.get_method() == b"POST"
             and not (b"expect" in head or parser.should_upgrade())
         ):
-            self.cycle = self._running = cast("Any", Click(head, client, keep_alive=parser.should_keep_alive()))
+            click: Any = Click(head, client, parser.should_keep_alive())
+            self.cycle = self._running = click
         else:
             self._begin_exchange(head, client, version=version, is_free=is_free)
         # Only now: what was raised before is about this request, and not about the cycle of the one before it.

@@ -153,8 +153,8 @@ class Decisions:
         if self._tail.problem is not None or self._writer is None:
             raise HttpProblem("unavailable")
         partition, key = address or address_of(command)
-        backlog = self._backlog(partition)
-        is_late = isinstance(command, PlaceOrder) and backlog.is_full  # who already holds something may pay for it
+        backlog = self._backlogs.get(partition) or self._backlog(partition)
+        is_late = backlog.is_full and isinstance(command, PlaceOrder)  # who already holds something may pay for it
         if is_late or len(self._waiting) >= IN_FLIGHT_MAX:
             raise HttpProblem("overloaded")
         command_id = f"{self.instance_id}-{next(self._numbers)}"
@@ -187,9 +187,10 @@ class Decisions:
     def _deliver(self, batch: Polled) -> None:
         for kind, order_id in batch.followed:
             self._rates.note(kind, order_id)
+        now = self._loop.time()
         for command_id, answer in batch.answers:
-            self._backlog(answer.partition).note_decided()
-            self._notify(command_id, answer)
+            (self._backlogs.get(answer.partition) or self._backlog(answer.partition)).note_decided()
+            self._notify(command_id, answer, now)
         self._watchers.notify(batch.changed)
 
     def _append_failed(self, messages: Sequence[Message], error: Exception) -> None:
@@ -199,13 +200,14 @@ class Decisions:
         self._loop.call_soon_threadsafe(self._fail, command_ids, detail)
 
     def _fail(self, command_ids: Sequence[str], detail: str) -> None:
+        now = self._loop.time()
         for command_id in command_ids:
-            self._notify(command_id, HttpProblem("no-decision", detail))
+            self._notify(command_id, HttpProblem("no-decision", detail), now)
 
-    def _notify(self, command_id: str, answer: Answer | HttpProblem) -> None:
+    def _notify(self, command_id: str, answer: Answer | HttpProblem, now: float) -> None:
         waiting = self._waiting.pop(command_id, None)
         if waiting is not None:
-            waited_seconds = self._loop.time() - waiting.asked_at
+            waited_seconds = now - waiting.asked_at
             self._backlogs[waiting.partition].leave(waited_seconds)
             self._seconds.observe(waited_seconds)
             waiting.on_answer(answer)

@@ -5,7 +5,6 @@ from collections import Counter
 from typing import Final
 
 from buystream.gateway.server.clients import Clients, network_of
-from buystream.gateway.server.heads import Head
 from buystream.gateway.server.problems import HttpProblem
 from buystream.limits import Limits
 
@@ -22,6 +21,7 @@ class FrontDoor:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.clients = Clients(limits.trusted_proxies)
+        self.client_of = self.clients.client_of
         files = _files_max()
         self.connections_max = min(limits.connections_max, files - min(FILES_KEPT + LINGERING_MAX, files // 2))
         self._count = 0
@@ -50,10 +50,6 @@ class FrontDoor:
     def may_linger(self) -> bool:
         """Whether a connection that was sent away may stay until its client has read why."""
         return self._count <= self.connections_max + LINGERING_MAX
-
-    def client_of(self, peer: str, head: Head) -> str:
-        """The client behind the connection; raises HttpProblem (400)."""
-        return self.clients.client_of(peer, head)
 
 
 def _files_max() -> int:

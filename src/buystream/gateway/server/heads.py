@@ -2,7 +2,7 @@
 9110, 9112): nothing here guesses."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -11,11 +11,11 @@ import httptools
 
 from buystream.gateway.server.problems import HttpProblem
 
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = Sequence[tuple[bytes, bytes]]
 """Of a request, their names in lower case."""
 
 Head = dict[bytes, bytes]
-"""The headers that we read, by name: each at most once, but for the lists."""
+"""The headers by name, among them all that we read: each at most once, but for the lists."""
 
 SINGLE: Final = frozenset(
     {
@@ -45,6 +45,17 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 def read_request_head(headers: Headers) -> Head:
     """The head; raises HttpProblem (400) when it is ambiguous."""
+    head = dict(headers)
+    if len(head) < len(headers):
+        head = _with_lists(headers)
+    cookies = head.get(b"cookie")
+    if cookies is not None and cookies.count(SESSION_COOKIE) > 1:
+        _refuse_double_session(cookies)
+    return head
+
+
+def _with_lists(headers: Headers) -> Head:
+    """The head of a request that has a name several times."""
     head: Head = {}
     for name, value in headers:
         if name in _READ:
@@ -53,9 +64,6 @@ def read_request_head(headers: Headers) -> Head:
                     raise ambiguous(f"There are two headers {name.decode()}.")
                 value = head[name] + b", " + value
             head[name] = value
-    cookies = head.get(b"cookie")
-    if cookies is not None and cookies.count(SESSION_COOKIE) > 1:
-        _refuse_double_session(cookies)
     return head
 
 

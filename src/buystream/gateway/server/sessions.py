@@ -38,7 +38,7 @@ MAILED_LINK_SECONDS = 3600
 
 HOST_TOKEN_SECONDS_MAX = 300
 AUDIENCE = "buystream"
-TOKENS_KEPT = 16_384
+TOKENS_KEPT = 65_536
 """Checked tokens that are remembered: checking a signature costs as much as reading the order."""
 
 _LIFETIMES_MS = {"s1": SESSION_SECONDS * 1000, "h1": HOSTED_SESSION_SECONDS * 1000}
@@ -157,7 +157,7 @@ class Sessions:
         """The session of the Authorization header: the only kind that may change anything."""
         if isinstance(authorization, bytes):
             authorization = authorization.decode("latin-1")
-        if authorization[:7].lower() != "bearer ":
+        if authorization[:7] != "Bearer " and authorization[:7].lower() != "bearer ":
             return None
         return self.session(authorization[7:].strip())
 
