@@ -38,7 +38,7 @@ Say = Callable[[str], object]
 
 
 class Opened(NamedTuple):
-    """A shop with an event, and a buyer who has bought all of its tickets."""
+    """A shop with an event, and a buyer of all its tickets."""
 
     url: str
     merchant: dict[str, str]

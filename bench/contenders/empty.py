@@ -10,6 +10,7 @@ from bench.measuring import Measured
 from bench.stage import Stage
 from buystream.gateway.routes.bodies.orders import OrderBody
 from buystream.host.sockets import free_port
+from buystream.projections.order_lines import LineView
 from buystream.vocabulary.ids import new_order_id
 
 EDITION_ID = "ed0-0123456789"
@@ -22,6 +23,7 @@ BODY = msgspec.json.encode(
         quantity=1,
         price_minor=3500,
         total_minor=3500,
+        lines=[LineView(variant_id="", title="", quantity=1, price_minor=3500, total_minor=3500)],
         currency="USD",
         state="held",
         hold_expires_at_ms=1,

@@ -13,7 +13,16 @@ PAGE = (Path(__file__).parents[2] / "docs" / "analysts.md").read_text()
 
 HARMLESS = {
     *("command", "state", "payment_state", "placed_at_ms", "paid_at_ms", "save", "change_minor", "number", "year"),
-    *("owner", "grace_until_ms", "forget_before_ms", "position", "stamped_ms", "rules_version", "partitions"),
+    *(
+        "owner",
+        "grace_until_ms",
+        "forget_before_ms",
+        "forgotten",
+        "position",
+        "stamped_ms",
+        "rules_version",
+        "partitions",
+    ),
     *("first_year", "year_starts_ms", "time_zone", "from_ms", "door_of", "expires_at_ms"),
     *("link_kind", "links_left", "shop_id"),
 }

@@ -55,6 +55,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     fulfilment_events_max: int
     """What may be recorded about one parcel."""
     exchanges_per_order_max: int
+    passages_per_ticket_max: int
     """As many lines may an order have by them, too."""
     expiries_per_tick_max: int
     """Holds that one Tick expires or extends."""
@@ -114,6 +115,7 @@ _FIRST: Final = Rules(
     parcels_per_order_max=100,
     fulfilment_events_max=100,
     exchanges_per_order_max=20,
+    passages_per_ticket_max=40,
     expiries_per_tick_max=1000,
     tick_delay_ms_max=5_000,
     agenda_per_tick_max=100,

@@ -48,11 +48,12 @@ class Pass(msgspec.Struct, frozen=True):
 
 
 class DoorAccount(msgspec.Struct):
-    """What the auditor counts at one edition's door. `unnamed` are double entries that no event has named yet, `named`
+    """What the auditor counts at one edition's door. `nonces` has when each scan was
+    decided; `unnamed` are double entries that no event has named yet, `named`
     those that one has, and `parted` those that turned out to be none and that no event has explained yet."""
 
     passes: dict[str, list[Pass]] = {}
-    nonces: set[str] = set()
+    nonces: dict[str, int] = {}
     refused: set[str] = set()
     unnamed: set[Pair] = set()
     named: set[Pair] = set()
@@ -96,7 +97,7 @@ class DoorAccount(msgspec.Struct):
 
     def _pass(self, event: events.TicketScanned) -> Iterator[Finding]:
         is_entry = event.direction == "entry"
-        if event.nonce in self.nonces - self.refused:
+        if self._is_known(event) and event.nonce not in self.refused:
             yield "a scan counts once", event.nonce
         if event.scanned_at_ms > event.at_ms:
             yield "nobody is scanned in the future", event.nonce
@@ -104,7 +105,7 @@ class DoorAccount(msgspec.Struct):
             yield "a ticket lets one in, and out again", f"{event.ticket_id} by {event.nonce}"
         if not event.passed and is_entry and not self.reentry and self.passes.get(event.ticket_id):
             yield "who has left stays out where there is no re-entry", f"{event.ticket_id} by {event.nonce}"
-        self.nonces.add(event.nonce)
+        self.nonces[event.nonce] = event.at_ms
         self.refused.discard(event.nonce)
         passes = self.passes.setdefault(event.ticket_id, [])
         here = Pass(event.scanned_at_ms, event.nonce, is_entry)
@@ -119,10 +120,15 @@ class DoorAccount(msgspec.Struct):
         elif before is not None and after is not None and before.is_entry and after.is_entry:
             self._part((before.nonce, after.nonce))
 
+    def _is_known(self, event: events.TicketScanned | events.ScanRefused) -> bool:
+        """Whether the scan was decided before, as recently as a repeat must be recognised."""
+        at_ms = self.nonces.get(event.nonce)
+        return at_ms is not None and at_ms >= (event.forget_before_ms or 0)
+
     def _refuse(self, event: events.ScanRefused) -> Iterator[Finding]:
-        if event.nonce in self.nonces:
+        if self._is_known(event):
             yield "a scan counts once", event.nonce
-        self.nonces.add(event.nonce)
+        self.nonces[event.nonce] = event.at_ms
         self.refused.add(event.nonce)
         is_inside, was_inside = self.is_inside(event.ticket_id), bool(self.passes.get(event.ticket_id))
         wrongly = {

@@ -86,6 +86,7 @@ PUBLISHED: dict[str, object] = {
     "parcels_per_order_max": 100,
     "fulfilment_events_max": 100,
     "exchanges_per_order_max": 20,
+    "passages_per_ticket_max": 40,
     "expiries_per_tick_max": 1000,
     "looked_at_per_tick_max": 1000,
     "tick_delay_ms_max": 5_000,

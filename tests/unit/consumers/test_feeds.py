@@ -26,6 +26,7 @@ PRIVATE_FIELDS = {
     "payment_method": "the provider's name for a person's card",
     "reusable_method": "the provider's name for a person's card",
     "forget_before_ms": "what the edition may forget is its own business",
+    "forgotten": "what the edition may forget is its own business",
     "card_label": "ends with four digits of a person's card",
     "attendee": "a person's name, even if encrypted",
     "claim": "checks the link that makes somebody the holder of a ticket",

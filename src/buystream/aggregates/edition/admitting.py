@@ -113,7 +113,9 @@ def _let_through(
     ticket_id, is_entry = command.ticket_id, command.direction == ENTRY
     doubles = door.pairs_around(ticket_id, passage) if is_entry else []
     parted = None if is_entry else door.pair_parted(ticket_id, passage)
-    _record(edition, events.TicketScanned, command, moment, scanned_at_ms=at_ms, passed=command.passed, despite=despite)
+    is_full = len(door.passages.get(ticket_id, [])) >= moment.rules.passages_per_ticket_max
+    said = {"passed": command.passed, "despite": despite, "forgotten": 2 if is_full else 0}  # in pairs: in and out
+    _record(edition, events.TicketScanned, command, moment, scanned_at_ms=at_ms, **said)
     about = {"ticket_id": ticket_id, "variant_id": command.variant_id}
     for first, second in doubles:
         edition.record_own(events.DoubleEntryFound, moment, first=first, second=second, **about)

@@ -11,9 +11,6 @@ from buystream.aggregates.recent import remember
 from buystream.vocabulary import events
 from buystream.vocabulary.door import ENTRY, EXIT, DoorGate, Passage
 
-PASSAGES_KEPT: Final = 40
-"""Of one ticket; the oldest are forgotten, two at a time."""
-
 
 class KnownScan(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Of which ticket a scan was, and whether it let nobody through."""
@@ -75,8 +72,7 @@ class Door(msgspec.Struct, kw_only=True, omit_defaults=True):
         self._note(event)
         passages = self.passages.setdefault(event.ticket_id, [])
         insort_right(passages, event.passage, key=lambda one: one.scanned_at_ms)
-        if len(passages) > PASSAGES_KEPT:
-            del passages[:2]
+        del passages[: event.forgotten]
 
     @applies(events.ScanRefused)
     def _refuse(self, event: events.ScanRefused) -> None:

@@ -317,7 +317,8 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             self._name_units()
         self.ordered = self.ordered or self.lines
         self.lines = exchanged(self.lines, event)
-        self.exchanges = {**(self.exchanges or {}), event.exchange_id: event}
+        self.exchanges = self.exchanges or {}
+        self.exchanges[event.exchange_id] = event
 
     def _parcels(self) -> Fulfilment[Parcel]:
         """Its parcels; of an order that was shipped whole, the only one."""

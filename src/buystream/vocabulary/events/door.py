@@ -37,6 +37,7 @@ class TicketScanned(DoorEvent):
         str, meaning("Why they would not have been let through; empty when they would have been.", feed=True)
     ] = ""
     forget_before_ms: ForgetBeforeMs | None = None
+    forgotten: Annotated[int, meaning("How many of the ticket's oldest scans are kept no longer.")] = 0
 
     @property
     def passage(self) -> Passage:

@@ -152,7 +152,7 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
         door_of=EDITION,
         expires_at_ms=T0 + 86_400_000,
     ),
-    events.TicketScanned(**of(EDITION, 18), **SCANNED, passed=True, despite="refunded"),
+    events.TicketScanned(**of(EDITION, 18), **SCANNED, passed=True, despite="refunded", forgotten=2),
     commands.ScanTicket(
         edition_id=EDITION,
         merchant_id=MERCHANT,
