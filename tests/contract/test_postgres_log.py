@@ -1,17 +1,19 @@
 """What a log in PostgreSQL must keep to beyond the common contract: its readers in one process share what they read."""
 
+import io
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from threading import Thread
 
 import pytest
 from psycopg2.extensions import cursor
 
 from buystream.database import one_transaction
 from buystream.log import COMMANDS, EVENTS, TOPICS, Fenced, LogError, Message, Record, Tail
-from buystream.log.postgres import PostgresLog, recent
+from buystream.log.postgres import PostgresLog, reading, recent
 from buystream.vocabulary import events
 from tests.support.examples import example, order_id
-from tests.support.patience import wait_until
+from tests.support.patience import patient, wait_until
 from tests.support.records import event_message
 
 READERS = 4
@@ -72,6 +74,29 @@ def test_readers_of_one_process_ask_once_for_each_commit(
     assert asked == [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2)]
     for tail in tails:
         tail.close()
+
+
+def test_a_commit_during_a_read_wakes_the_reader(
+    log: PostgresLog, elsewhere: PostgresLog, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads in bulk, and the notification arrives with what it reads."""
+    read: Callable[..., list[Record]] = reading.read
+
+    def slowly(cur: cursor, topic: str, partition: int, start: int, limit: int) -> list[Record]:
+        records = read(cur, topic, partition, start, limit)
+        monkeypatch.setattr(reading, "read", read)
+        with one_transaction(database_url, "log") as lock:
+            lock.execute("SELECT pg_advisory_xact_lock(7)")
+            committing = Thread(target=lambda: (commit(elsewhere, "one"), lock.connection.commit()))
+            committing.start()
+            cur.copy_expert("COPY (SELECT pg_advisory_lock(7)) TO STDOUT", io.BytesIO())
+            committing.join()
+        return records
+
+    monkeypatch.setattr(reading, "read", slowly)
+    with closing(log.tail(EVENTS, {0: 0})) as tail:
+        (record,) = tail.poll(patient(60))
+    assert record.value == b"one"
 
 
 def test_what_a_process_commits_its_readers_have_without_asking(

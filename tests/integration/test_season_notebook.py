@@ -32,6 +32,11 @@ QUESTIONS = 10
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
+def units_of(event: Any) -> int:
+    """All lines of an order."""
+    return sum(line.quantity for line in event.lines)
+
+
 class Happened(NamedTuple):
     event: Any
     actor: str
@@ -77,7 +82,7 @@ class Counted:
     def _note_demand(self, event: Any) -> None:
         if event.edition_id not in self.stock:
             return
-        quantity = event.quantity if isinstance(event, events.DemandRecorded) else event.line.quantity
+        quantity = event.quantity if isinstance(event, events.DemandRecorded) else units_of(event)
         is_unmet = isinstance(event, events.DemandRecorded) or getattr(event, "reason", "") == "sold_out"
         if is_unmet or isinstance(event, events.OrderPlaced):
             self.asked[event.edition_id] += quantity
@@ -119,7 +124,7 @@ class Counted:
             if one.event.edition_id in self.stock and not called_off:
                 leaked += one.event.quantity
                 unit_ms += one.event.quantity * (one.event.at_ms - placed[one.event.order_id].at_ms)
-        held = sum(event.line.quantity for event in placed.values() if event.edition_id in self.stock)
+        held = sum(units_of(event) for event in placed.values() if event.edition_id in self.stock)
         return {"units_held": held, "units_leaked": leaked, "unit_minutes": round(unit_ms / 60_000)}
 
     def failures(self) -> dict[str, Any]:
@@ -137,12 +142,12 @@ class Counted:
         refused = [one.event for one in self.requests if getattr(one.event, "reason", "") == "over_limit"]
         wishes: dict[str, int] = {}
         for one in sorted(self.requests, key=lambda one: one.command):
-            wishes.setdefault(one.event.buyer_id, one.event.line.quantity)
+            wishes.setdefault(one.event.buyer_id, units_of(one.event))
         limit = self.offers[self.hot].variants[0].limit_per_buyer
         return {
             "limit": limit,
             "orders_refused": len(refused),
-            "units_refused": sum(event.line.quantity for event in refused),
+            "units_refused": sum(map(units_of, refused)),
             "served_with_limit": self._served([min(wish, limit) for wish in wishes.values()]),
             "served_without": self._served(list(wishes.values())),
         }

@@ -123,6 +123,7 @@ def _framework(gateway: Gateway, *, documented: bool = False) -> Litestar:
             "buyer_id": Provide(checkout.buyer_id),
             "session": Provide(checkout.bearer_session),
             "holder": Provide(key_holders.key_holder),
+            "scanner": Provide(key_holders.any_key_holder),
             "merchant": Provide(key_holders.merchant),
             "actor": Provide(key_holders.actor),
         },

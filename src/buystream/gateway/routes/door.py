@@ -16,10 +16,9 @@ from buystream.gateway.routes.bodies.door import (
     ScanWishes,
     UndoWish,
 )
-from buystream.gateway.routes.checkout import Http
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import door_codes
-from buystream.gateway.server.key_holders import KeyHolder, any_key_holder
+from buystream.gateway.server.key_holders import KeyHolder
 from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
@@ -33,13 +32,12 @@ from buystream.vocabulary.door import DOOR_ANSWERS, ENTRY, LEFT, VALID
 
 @get("/v1/door", summary="The door of this scanner")
 async def the_door(
-    request: Http, gateway: NamedDependency[Gateway], edition_id: FromQuery[str | None] = None
+    scanner: NamedDependency[KeyHolder], gateway: NamedDependency[Gateway], edition_id: FromQuery[str | None] = None
 ) -> DoorBody:
     """What a scanner shows and needs without a network, and the double entries that were found."""
-    holder = await any_key_holder(request, gateway)
-    edition_id = edition_of(holder, gateway, edition_id)
+    edition_id = edition_of(scanner, gateway, edition_id)
     offer = gateway.offer(edition_id)
-    keys = await door_codes.public_keys(gateway, holder.merchant.merchant_id)
+    keys = await door_codes.public_keys(gateway, scanner.merchant.merchant_id)
     await gateway.views_show_the_seen(offer.partition)
     board, arranged, doubles = await gateway.reads.query(
         lambda cur: (
@@ -52,10 +50,10 @@ async def the_door(
     return DoorBody(
         edition_id=edition_id,
         title=offer.title,
-        scanner=holder.name,
-        expires_at_ms=holder.expires_at_ms or None,
+        scanner=scanner.name,
+        expires_at_ms=scanner.expires_at_ms or None,
         now_ms=now_ms(),
-        time_zone=event.time_zone if event else holder.merchant.time_zone,
+        time_zone=event.time_zone if event else scanner.merchant.time_zone,
         starts_at_ms=event.starts_at_ms if event else None,
         doors_at_ms=event.doors_at_ms if event else None,
         ends_at_ms=event.ends_at_ms if event else None,
@@ -69,24 +67,26 @@ async def the_door(
 
 
 @post("/v1/door/scans", status_code=200, opt=asks(ScanTicket), summary="Scan a ticket")
-async def scan(request: Http, gateway: NamedDependency[Gateway], data: JSONBody[ScanWish]) -> ScanBody:
+async def scan(
+    scanner: NamedDependency[KeyHolder], gateway: NamedDependency[Gateway], data: JSONBody[ScanWish]
+) -> ScanBody:
     """The answer is decided in the edition's order, so that of two scanners one lets in. A repeat with the same nonce
     gets the first answer."""
-    holder = await any_key_holder(request, gateway)
-    keys = await door_codes.public_keys(gateway, holder.merchant.merchant_id)
-    return await _scanned(gateway, holder, data, keys)
+    keys = await door_codes.public_keys(gateway, scanner.merchant.merchant_id)
+    return await _scanned(gateway, scanner, data, keys)
 
 
 @post("/v1/door/scans/batch", status_code=200, opt=asks(ScanTicket), summary="Upload scans")
-async def scans(request: Http, gateway: NamedDependency[Gateway], data: JSONBody[ScanWishes]) -> ScansBody:
+async def scans(
+    scanner: NamedDependency[KeyHolder], gateway: NamedDependency[Gateway], data: JSONBody[ScanWishes]
+) -> ScansBody:
     """Scans that a scanner made without a network, in their order. One that is refused for its form is answered as
     `unknown`, and the others are decided all the same; sending the batch again changes nothing."""
-    holder = await any_key_holder(request, gateway)
-    keys = await door_codes.public_keys(gateway, holder.merchant.merchant_id)
+    keys = await door_codes.public_keys(gateway, scanner.merchant.merchant_id)
     answers: list[ScanBody] = []
     for wish in data.scans:
         try:
-            answers.append(await _scanned(gateway, holder, wish, keys))
+            answers.append(await _scanned(gateway, scanner, wish, keys))
         except HttpProblem as problem:
             if problem.status >= 500:
                 raise
@@ -95,18 +95,19 @@ async def scans(request: Http, gateway: NamedDependency[Gateway], data: JSONBody
 
 
 @post("/v1/door/undo", status_code=200, opt=asks(UndoScan, also={"unknown-ticket"}), summary="Undo a scan")
-async def undo(request: Http, gateway: NamedDependency[Gateway], data: JSONBody[UndoWish]) -> None:
+async def undo(
+    scanner: NamedDependency[KeyHolder], gateway: NamedDependency[Gateway], data: JSONBody[UndoWish]
+) -> None:
     """Only a ticket's last scan can be undone: the ticket is as it was before."""
-    holder = await any_key_holder(request, gateway)
-    edition_id = edition_of(holder, gateway, door_codes.edition_of_ticket(data.ticket_id))
+    edition_id = edition_of(scanner, gateway, door_codes.edition_of_ticket(data.ticket_id))
     command = UndoScan(
         edition_id=edition_id,
-        merchant_id=holder.merchant.merchant_id,
+        merchant_id=scanner.merchant.merchant_id,
         ticket_id=data.ticket_id,
         nonce=data.nonce,
-        scanner=data.scanner or holder.name,
+        scanner=data.scanner or scanner.name,
     )
-    answer = await gateway.decisions.ask(command, actor=holder.actor)
+    answer = await gateway.decisions.ask(command, actor=scanner.actor)
     if isinstance(answer.event, events.CommandRefused):
         raise refused(answer.event.reason)
 

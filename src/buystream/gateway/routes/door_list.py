@@ -10,10 +10,9 @@ from msgspec.structs import replace
 from psycopg2.extensions import cursor
 
 from buystream import door_lists, ticket_codes
-from buystream.gateway.routes.checkout import Http
 from buystream.gateway.routes.door import edition_of
 from buystream.gateway.runtime import Gateway
-from buystream.gateway.server.key_holders import any_key_holder
+from buystream.gateway.server.key_holders import KeyHolder
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
 from buystream.projections import door, order_views, tickets
@@ -62,7 +61,7 @@ class FoundTickets(Struct, frozen=True, kw_only=True):
 
 @get("/v1/door/list", summary="The door's list, encrypted")
 async def the_list(
-    request: Http,
+    scanner: NamedDependency[KeyHolder],
     gateway: NamedDependency[Gateway],
     after: FromQuery[int] = 0,
     limit: FromQuery[int] = PAGE_MAX,
@@ -72,15 +71,14 @@ async def the_list(
     (docs/door.md). A ticket that changes comes again."""
     if not (1 <= limit <= PAGE_MAX and after >= 0):
         raise HttpProblem("invalid", f"limit must be 1 to {PAGE_MAX}, and after not negative.")
-    holder = await any_key_holder(request, gateway)
-    edition_id = edition_of(holder, gateway, edition_id)
+    edition_id = edition_of(scanner, gateway, edition_id)
     await gateway.views_show_the_seen(gateway.offer(edition_id).partition)
     return await gateway.reads.query(lambda cur: _page(cur, gateway, edition_id, after=after, limit=limit))
 
 
 @get("/v1/door/search", summary="Find a ticket by its holder's name")
 async def search(
-    request: Http,
+    scanner: NamedDependency[KeyHolder],
     gateway: NamedDependency[Gateway],
     name: FromQuery[str],
     edition_id: FromQuery[str | None] = None,
@@ -89,8 +87,7 @@ async def search(
     wanted = name.strip().casefold()
     if len(wanted) < 2:
         raise HttpProblem("invalid", "Search for two characters at least.")
-    holder = await any_key_holder(request, gateway)
-    edition_id = edition_of(holder, gateway, edition_id)
+    edition_id = edition_of(scanner, gateway, edition_id)
     found: list[FoundTicket] = []
     after: str | None = None
     while len(found) < FOUND_MAX:

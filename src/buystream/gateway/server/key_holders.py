@@ -42,7 +42,7 @@ async def key_holder(request: Http, gateway: NamedDependency[Gateway]) -> KeyHol
     return holder
 
 
-async def any_key_holder(request: Http, gateway: Gateway) -> KeyHolder:
+async def any_key_holder(request: Http, gateway: NamedDependency[Gateway]) -> KeyHolder:
     """The same, for the door's own routes: a scanner's key is one too."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():

@@ -86,6 +86,7 @@ class PostgresTail:
                 if len(found) >= limit:
                     break
                 del self._news[partition]
+        listening.poll()  # after a COPY, psycopg2 doesn't look for the notifications that arrived with its rows
         self._collect_news(listening)
         return found
 
