@@ -4,7 +4,7 @@ reorder or forget history. On kafka-python's admin client."""
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from kafka import KafkaAdminClient, TopicPartition
@@ -25,6 +25,10 @@ FOR_EVER = {
     "unclean.leader.election.enable": "false",
 }
 """The log is the clock and the memory: the broker stamps the time, and nothing is ever dropped or compacted."""
+
+
+ANY_TIME: Final = "message.timestamp.after.max.ms"
+"""How far ahead of the broker's clock a record's own time may be; only a copy that fills a log sets no bound."""
 
 
 class TopicChangeRefused(LogError):
@@ -110,9 +114,14 @@ class Topics:
                 self._change(topic, TopicDifference(topic.name, setting, "CreateTime", topic.settings[setting]))
 
     def take_writers_time(self, topics: Sequence[Topic]) -> bool:
-        """Whether any of these takes the time that records come with, as while a copy fills it."""
+        """Whether any of these takes the time that records come with, and any time at all, as while a copy fills it. A
+        mirror of a log has the first alone."""
         with as_log_errors():
-            return any(self._settings(topic)["message.timestamp.type"] == "CreateTime" for topic in topics)
+            found = [self._settings(topic, ANY_TIME) for topic in topics]
+        return any(
+            settings["message.timestamp.type"] == "CreateTime" and settings[ANY_TIME] == str(2**63 - 1)
+            for settings in found
+        )
 
     def delete(self, topic: str) -> bool:
         """Delete a topic with all that is in it; whether it was there. Never one of the log's own."""
@@ -154,8 +163,9 @@ class Topics:
                 refused = _why_not(name, wanted, has_records=self._has_records(topic.name, partitions))
                 yield TopicDifference(topic.name, name, value, wanted, refused)
 
-    def _settings(self, topic: Topic) -> dict[str, str]:
-        resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, list(topic.settings))
+    def _settings(self, topic: Topic, *others: str) -> dict[str, str]:
+        """Those that are planned for the topic, and others."""
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, [*topic.settings, *others])
         described = self._admin.describe_configs([resource], config_filter="all")
         return {name: found["value"] for name, found in described["topic"][topic.name].items()}
 
