@@ -2,18 +2,16 @@
 shown, so that a page, a printed copy and an attachment are the same ticket."""
 
 import io
-import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import segno
-from fpdf import FPDF
-from fpdf.enums import XPos, YPos
 from icalendar import Calendar, Event
 from msgspec import Struct
 
-from buystream.print_fonts import BASE, Chosen, fonts_for
+from buystream.print_fonts import fonts_for
+from buystream.printing import new_pdf, take_pen, write_lines
 from buystream.projections.tickets import TicketView
 from buystream.ticket_codes import sign
 from buystream.ticket_keys import TicketKeys
@@ -164,27 +162,12 @@ class _Sheets:
     """Draws each ticket from top to bottom."""
 
     def __init__(self, tickets: Sequence[ShownTicket]) -> None:
-        for library in ("fontTools", "fpdf"):
-            logging.getLogger(library).setLevel(logging.ERROR)  # they write down the letters of people's names
         self._tickets = tickets
-        self._pdf = FPDF(format="A4")
-        self._pdf.set_creation_date(datetime.fromtimestamp(tickets[0].event.starts_at_ms / 1000, UTC))
-        self._pdf.set_title("Tickets" if len(tickets) > 1 else "Ticket")
-        self._pdf.set_lang("en")
-        self._chosen: Chosen = fonts_for(text for ticket in tickets for text in _texts(ticket))
-        for font in self._chosen.fonts:
-            self._pdf.add_font(
-                font.name,
-                "",
-                font.path,
-                variations={"": {"wght": 400.0}} if font.is_light else None,
-                collection_font_number=font.number,
-            )
-        self._pdf.set_fallback_fonts([font.name for font in self._chosen.fonts[1:]])
-        self._pdf.set_font(BASE.name)
-        self._pdf.set_text_shaping(True)
-        self._pdf.set_margin(_MARGIN_MM)
-        self._pdf.set_auto_page_break(False)
+        self._chosen = fonts_for(text for ticket in tickets for text in _texts(ticket))
+        title = "Tickets" if len(tickets) > 1 else "Ticket"
+        self._pdf = new_pdf(
+            self._chosen, title=title, dated_ms=tickets[0].event.starts_at_ms, margin_mm=_MARGIN_MM, breaks_pages=False
+        )
 
     def drawn(self) -> bytes:
         """The file."""
@@ -235,14 +218,8 @@ class _Sheets:
         self._pdf.set_y(top + _CODE_MM + 4)
 
     def _text(self, text: str, *, size: float, soft: bool = False) -> None:
-        self._pdf.set_font(BASE.name, size=size)
-        # fpdf2 2.8.9 loses a font and size that are first used in a line that begins in another font: use them here.
-        self._pdf.cell(0, 0, " ", new_x=XPos.LEFT, new_y=YPos.TOP)
-        self._pdf.set_text_color(*(_SOFT if soft else _INK))
-        for line in filter(str.strip, text.splitlines()):
-            self._pdf.multi_cell(
-                0, size * 0.5, self._chosen.shown(line), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
-            )
+        take_pen(self._pdf, size, _SOFT if soft else _INK)
+        write_lines(self._pdf, self._chosen, text, size=size)
 
 
 def _texts(ticket: ShownTicket) -> tuple[str, ...]:

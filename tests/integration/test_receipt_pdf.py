@@ -10,10 +10,11 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fpdf.enums import TextDirection
 
-from buystream.gateway.pages.receipt_pdf import _Sheet, draw
+from buystream.gateway.pages.receipt_pdf import INK, _Sheet, draw
 from buystream.gateway.routes.bodies.payments import DeliveryBody
 from buystream.gateway.routes.receipts import GivenBack, Receipt, note
 from buystream.print_fonts import LACKING, fonts_for
+from buystream.printing import take_pen
 from buystream.projections.order_lines import LineView
 from buystream.projections.people import LegalDetails
 from tests.support.examples import ORDER, T0
@@ -72,7 +73,7 @@ def test_drawing_writes_no_letter_of_a_name_and_hardly_a_line_to_the_log(
 def width(text: str) -> float:
     """Of the text as it is drawn, in mm."""
     sheet = _Sheet(msgspec.structs.replace(RECEIPT, title=text))
-    sheet._pen(10, False)
+    take_pen(sheet.pdf, 10, INK)
     cell = sheet.pdf.multi_cell(0, 5, text, dry_run=True, output="LINES", split_only=False, wrapmode="CHAR")
     assert cell == [text]
     return sum(fragment.get_width() for fragment in sheet.pdf._preload_bidirectional_text(text, False))
@@ -89,7 +90,7 @@ def test_letters_that_join_are_shaped(joined: str, apart: tuple[str, ...]) -> No
 def test_arabic_and_hebrew_run_from_right_to_left() -> None:
     for text in ("שלום", "سلام"):
         sheet = _Sheet(msgspec.structs.replace(RECEIPT, title=text))
-        sheet._pen(10, False)
+        take_pen(sheet.pdf, 10, INK)
         (fragment,) = sheet.pdf._preload_bidirectional_text(text, False)
         assert fragment.fragment_direction is TextDirection.RTL
 

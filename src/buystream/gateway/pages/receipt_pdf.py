@@ -1,20 +1,15 @@
 """A receipt on one page of A4: text is shaped (Indic conjuncts, Arabic joining) and runs in its own direction."""
 
-import logging
-from datetime import UTC, datetime
-
-from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
 from buystream.gateway.routes.receipts import Receipt, percent
-from buystream.print_fonts import BASE, fonts_for
+from buystream.print_fonts import fonts_for
+from buystream.printing import new_pdf, take_pen, write_lines
 from buystream.vocabulary.money import format_money
 
 MARGIN_MM = 22
 SMALL, TEXT, TITLE = 8.5, 10.5, 20
 SOFT, INK = (95, 98, 110), (21, 22, 29)
-for _library in ("fontTools", "fpdf"):
-    logging.getLogger(_library).setLevel(logging.ERROR)  # they write down each step, and the letters of people's names
 
 
 def draw(receipt: Receipt, note: str) -> bytes:
@@ -32,24 +27,10 @@ class _Sheet:
     """Draws from top to bottom."""
 
     def __init__(self, receipt: Receipt) -> None:
-        self.pdf = FPDF(format="A4")
-        self.pdf.set_creation_date(datetime.fromtimestamp(receipt.paid_at_ms / 1000, UTC))
-        self.pdf.set_title("Receipt")
-        self.pdf.set_lang("en")
         self._chosen = fonts_for(_texts(receipt))
-        for font in self._chosen.fonts:
-            self.pdf.add_font(
-                font.name,
-                "",
-                font.path,
-                variations={"": {"wght": 400.0}} if font.is_light else None,
-                collection_font_number=font.number,
-            )
-        self.pdf.set_fallback_fonts([font.name for font in self._chosen.fonts[1:]])
-        self.pdf.set_font(BASE.name)
-        self.pdf.set_text_shaping(True)
-        self.pdf.set_margin(MARGIN_MM)
-        self.pdf.set_auto_page_break(True, MARGIN_MM)
+        self.pdf = new_pdf(
+            self._chosen, title="Receipt", dated_ms=receipt.paid_at_ms, margin_mm=MARGIN_MM, breaks_pages=True
+        )
         self.pdf.add_page()
 
     def heading(self, receipt: Receipt, note: str) -> None:
@@ -113,16 +94,12 @@ class _Sheet:
             self._text(note, size=SMALL, soft=True)
 
     def _text(self, text: str, *, size: float = TEXT, soft: bool = False, width: float = 0) -> None:
-        """Line by line, without empty ones: fpdf2 calls itself once for each line of a text."""
-        self._pen(size, soft)
-        for line in filter(str.strip, text.splitlines()):
-            self.pdf.multi_cell(
-                width, size * 0.5, self._chosen.shown(line), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
-            )
+        take_pen(self.pdf, size, SOFT if soft else INK)
+        write_lines(self.pdf, self._chosen, text, size=size, width_mm=width)
 
     def _row(self, what: str, amount: str, *, size: float = TEXT) -> None:
         """A text that may wrap, and its amount on its last line, aligned right."""
-        self._pen(size, False)
+        take_pen(self.pdf, size, INK)
         self.pdf.multi_cell(
             self.pdf.epw - 45, size * 0.6, self._chosen.shown(what), align="L", new_x=XPos.RIGHT, new_y=YPos.LAST
         )
@@ -138,12 +115,6 @@ class _Sheet:
 
     def _gap(self, height_mm: float) -> None:
         self.pdf.ln(height_mm)
-
-    def _pen(self, size: float, soft: bool) -> None:
-        self.pdf.set_font(BASE.name, size=size)
-        # fpdf2 2.8.9 loses a font and size that are first used in a line that begins in another font: use them here.
-        self.pdf.cell(0, 0, " ", new_x=XPos.LEFT, new_y=YPos.TOP)
-        self.pdf.set_text_color(*(SOFT if soft else INK))
 
 
 def _texts(receipt: Receipt) -> list[str]:
