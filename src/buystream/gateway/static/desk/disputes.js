@@ -1,44 +1,21 @@
 // Disputes, the open ones first, each with the date by which the provider needs a response.
 import { day } from "./moments.js";
+import { PolledPanel } from "./polled-panel.js";
 import { h } from "../buystream/dom.js";
 import { money } from "../buystream/money.js";
 import { DISPUTES } from "../buystream/order-states.js";
 
-const REFRESH_MS_MIN = 10_000;
-const element = (id) => document.getElementById(id);
-
-export class Disputes {
-  #call;
-  #say;
-  #loadedAt = -Infinity;
-
-  constructor({ call, say }) {
-    this.#call = call;
-    this.#say = say;
+export class Disputes extends PolledPanel {
+  constructor(desk) {
+    super(desk, { id: "disputes", path: "/v1/merchant/disputes", everyMs: 10_000, name: "disputes", show });
   }
+}
 
-  /** Before another merchant signs in. */
-  clear() {
-    this.#loadedAt = -Infinity;
-    element("disputes-panel").hidden = true;
-    element("disputes").replaceChildren();
-  }
-
-  /** A dispute changes no sales figure, so this polls at intervals. */
-  async refresh() {
-    if (document.hidden || performance.now() - this.#loadedAt < REFRESH_MS_MIN) return;
-    this.#loadedAt = performance.now();
-    try {
-      const { disputes } = await this.#call("GET", "/v1/merchant/disputes");
-      const open = disputes.filter(({ state }) => state === "open");
-      const over = disputes.filter(({ state }) => state !== "open");
-      element("disputes-panel").hidden = disputes.length === 0;
-      element("disputes-hint").hidden = open.length === 0;
-      element("disputes").replaceChildren(...[...open, ...over].map(row));
-    } catch (problem) {
-      this.#say(`The disputes could not be loaded. ${problem.message}`);
-    }
-  }
+function show({ disputes }) {
+  const open = disputes.filter(({ state }) => state === "open");
+  const over = disputes.filter(({ state }) => state !== "open");
+  document.getElementById("disputes-hint").hidden = open.length === 0;
+  return { rows: [...open, ...over].map(row), hidden: disputes.length === 0 };
 }
 
 function row({

@@ -1,8 +1,8 @@
 // Mails to the merchant's buyers: how many went out, and those that didn't simply arrive.
 import { day } from "./moments.js";
+import { PolledPanel } from "./polled-panel.js";
 import { h } from "../buystream/dom.js";
 
-const REFRESH_MS_MIN = 15_000;
 const STATES = {
   waiting: "waits to be tried again",
   taken: "is being sent",
@@ -13,38 +13,17 @@ const STATES = {
   refused: "was rejected",
   given_up: "couldn’t be delivered in three days",
 };
-const element = (id) => document.getElementById(id);
 
-export class Mails {
-  #call;
-  #say;
-  #loadedAt = -Infinity;
-
-  constructor({ call, say }) {
-    this.#call = call;
-    this.#say = say;
+export class Mails extends PolledPanel {
+  constructor(desk) {
+    super(desk, { id: "mails", path: "/v1/merchant/mails", everyMs: 15_000, name: "mails", show });
   }
+}
 
-  /** Before another merchant signs in. */
-  clear() {
-    this.#loadedAt = -Infinity;
-    element("mails-panel").hidden = true;
-    element("mails").replaceChildren();
-  }
-
-  async refresh() {
-    if (document.hidden || performance.now() - this.#loadedAt < REFRESH_MS_MIN) return;
-    this.#loadedAt = performance.now();
-    try {
-      const { states, trouble } = await this.#call("GET", "/v1/merchant/mails");
-      const { sent = 0 } = states;
-      element("mails-panel").hidden = !sent && trouble.length === 0;
-      element("mails-sent").textContent = `${sent.toLocaleString()} sent in the last 90 days.`;
-      element("mails").replaceChildren(...trouble.map(row));
-    } catch (problem) {
-      this.#say(`The mails could not be loaded. ${problem.message}`);
-    }
-  }
+function show({ states, trouble }) {
+  const { sent = 0 } = states;
+  document.getElementById("mails-sent").textContent = `${sent.toLocaleString()} sent in the last 90 days.`;
+  return { rows: trouble.map(row), hidden: !sent && trouble.length === 0 };
 }
 
 function row({ kind, about, state, error, changed_at_ms: changed }) {
