@@ -105,16 +105,6 @@ def double_entries(cur: cursor, edition_id: str) -> list[DoubleEntry]:
     ]
 
 
-class LastPassage(msgspec.Struct, frozen=True, gc=False):
-    """What a ticket was last scanned for."""
-
-    direction: str
-    scanned_at_ms: int
-    scanner: str
-    gate_id: str
-    nonce: str
-
-
 def changed_orders(cur: cursor, edition_id: str, *, after: int, limit: int) -> list[tuple[str, int]]:
     """Orders of the edition about whose tickets something changed after that version, and the version at which it last
     did, in its order."""
@@ -126,14 +116,17 @@ def changed_orders(cur: cursor, edition_id: str, *, after: int, limit: int) -> l
     return cur.fetchall()
 
 
-def last_passages(cur: cursor, ticket_ids: Sequence[str]) -> dict[str, LastPassage]:
+def last_passages(cur: cursor, ticket_ids: Sequence[str]) -> dict[str, Passage]:
     """By ticket; those that never passed are missing."""
     cur.execute(
-        """SELECT ticket_id, CASE WHEN inside THEN %s ELSE %s END, scanned_at_ms, scanner, gate_id, nonce
+        """SELECT ticket_id, nonce, CASE WHEN inside THEN %s ELSE %s END, scanned_at_ms, scanner, gate_id
            FROM views.door_tickets WHERE ticket_id = ANY(%s)""",
         (ENTRY, EXIT, list(ticket_ids)),
     )
-    return {ticket_id: LastPassage(*rest) for ticket_id, *rest in cur}
+    return {
+        ticket_id: Passage(nonce=nonce, direction=direction, scanned_at_ms=at_ms, scanner=scanner, gate_id=gate_id)
+        for ticket_id, nonce, direction, at_ms, scanner, gate_id in cur
+    }
 
 
 def blocked_tickets(cur: cursor, ticket_ids: Sequence[str]) -> set[str]:

@@ -158,9 +158,9 @@ CHANGES: Final[dict[type[Event], Callable[[Row, Any], None]]] = {}
 C = TypeVar("C", bound=Callable[..., None])
 
 
-def _changed_by(kind: type[Event]) -> Callable[[C], C]:
+def _changed_by(*kinds: type[Event]) -> Callable[[C], C]:
     def marked(change: C) -> C:
-        CHANGES[kind] = change
+        CHANGES.update(dict.fromkeys(kinds, change))
         return change
 
     return marked
@@ -208,24 +208,11 @@ def _delivered(row: Row, event: events.OrderDelivered) -> None:
     _change_parcels(row, event)
 
 
-@_changed_by(events.ShipmentCreated)
-def _packed(row: Row, event: events.ShipmentCreated) -> None:
-    _change_parcels(row, event)
-
-
-@_changed_by(events.FulfilmentRecorded)
-def _proceeded(row: Row, event: events.FulfilmentRecorded) -> None:
-    _change_parcels(row, event)
-
-
-@_changed_by(events.UnitsReturned)
-def _came_back(row: Row, event: events.UnitsReturned) -> None:
-    _change_parcels(row, event)
-
-
-@_changed_by(events.ReturnInspected)
-def _inspected(row: Row, event: events.ReturnInspected) -> None:
-    _change_parcels(row, event)
+@_changed_by(events.ShipmentCreated, events.FulfilmentRecorded, events.UnitsReturned, events.ReturnInspected)
+def _change_parcels(row: Row, event: OfParcels) -> None:
+    parcels = parcels_in(row.parcels)
+    parcels.change(event, row.kept_units)
+    row.parcels = parcels_column(parcels)
 
 
 @_changed_by(events.UnitsExchanged)
@@ -238,12 +225,6 @@ def _exchanged(row: Row, event: events.UnitsExchanged) -> None:
         row.note_refunds(asked)
     row.lines = order_lines.encode(order_lines.exchanged(lines, event))
     row.variant_id, row.price_minor = "", None
-
-
-def _change_parcels(row: Row, event: OfParcels) -> None:
-    parcels = parcels_in(row.parcels)
-    parcels.change(event, row.kept_units)
-    row.parcels = parcels_column(parcels)
 
 
 @_changed_by(events.OrderPledged)

@@ -114,11 +114,6 @@ def tickets_of_orders(cur: cursor, orders: Iterable[OrderView], *, now_ms: int) 
     return [one for order, board in ticketed for one in _views(order, board, facts, now_ms)]
 
 
-def tickets_of_edition(cur: cursor, edition_id: str, *, now_ms: int) -> list[TicketView]:
-    """All tickets of the edition's paid orders, also those that admit nobody any more: refunded, blocked, cancelled."""
-    return tickets_of_orders(cur, order_views.sold_orders_of_edition(cur, edition_id), now_ms=now_ms)
-
-
 def tickets_page(
     cur: cursor, edition_id: str, *, after: str | None, limit: int, now_ms: int
 ) -> tuple[list[TicketView], str | None]:

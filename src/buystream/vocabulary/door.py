@@ -84,5 +84,3 @@ DOOR_ANSWERS: Final[Mapping[str, DoorAnswer]] = {
     "unknown": DoorAnswer("Unknown", "This is not a ticket of this shop."),
 }
 """Every answer to a scan. All but the first two refuse."""
-
-REFUSING: Final = frozenset(DOOR_ANSWERS) - {VALID, LEFT}

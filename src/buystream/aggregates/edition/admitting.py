@@ -6,10 +6,12 @@ from buystream.aggregates.decides import decides
 from buystream.aggregates.edition.door import Door, is_inside
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_EDITION, Edition, Outcome
 from buystream.aggregates.edition.order import Order
+from buystream.aggregates.edition.ticket import spans
 from buystream.aggregates.moment import Moment
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.door import ENTRY, EXIT, Passage
 from buystream.vocabulary.ids import MalformedId, ticket_of
+from buystream.vocabulary.order_states import SOLD
 
 _NO_DOOR = Door()
 
@@ -156,7 +158,7 @@ def _why_not(edition: Edition, door: Door, command: commands.ScanTicket, moment:
     if not order_id.startswith(f"{edition.id}-"):
         return "other_event"
     order = edition.orders.get(order_id)
-    if order is None or not _has(order, number):
+    if order is None or not order.has_ticket(number):
         return "unknown"
     if edition.cancellation is not None:
         return "called_off"
@@ -183,7 +185,7 @@ def _wrong_order(order: Order) -> str:
         return "blocked"
     if order.state in ("held", "pledged", "authorised"):
         return "unpaid"
-    return "" if order.state in ("confirmed", "shipped", "delivered") else "revoked"
+    return "" if order.state in SOLD else "revoked"
 
 
 def _wrong_ticket(order: Order, number: int, issue: int) -> str:
@@ -192,10 +194,6 @@ def _wrong_ticket(order: Order, number: int, issue: int) -> str:
         return "refunded"
     ticket = order.ticket(number)
     return "revoked" if ticket.issue != issue or ticket.claim else ""
-
-
-def _has(order: Order, number: int) -> bool:
-    return 1 <= number <= sum(line.quantity for line in order.lines)
 
 
 def _why_not_now(door: Door, command: commands.ScanTicket, last: Passage | None) -> str:
@@ -214,14 +212,12 @@ def _is_own(edition: Edition, ticket_id: str) -> bool:
     except MalformedId:
         return False
     order = edition.orders.get(order_id)
-    return order is not None and _has(order, number)
+    return order is not None and order.has_ticket(number)
 
 
 def _variant_of(edition: Edition, ticket_id: str) -> str:
     """The variant of a ticket of the edition."""
     order_id, number = ticket_of(ticket_id)
-    for line in edition.orders[order_id].lines:
-        if number <= line.quantity:
-            return line.variant_id
-        number -= line.quantity
-    return ""
+    lines = edition.orders[order_id].lines
+    numbered = zip(lines, spans(line.quantity for line in lines), strict=True)
+    return next((line.variant_id for line, numbers in numbered if number in numbers), "")

@@ -98,6 +98,10 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Every order, by its id."""
         return self.book.orders
 
+    def sold_by(self, merchant_id: str, order_id: str) -> Order | None:
+        """The order, if it is of an edition of this merchant's. For anyone else there is none: that reveals nothing."""
+        return self.book.orders.get(order_id) if self.terms.merchant_id == merchant_id else None
+
     @property
     def recurring(self) -> dict[str, RecurringGift]:
         """Every recurring gift, by its id."""

@@ -126,19 +126,11 @@ class Fulfilment(msgspec.Struct, Generic[P], kw_only=True, omit_defaults=True):
 
     def ship_whole(self, rest_id: str, rest: P, event: events.OrderShipped, kept: Mapping[str, int]) -> None:
         """The order is shipped: with its last parcel, or, if units are left, with those in one more."""
-        if self.is_at(FULFILLING, kept):
-            return
-        self._reach("shipped", self._not_yet(FULFILLING), event)
-        if any(self.left(kept).values()):
-            self.parcels[rest_id] = rest
+        self._reach("shipped", FULFILLING, rest_id, rest, event, kept)
 
     def arrive(self, rest_id: str, rest: P, event: events.OrderDelivered, kept: Mapping[str, int]) -> None:
         """The order is delivered: with its last parcel, or as a whole."""
-        if self.is_at(ARRIVED, kept):
-            return
-        self._reach("delivered", self._not_yet(ARRIVED), event)
-        if any(self.left(kept).values()):
-            self.parcels[rest_id] = rest
+        self._reach("delivered", ARRIVED, rest_id, rest, event, kept)
 
     def proceed(self, event: events.FulfilmentRecorded, kept: Mapping[str, int]) -> None:
         """Something happened to a parcel. One that comes back keeps what it held."""
@@ -156,12 +148,24 @@ class Fulfilment(msgspec.Struct, Generic[P], kw_only=True, omit_defaults=True):
                     found[variant_id] = found.get(variant_id, 0) + quantity
         return found
 
-    def _not_yet(self, stages: Collection[str]) -> list[P]:
-        return [one for one in self.parcels.values() if one.stage not in stages and one.stage not in ENDED]
-
-    def _reach(self, stage: str, parcels: Iterable[P], event: events.OrderEvent) -> None:
-        for parcel in parcels:
-            parcel.reach(stage, event)
+    def _reach(
+        self,
+        stage: str,
+        stages: Collection[str],
+        rest_id: str,
+        rest: P,
+        event: events.OrderEvent,
+        kept: Mapping[str, int],
+    ) -> None:
+        """Nothing changes once all units are at these stages. Otherwise every parcel that may still get there does, and
+        `rest` has what is in none."""
+        if self.is_at(stages, kept):
+            return
+        for parcel in self.parcels.values():
+            if parcel.stage not in stages and parcel.stage not in ENDED:
+                parcel.reach(stage, event)
+        if any(self.left(kept).values()):
+            self.parcels[rest_id] = rest
 
 
 def units_in(contents: Iterable[LineUnits]) -> Units:

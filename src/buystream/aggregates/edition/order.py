@@ -99,12 +99,9 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     @property
     def units(self) -> Units:
         """What an event about all units of an order with several lines says; empty for other orders."""
-        lines = self.lines
-        return (
-            ()
-            if len(lines) == 1
-            else tuple(LineUnits(variant_id=one.variant_id, quantity=one.quantity) for one in lines)
-        )
+        if len(self.lines) == 1:
+            return ()
+        return tuple(LineUnits(variant_id=one.variant_id, quantity=one.quantity) for one in self.lines)
 
     @property
     def is_limited(self) -> bool:
@@ -170,7 +167,7 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
 
     @property
     def free_units(self) -> Units:
-        """The same by variant."""
+        """`free` by variant."""
         lines = self.lines
         if len(lines) == 1:
             return self.units_of(self.free)
@@ -223,6 +220,10 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         free = by_variant(self.free_units)
         gone = [line.quantity - free.get(line.variant_id, 0) for line in self.lines]
         return ended([line.quantity for line in self.lines], gone, self.returned_first)
+
+    def has_ticket(self, number: int) -> bool:
+        """Whether it has so many units."""
+        return 1 <= number <= self.quantity
 
     def ticket(self, number: int) -> Ticket:
         """As it is now; one of a number that it has."""
@@ -292,8 +293,7 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
 
     @applies(events.ShipmentCreated)
     def _pack(self, event: events.ShipmentCreated) -> None:
-        if self.fulfilment is None:
-            self.fulfilment = Fulfilment()
+        self.fulfilment = self.fulfilment or Fulfilment()
         self.fulfilment.parcels[event.shipment_id] = Parcel.begin(event)
 
     @applies(events.FulfilmentRecorded)

@@ -15,8 +15,8 @@ from buystream.vocabulary.values import LineUnits
 @decides(commands.CreateShipment)
 def create_shipment(edition: Edition, command: commands.CreateShipment, moment: Moment) -> Outcome:
     """Units of an order go into one parcel."""
-    order = edition.orders.get(command.order_id)
-    if order is None or edition.terms.merchant_id != command.merchant_id:
+    order = edition.sold_by(command.merchant_id, command.order_id)
+    if order is None:
         return UNKNOWN_ORDER
     if (known := order.parcel(command.shipment_id)) is not None:
         return REPEATED if _asks_the_same(command, known) else "shipment_id_conflict"
@@ -74,8 +74,8 @@ def _contents(order: Order, command: commands.CreateShipment) -> Units | str:
 @decides(commands.RecordFulfilment)
 def record_fulfilment(edition: Edition, command: commands.RecordFulfilment, moment: Moment) -> Outcome:
     """Something happened to a parcel. One that has left the merchant may arrive, whatever became of its order."""
-    order = edition.orders.get(command.order_id)
-    if order is None or edition.terms.merchant_id != command.merchant_id:
+    order = edition.sold_by(command.merchant_id, command.order_id)
+    if order is None:
         return UNKNOWN_ORDER
     parcel = order.parcel(command.shipment_id)
     if parcel is None:

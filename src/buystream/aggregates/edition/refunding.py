@@ -22,8 +22,8 @@ from buystream.vocabulary.values import Units
 @decides(commands.RefundOrder)
 def refund_order(edition: Edition, command: commands.RefundOrder, moment: Moment) -> Outcome:
     """The merchant gives money back."""
-    order = edition.orders.get(command.order_id)
-    if order is None or edition.terms.merchant_id != command.merchant_id:
+    order = edition.sold_by(command.merchant_id, command.order_id)
+    if order is None:
         return UNKNOWN_ORDER
     paid = order.paid_payment
     if paid is None:

@@ -18,8 +18,8 @@ from buystream.vocabulary.order_states import SENT, SOLD
 @decides(commands.RecordReturn)
 def record_return(edition: Edition, command: commands.RecordReturn, moment: Moment) -> Outcome:
     """Units came back, and their money goes back."""
-    order = edition.orders.get(command.order_id)
-    if order is None or edition.terms.merchant_id != command.merchant_id:
+    order = edition.sold_by(command.merchant_id, command.order_id)
+    if order is None:
         return UNKNOWN_ORDER
     known = order.fulfilment.returns.get(command.return_id) if order.fulfilment is not None else None
     if known is not None:
@@ -64,8 +64,8 @@ def _sent(order: Order) -> Units:
 @decides(commands.InspectReturn)
 def inspect_return(edition: Edition, command: commands.InspectReturn, moment: Moment) -> Outcome:
     """The goods are in order, or they aren't."""
-    order = edition.orders.get(command.order_id)
-    if order is None or edition.terms.merchant_id != command.merchant_id:
+    order = edition.sold_by(command.merchant_id, command.order_id)
+    if order is None:
         return UNKNOWN_ORDER
     known = order.fulfilment.returns.get(command.return_id) if order.fulfilment is not None else None
     refund = order.paid_payment.refund_for(command.return_id) if order.paid_payment is not None else None
@@ -91,8 +91,8 @@ def inspect_return(edition: Edition, command: commands.InspectReturn, moment: Mo
 @decides(commands.ExchangeUnits)
 def exchange_units(edition: Edition, command: commands.ExchangeUnits, moment: Moment) -> Outcome:
     """Units of one variant for as many of another."""
-    order = edition.orders.get(command.order_id)
-    if order is None or edition.terms.merchant_id != command.merchant_id:
+    order = edition.sold_by(command.merchant_id, command.order_id)
+    if order is None:
         return UNKNOWN_ORDER
     exchanges = order.exchanges or {}
     if (known := exchanges.get(command.exchange_id)) is not None:

@@ -11,8 +11,8 @@ from buystream.vocabulary.order_states import SENT, SHIPPABLE
 @decides(commands.ShipOrder)
 def ship_order(edition: Edition, command: commands.ShipOrder, moment: Moment) -> Outcome:
     """Mark an order as shipped."""
-    order = edition.orders.get(command.order_id)
-    if order is None or edition.terms.merchant_id != command.merchant_id:
+    order = edition.sold_by(command.merchant_id, command.order_id)
+    if order is None:
         return UNKNOWN_ORDER
     if order.stage in SENT:
         return REPEATED
@@ -25,8 +25,8 @@ def ship_order(edition: Edition, command: commands.ShipOrder, moment: Moment) ->
 @decides(commands.RecordDelivery)
 def record_delivery(edition: Edition, command: commands.RecordDelivery, moment: Moment) -> Outcome:
     """The parcel arrived, or the ticket was used."""
-    order = edition.orders.get(command.order_id)
-    if order is None or edition.terms.merchant_id != command.merchant_id:
+    order = edition.sold_by(command.merchant_id, command.order_id)
+    if order is None:
         return UNKNOWN_ORDER
     if order.stage == "delivered":
         return REPEATED

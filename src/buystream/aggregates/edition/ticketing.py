@@ -52,7 +52,7 @@ def take_ticket_back(edition: Edition, command: commands.TakeTicketBack, moment:
 def claim_ticket(edition: Edition, command: commands.ClaimTicket, moment: Moment) -> Outcome:
     """The first who follows the link holds the ticket. It works once; its user may repeat the request."""
     order = edition.orders.get(command.order_id)
-    if order is None or not _has(order, command.number):
+    if order is None or not order.has_ticket(command.number):
         return UNKNOWN_ORDER if order is None else UNKNOWN_TICKET
     ticket = order.ticket(command.number)
     if command.claim and ticket.claimed == command.claim:
@@ -88,10 +88,10 @@ def name_attendee(edition: Edition, command: commands.NameAttendee, moment: Mome
 @decides(commands.ChooseReturnedTickets)
 def choose_returned_tickets(edition: Edition, command: commands.ChooseReturnedTickets, moment: Moment) -> Outcome:
     """What has ended already keeps its place at the head, so no choice brings a refunded ticket back."""
-    order = edition.orders.get(command.order_id)
-    if order is None or edition.terms.merchant_id != command.merchant_id:
+    order = edition.sold_by(command.merchant_id, command.order_id)
+    if order is None:
         return UNKNOWN_ORDER
-    if edition.terms.event is None or not all(_has(order, number) for number in command.numbers):
+    if edition.terms.event is None or not all(order.has_ticket(number) for number in command.numbers):
         return UNKNOWN_TICKET
     over = order.ended_tickets
     chosen = tuple(dict.fromkeys(command.numbers))
@@ -103,13 +103,9 @@ def choose_returned_tickets(edition: Edition, command: commands.ChooseReturnedTi
     return None
 
 
-def _has(order: Order, number: int) -> bool:
-    return 1 <= number <= sum(line.quantity for line in order.lines)
-
-
 def _held(order: Order, number: int, buyer_id: str) -> Ticket | None:
     """The ticket, if the order has it and that buyer holds it."""
-    if not _has(order, number):
+    if not order.has_ticket(number):
         return None
     ticket = order.ticket(number)
     return ticket if (ticket.holder or order.buyer_id) == buyer_id else None

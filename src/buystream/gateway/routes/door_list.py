@@ -16,8 +16,8 @@ from buystream.gateway.server.key_holders import KeyHolder
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
 from buystream.projections import door, order_views, tickets
-from buystream.projections.door import LastPassage
 from buystream.projections.tickets import TicketView
+from buystream.vocabulary.door import Passage
 
 PAGE_MAX: Final = 5_000
 """Orders whose tickets one answer has at most."""
@@ -117,7 +117,7 @@ def _page(cur: cursor, gateway: Gateway, edition_id: str, *, after: int, limit: 
     return DoorListBody(edition_id=edition_id, tickets=rows, next=end, more=len(changed) == limit, now_ms=now_ms())
 
 
-def _row(gateway: Gateway, view: TicketView, who: dict[str, str], last: LastPassage | None, is_blocked: bool) -> Row:
+def _row(gateway: Gateway, view: TicketView, who: dict[str, str], last: Passage | None, is_blocked: bool) -> Row:
     plain = {"t": view.ticket_id, "n": who.get("name", "")}
     index, sealed = door_lists.sealed_entry(_code(gateway, view, view.issue), plain, view.edition_id)
     reason = _REASONS.get(view.state, "") or ("blocked" if is_blocked else "")
