@@ -276,11 +276,12 @@ def save_places(cur: cursor, consumer: str, places: Mapping[int, Place]) -> None
 
 
 class ConsumerDatabase:
-    """A connection to the tables of the consumers, which are there from the first transaction on. Used by one
-    thread."""
+    """A connection to the tables of the consumers and to `others`, which are there from the first transaction on. Used
+    by one thread."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *others: Tables) -> None:
         self._connection = KeptConnection(dsn, "consumers")
+        self._tables = (TABLES, *others)
         self._has_tables = False
 
     def close(self) -> None:
@@ -293,7 +294,8 @@ class ConsumerDatabase:
         try:
             if not self._has_tables:
                 with self._connection.transaction() as cur:
-                    TABLES.ensure(cur)
+                    for one in self._tables:
+                        one.ensure(cur)
                 self._has_tables = True
             with self._connection.transaction() as cur:
                 yield cur

@@ -1,13 +1,13 @@
 """What sends mail: letters from the views, receipts and tickets as the gateway draws them, and the server or folder
 that they go to."""
 
-import time
 from collections.abc import Callable
 from typing import Final
 
 from msgspec.structs import replace
 from psycopg2.extensions import cursor
 
+from buystream.consumers.clock import wall_clock_ms
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
 from buystream.consumers.notifications.letters import Attachment
 from buystream.consumers.notifications.post import Folder, Post, SmtpServer
@@ -66,7 +66,7 @@ def enclosures_of(root: bytes, url: str) -> Enclosures:
     keys = TicketKeys(root)
 
     def enclosures(cur: cursor, view: OrderView, person: Person) -> Enclosed:
-        at_ms = time.time_ns() // 1_000_000
+        at_ms = wall_clock_ms()
         found = tickets_of_orders(cur, [view], now_ms=at_ms)
         shown = [shown_ticket(one, seen_by=view.buyer_id, keys=keys, public_url=url) for one in found]
         tickets = [one for one in shown if one.code]

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from buystream.delivery.sequence import EventSequence
+from buystream.delivery.sequence import OURS, EventSequence
 from buystream.log import Record
 from buystream.transparency.people import mark_of, mark_of_record
 from buystream.vocabulary.codec import SEQUENCE_DIGITS, EventHead
@@ -62,7 +62,7 @@ def _all_next(records: Sequence[Record], first: int | None, sequence: EventSeque
             event.id != start + text
             or event.sequence != text.zfill(SEQUENCE_DIGITS)
             or event.replayof
-            or not kind.startswith("buystream.")
+            or not kind.startswith(OURS)
         ):
             return None
         whom = data.buyer_id or data.order_id or event.subject

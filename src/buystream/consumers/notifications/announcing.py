@@ -8,8 +8,7 @@ from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
 from buystream.consumers.notifications.queueing import ANNOUNCED, IN_TURN
-from buystream.consumers.notifications.writing import NotShownYet, TakenMail
-from buystream.projections.shown import position_of
+from buystream.consumers.notifications.taken import TakenMail, require_shown
 from buystream.vocabulary.order_states import PROMISED, SOLD
 
 ORDERS_AT_ONCE: Final = 500
@@ -26,8 +25,7 @@ _REACHED = "UPDATE mail.outbox SET facts = %s WHERE mail_id = %s"
 
 def address_buyers(cur: cursor, row: TakenMail) -> bool:
     """One step; whether more follow. Each buyer gets one mail, however many orders they have. Raises NotShownYet."""
-    if position_of(cur, row.partition) <= row.position:
-        raise NotShownYet(f"the views don't show event {row.position} of partition {row.partition} yet")
+    require_shown(cur, row)
     facts: dict[str, Any] = msgspec.json.decode(row.facts)
     after = facts.get("after", row.about)
     states = sorted(SOLD | PROMISED)

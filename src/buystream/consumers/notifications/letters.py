@@ -114,9 +114,8 @@ def email_of(letter: Letter, *, mail_id: str, sender: str, at_ms: int) -> bytes:
     for attachment in letter.attachments:
         main, _, sub = attachment.kind.partition("/")
         mail.add_attachment(attachment.content, maintype=main, subtype=sub, filename=attachment.name)
-    mail["Content-Language"] = (
-        letter.language
-    )  # of the whole: headers of content that come earlier go to the first part
+    # Of the whole mail: headers of content that are set earlier go to its first part.
+    mail["Content-Language"] = letter.language
     return mail.as_bytes()
 
 

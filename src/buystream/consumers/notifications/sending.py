@@ -7,19 +7,20 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import monotonic, thread_time, time
-from typing import Any, Final
+from time import monotonic, thread_time
+from typing import Final
 
 from psycopg2.extensions import connection, cursor
 
-from buystream.consumers.notifications import tables
+from buystream.consumers.clock import wall_clock_ms
 from buystream.consumers.notifications.addresses import AddressHashes
 from buystream.consumers.notifications.announcing import address_buyers
 from buystream.consumers.notifications.letters import BadLetter, NotCalledFor, email_of
 from buystream.consumers.notifications.post import Deferred, InDoubt, NoSuchAddress, Post, PostAway, Refused
 from buystream.consumers.notifications.queueing import ANNOUNCEMENT
-from buystream.consumers.notifications.tables import GIVEN_UP, LEFT_OUT, REFUSED, SENT, SUPPRESSED, TABLES
-from buystream.consumers.notifications.writing import LetterWriter, NotShownYet, TakenMail, Written
+from buystream.consumers.notifications.tables import ENDS, GIVEN_UP, LEFT_OUT, REFUSED, SENT, SUPPRESSED, TABLES
+from buystream.consumers.notifications.taken import NotShownYet, TakenMail
+from buystream.consumers.notifications.writing import LetterWriter, Written
 from buystream.database import DatabaseError, connect, transaction
 from buystream.delivery.policy import Backoff
 from buystream.metrics import MAILS, MAILS_IN_DOUBT, MAILS_OLDEST_SECONDS, MAILS_WAITING
@@ -141,6 +142,8 @@ class Sending:
             return False
         try:
             self._send(row, stop)
+        except NotShownYet as error:
+            self._again(row, str(error), pause_seconds=NOT_SHOWN_SECONDS)
         except (DatabaseError, VaultUnavailable, PostAway) as error:
             self._again(row, str(error), pause_seconds=0)
             raise
@@ -155,10 +158,7 @@ class Sending:
             return
         try:
             written = self._write(row)
-            mail = email_of(written.letter, mail_id=row.mail_id, sender=self._from, at_ms=_now_ms())
-        except NotShownYet as error:
-            self._again(row, str(error), pause_seconds=NOT_SHOWN_SECONDS)
-            return
+            mail = email_of(written.letter, mail_id=row.mail_id, sender=self._from, at_ms=wall_clock_ms())
         except (NotCalledFor, BadLetter) as error:
             self._end(row, LEFT_OUT, str(error))
             return
@@ -189,12 +189,8 @@ class Sending:
             self._record_sent(row, written, stop)
 
     def _address(self, row: TakenMail) -> None:
-        try:
-            with self._transaction() as cur:
-                is_more = address_buyers(cur, row)
-        except NotShownYet as error:
-            self._again(row, str(error), pause_seconds=NOT_SHOWN_SECONDS)
-            return
+        with self._transaction() as cur:
+            is_more = address_buyers(cur, row)
         if is_more:
             self._again(row, "", pause_seconds=0)
         else:
@@ -202,7 +198,7 @@ class Sending:
 
     def _write(self, row: TakenMail) -> Written:
         with self._transaction() as cur:
-            return self._writer.write(cur, row, _now_ms())
+            return self._writer.write(cur, row, wall_clock_ms())
 
     def _record_sent(self, row: TakenMail, written: Written, stop: threading.Event) -> None:
         """The server has it: that is recorded, however long it takes. If this process ends before, the mail counts as
@@ -274,7 +270,7 @@ class Sending:
             cur.execute(_WAITING)
             waiting, oldest_seconds = cur.fetchone() or (0, 0.0)
             if monotonic() - self._forgot_at >= FORGET_SECONDS:
-                cur.execute(_FORGET, (list(tables.ENDS), KEPT_DAYS))
+                cur.execute(_FORGET, (list(ENDS), KEPT_DAYS))
                 self._forgot_at = monotonic()
         MAILS_WAITING.set(waiting)
         MAILS_OLDEST_SECONDS.set(oldest_seconds)
@@ -282,7 +278,8 @@ class Sending:
     def _adopt(self, sender: int) -> None:
         """The mails of a sender that died. Those that were in the server's hands are sent again, and reported."""
         with self._transaction() as cur:
-            if _first(cur, _LIVES, (_LOCK, sender)):
+            cur.execute(_LIVES, (_LOCK, sender))
+            if cur.fetchone() == (True,):
                 return
             cur.execute(_DOUBTED, (sender,))
             doubted = [mail_id for (mail_id,) in cur]
@@ -312,12 +309,3 @@ class Sending:
 
 def _pause_after(attempts: int) -> float | None:
     return PAUSES_SECONDS[attempts] if attempts < len(PAUSES_SECONDS) else None
-
-
-def _first(cur: cursor, statement: str, values: tuple[Any, ...]) -> Any:
-    cur.execute(statement, values)
-    return (cur.fetchone() or (None,))[0]
-
-
-def _now_ms() -> int:
-    return int(time() * 1000)

@@ -10,36 +10,18 @@ from psycopg2.extensions import cursor
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
 from buystream.consumers.notifications.letters import Attachment, Letter, NotCalledFor, Unsubscribing, day, money, say
 from buystream.consumers.notifications.queueing import ANNOUNCED, FIND_ORDERS, TO_MERCHANTS
+from buystream.consumers.notifications.taken import TakenMail, require_shown
 from buystream.consumers.notifications.to_merchants import letter_to_merchant
 from buystream.consumers.notifications.words import DEFAULT, LANGUAGES
-from buystream.errors import BuystreamError
 from buystream.projections import order_views, people, recurring_gifts
 from buystream.projections.order_views import NUMBER_CHARS, OrderView
 from buystream.projections.parcels import SeenParcel
-from buystream.projections.shown import position_of
 from buystream.vocabulary.carriers import tracking_link
 from buystream.vocabulary.ids import DERIVED, rest_parcel_id
 
 ORDERS_LOOKED_AT: Final = 50
 BUYERS_FOUND_MAX: Final = 10
 """Browsers and applications that one person bought with, in one mail."""
-
-
-class NotShownYet(BuystreamError):
-    """The views don't show the event yet."""
-
-
-class TakenMail(msgspec.Struct, frozen=True, kw_only=True):
-    """A mail of the outbox that is taken."""
-
-    mail_id: str
-    kind: str
-    about: str
-    facts: str
-    partition: int
-    position: int
-    attempts: int
-    doubts: int
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -102,8 +84,7 @@ class LetterWriter:
 
     def write(self, cur: cursor, row: TakenMail, at_ms: int) -> Written:
         """The letter; raises NotShownYet, NotCalledFor, and VaultUnavailable."""
-        if position_of(cur, row.partition) <= row.position:
-            raise NotShownYet(f"the views don't show event {row.position} of partition {row.partition} yet")
+        require_shown(cur, row)
         facts: dict[str, Any] = msgspec.json.decode(row.facts)
         if row.kind == FIND_ORDERS:
             return self._found(cur, row, facts)

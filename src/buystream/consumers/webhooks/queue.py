@@ -118,14 +118,10 @@ def note(cur: cursor, tried: Due, answer: TryResult, settled: Settled, health: H
             *tried.name,
         ),
     )
-    cur.execute(_NOTE_HEALTH, (*_health_row(health), tried.endpoint_id))
+    cur.execute(_NOTE_HEALTH, (*msgspec.structs.astuple(health), tried.endpoint_id))
 
 
 def forget_old(cur: cursor, partitions: Collection[int], *, now_ms: int) -> int:
     """Delete what has been done for long; how many."""
     cur.execute(_FORGET, (sorted(partitions), now_ms - KEPT_DAYS * 86_400_000))
     return cur.rowcount
-
-
-def _health_row(health: Health) -> tuple[int | str | None, ...]:
-    return msgspec.structs.astuple(health)

@@ -1,11 +1,11 @@
 """The role: reads the events of the partitions that are assigned to this process, and sends what comes of them."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from buystream.consumers.clock import wall_clock_ms
 from buystream.consumers.notifications import tables as outbox
 from buystream.consumers.webhooks import tables
 from buystream.consumers.webhooks.calling import WebhookCaller
@@ -18,11 +18,6 @@ from buystream.vocabulary.events import EditionReleased
 
 IDLE_SECONDS: Final = 0.5
 """How often a shop without endpoints looks whether there is one. It reads no events until then."""
-
-
-def wall_clock_ms() -> int:
-    """Now."""
-    return time.time_ns() // 1_000_000
 
 
 class Webhooks:
@@ -42,8 +37,7 @@ class Webhooks:
         self._root = root
         self._caller = caller
         self._clock_ms = clock_ms
-        self._database = ConsumerDatabase(dsn)
-        self._has_tables = False
+        self._database = ConsumerDatabase(dsn, tables.TABLES, outbox.TABLES)
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`; raises Damaged and Poisoned when the events aren't what they must be."""
@@ -61,10 +55,6 @@ class Webhooks:
 
     def _has_endpoints(self) -> bool:
         with self._database.transaction() as cur:
-            if not self._has_tables:
-                tables.TABLES.ensure(cur)
-                outbox.TABLES.ensure(cur)
-            self._has_tables = True
             return has_endpoints(cur)
 
     def _work(self, partitions: frozenset[int], ended: Callable[[], bool]) -> None:
