@@ -26,7 +26,7 @@ from buystream.gateway.server.guard import Origins
 from buystream.gateway.server.inbox import Inbox, Notifications
 from buystream.gateway.server.key_uses import KeyUses
 from buystream.gateway.server.latch import Latch
-from buystream.gateway.server.problems import HttpProblem
+from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.rates import RateLimiter
 from buystream.gateway.server.reads import VIEWS_SECONDS, ProjectedPosition, Reads
 from buystream.gateway.server.sessions import Sessions
@@ -43,7 +43,7 @@ from buystream.sealing import purpose_key
 from buystream.ticket_keys import TicketKeys
 from buystream.vault import Vault
 from buystream.vocabulary import actors, events
-from buystream.vocabulary.commands import FixHostedPartitions, RecordDemand
+from buystream.vocabulary.commands import Command, FixHostedPartitions, RecordDemand
 from buystream.vocabulary.ids import MalformedId, edition_of
 
 ENDED_POLL_SECONDS = 1.0
@@ -224,6 +224,21 @@ class Gateway:
             return self.offer(edition_of(order_id))
         except MalformedId as error:
             raise HttpProblem("unknown-order") from error
+
+    async def decide(self, command: Command, *, actor: str, restated: Mapping[str, str] | None = None) -> Answer:
+        """What was decided; raises HttpProblem for a refusal, `restated` by its reason as another problem."""
+        answer = await self.decisions.ask(command, actor=actor)
+        if isinstance(answer.event, events.CommandRefused):
+            reason = answer.event.reason
+            raise HttpProblem(slug) if (slug := (restated or {}).get(reason)) else refused(reason)
+        return answer
+
+    async def decide_and_show(self, command: Command, *, actor: str) -> Answer:
+        """What was decided, once the views show it; raises HttpProblem for a refusal, and 503 when they are behind."""
+        answer = await self.decide(command, actor=actor)
+        if not await self.reads.passed(answer.partition, answer.position):
+            raise HttpProblem("unavailable", "It is done, but its page isn't written yet. Ask again in a moment.")
+        return answer
 
     async def statement_of(self, merchant_id: str) -> str:
         """What the buyer's bank statement shows of the merchant; the sandbox's bank shows nothing."""

@@ -13,10 +13,8 @@ from buystream.gateway.routes.checkout import Http
 from buystream.gateway.routes.merchants import own_offer
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.idempotency import idempotent_name
-from buystream.gateway.server.problems import refused
 from buystream.gateway.server.refusals import asks
 from buystream.projections.people import MerchantView
-from buystream.vocabulary import events
 from buystream.vocabulary.commands import AnnounceToBuyers
 
 SHOWN_MAX: Final = 50
@@ -84,9 +82,7 @@ async def announce(
         headline=data.subject,
         text=data.text,
     )
-    answer = await gateway.decisions.ask(command, actor=actor)
-    if isinstance(answer.event, events.CommandRefused):
-        raise refused(answer.event.reason)
+    await gateway.decide(command, actor=actor)
     return AnnouncementBody(announcement_id)
 
 

@@ -15,10 +15,8 @@ from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import key_uses
 from buystream.gateway.server.idempotency import idempotent_name
 from buystream.gateway.server.key_holders import KeyHolder
-from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.refusals import asks
 from buystream.projections import people
-from buystream.vocabulary import events
 from buystream.vocabulary.actors import merchant_key
 from buystream.vocabulary.commands import AddApiKey, Command, RevokeApiKey
 from buystream.vocabulary.ids import partition_of
@@ -118,7 +116,5 @@ ROUTES = [keys, add, revoke]
 async def _decided(gateway: Gateway, holder: KeyHolder, command: Command) -> None:
     """Waits until it is decided and visible; raises HttpProblem for a refusal."""
     merchant_id = holder.merchant.merchant_id
-    answer = await gateway.decisions.ask(command, actor=merchant_key(merchant_id, holder.key_id))
-    if isinstance(answer.event, events.CommandRefused):
-        raise HttpProblem(slug) if (slug := _RESTATED.get(answer.event.reason)) else refused(answer.event.reason)
+    answer = await gateway.decide(command, actor=merchant_key(merchant_id, holder.key_id), restated=_RESTATED)
     await gateway.reads.passed(answer.partition, answer.position)

@@ -9,8 +9,8 @@ from psycopg2.extensions import cursor
 from buystream.aggregates.edition.recurring import months_after
 from buystream.aggregates.rules import NEWEST_RULES, RULES
 from buystream.gateway.routes.bodies.gifts import NewGift
-from buystream.gateway.routes.bodies.orders import NewReturn, OrderBody, OrdersBody, PastOrderBody, order_body, units_of
-from buystream.gateway.routes.bodies.parcels import FulfilmentBody, fulfilment_body
+from buystream.gateway.routes.bodies.orders import NewReturn, OrderBody, OrdersBody, PastOrderBody, order_body
+from buystream.gateway.routes.bodies.parcels import FulfilmentBody, fulfilment_body, units_of
 from buystream.gateway.routes.bodies.payments import (
     Authentication,
     ConfigBody,

@@ -7,6 +7,7 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
 
+from buystream import ticket_codes
 from buystream.gateway.routes.bodies.door import (
     DoorBody,
     DoorVariant,
@@ -107,9 +108,7 @@ async def undo(
         nonce=data.nonce,
         scanner=data.scanner or scanner.name,
     )
-    answer = await gateway.decisions.ask(command, actor=scanner.actor)
-    if isinstance(answer.event, events.CommandRefused):
-        raise refused(answer.event.reason)
+    await gateway.decide(command, actor=scanner.actor)
 
 
 ROUTES: Final = [the_door, scan, scans, undo]
@@ -118,7 +117,7 @@ ROUTES: Final = [the_door, scan, scans, undo]
 async def _scanned(gateway: Gateway, holder: KeyHolder, wish: ScanWish, keys: door_codes.PublicKeys) -> ScanBody:
     """The answer to one scan; raises HttpProblem where the request itself is wrong."""
     try:
-        code = door_codes.read(wish.code.strip(), keys)
+        code = ticket_codes.read(wish.code.strip(), keys)
     except BadCode as error:
         return _answered("unknown", wish, advice=f"{DOOR_ANSWERS['unknown'].advice} Its code is bad: {error}.")
     edition_id = edition_of(holder, gateway, wish.edition_id or code.edition_id)

@@ -15,12 +15,10 @@ from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import door_codes
 from buystream.gateway.server.idempotency import idempotent_name
 from buystream.gateway.server.key_holders import KeyHolder
-from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
 from buystream.projections.door import DoorBoard, door_board
 from buystream.projections.people import MerchantView
-from buystream.vocabulary import events
 from buystream.vocabulary.commands import AddApiKey, ArrangeDoor, BlockTicket, Command
 from buystream.vocabulary.door import DoorGate
 
@@ -126,7 +124,5 @@ async def _board(gateway: Gateway, merchant: MerchantView, edition_id: str) -> D
 
 async def _decided(gateway: Gateway, command: Command, actor: str) -> None:
     """Waits until it is decided and shown; raises HttpProblem for a refusal."""
-    answer = await gateway.decisions.ask(command, actor=actor)
-    if isinstance(answer.event, events.CommandRefused):
-        raise HttpProblem(slug) if (slug := _RESTATED.get(answer.event.reason)) else refused(answer.event.reason)
+    answer = await gateway.decide(command, actor=actor, restated=_RESTATED)
     await gateway.reads.passed(answer.partition, answer.position)

@@ -100,9 +100,7 @@ async def end(
         raise HttpProblem("unknown-gift") from error
     if await gateway.views_show_the_log(offer.partition):
         await _gift(gateway, gift_id, buyer_id, in_time=True)
-    answer = await gateway.decisions.ask(EndRecurringGift(gift_id=gift_id, buyer_id=buyer_id), actor=session.actor)
-    if isinstance(answer.event, events.CommandRefused):
-        raise refused(answer.event.reason)
+    answer = await gateway.decide(EndRecurringGift(gift_id=gift_id, buyer_id=buyer_id), actor=session.actor)
     in_time = await gateway.reads.passed(answer.partition, answer.position)
     return await _gift(gateway, gift_id, buyer_id, in_time=in_time)
 

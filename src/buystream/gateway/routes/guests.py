@@ -16,14 +16,14 @@ from buystream.gateway.routes.bodies.tickets import (
 )
 from buystream.gateway.routes.merchants import merchants_order, own_offer
 from buystream.gateway.runtime import Gateway
-from buystream.gateway.server.problems import HttpProblem, refused
+from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
 from buystream.projections import people, tickets
+from buystream.projections.order_views import OrderView
 from buystream.projections.people import MerchantView
 from buystream.projections.tickets import TicketView
-from buystream.vocabulary import events
-from buystream.vocabulary.commands import ChooseReturnedTickets, Command, RotateTicketKey
+from buystream.vocabulary.commands import ChooseReturnedTickets, RotateTicketKey
 
 ORDERS_PAGE_MAX = 200
 """Orders whose guests one page has at most."""
@@ -37,8 +37,7 @@ async def merchants_tickets(
 ) -> GuestsBody:
     """With who comes."""
     order = await merchants_order(gateway, merchant, order_id)
-    found = await gateway.reads.query(lambda cur: tickets.tickets_of_orders(cur, [order], now_ms=now_ms()))
-    return GuestsBody(await gateway.reads.run(lambda: [_guest(gateway, one) for one in found]))
+    return await _guests_of(gateway, order)
 
 
 @post(
@@ -57,9 +56,8 @@ async def choose_returned_tickets(
     """Send this before a refund of some units: these tickets end first. Without it, the last ones do."""
     order = await merchants_order(gateway, merchant, order_id)
     command = ChooseReturnedTickets(order_id=order_id, merchant_id=merchant.merchant_id, numbers=data.numbers)
-    await _decided(gateway, command, actor)
-    found = await gateway.reads.query(lambda cur: tickets.tickets_of_orders(cur, [order], now_ms=now_ms()))
-    return GuestsBody(await gateway.reads.run(lambda: [_guest(gateway, one) for one in found]))
+    await gateway.decide_and_show(command, actor=actor)
+    return await _guests_of(gateway, order)
 
 
 @get("/v1/merchant/editions/{edition_id:str}/guests", summary="An edition's guest list, page by page")
@@ -95,20 +93,16 @@ async def rotate_ticket_key(
     data: JSONBody[NextTicketKey],
 ) -> TicketKeysBody:
     """Tickets of later orders are signed with the next version. Earlier tickets keep their codes."""
-    await _decided(gateway, RotateTicketKey(merchant_id=merchant.merchant_id, version=data.version), actor)
+    await gateway.decide_and_show(RotateTicketKey(merchant_id=merchant.merchant_id, version=data.version), actor=actor)
     return await _keys(gateway, merchant.merchant_id)
 
 
 ROUTES = [merchants_tickets, choose_returned_tickets, guests, ticket_keys, rotate_ticket_key]
 
 
-async def _decided(gateway: Gateway, command: Command, actor: str) -> None:
-    """Until the views show it; raises HttpProblem for a refusal."""
-    answer = await gateway.decisions.ask(command, actor=actor)
-    if isinstance(answer.event, events.CommandRefused):
-        raise refused(answer.event.reason)
-    if not await gateway.reads.passed(answer.partition, answer.position):
-        raise HttpProblem("unavailable", "It is done, but its page isn't written yet. Ask again in a moment.")
+async def _guests_of(gateway: Gateway, order: OrderView) -> GuestsBody:
+    found = await gateway.reads.query(lambda cur: tickets.tickets_of_orders(cur, [order], now_ms=now_ms()))
+    return GuestsBody(await gateway.reads.run(lambda: [_guest(gateway, one) for one in found]))
 
 
 async def _keys(gateway: Gateway, merchant_id: str) -> TicketKeysBody:

@@ -129,13 +129,14 @@ async def replace_webhook_keys(
 ) -> Response[EndpointKeys]:
     """For a day, webhooks are signed with the old keys and the new ones. The secret is shown only in this answer."""
 
-    def replace(cur: cursor) -> EndpointKeys:
+    def replace(cur: cursor) -> tuple[str, SigningKeys]:
         _require(cur, merchant, endpoint_id)
         keys = endpoints.replace_keys(cur, gateway.root, endpoint_id, now_ms=now_ms())
         url = next(one.url for one in endpoints.shown(cur, merchant.merchant_id) if one.endpoint_id == endpoint_id)
-        return EndpointKeys(endpoint_id, url, keys.secret, keys.public_key)
+        return url, keys
 
-    return Response(await gateway.reads.query(replace), status_code=200, headers={"Cache-Control": "no-store"})
+    url, keys = await gateway.reads.query(replace)
+    return _keys_answer(endpoint_id, url, keys, status=200)
 
 
 @post(

@@ -81,9 +81,7 @@ async def release(
     edition_id = await _edition_id_for(request, gateway, merchant, actor)
     command = release_command(data, merchant, edition_id)
     with gateway.watchers.watch(edition_id) as watch:
-        answer = await gateway.decisions.ask(command, actor=actor)
-        if isinstance(answer.event, events.CommandRefused):
-            raise refused(answer.event.reason)
+        answer = await gateway.decide(command, actor=actor)
         applied = await _until_terms_applied(gateway, edition_id, watch)
         return await merchants_board(gateway, edition_id, applied or (answer.partition, answer.position))
 
@@ -269,9 +267,7 @@ async def _change(
 ) -> MerchantBoard:
     edition_id = command.edition_id
     own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
-    answer = await gateway.decisions.ask(command, actor=actor)
-    if isinstance(answer.event, events.CommandRefused):
-        raise refused(answer.event.reason)
+    answer = await gateway.decide(command, actor=actor)
     return await merchants_board(gateway, edition_id, (answer.partition, answer.position))
 
 

@@ -17,7 +17,7 @@ from buystream.gateway.routes.bodies.payments import DeliveryBody
 from buystream.gateway.routes.checkout import Http, decrypted
 from buystream.gateway.routes.paging import page_of
 from buystream.gateway.runtime import Gateway
-from buystream.gateway.server.problems import HttpProblem, refused
+from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
 from buystream.projections import people, receipts, statements
@@ -25,7 +25,6 @@ from buystream.projections.people import FeeTermsView, LegalDetails, MerchantVie
 from buystream.projections.receipts import GiftReceipt
 from buystream.projections.statements import CurrencyTotals, Line, Period
 from buystream.time_zones import DEFAULT, UnknownTimeZone, local_day, set_time_zone, start_of_ms, zone
-from buystream.vocabulary import events
 from buystream.vocabulary.commands import DescribeMerchant, SetTimeZone
 from buystream.vocabulary.ids import partition_of
 from buystream.vocabulary.money import decimal_of
@@ -210,9 +209,7 @@ async def set_details(
         charity_id=data.charity_id,
         email=data.email,
     )
-    answer = await gateway.decisions.ask(command, actor=actor)
-    if isinstance(answer.event, events.CommandRefused):
-        raise refused(answer.event.reason)
+    await gateway.decide(command, actor=actor)
     return await _details(gateway, merchant)
 
 
@@ -233,9 +230,7 @@ async def put_time_zone(
         command = set_time_zone(merchant.merchant_id, data.time_zone)
     except UnknownTimeZone as error:
         raise HttpProblem("invalid", f"{error}.", reason="bad_time_zone") from None
-    answer = await gateway.decisions.ask(command, actor=actor)
-    if isinstance(answer.event, events.CommandRefused):
-        raise refused(answer.event.reason)
+    answer = await gateway.decide(command, actor=actor)
     await gateway.views_show_the_seen(answer.partition)
     found = await gateway.reads.query(lambda cur: people.merchant(cur, merchant.merchant_id))
     if found is None:

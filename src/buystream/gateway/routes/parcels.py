@@ -7,11 +7,11 @@ from litestar.params import FromPath, JSONBody
 from buystream.gateway.routes.bodies.merchants import MerchantOrderBody
 from buystream.gateway.routes.bodies.parcels import (
     Inspection,
-    LineUnitsBody,
     NewExchange,
     NewFulfilmentEvent,
     NewGoodsReturn,
     NewShipment,
+    units_of,
 )
 from buystream.gateway.routes.checkout import Http
 from buystream.gateway.routes.merchants import change_order, encrypted_tracking, merchants_order
@@ -26,7 +26,6 @@ from buystream.vocabulary.commands import (
     RecordFulfilment,
     RecordReturn,
 )
-from buystream.vocabulary.values import LineUnits
 
 
 @post(
@@ -51,7 +50,7 @@ async def create_shipment(
         order_id=order_id,
         merchant_id=merchant.merchant_id,
         shipment_id=data.shipment_id or idempotent_name(request, gateway, merchant.merchant_id),
-        contents=_units(data.lines),
+        contents=units_of(data.lines),
         stage=data.stage,
         carrier=data.carrier,
         tracking=tracking,
@@ -110,7 +109,7 @@ async def record_return(
         order_id=order_id,
         merchant_id=merchant.merchant_id,
         return_id=f"goods-{idempotent_name(request, gateway, merchant.merchant_id)}",
-        units=_units(data.lines),
+        units=units_of(data.lines),
         goods=data.goods,
         amount_minor=data.amount_minor,
         reason=data.reason,
@@ -169,7 +168,3 @@ async def exchange(
 
 
 ROUTES = [create_shipment, record_fulfilment, record_return, inspect_return, exchange]
-
-
-def _units(lines: tuple[LineUnitsBody, ...]) -> tuple[LineUnits, ...]:
-    return tuple(LineUnits(variant_id=one.variant_id, quantity=one.quantity) for one in lines)

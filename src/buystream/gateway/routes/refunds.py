@@ -10,7 +10,7 @@ from msgspec import Struct
 from buystream.gateway.routes.bodies.editions import EditionEnd
 from buystream.gateway.routes.bodies.merchants import MerchantOrderBody
 from buystream.gateway.routes.bodies.merchants import Refund as RefundWish
-from buystream.gateway.routes.bodies.orders import units_of
+from buystream.gateway.routes.bodies.parcels import units_of
 from buystream.gateway.routes.checkout import Http, order_after, order_view, refuse_unknown_order
 from buystream.gateway.routes.merchants import own_offer, seen_by_merchant
 from buystream.gateway.runtime import Gateway
@@ -151,9 +151,7 @@ async def cancel_edition(
     command = CancelEdition(
         edition_id=edition_id, merchant_id=merchant.merchant_id, restock=data.restock, reason=data.reason
     )
-    answer = await gateway.decisions.ask(command, actor=actor)
-    if isinstance(answer.event, events.CommandRefused):
-        raise refused(answer.event.reason)
+    answer = await gateway.decide(command, actor=actor)
     if not await gateway.reads.passed(answer.partition, answer.position):
         raise HttpProblem("unavailable", "It is cancelled, but its page isn't written yet. Ask again in a moment.")
     return await _count(gateway, edition_id)

@@ -13,7 +13,7 @@ from buystream.gateway.routes.checkout import own_order, refuse_unknown_order
 from buystream.gateway.routes.receipts import Drawing
 from buystream.gateway.routes.site import page
 from buystream.gateway.runtime import Gateway
-from buystream.gateway.server.problems import HttpProblem, refused
+from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
 from buystream.gateway.server.sessions import Session
@@ -29,7 +29,6 @@ from buystream.ticket_files import (
     ticket_png,
     ticket_svg,
 )
-from buystream.vocabulary import events
 from buystream.vocabulary.commands import ClaimTicket, NameAttendee, PassTicketOn, TakeTicketBack
 from buystream.vocabulary.ids import MalformedId, ticket_of
 
@@ -259,11 +258,7 @@ async def _after(
     ticket_id: str,
 ) -> TicketBody:
     """The ticket once the views hold the decision; raises HttpProblem for a refusal."""
-    answer = await gateway.decisions.ask(command, actor=session.actor)
-    if isinstance(answer.event, events.CommandRefused):
-        raise refused(answer.event.reason)
-    if not await gateway.reads.passed(answer.partition, answer.position):
-        raise HttpProblem("unavailable", "It is done, but its page isn't written yet. Ask again in a moment.")
+    await gateway.decide_and_show(command, actor=session.actor)
     return await _body(gateway, await _own(gateway, command.buyer_id, ticket_id), command.buyer_id)
 
 

@@ -8,11 +8,9 @@ from typing import Final
 import segno
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from buystream import ticket_codes
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem
 from buystream.projections.tickets import key_versions
-from buystream.ticket_codes import TicketCode
 from buystream.vocabulary.ids import MalformedId, edition_of, ticket_of
 
 PublicKeys = Mapping[int, Ed25519PublicKey]
@@ -28,11 +26,6 @@ async def public_keys(gateway: Gateway, merchant_id: str) -> PublicKeys:
         return gateway.ticket_keys.public(merchant_id, versions)
 
     return await gateway.reads.shared(f"ticket keys {merchant_id}", KEYS_SECONDS, read_keys)
-
-
-def read(text: str, keys: PublicKeys) -> TicketCode:
-    """What the code says; raises BadCode."""
-    return ticket_codes.read(text, keys)
 
 
 def published(keys: PublicKeys) -> dict[str, str]:

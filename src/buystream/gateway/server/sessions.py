@@ -47,7 +47,6 @@ _LIFETIMES_MS = {"s1": SESSION_SECONDS * 1000, "h1": HOSTED_SESSION_SECONDS * 10
 _LINK_LIVES_MS = {"l": LINK_SECONDS * 1000, "m": MAILED_LINK_SECONDS * 1000}
 """By what a link's code begins with: one that a browser shows, and one in a mail."""
 
-_LINKS_BEGIN = tuple(f"{kind}." for kind in _LINK_LIVES_MS)
 
 _LINKS = "link"
 """Beside the hosts' tokens, which are spent in the same table; no host has this name, for it is no host name."""

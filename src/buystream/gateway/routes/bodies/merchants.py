@@ -7,8 +7,8 @@ from msgspec import Meta, Struct
 
 from buystream.gateway.pages.order_words import desk_word
 from buystream.gateway.routes.bodies.fields import NOT_BLANK, PLAIN, Reason, Request
-from buystream.gateway.routes.bodies.orders import OrderBody, UnitsByLine, order_fields
-from buystream.gateway.routes.bodies.parcels import FulfilmentBody
+from buystream.gateway.routes.bodies.orders import OrderBody, order_fields
+from buystream.gateway.routes.bodies.parcels import FulfilmentBody, UnitsByLine
 from buystream.gateway.routes.bodies.payments import DeliveryBody
 from buystream.projections import allowed
 from buystream.projections.order_views import OrderView

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from buystream.gateway.pages.order_words import state_words
 from buystream.gateway.routes.bodies.fields import Amount, EditionId, OrderId, Quantity, Request, VariantId
-from buystream.gateway.routes.bodies.parcels import FulfilmentBody
+from buystream.gateway.routes.bodies.parcels import FulfilmentBody, UnitsByLine
 from buystream.gateway.routes.bodies.payments import PaymentBody
 from buystream.gateway.server.catalogue import Listing
 from buystream.projections import allowed
@@ -17,7 +17,7 @@ from buystream.projections.order_lines import LineView
 from buystream.projections.order_views import OrderView
 from buystream.vocabulary import events
 from buystream.vocabulary.order_states import CANCELLABLE, PAYABLE, OrderState
-from buystream.vocabulary.values import ORDER_LINES_MAX, LineUnits, OrderLine, Units
+from buystream.vocabulary.values import ORDER_LINES_MAX, OrderLine
 
 
 class NewOrder(Request, frozen=True, kw_only=True):
@@ -46,21 +46,6 @@ class NewOrderOfLines(Request, frozen=True, kw_only=True):
     order_id: OrderId
     edition_id: EditionId
     lines: Annotated[tuple[NewLine, ...], Meta(min_length=1, max_length=ORDER_LINES_MAX)]
-
-
-class UnitsOfLine(Request, frozen=True, kw_only=True):
-    """Units of one line of an order."""
-
-    variant_id: VariantId = ""
-    quantity: Quantity
-
-
-UnitsByLine = Annotated[tuple[UnitsOfLine, ...], Meta(min_length=1, max_length=ORDER_LINES_MAX)]
-
-
-def units_of(lines: tuple[UnitsOfLine, ...] | None) -> Units:
-    """As commands have them."""
-    return tuple(LineUnits(variant_id=line.variant_id, quantity=line.quantity) for line in lines or ())
 
 
 class NewReturn(Request, frozen=True, kw_only=True):

@@ -11,15 +11,24 @@ from buystream.projections.parcels import SeenParcel
 from buystream.vocabulary.carriers import tracking_link
 from buystream.vocabulary.fulfilment import ENDED, STAGES, FulfilmentStage, Goods
 from buystream.vocabulary.money import ANY_AMOUNT_MINOR_MAX
+from buystream.vocabulary.values import ORDER_LINES_MAX, LineUnits, Units
 
 Progress = Literal["nothing", "partial", "all"]
 
 
-class LineUnitsBody(Request, frozen=True, kw_only=True):
-    """Units of one variant of the order."""
+class UnitsOfLine(Request, frozen=True, kw_only=True):
+    """Units of one line of an order."""
 
     variant_id: VariantId = ""
     quantity: Quantity
+
+
+UnitsByLine = Annotated[tuple[UnitsOfLine, ...], Meta(min_length=1, max_length=ORDER_LINES_MAX)]
+
+
+def units_of(lines: tuple[UnitsOfLine, ...] | None) -> Units:
+    """As commands have them."""
+    return tuple(LineUnits(variant_id=line.variant_id, quantity=line.quantity) for line in lines or ())
 
 
 class NewShipment(Request, frozen=True, kw_only=True):
@@ -28,7 +37,7 @@ class NewShipment(Request, frozen=True, kw_only=True):
     unless an Idempotency-Key does."""
 
     shipment_id: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[0-9a-zA-Z-]*$")] | None = None
-    lines: Annotated[tuple[LineUnitsBody, ...], Meta(max_length=100)] = ()
+    lines: Annotated[tuple[UnitsOfLine, ...], Meta(max_length=100)] = ()
     stage: FulfilmentStage = "shipped"
     carrier: Annotated[str, Meta(max_length=80, pattern=PLAIN)] = ""
     tracking: Annotated[str, Meta(max_length=300, pattern=PLAIN)] = ""
@@ -46,7 +55,7 @@ class NewGoodsReturn(Request, frozen=True, kw_only=True):
     """Units that had been sent and came back. `goods`: they go on sale again (restock), stay off sale (withdraw), or
     wait until somebody has looked at them (inspect). `amount_minor` null refunds what they cost."""
 
-    lines: Annotated[tuple[LineUnitsBody, ...], Meta(min_length=1, max_length=20)]
+    lines: Annotated[tuple[UnitsOfLine, ...], Meta(min_length=1, max_length=20)]
     goods: Goods
     amount_minor: Annotated[int, Meta(ge=1, le=ANY_AMOUNT_MINOR_MAX)] | None = None
     reason: Reason = ""
