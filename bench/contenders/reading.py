@@ -77,14 +77,14 @@ class Reading:
     def round(self, seconds: float) -> Measured:
         """All events once, however long it takes, in a fresh process."""
         events = len(the_stream(self._orders))
-        told = {"what": self._what, "events": events, **self._where}
-        worker = Child("bench.contenders.reading_worker", told, log=self._stage.folder / "reading.log")
+        task = {"what": self._what, "events": events, **self._where}
+        worker = Child("bench.contenders.reading_worker", task, log=self._stage.folder / "reading.log")
         try:
-            heard = worker.hear()
+            result = worker.hear()
         finally:
             worker.close()
-        cpu_us = round(heard["cpu_seconds"] / events * 1e6, 2)
-        return Measured(per_s=events / heard["seconds"], facts={"events": events, "cpu_us": cpu_us})
+        cpu_us = round(result["cpu_seconds"] / events * 1e6, 2)
+        return Measured(per_s=events / result["seconds"], facts={"events": events, "cpu_us": cpu_us})
 
     def close(self) -> None:
         """The logs end with the stage."""

@@ -1,5 +1,5 @@
-"""The process of F1 and G1. Told {"what", "kafka", "at", "prefix", "events"}: reads all events of the partition once,
-as a new owner or as a gateway; prints {"seconds", "cpu_seconds"}, the second of this process, and ends."""
+"""The process of F1 and G1. Its task is {"what", "kafka", "at", "prefix", "events"}: reads all events of the partition
+once, as a new owner or as a gateway; prints {"seconds", "cpu_seconds"}, the second of this process, and ends."""
 
 import asyncio
 import gc
@@ -63,11 +63,11 @@ async def follow(log: Log) -> float:
 def main() -> None:
     """One round."""
     gc.set_threshold(*COLLECT_AFTER)  # as the roles have it
-    told = json.loads(sys.stdin.readline())
-    log = KafkaLog(told["at"], prefix=told["prefix"]) if told["kafka"] else PostgresLog(told["at"], partitions=1)
+    task = json.loads(sys.stdin.readline())
+    log = KafkaLog(task["at"], prefix=task["prefix"]) if task["kafka"] else PostgresLog(task["at"], partitions=1)
     with closing(log):
         began = process_time()
-        seconds = fold(log, told["events"]) if told["what"] == "fold" else asyncio.run(follow(log))
+        seconds = fold(log, task["events"]) if task["what"] == "fold" else asyncio.run(follow(log))
         cpu_seconds = process_time() - began
     print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds}), flush=True)
 

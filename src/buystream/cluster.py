@@ -156,8 +156,8 @@ def require_topics(settings: Settings, *, partitions: int) -> None:
 
 
 def refuse_unfinished(settings: Settings) -> None:
-    """Raises FillRefused for a log whose topics are still being filled, or were left so. A user who may not see how
-    topics are set isn't told."""
+    """Raises FillRefused for a log whose topics are still being filled, or were left so. Nothing is
+    checked for a user who may not read how topics are set."""
     with suppress(LogError), open_topics(settings) as topics:
         if topics.take_writers_time(log_topics(settings, partitions=1)):
             raise FillRefused(UNFINISHED)

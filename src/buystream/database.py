@@ -93,10 +93,7 @@ def transaction(conn: connection) -> Iterator[cursor]:
         with conn, conn.cursor() as cur:
             yield cur
     except psycopg2.Error as error:
-        meant = _error_of(error)
-        if isinstance(meant, DatabaseUnavailable):
-            conn.close()
-        raise meant from error
+        raise _failure(conn, error) from error
     finally:
         if not conn.closed and conn.info.transaction_status != TRANSACTION_STATUS_IDLE:
             conn.close()
@@ -111,10 +108,7 @@ def terse_transaction(conn: connection) -> Iterator[cursor]:
         with conn.cursor() as cur:
             yield cur
     except psycopg2.Error as error:
-        meant = _error_of(error)
-        if isinstance(meant, DatabaseUnavailable):
-            conn.close()
-        raise meant from error
+        raise _failure(conn, error) from error
     finally:
         if not conn.closed:
             _leave(conn)
@@ -197,6 +191,14 @@ class ConnectionPerThread:
             with self._lock:
                 self._opened.add(mine)
         return mine
+
+
+def _failure(conn: connection, error: psycopg2.Error) -> DatabaseError:
+    """What a transaction's failure means; its connection is closed when the outcome is open."""
+    meant = _error_of(error)
+    if isinstance(meant, DatabaseUnavailable):
+        conn.close()
+    return meant
 
 
 def _error_of(error: psycopg2.Error) -> DatabaseError:

@@ -170,7 +170,7 @@ class Ledger:
             case events.OrderConfirmed():
                 yield from unit_postings.confirm(event, order, account)
             case events.OrderExpired() | events.OrderCancelled():
-                yield from unit_postings.let_go(event, order, account)
+                yield from unit_postings.release(event, order, account)
             case (
                 events.OrderShipped() | events.OrderDelivered() | events.ShipmentCreated() | events.FulfilmentRecorded()
                 | events.UnitsReturned() | events.ReturnInspected() | events.UnitsExchanged()

@@ -61,7 +61,7 @@ def take_back(event: events.OrderRefunded, order: OrderAccount, account: Edition
             variant.withdrawn += units
 
 
-def let_go(
+def release(
     event: events.OrderExpired | events.OrderCancelled, order: OrderAccount, account: EditionAccount
 ) -> Iterator[Finding]:
     """Held units are released."""

@@ -62,8 +62,8 @@ class Reserved(NamedTuple):
 
 
 def reserve(cur: cursor, topic: str, partition: int, count: int, *, begin: bool = True) -> Reserved:
-    """Lock the partition until the commit, and take so many positions; unless told otherwise, `begin` a terse
-    transaction with it."""
+    """Lock the partition until the commit, and take so many positions. With `begin`, the default, a terse transaction
+    begins with it."""
     cur.execute(f"BEGIN; {_RESERVE}" if begin else _RESERVE, (count, topic, partition))
     row = cur.fetchone()
     if row is None:
