@@ -12,7 +12,7 @@ from buystream.log import EVENTS
 from buystream.log.postgres import PostgresLog
 from buystream.projections.boards import Board
 from buystream.projections.differences import differences, shown
-from buystream.projections.edition_board import board
+from buystream.projections.edition_board import board, events_as_released
 from buystream.projections.engine.scratch import past_view
 from buystream.projections.engine.until import NoSuchPast, Until, first_at_ms, until_position
 from buystream.projections.merchant_dashboard import Dashboard, dashboard
@@ -22,9 +22,10 @@ from buystream.projections.past_orders import IN_HISTORY, ON_THE_LOG, events_of_
 from buystream.vocabulary import commands
 from buystream.wiring.views import VIEWS_BY_NAME
 from tests.integration.test_projections import PURCHASE, SHOP, Author, reading, show
-from tests.support.examples import EDITION, MERCHANT, ORDER, T0, example
+from tests.support.examples import CONCERT, EDITION, MERCHANT, ORDER, T0, example
 from tests.support.histories import History
 from tests.support.postgres import run_sql
+from tests.support.steps import release
 
 MOMENTS, STEPS = 6, 200
 
@@ -133,6 +134,22 @@ def test_what_changed_between_two_moments_has_fields_and_types_of_events(
         **{name: count for name, count in changes.happened.items() if name == "CaptureRequested"},
     }
     assert (same.totals, same.editions, same.happened) == ([], [], {})
+
+
+def test_an_event_was_where_it_was_before_it_moved(postgres_log: PostgresLog, database_url: str) -> None:
+    author = Author(postgres_log)
+    author.write(SHOP[0], release(event=CONCERT), at_ms=T0)
+    moved = example(commands.MoveEvent)
+    author.write(moved, at_ms=T0 + 5_000)
+    show(postgres_log, database_url)
+    with reading(database_url) as cur:
+        now = board(cur, EDITION, now_ms=T0)
+        then, later = (past_board(cur, EDITION, at_ms=at_ms) for at_ms in (T0 + 4_999, T0 + 5_000))
+        assert events_as_released(cur, [EDITION]) == {EDITION: CONCERT}
+    assert now is not None
+    assert then is not None
+    assert later is not None
+    assert (then.event, later.event, now.event) == (CONCERT, moved.event, moved.event)
 
 
 def test_the_past_is_found_by_its_indexes(postgres_log: PostgresLog, database_url: str) -> None:

@@ -160,3 +160,30 @@ def test_a_key_that_was_rotated_signs_later_orders_only(lasting_shop: Shop) -> N
         assert [read(code, keys).key_version for code in (old, after)] == [1, 2]
         with pytest.raises(BadCode):
             read(after, {2: keys[1]})
+
+
+def test_an_event_that_moves_changes_no_code(lasting_shop: Shop) -> None:
+    edition_id = concert(lasting_shop)
+    with lasting_shop.buyer() as buyer, lasting_shop.merchant() as merchant:
+        order_id = bought(lasting_shop, buyer, edition_id)
+        (before,) = tickets_of(buyer, order_id)
+        week_later_ms = STARTS_AT_MS + 604_800_000
+        where = f"/v1/merchant/editions/{edition_id}/event"
+        moved = merchant.put(where, json={"starts_at_ms": week_later_ms, "venue": "The Old Brewery"}).json()
+        assert moved["can_move_event"]
+        assert moved["event"] == EVENT | {
+            "starts_at_ms": week_later_ms,
+            "doors_at_ms": week_later_ms - 3_600_000,
+            "ends_at_ms": week_later_ms + 7_200_000,
+            "venue": "The Old Brewery",
+        }
+        (after,) = tickets_of(buyer, order_id)
+        assert after["code"] == before["code"]
+        assert after["event"] == moved["event"]
+        assert "The Old Brewery" in buyer.get(f"/orders/{order_id}/tickets").text
+        unknown = merchant.put(where, json={"starts_at_ms": week_later_ms, "time_zone": "Europe/Nowhere"})
+        assert (unknown.status_code, unknown.json()["reason"]) == (422, "bad_time_zone")
+        plain = merchant.put(
+            f"/v1/merchant/editions/{lasting_shop.release()}/event", json={"starts_at_ms": week_later_ms}
+        )
+        assert plain.json()["reason"] == "no_event"

@@ -20,6 +20,7 @@ _SWITCHES = {
     "cancelled_reason": None,
     "cancelled_at_ms": None,
     "cancellation_completed": False,
+    "moved_event": None,
     "refunds_failed": 0,
     "raised_minor": 0,
     "givers": 0,
@@ -62,7 +63,7 @@ class SeenInMemory:
         CHANGES[type(event)](step, event)
         fields = self._editions[event.edition_id]
         for name, value in msgspec.structs.asdict(step).items():
-            if isinstance(value, bool | str) or name in ("cancelled_at_ms", "refunds_failed"):
+            if isinstance(value, bool | str) or name in ("cancelled_at_ms", "refunds_failed", "moved_event"):
                 fields[name] = fields[name] if value is None else value
             elif value is not None and fields[name] is not None:
                 fields[name] += value
@@ -93,4 +94,5 @@ def _released(event: events.EditionReleased) -> dict[str, Any]:
     names = {"edition_id": event.edition_id, "merchant_id": event.merchant_id, "merchant_name": ""}
     released = {"awaits_terms": event.awaits_terms, "saves_methods": event.saves_methods}
     terms = terms_of(event.offer) | {"suggested_minor": event.offer.suggested_minor, "variants": variants}
+    terms["event"] = event.offer.event
     return terms | released | _SWITCHES | counts | names

@@ -14,6 +14,7 @@ from buystream.aggregates.edition import (
     cancelling,
     disputing,
     giving,
+    moving,
     ordering,
     packing,
     paying,
@@ -292,7 +293,7 @@ _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
     for kind, decide in decisions_of(
         housekeeping, Merchant, Buyer,
         selling, stocking, announcing, cancelling, ordering, paying, packing, serving, refunding, giving, disputing,
-        ticketing, admitting, returning,
+        ticketing, admitting, returning, moving,
     )
 }  # fmt: skip
 

@@ -48,6 +48,7 @@ class WithEdition(TypedDict):
     can_add_stock: bool
     can_withdraw_stock: bool
     can_cancel: bool
+    can_move_event: bool
 
 
 def by_buyer(view: OrderView, at_ms: int) -> ByBuyer:
@@ -93,6 +94,7 @@ def with_edition(
     is_paused: bool,
     is_cancelled: bool,
     is_missed: bool,
+    has_event: bool,
 ) -> WithEdition:
     """What would change nothing for a buyer isn't offered: to pause or stock a sale that is over."""
     is_over = SALE_STATES[state].over or is_missed
@@ -102,6 +104,7 @@ def with_edition(
         "can_add_stock": not is_over and stock is not None and stock < _RULES.issued_max,
         "can_withdraw_stock": bool(available),
         "can_cancel": not is_cancelled,
+        "can_move_event": has_event and not is_cancelled,
     }
 
 

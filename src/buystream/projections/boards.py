@@ -104,6 +104,7 @@ class MerchantBoard(Board, frozen=True, kw_only=True, gc=False):
     can_add_stock: bool
     can_withdraw_stock: bool
     can_cancel: bool
+    can_move_event: bool
 
 
 def board_of(fields: Mapping[str, Any], at_ms: int) -> Board:
@@ -121,6 +122,7 @@ def merchant_board_of(fields: Mapping[str, Any], at_ms: int) -> MerchantBoard:
         is_paused=fields["paused"],
         is_cancelled=shown["cancellation"] is not None,
         is_missed=shown["campaign"] is not None and shown["campaign"].is_missed,
+        has_event=shown["event"] is not None,
     )
     return MerchantBoard(**shown, **can)
 

@@ -23,8 +23,18 @@ from buystream.projections.edition_changes import (
     Counts,
     moves_of,
 )
-from buystream.projections.offer_columns import REFUND, TERMS, VARIANT, stock_of, terms_of, variants_of
+from buystream.projections.offer_columns import (
+    EVENT,
+    MOVED_EVENT,
+    REFUND,
+    TERMS,
+    VARIANT,
+    stock_of,
+    terms_of,
+    variants_of,
+)
 from buystream.vocabulary import events
+from buystream.vocabulary.values import TicketedEvent
 
 NAME = "edition_board"
 
@@ -62,6 +72,15 @@ def released_at_ms(cur: cursor, edition_id: str) -> int | None:
     return row[0] if row else None
 
 
+def events_as_released(cur: cursor, edition_ids: Sequence[str]) -> dict[str, TicketedEvent]:
+    """What these editions' tickets were for when they were released, by edition; of those that have an event."""
+    cur.execute(
+        f"SELECT edition_id, {EVENT} FROM views.editions WHERE edition_id = ANY(%s) AND {EVENT} IS NOT NULL",
+        (list(edition_ids),),
+    )
+    return {edition_id: msgspec.convert(event, TicketedEvent) for edition_id, event in cur}
+
+
 def edition_fields(cur: cursor, edition_ids: Sequence[str]) -> list[dict[str, Any]]:
     """What boards are made of, of these editions, by column; with `merchant_name` and the rows of its `variants`."""
     cur.execute(f"{_SELECT} WHERE e.edition_id = ANY(%s)", (list(edition_ids),))
@@ -85,7 +104,7 @@ _SHOWN = ("merchant_id", *(column for column in TERMS if column in Board.__struc
 """What a board shows unchanged."""
 
 _COUNTS = ("available", "held", "sold", "withdrawn", "version")
-_SWITCHES = ("paused", "awaits_terms")
+_SWITCHES = ("paused", "awaits_terms", MOVED_EVENT)
 _CANCELLATION = ("cancelled_reason", "cancelled_at_ms", "cancellation_completed", "refunds_failed")
 _READ = ("edition_id", *_SHOWN, "suggested_minor", *_COUNTS, *_SWITCHES, *REFUND, *campaigns.COLUMNS, *_CANCELLATION)
 _SELECT = f"""
@@ -104,7 +123,7 @@ class EditionBoard:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 7
+    version = 8
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -131,7 +150,7 @@ class EditionBoard:
             changes[edition_id].add(of_variant)
         for edition_id, (raised_minor, givers) in campaigns.count(cur, facts).items():
             changes[edition_id].raised_minor, changes[edition_id].givers = raised_minor, givers
-        rows = [(edition_id, *msgspec.structs.astuple(change)) for edition_id, change in changes.items()]
+        rows = [(edition_id, *change.columns()) for edition_id, change in changes.items()]
         if rows:
             execute_values(cur, APPLY, rows, template=APPLY_TEMPLATE, page_size=1_000)
         moved_rows = [(*key, *msgspec.structs.astuple(of_variant)) for key, of_variant in counts.items()]

@@ -22,6 +22,7 @@ CREATE TABLE editions (
     receipts boolean NOT NULL,
     vouched_only boolean NOT NULL,
     event jsonb,
+    moved_event jsonb,
     refund_by text COLLATE "C" NOT NULL,
     refund_until_ms bigint,
     refund_share_bps integer NOT NULL,

@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
+from buystream.projections.offer_columns import json_of
 from buystream.vocabulary import events
 from buystream.vocabulary.events import Event
-from buystream.vocabulary.values import LineUnits, OrderLine
+from buystream.vocabulary.values import LineUnits, OrderLine, TicketedEvent
 
 Moved = LineUnits | OrderLine
 """Units of a variant."""
@@ -41,8 +42,15 @@ class Change(msgspec.Struct, gc=False, omit_defaults=True):
     cancelled_at_ms: int | None = None
     cancellation_completed: bool | None = None
     refunds_failed: int | None = None
+    moved_event: TicketedEvent | None = None
     raised_minor: int = 0
     givers: int = 0
+
+    def columns(self) -> tuple[Any, ...]:
+        """The values of its fields, as `APPLY` takes them."""
+        moved = self.moved_event
+        row = msgspec.structs.asdict(self) | {"moved_event": None if moved is None else json_of(moved)}
+        return tuple(row.values())
 
     def add(self, counts: Counts) -> None:
         """What became of one of its variants."""
@@ -55,7 +63,7 @@ class Change(msgspec.Struct, gc=False, omit_defaults=True):
 
 _SWITCHED = (
     *("paused", "awaits_terms", "reached", "outcome"),
-    *("cancelled_reason", "cancelled_at_ms", "cancellation_completed", "refunds_failed"),
+    *("cancelled_reason", "cancelled_at_ms", "cancellation_completed", "refunds_failed", "moved_event"),
 )
 _ADDED = ("stock", "available", "held", "sold", "withdrawn", "raised_minor", "givers")
 APPLY = f"""
@@ -65,7 +73,13 @@ APPLY = f"""
         version = greatest(e.version, c.version)
     FROM (VALUES %s) AS c (edition_id, {", ".join(Change.__struct_fields__)})
     WHERE e.edition_id = c.edition_id"""
-_CASTS = {"outcome": "text", "cancelled_reason": "text", "cancelled_at_ms": "bigint", "refunds_failed": "bigint"}
+_CASTS = {
+    "outcome": "text",
+    "cancelled_reason": "text",
+    "cancelled_at_ms": "bigint",
+    "refunds_failed": "bigint",
+    "moved_event": "jsonb",
+}
 APPLY_TEMPLATE = f"""(%s, {
     ", ".join(
         f"%s::{_CASTS.get(column, 'boolean')}" if column in _SWITCHED else "%s" for column in Change.__struct_fields__
@@ -182,6 +196,10 @@ def _cancellation_completed(change: Change, event: events.CancellationCompleted)
     change.cancellation_completed, change.refunds_failed = True, event.failed
 
 
+def _moved(change: Change, event: events.EventMoved) -> None:
+    change.moved_event = event.event
+
+
 COUNTS: Mapping[type[Event], Callable[[Counts, Any, int], None]] = {
     events.OrderPlaced: _held,
     events.OrderReclaimed: _held,
@@ -213,5 +231,6 @@ CHANGES: Mapping[type[Event], Callable[[Change, Any], None]] = {
     events.EditionCancelled: _cancelled,
     events.CancellationContinued: _cancellation_continued,
     events.CancellationCompleted: _cancellation_completed,
+    events.EventMoved: _moved,
 }
 """Every event that moves an edition's switches."""

@@ -25,7 +25,10 @@ _FLATTENED: Final = {
 
 REFUND: Final = tuple(_FLATTENED["refund"].values())
 EVENT: Final = "event"
-"""What the tickets are for, as JSON."""
+"""What the tickets are for, as JSON, as it was released."""
+
+MOVED_EVENT: Final = "moved_event"
+"""The same since it was moved; null when it never was."""
 
 _SUMMED: Final = ("price_min_minor", "price_max_minor", "limit_per_buyer", "stock")
 TERMS: Final = (*_OFFERED, *_SUMMED, EVENT, *(column for columns in _FLATTENED.values() for column in columns.values()))
@@ -40,7 +43,7 @@ def terms_of(offer: Offer) -> dict[str, Any]:
         "price_max_minor": max(variant.price_max_minor for variant in offer.variants),
         "limit_per_buyer": max(variant.limit_per_buyer for variant in offer.variants),
         "stock": stock_of(offer),
-        EVENT: None if offer.event is None else msgspec.json.encode(offer.event).decode(),
+        EVENT: None if offer.event is None else json_of(offer.event),
     }
     for value, columns in _FLATTENED.items():
         terms |= {column: getattr(getattr(offer, value), name, None) for name, column in columns.items()}
@@ -69,8 +72,13 @@ def refund_of(row: Mapping[str, Any]) -> RefundRule:
 
 
 def event_of(row: Mapping[str, Any]) -> TicketedEvent | None:
-    """What the edition's tickets are for."""
-    return msgspec.convert(row[EVENT], TicketedEvent | None)
+    """What the edition's tickets are for now."""
+    return msgspec.convert(row[MOVED_EVENT] or row[EVENT], TicketedEvent | None)
+
+
+def json_of(value: Value) -> str:
+    """For a column of the type jsonb."""
+    return msgspec.json.encode(value).decode()
 
 
 def _value(name: str, kind: type[V], row: Mapping[str, Any]) -> V:

@@ -29,7 +29,8 @@ TicketState = Literal["valid", "offered", "refunded", "blocked", "cancelled", "u
 class TicketView(Struct, frozen=True, kw_only=True, gc=False):
     """Ticket `number` of the `quantity` of its order. `issue` goes up when it is passed on. `holder_id` holds it,
     `attendee` is who comes (a ciphertext of the holder's key; empty: nobody was named), `delivery` what the buyer said
-    (a ciphertext of the buyer's). `key_version` is the version of the merchant's key that signs it."""
+    (a ciphertext of the buyer's). `key_version` is the version of the merchant's key that signs it. `event` is when and
+    where it admits; the code says when it would have at the release, so that an event that moves changes no code."""
 
     ticket_id: str
     order_id: str
@@ -44,6 +45,7 @@ class TicketView(Struct, frozen=True, kw_only=True, gc=False):
     price_minor: int
     currency: str
     event: TicketedEvent
+    event_as_released: TicketedEvent
     state: TicketState
     issue: int
     holder_id: str
@@ -66,8 +68,8 @@ class TicketView(Struct, frozen=True, kw_only=True, gc=False):
             ticket_id=self.ticket_id,
             variant_id=self.variant_id,
             issue=self.issue,
-            valid_from_ms=self.event.doors_at_ms,
-            valid_until_ms=self.event.ends_at_ms,
+            valid_from_ms=self.event_as_released.doors_at_ms,
+            valid_until_ms=self.event_as_released.ends_at_ms,
         )
 
 
@@ -86,6 +88,7 @@ class _Facts(NamedTuple):
     tickets: dict[tuple[str, int], _Changed]
     returned_first: dict[str, list[int]]
     keys: dict[str, dict[int, int]]
+    released: dict[str, TicketedEvent]
 
 
 def tickets_of_order(cur: cursor, order_id: str, *, now_ms: int) -> list[TicketView]:
@@ -156,7 +159,12 @@ def _facts(cur: cursor, orders: Sequence[OrderView]) -> _Facts:
     changed = {(order_id, number): _Changed(*rest) for order_id, number, *rest in cur}
     cur.execute("SELECT order_id, numbers FROM views.returned_first WHERE order_id = ANY(%s)", (order_ids,))
     first = dict(cur.fetchall())
-    return _Facts(changed, first, _keys(cur, sorted({order.merchant_id for order in orders})))
+    return _Facts(
+        changed,
+        first,
+        _keys(cur, sorted({order.merchant_id for order in orders})),
+        edition_board.events_as_released(cur, sorted({order.edition_id for order in orders})),
+    )
 
 
 def _views(order: OrderView, board: Board, facts: _Facts, now_ms: int) -> Iterator[TicketView]:
@@ -186,6 +194,7 @@ def _views(order: OrderView, board: Board, facts: _Facts, now_ms: int) -> Iterat
                 price_minor=line.price_minor,
                 currency=order.currency,
                 event=event,
+                event_as_released=facts.released[order.edition_id],
                 state=_state(order, board, number in over, event, changed, now_ms),
                 issue=changed.issue,
                 holder_id=changed.holder_id or order.buyer_id,

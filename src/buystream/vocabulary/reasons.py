@@ -155,6 +155,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     "bad_event": Reason(
         "An event has a venue, doors that open before it starts, and a later end. A campaign has none."
     ),
+    "no_event": Reason("This edition has no event that could be moved: it sells no tickets."),
     "not_milliseconds": Reason("Send times in milliseconds since 1970, before the year 10000."),
     "bad_window": Reason("The sale would close before it opens. Send a later closes_at_ms."),
     "closes_in_the_past": Reason("closes_at_ms has already passed. Send a later one, or null."),

@@ -133,6 +133,11 @@ class TicketedEvent(Value, frozen=True, kw_only=True):
     asks_names: Annotated[bool, meaning("Whether each ticket asks who will come.", feed=True)] = False
 
     @property
+    def times_ms(self) -> tuple[int, int, int]:
+        """When its doors open, when it starts and when it ends."""
+        return self.doors_at_ms, self.starts_at_ms, self.ends_at_ms
+
+    @property
     def is_possible(self) -> bool:
         """Whether it has a place, and doors that open before it starts, and an end after that."""
         return bool(self.venue.strip()) and self.doors_at_ms <= self.starts_at_ms < self.ends_at_ms
@@ -190,6 +195,7 @@ class Offer(Value, frozen=True, kw_only=True):
     ] = None
 
 
+EVENT: Final = meaning("When and where it takes place.", feed=True)
 OFFER: Final = meaning("What is on sale, and by which terms.", feed=True)
 FEE: Final = meaning("What the platform keeps of each order.", feed=True)
 ORDER_LINES_MAX: Final = 20

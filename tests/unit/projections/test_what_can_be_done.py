@@ -4,6 +4,7 @@ from collections import defaultdict
 from typing import Any, get_args
 
 import pytest
+from msgspec.structs import replace
 
 from buystream.aggregates.edition.edition import Edition
 from buystream.aggregates.partition import Partition
@@ -13,7 +14,7 @@ from buystream.vocabulary import commands, events
 from buystream.vocabulary.order_states import ORDER_STATES, Action, OrderState, SaleState
 from buystream.vocabulary.values import RefundRule
 from tests.support.actors import actor_of
-from tests.support.examples import ANNA, EDITION, GIFT, PRICE_MINOR, T0, example, order_id
+from tests.support.examples import ANNA, CONCERT, EDITION, GIFT, PRICE_MINOR, T0, example, order_id
 from tests.support.histories import History
 from tests.support.permissions import accepted, agrees_about_an_edition, agrees_about_an_order, by_order
 from tests.support.scenario import Scenario, Step
@@ -156,6 +157,10 @@ STORIES: dict[str, tuple[dict[str, Any], tuple[Step, ...]]] = {
     "called off after a sale": (RETURNABLE, (*PAID, CALLED_OFF, commands.Tick(), commands.Tick())),
     "called off after a shipment": (RETURNABLE, (*PAID, ship(), CALLED_OFF, deliver())),
     "called off with holds": ({}, (place(), place(2), pay(2), authenticate(2), CALLED_OFF, commands.Tick())),
+    "an event that moves and is called off": (
+        {"event": CONCERT},
+        (example(commands.MoveEvent, event=replace(CONCERT, venue="The Anchor")), CALLED_OFF),
+    ),
     "a campaign that is reached": (
         CAMPAIGN | {"target_minor": PRICE_MINOR},
         (*PLEDGED, commands.Tick(), captured(), commands.Tick()),

@@ -150,7 +150,8 @@ def _record(
 
 def _why_not(edition: Edition, door: Door, command: commands.ScanTicket, moment: Moment) -> str:
     """Why the ticket opens nothing here, used or not; nothing: it does. A scanner's clock may be fast, so
-    what has not come yet is said by ours."""
+    what has not come yet is said by ours. When it admits follows from the event, which may have moved since the code
+    was signed."""
     try:
         order_id, number = ticket_of(command.ticket_id)
     except MalformedId:
@@ -168,10 +169,10 @@ def _why_not(edition: Edition, door: Door, command: commands.ScanTicket, moment:
         return "blocked"
     if command.direction == EXIT:
         return ""
-    at_ms = min(command.scanned_at_ms, moment.at_ms)
-    if at_ms < command.valid_from_ms:
+    at_ms, event = min(command.scanned_at_ms, moment.at_ms), edition.terms.event
+    if at_ms < (command.valid_from_ms if event is None else event.doors_at_ms):
         return "not_valid_yet"
-    if at_ms >= command.valid_until_ms:
+    if at_ms >= (command.valid_until_ms if event is None else event.ends_at_ms):
         return "no_longer_valid"
     gate = door.gate(command.gate_id)
     return "" if gate is None or gate.admits(command.variant_id) else "wrong_gate"

@@ -1,5 +1,7 @@
 """How an edition is released: which offers make sense, and what follows from them."""
 
+from collections.abc import Iterable
+
 from buystream.aggregates.moment import Moment
 from buystream.aggregates.rules import Rules
 from buystream.vocabulary import commands, events
@@ -18,6 +20,11 @@ def released(command: commands.ReleaseEdition, moment: Moment) -> events.Edition
         awaits_terms=command.awaits_terms,
         saves_methods=_saves_methods(command.offer, moment),
     )
+
+
+def are_times(times_ms: Iterable[int], rules: Rules) -> bool:
+    """Whether all of them can be times in milliseconds."""
+    return all(rules.earliest_time_ms <= time_ms <= rules.latest_time_ms for time_ms in times_ms)
 
 
 def _saves_methods(offer: Offer, moment: Moment) -> bool:
@@ -80,8 +87,8 @@ def _wrong_times(offer: Offer, moment: Moment) -> str:
     opens_ms, closes_ms, returns_end_ms = offer.window.opens_at_ms, offer.window.closes_at_ms, offer.refund.until_ms
     given = [time_ms for time_ms in (opens_ms, closes_ms, returns_end_ms) if time_ms is not None]
     if offer.event is not None:
-        given += [offer.event.doors_at_ms, offer.event.starts_at_ms, offer.event.ends_at_ms]
-    if any(not moment.rules.earliest_time_ms <= time_ms <= moment.rules.latest_time_ms for time_ms in given):
+        given += offer.event.times_ms
+    if not are_times(given, moment.rules):
         return "not_milliseconds"
     if opens_ms is not None and closes_ms is not None and closes_ms <= opens_ms:
         return "bad_window"

@@ -1,5 +1,5 @@
 """An edition's terms: what its orders cost, who may have how many, what the platform keeps, and who may return what.
-They stay as they were agreed at the release."""
+They stay as they were agreed at the release, but for the event that its tickets are for, which may move."""
 
 from typing import Self
 
@@ -60,3 +60,8 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     def agree(self, event: events.TermsApplied) -> None:
         """The merchant's account and fee."""
         self.account, self.fee = event.account, event.fee
+
+    @applies(events.EventMoved)
+    def move(self, event: events.EventMoved) -> None:
+        """To another time or place."""
+        self.event = event.event

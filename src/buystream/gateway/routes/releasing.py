@@ -68,22 +68,27 @@ def _campaign(data: NewEdition) -> CampaignTerms | None:
 
 def _event(data: NewEvent, merchant: MerchantView) -> TicketedEvent:
     """Raises HttpProblem (422)."""
-    try:
-        zone(time_zone := data.time_zone or merchant.time_zone)
-    except UnknownTimeZone as error:
-        raise HttpProblem("invalid", str(error), reason="bad_time_zone") from None
     event = TicketedEvent(
         starts_at_ms=data.starts_at_ms,
         doors_at_ms=data.starts_at_ms if data.doors_at_ms is None else data.doors_at_ms,
         ends_at_ms=data.starts_at_ms + EVENT_LASTS_MS if data.ends_at_ms is None else data.ends_at_ms,
         venue=data.venue,
         address=data.address,
-        time_zone=time_zone,
+        time_zone=known_zone(data.time_zone or merchant.time_zone),
         asks_names=data.asks_names,
     )
     if not event.is_possible:
         raise HttpProblem("invalid", "The doors open before an event starts, and it ends later.", reason="bad_event")
     return event
+
+
+def known_zone(name: str) -> str:
+    """The name of a time zone that there is; raises HttpProblem (422)."""
+    try:
+        zone(name)
+    except UnknownTimeZone as error:
+        raise HttpProblem("invalid", str(error), reason="bad_time_zone") from None
+    return name
 
 
 def _variants(data: NewEdition) -> Iterator[Variant]:

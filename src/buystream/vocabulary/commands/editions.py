@@ -30,7 +30,7 @@ from buystream.vocabulary.fields import (
     meaning,
 )
 from buystream.vocabulary.money import AMOUNT_REASONS
-from buystream.vocabulary.values import FEE, OFFER, Fee, Offer
+from buystream.vocabulary.values import EVENT, FEE, OFFER, Fee, Offer, TicketedEvent
 
 
 @asked(
@@ -149,6 +149,18 @@ class FlagVelocity(Command):
     attempts: Attempts
     window_seconds: WindowSeconds
     pause_seconds: Annotated[int, meaning("How long the buyer's orders are refused.", tables=InTables.SHOWN)]
+
+
+@asked(
+    MERCHANT,
+    about="edition_id",
+    refusals=["unknown_edition", "cancelled", "no_event", "bad_event", "not_milliseconds"],
+)
+class MoveEvent(Command):
+    """The event takes place at another time or place. Its tickets keep their codes, and admit at the new time."""
+
+    edition_id: EditionId
+    event: Annotated[TicketedEvent, EVENT]
 
 
 @asked(MERCHANT, about="edition_id", refusals=["unknown_edition", "announcement_id_conflict"])

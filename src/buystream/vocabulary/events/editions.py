@@ -28,7 +28,7 @@ from buystream.vocabulary.fields import (
     WindowSeconds,
     meaning,
 )
-from buystream.vocabulary.values import FEE, OFFER, Fee, Offer
+from buystream.vocabulary.values import EVENT, FEE, OFFER, Fee, Offer, TicketedEvent
 
 
 class EditionEvent(Event):
@@ -153,3 +153,10 @@ class AnnouncementMade(EditionEvent):
     announcement_id: AnnouncementId
     headline: AnnouncementHeadline
     text: AnnouncementText
+
+
+class EventMoved(EditionEvent):
+    """The event takes place at another time or place. Tickets that were sold keep their codes."""
+
+    event: Annotated[TicketedEvent, EVENT]
+    old_event: Annotated[TicketedEvent, meaning("When and where it would have been.", feed=True)]

@@ -45,6 +45,15 @@ CONCERT = TicketedEvent(
     time_zone="Europe/London",
 )
 
+POSTPONED = TicketedEvent(
+    starts_at_ms=CONCERT.starts_at_ms + 604_800_000,
+    doors_at_ms=CONCERT.doors_at_ms + 604_800_000,
+    ends_at_ms=CONCERT.ends_at_ms + 604_800_000,
+    venue="The Old Brewery",
+    address="The Pepys Building, Greenwich",
+    time_zone="Europe/London",
+)
+
 OFFER = Offer(
     title="Night Sky, live",
     currency="USD",

@@ -57,6 +57,18 @@ class NewEvent(Request, frozen=True, kw_only=True):
     asks_names: bool = False
 
 
+class MovedEvent(Request, frozen=True, kw_only=True):
+    """Another time or place of an event. What is null stays; `doors_at_ms` and `ends_at_ms` stay as far from the
+    start."""
+
+    starts_at_ms: AtMs
+    doors_at_ms: AtMs | None = None
+    ends_at_ms: AtMs | None = None
+    venue: Annotated[str, Meta(min_length=1, max_length=120, pattern=NOT_BLANK)] | None = None
+    address: Annotated[str, Meta(max_length=300, pattern=PLAIN)] | None = None
+    time_zone: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
+
+
 class NewEdition(Request, frozen=True, kw_only=True):
     """The terms of a new edition. Send `price_minor` for a fixed price, or both bounds; `stock` null means unlimited.
     An edition that is offered in several `variants` has prices and stocks there instead. Prices include `tax_bps` of

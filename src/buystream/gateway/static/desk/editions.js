@@ -4,10 +4,11 @@ import { arrange, h } from "../buystream/dom.js";
 import { money, shortMoney } from "../buystream/money.js";
 import { SALES } from "../buystream/order-states.js";
 import { ask, field } from "./ask.js";
+import { momentField, momentOf, timeAt } from "./moments.js";
 
 /** A row is drawn again when this changes. */
-const keyOf = ({ state, can_pause, can_resume, can_add_stock, can_cancel }) =>
-  [state, can_pause, can_resume, can_add_stock, can_cancel].join();
+const keyOf = ({ state, can_pause, can_resume, can_add_stock, can_cancel, event }) =>
+  [state, can_pause, can_resume, can_add_stock, can_cancel, event?.starts_at_ms, event?.venue].join();
 
 export function drawEditions(editions, desk) {
   const list = document.getElementById("editions");
@@ -20,6 +21,7 @@ export function drawEditions(editions, desk) {
       const text = [
         price(edition),
         edition.campaign ? progressWords(edition).detail : left(edition),
+        edition.event && `${timeAt(edition.event.starts_at_ms, edition.event.time_zone)}, ${edition.event.venue}`,
         edition.reason === "awaits_terms" && "waiting for its terms",
       ]
         .filter(Boolean)
@@ -120,6 +122,33 @@ function row(edition, { call, say }) {
         say(`“${words.subject}” is on its way to the buyers of ${edition.title}.`);
       },
     });
+  const move = () =>
+    ask({
+      title: "Move the event",
+      text:
+        `${edition.title} is at ${timeAt(edition.event.starts_at_ms, edition.event.time_zone)}, ` +
+        `${edition.event.venue}. Tickets that were sold stay valid, and buyers get a mail.`,
+      confirm: "Move it",
+      dismiss: "Leave it",
+      fields: [
+        momentField("starts", "New start", { call, hint: "Empty: the time stays" }),
+        momentField("doors", "New doors", { call, hint: "Empty: as long before the start as now" }),
+        momentField("ends", "New end", { call, hint: "Empty: it lasts as long as now" }),
+        field("venue", "Venue", { maxlength: 120, required: true, value: edition.event.venue }),
+        field("address", "Address", { maxlength: 300, rows: 3, value: edition.event.address }),
+      ],
+      act: async ({ starts, doors, ends, venue, address }) => {
+        const wish = {
+          starts_at_ms: (await momentOf(starts)) ?? edition.event.starts_at_ms,
+          doors_at_ms: await momentOf(doors),
+          ends_at_ms: await momentOf(ends),
+          venue: venue.value.trim(),
+          address: address.value.trim(),
+        };
+        await call("PUT", `${path}/event`, wish);
+        say(`${edition.title} has moved.`);
+      },
+    });
   return h(
     "li",
     { "data-id": edition.edition_id, "data-state": edition.state, "data-key": keyOf(edition) },
@@ -155,6 +184,12 @@ function row(edition, { call, say }) {
         },
         "Write to buyers",
       ),
+      edition.can_move_event &&
+        h(
+          "button",
+          { type: "button", class: "button small", "aria-label": `Move ${edition.title}`, onclick: move },
+          "Move event",
+        ),
       (edition.can_pause || edition.can_resume) &&
         h(
           "button",

@@ -12,7 +12,7 @@ export const useZone = (name) => {
 
 const shown = (atMs, options) => {
   try {
-    return new Date(atMs).toLocaleString(undefined, { timeZone, ...options });
+    return new Date(atMs).toLocaleString(undefined, { timeZone, ...options }); // options may name another
   } catch {
     // An old browser that doesn't know the zone.
     return new Date(atMs).toLocaleString(undefined, { timeZone: "UTC", ...options });
@@ -30,6 +30,17 @@ export const fullTime = (atMs) =>
     minute: "2-digit",
     second: "2-digit",
     timeZoneName: "short",
+  });
+
+/** Where an event is: `27 Nov 2026, 20:00`, in words of this browser. */
+export const timeAt = (atMs, zone) =>
+  shown(atMs, {
+    timeZone: zone,
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+    hour: "numeric",
+    minute: "2-digit",
   });
 
 const readings = new WeakMap(); // control → {which, call, typed, answer: Promise of moments}

@@ -24,8 +24,9 @@ export async function decide(text, { store, door, direction, gateId, atMs }) {
   const earlier = passages.reduce((a, b) => (a && a.atMs > b.atMs ? a : b), null);
   const isInside = earlier?.direction === "entry";
   if (direction === "exit") return { ...opened, earlier, answer: isInside ? "left" : "not_inside" };
-  if (atMs < code.validFromMs) return { ...opened, answer: "not_valid_yet" };
-  if (atMs >= code.validUntilMs) return { ...opened, answer: "no_longer_valid" };
+  // The event may have moved since the code was signed.
+  if (atMs < (door.doors_at_ms ?? code.validFromMs)) return { ...opened, answer: "not_valid_yet" };
+  if (atMs >= (door.ends_at_ms ?? code.validUntilMs)) return { ...opened, answer: "no_longer_valid" };
   const gate = door.gates.find((one) => one.gate_id === gateId);
   if (gate?.variant_ids.length && !gate.variant_ids.includes(code.variantId)) {
     return { ...opened, answer: "wrong_gate" };
