@@ -3,19 +3,30 @@ its own direction, in the fonts that its letters need."""
 
 import logging
 from datetime import UTC, datetime
+from typing import Final
 
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
 from buystream.print_fonts import BASE, Chosen
 
+A4_MM: Final = (210.0, 297.0)
+
 for _library in ("fontTools", "fpdf"):
     logging.getLogger(_library).setLevel(logging.ERROR)  # they write down each step, and the letters of people's names
 
 
-def new_pdf(chosen: Chosen, *, title: str, dated_ms: int, margin_mm: float, breaks_pages: bool) -> FPDF:
-    """A file of A4 pages without any page yet, which is the same whenever it is made: `dated_ms` is in it."""
-    pdf = FPDF(format="A4")
+def new_pdf(
+    chosen: Chosen,
+    *,
+    title: str,
+    dated_ms: int,
+    margin_mm: float,
+    breaks_pages: bool,
+    page_mm: tuple[float, float] = A4_MM,
+) -> FPDF:
+    """A file without any page yet, which is the same whenever it is made: `dated_ms` is in it."""
+    pdf = FPDF(format=page_mm)
     pdf.set_creation_date(datetime.fromtimestamp(dated_ms / 1000, UTC))
     pdf.set_title(title)
     pdf.set_lang("en")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pypdfium2
 
 from buystream.log import EVENTS
 from buystream.replay.audit import audit
@@ -201,3 +202,47 @@ def test_a_file_of_tracking_numbers_is_done_as_a_whole_or_not_at_all(shop: Shop)
         assert [one["tracking"] for one in orders[parts]["fulfilment"]["parcels"]] == ["Z2", "Z3"]
         late = imported(merchant, f"order,carrier,tracking\n{whole},GLS,Z9")
         assert [one["reason"] for one in late.json()["lines"]] == ["order_shipped"]
+
+
+def text_of(answer: httpx.Response) -> str:
+    """All pages of a printed file."""
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store"), answer.text
+    return "\n".join(page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(answer.content))
+
+
+def test_what_waits_is_listed_and_printed(shop: Shop) -> None:
+    with shop.buyer() as buyer, shop.merchant() as merchant:
+        order_id = paid(shop, buyer, quantity=3)
+        edition_id = order_id.rsplit("-", 1)[0]
+        where, number = f"/v1/merchant/editions/{edition_id}/packing", order_id[-8:].upper()
+
+        def queued(queue: str) -> list[str]:
+            answer = merchant.get(where, params={"queue": queue}).json()
+            assert answer["next"] is None
+            return [one["order_id"] for one in answer["orders"]]
+
+        def queues() -> list[str]:
+            return [name for name in ("to_pack", "packed", "on_the_way", "came_back") if queued(name) == [order_id]]
+
+        assert queues() == ["to_pack"]
+        assert "3" in text_of(merchant.get(f"{where}.pdf", params={"kind": "pick-list"}))
+        path = f"/v1/merchant/orders/{order_id}/shipments"
+        box = {"lines": [{"quantity": 2}], "stage": "processing", "shipment_id": "first"}
+        assert merchant.post(path, json=box).status_code == 200
+        assert queues() == ["to_pack", "packed"]
+        slips = text_of(merchant.get(f"{where}.pdf", params={"kind": "packing-slips"}))
+        for said in (number, DELIVERY["name"], DELIVERY["address"], "2 ×", "1 ×", "Follows in another parcel"):
+            assert said in slips
+        merchant.post(path, json={"stage": "shipped"})
+        wish = {"kind": "labels", "orders": [order_id], "layout": "100x150"}
+        labels = merchant.post("/v1/merchant/packing.pdf", json=wish)
+        assert text_of(labels).count(DELIVERY["name"]) == 1  # the parcel that has left needs none
+        assert queues() == ["packed", "on_the_way"]
+        back = {"lines": [{"quantity": 1}], "goods": "inspect"}
+        assert merchant.post(f"/v1/merchant/orders/{order_id}/returns", json=back).status_code == 200
+        assert queues() == ["packed", "on_the_way", "came_back"]
+
+        unknown = merchant.post("/v1/merchant/packing.pdf", json={**wish, "orders": [new_order_id(edition_id)]})
+        assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
+        much = merchant.get(f"{where}.pdf", params={"kind": "labels", "limit": 301})
+        assert (much.status_code, "300" in much.json()["detail"]) == (422, True)

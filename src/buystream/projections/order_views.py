@@ -178,6 +178,12 @@ def orders(cur: cursor, order_ids: Sequence[str]) -> list[OrderView]:
     return [_view(row) for row in cur]
 
 
+def orders_where(cur: cursor, condition: str, values: Mapping[str, Any]) -> list[OrderView]:
+    """Those that an SQL condition on `o`, with an order and a limit, selects."""
+    cur.execute(f"{_SELECT} WHERE {condition}", values)
+    return [_view(row) for row in cur]
+
+
 def orders_of_buyer(cur: cursor, buyer_id: str, *, limit: int) -> list[OrderView]:
     """The buyer's orders, newest first."""
     cur.execute(
