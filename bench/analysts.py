@@ -20,7 +20,7 @@ from bench.leaves import seconds_to_publish
 from bench.machine import describe
 from bench.measuring import BenchError
 from bench.sweeper import swept_folder
-from buystream.analysis.columns import EVENTS_TABLE
+from buystream.analysis.columns import BY_DAY_AND_TYPE, BY_LOG, EVENTS_TABLE, Layout
 from buystream.host.broker import Broker
 from buystream.log.kafka import KafkaLog
 from buystream.replay.exporting import Exported, Exporter
@@ -54,7 +54,7 @@ class Season(NamedTuple):
 
 def replayed(season: Season) -> Figures:
     """All events from Kafka into Parquet, flat out."""
-    seconds, exported = _exported(season, "replayed", Selection(tables=(EVENTS_TABLE,)))
+    seconds, exported = _exported(season, "replayed", Selection(tables=(EVENTS_TABLE,)), BY_LOG)
     if exported.rows[EVENTS_TABLE] != season.events:
         raise BenchError(f"{exported.rows[EVENTS_TABLE]} rows of {season.events} events")
     return {"replay_events_per_s": season.events / seconds}
@@ -62,7 +62,7 @@ def replayed(season: Season) -> Figures:
 
 def exported(season: Season) -> Figures:
     """Both tables, compacted."""
-    seconds, found = _exported(season, "exported", Selection())
+    seconds, found = _exported(season, "exported", Selection(), BY_DAY_AND_TYPE)
     if sum(found.rows.values()) != season.commands + season.events:
         raise BenchError(f"{found.rows} rows of {season.commands} commands and {season.events} events")
     return {"export_rows_per_s": sum(found.rows.values()) / seconds}
@@ -124,8 +124,9 @@ def _simulated(data_dir: Path, bootstrap: str, commands: int) -> _Made:
     return msgspec.json.decode(done.stdout, type=_Made)
 
 
-def _exported(season: Season, name: str, selection: Selection) -> tuple[float, Exported]:
-    exporter = Exporter(season.open_log, season.folder / name, b"k" * 32, selection=selection, processes=PROCESSES)
+def _exported(season: Season, name: str, selection: Selection, layout: Layout) -> tuple[float, Exported]:
+    folder, key = season.folder / name, b"k" * 32
+    exporter = Exporter(season.open_log, folder, key, selection=selection, layout=layout, processes=PROCESSES)
     began = perf_counter()
     done = exporter.export()
     return perf_counter() - began, done

@@ -1,9 +1,10 @@
 """The columns of the analysts' tables, `commands` and `events`: what each is, and its Arrow type. docs/analysts.md
 shows them; `buystream export` writes them as Parquet, below folders `day=…/type=…`."""
 
+from collections.abc import Iterable
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -18,6 +19,13 @@ the next one."""
 
 COMMANDS_TABLE: Final = "commands"
 EVENTS_TABLE: Final = "events"
+
+Layout = Literal["day and type", "log"]
+"""How a folder's files are cut: one for each day and type, so that a question opens few of them; or stretches of the
+log with everything in them, which are written several times faster and have `day` and `type` as columns."""
+
+BY_DAY_AND_TYPE: Final[Layout] = "day and type"
+BY_LOG: Final[Layout] = "log"
 
 TIME: Final = "timestamp[ms, UTC]"
 """Milliseconds, shown in UTC."""
@@ -107,14 +115,23 @@ FIELD_COLUMNS: Final = tuple(column.name for column in _FIELDS)
 @cache
 def schema(table: str) -> "pa.Schema":
     """The Arrow schema of a table's files; raises ExtraMissing."""
-    pa = arrow()
-    return pa.schema([pa.field(column.name, arrow_type(column)) for column in TABLES[table]])
+    return _schema(TABLES[table])
+
+
+@cache
+def whole_schema(table: str) -> "pa.Schema":
+    """The same with what is otherwise said by the names of the folders, last."""
+    return _schema((*TABLES[table], *FOLDERS))
 
 
 def folders() -> "pa.Schema":
     """What the names of the folders say, for `pyarrow.dataset.partitioning`; raises ExtraMissing."""
+    return _schema(FOLDERS)
+
+
+def _schema(columns: Iterable[Column]) -> "pa.Schema":
     pa = arrow()
-    return pa.schema([pa.field(column.name, arrow_type(column)) for column in FOLDERS])
+    return pa.schema([pa.field(column.name, arrow_type(column)) for column in columns])
 
 
 def arrow_type(column: Column) -> "pa.DataType":

@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
-from buystream.analysis.columns import FOLDERS, SCHEMA_VERSION, TABLES, Column, ExtraMissing, arrow, folders, schema
+from buystream.analysis.columns import (
+    BY_DAY_AND_TYPE,
+    FOLDERS,
+    SCHEMA_VERSION,
+    TABLES,
+    Column,
+    ExtraMissing,
+    Layout,
+    arrow,
+    whole_schema,
+)
 from buystream.analysis.keyed_ids import KEY_BYTES, KeyedIds
-from buystream.analysis.rows import TOPIC_OF, Rows
+from buystream.analysis.rows import TOPIC_OF, Rows, whole
 from buystream.errors import BuystreamError
 from buystream.log import Log
 
@@ -39,6 +49,7 @@ class _Listing(msgspec.Struct):
 
     schema_version: int
     parts: list[_ListedPart]
+    layout: Layout = BY_DAY_AND_TYPE
 
 
 class AnalystTables:
@@ -101,7 +112,8 @@ def open_tables(folder: Path | str, *, check: bool = False) -> AnalystTables:
     TablesUnreadable and ExtraMissing."""
     folder = Path(folder)
     connection = _connection()
-    parts = _listing(folder).parts
+    listing = _listing(folder)
+    parts = listing.parts
     if gone := next((part.path for part in parts if not (folder / part.path).is_file()), None):
         raise TablesUnreadable(f"{folder} lacks {gone}, which its {MANIFEST} names")
     for part in parts if check else ():
@@ -114,11 +126,9 @@ def open_tables(folder: Path | str, *, check: bool = False) -> AnalystTables:
             connection.register(f"no {table}", _empty(table))
             connection.execute(f'CREATE VIEW {table} AS SELECT * FROM "no {table}"')
             continue
-        kinds = ", ".join(f"'{column.name}': {_DUCKDB[column.type]}" for column in FOLDERS)
         listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
         connection.execute(
-            f"CREATE VIEW {table} AS SELECT {_columns(table)} FROM"
-            f" read_parquet([{listed}], hive_partitioning = true, hive_types = {{{kinds}}})"
+            f"CREATE VIEW {table} AS SELECT {_columns(table)} FROM read_parquet([{listed}], {_reading(listing.layout)})"
         )
     return AnalystTables(connection)
 
@@ -132,10 +142,7 @@ def open_log(log: Log, key: bytes | None = None, tables: Sequence[str] = tuple(T
     for table in TABLES:
         found = _read(log, table, keys) if table in tables else []
         connection.register(f"all {table}", pa.concat_tables([_empty(table), *found]))
-        connection.execute(
-            f"CREATE TABLE {table} AS SELECT {_columns(table)}"
-            f' FROM (SELECT * REPLACE (CAST("at" AS DATE) AS day) FROM "all {table}")'
-        )
+        connection.execute(f'CREATE TABLE {table} AS SELECT {_columns(table)} FROM "all {table}"')
         connection.unregister(f"all {table}")
     return AnalystTables(connection)
 
@@ -146,21 +153,26 @@ def columns(table: str) -> tuple[Column, ...]:
 
 
 def _read(log: Log, table: str, keys: KeyedIds) -> list["pa.Table"]:
-    """All rows, with their type and without their day."""
-    pa, (day, kind) = arrow(), folders()
+    """All rows, with their type and day."""
     found = []
     for partition in range(log.partitions):
         rows, position = Rows(log, table, partition, keys), 0
         while records := log.read(TOPIC_OF[table], partition, position, READ_AT_ONCE):
-            for name, made in rows.of_types(records):
-                with_day = made.append_column(day, pa.nulls(len(made), day.type))
-                found.append(with_day.append_column(kind, pa.array([name] * len(made), kind.type)))
+            found += [whole(kind, made) for kind, made in rows.of_types(records)]
             position = records[-1].position + 1
     return found
 
 
 def _empty(table: str) -> "pa.Table":
-    return arrow().schema([*schema(table), *folders()]).empty_table()
+    return whole_schema(table).empty_table()
+
+
+def _reading(layout: Layout) -> str:
+    """How DuckDB reads the files: what it takes from the names of folders, if anything."""
+    if layout != BY_DAY_AND_TYPE:
+        return "hive_partitioning = false"
+    kinds = ", ".join(f"'{column.name}': {_DUCKDB[column.type]}" for column in FOLDERS)
+    return f"hive_partitioning = true, hive_types = {{{kinds}}}"
 
 
 def _columns(table: str) -> str:

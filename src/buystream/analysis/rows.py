@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from buystream.analysis.columns import COMMANDS_TABLE, EVENTS_TABLE, TABLES, arrow, schema
+from buystream.analysis.columns import COMMANDS_TABLE, EVENTS_TABLE, TABLES, arrow, folders, schema
 from buystream.analysis.keyed_ids import KeyedIds
 from buystream.analysis.shapes import Shape, read_as, shapes
 from buystream.delivery.sequence import EventSequence
@@ -246,6 +246,13 @@ def by_day(rows: "pa.Table") -> Iterator[tuple[date, "pa.Table"]]:
     for day, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
         yield day, rows.slice(first, end - first)
         first = end
+
+
+def whole(kind: str, rows: "pa.Table") -> "pa.Table":
+    """Rows of that type with what the names of folders say, too."""
+    pa, (day, name) = arrow(), folders()
+    with_day = rows.append_column(day, rows.column("at").cast(day.type))
+    return with_day.append_column(name, pa.repeat(pa.scalar(kind, name.type), len(rows)))
 
 
 KEYED: Final = {

@@ -12,6 +12,7 @@ from buystream.cli.selecting import processes_here, reading, selecting, selectio
 from buystream.log import Log
 
 if TYPE_CHECKING:
+    from buystream.analysis.columns import Layout
     from buystream.replay.selection import Selection
 
 
@@ -32,9 +33,16 @@ def export(folder: Path, key_file: Path | None, processes: int | None, as_json: 
     Nothing in it is personal: ids that lead to a person are keyed. Killed at any moment and run again, it has each row
     once. Columns and examples: docs/analysts.md. Safe to run while the shop is running.
     """
+    from buystream.analysis.columns import BY_DAY_AND_TYPE
+
     selection = selection_of(chosen)
     with reading(chosen) as (_, open_log):
-        export_to(open_log, folder, key_file, selection, processes=processes or processes_here(), as_json=as_json)
+        export_to(
+            *(open_log, folder, key_file, selection),
+            layout=BY_DAY_AND_TYPE,
+            processes=processes or processes_here(),
+            as_json=as_json,
+        )
 
 
 def export_to(
@@ -43,6 +51,7 @@ def export_to(
     key_file: Path | None,
     selection: "Selection",
     *,
+    layout: "Layout",
     processes: int,
     as_json: bool,
 ) -> None:
@@ -50,7 +59,8 @@ def export_to(
     from buystream.replay.exporting import Exporter  # with what reads the tables, which takes long to import
     from buystream.replay.tables_folder import key_of
 
-    exporter = Exporter(open_log, folder, key_of(folder, key_file), selection=selection, processes=processes)
+    key = key_of(folder, key_file)
+    exporter = Exporter(open_log, folder, key, selection=selection, layout=layout, processes=processes)
     with options.progress_bar() as bar:
         task = bar.add_task("records", total=None)
         exported = exporter.export(lambda count: bar.advance(task, count), lambda total: bar.update(task, total=total))

@@ -134,11 +134,12 @@ def _into_tables(
     resume: bool,
     as_json: bool,
 ) -> None:
+    from buystream.analysis.columns import BY_LOG
     from buystream.cli.export import export_to
 
     if not resume and (folder / "manifest.json").exists():
         raise BuystreamError(f"{folder} has tables already: continue them with --resume, or choose another folder")
-    export_to(open_log, folder, key_file, selection, processes=processes_here(), as_json=as_json)
+    export_to(open_log, folder, key_file, selection, layout=BY_LOG, processes=processes_here(), as_json=as_json)
 
 
 @contextmanager

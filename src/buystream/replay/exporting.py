@@ -8,19 +8,20 @@ import os
 import signal
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from buystream.analysis.columns import arrow
+from buystream.analysis.columns import BY_DAY_AND_TYPE, Layout, arrow
 from buystream.analysis.keyed_ids import KeyedIds
-from buystream.analysis.rows import TOPIC_OF, Keep, Rows, by_day
+from buystream.analysis.rows import TOPIC_OF, Keep, Rows, by_day, whole
 from buystream.delivery.sequence import Foreign, head_of
 from buystream.errors import BuystreamError
 from buystream.log import EVENTS, Log
@@ -37,6 +38,9 @@ AT_ONCE: Final = 100
 CHUNK_RECORDS: Final = 1_000_000
 """Records of a chunk: bounds memory, and what a kill throws away. A part costs as much as some hundred rows of it, and
 thin days have parts whatever the chunk, so the larger it is, the quicker."""
+
+GROUP_ROWS: Final = 200_000
+"""Of a row group in the layout of the log: bounds memory."""
 
 COLLECT_AFTER: Final = (50_000, 20, 50)
 """As for the command line, in each process: rows are never in cycles."""
@@ -95,6 +99,10 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+Block = Iterable[tuple[str, "pa.Table"]]
+"""The rows of some records, by type."""
+
+
 class ChunkWriter:
     """Writes chunks, in whichever process."""
 
@@ -106,22 +114,37 @@ class ChunkWriter:
 
     def write(self, job: Job) -> Chunk:
         """Read the records of the chunk, and write its parts."""
-        found: dict[tuple[date, str], list[pa.Table]] = defaultdict(list)
-        reached = [self._read(job.table, span, found) for span in job.spans]
+        reached: list[Reached] = []
+        blocks = (self._read(job.table, span, reached) for span in job.spans)
         first = job.spans[0]
         place = f"{first.partition:05d}-{first.reached.position:012d}"
-        parts = [
-            self._folder.write(job.table, day, kind, place, arrow().concat_tables(tables))
+        write = self._by_day_and_type if self._folder.layout == BY_DAY_AND_TYPE else self._stretch
+        return Chunk(job=job, parts=write(job.table, place, blocks), reached=reached)
+
+    def _by_day_and_type(self, table: str, place: str, spans: Iterable[Iterable[Block]]) -> list[Part]:
+        found: dict[tuple[date, str], list[pa.Table]] = defaultdict(list)
+        for blocks in spans:
+            kinds: dict[str, list[pa.Table]] = defaultdict(list)
+            for block in blocks:
+                for kind, of_kind in block:
+                    kinds[kind].append(of_kind)
+            for kind, tables in kinds.items():
+                for day, of_day in by_day(arrow().concat_tables(tables)):
+                    found[day, kind].append(of_day)
+        return [
+            self._folder.write(table, day, kind, place, arrow().concat_tables(tables))
             for (day, kind), tables in found.items()
         ]
-        return Chunk(job=job, parts=parts, reached=reached)
 
-    def _read(self, table: str, span: Stretch, found: dict[tuple[date, str], list["pa.Table"]]) -> Reached:
-        """Add the rows of the span by day and type; how far it came."""
+    def _stretch(self, table: str, place: str, spans: Iterable[Iterable[Block]]) -> list[Part]:
+        part = self._folder.write_stretch(table, place, chain.from_iterable(map(_row_groups, spans)))
+        return [] if part is None else [part]
+
+    def _read(self, table: str, span: Stretch, reached: list[Reached]) -> Iterator[Block]:
+        """The rows of the span, block by block; then adds how far it came."""
         before = span.reached
         rows = Rows(self._log, table, span.partition, self._keys, expected=before.sequence, keep=self._keep)
         topic, position, left = TOPIC_OF[table], before.position, span.records
-        kinds: dict[str, list[pa.Table]] = defaultdict(list)
         while left > 0 and position < span.end:
             records = self._log.read(topic, span.partition, position, min(left, READ_RECORDS))
             if records and records[-1].position >= span.end:
@@ -129,13 +152,26 @@ class ChunkWriter:
             if not records:
                 position = span.end  # nothing but markers
                 break
-            for kind, of_kind in rows.of_types(records):
-                kinds[kind].append(of_kind)
+            yield rows.of_types(records)
             position, left = records[-1].position + 1, left - len(records)
-        for kind, tables in kinds.items():
-            for day, of_day in by_day(arrow().concat_tables(tables)):
-                found[day, kind].append(of_day)
-        return Reached(position=position, sequence=rows.expected, left_out=before.left_out + rows.left_out)
+        left_out = before.left_out + rows.left_out
+        reached.append(Reached(position=position, sequence=rows.expected, left_out=left_out))
+
+
+def _row_groups(blocks: Iterable[Block]) -> Iterator["pa.Table"]:
+    """The rows of a partition in stretches of the log, in each of them type after type."""
+    kinds: dict[str, list[pa.Table]] = defaultdict(list)
+    rows = 0
+    for block in blocks:
+        for kind, of_kind in block:
+            kinds[kind].append(whole(kind, of_kind))
+            rows += len(of_kind)
+        if rows >= GROUP_ROWS:
+            yield arrow().concat_tables(chain.from_iterable(kinds.values()))
+            kinds.clear()
+            rows = 0
+    if rows:
+        yield arrow().concat_tables(chain.from_iterable(kinds.values()))
 
 
 class Exporter:
@@ -148,11 +184,12 @@ class Exporter:
         key: bytes,
         *,
         selection: Selection | None = None,
+        layout: Layout = BY_DAY_AND_TYPE,
         processes: int = 1,
         chunk_records: int = CHUNK_RECORDS,
     ) -> None:
         self._open_log = open_log
-        self._folder = TablesFolder(folder)
+        self._folder = TablesFolder(folder, layout)
         self._key = key
         self._selection = selection or Selection()
         self._processes = processes
@@ -190,6 +227,7 @@ class Exporter:
             source=source_on(log),
             key_fingerprint=KeyedIds(self._key).fingerprint,
             selection=self._selection,
+            layout=self._folder.layout,
         )
 
     def _jobs(self, log: Log, manifest: TablesManifest) -> list[Job]:

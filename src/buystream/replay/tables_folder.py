@@ -2,7 +2,8 @@
 doesn't name was left behind by a writer that was killed, and is removed by the next one.
 
     FOLDER/manifest.json
-    FOLDER/events/day=2026-11-27/type=OrderPlaced/00000-000000000000-1f3a9c02.parquet
+    FOLDER/events/day=2026-11-27/type=OrderPlaced/00000-000000000000-1f3a9c02.parquet   of an export
+    FOLDER/events/00000-000000000000-1f3a9c02.parquet                                   of a replay
 """
 
 import ctypes
@@ -20,7 +21,16 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from buystream import __version__
-from buystream.analysis.columns import SCHEMA_VERSION, TABLES, arrow, schema
+from buystream.analysis.columns import (
+    BY_DAY_AND_TYPE,
+    FOLDERS,
+    SCHEMA_VERSION,
+    TABLES,
+    Layout,
+    arrow,
+    schema,
+    whole_schema,
+)
 from buystream.analysis.keyed_ids import KEY_BYTES
 from buystream.errors import BuystreamError
 from buystream.replay.selection import Selection
@@ -47,7 +57,8 @@ class TablesFolderError(BuystreamError):
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of the folder. `path` is relative to the folder; `sha256` is over the whole file, in hex."""
+    """A file of the folder. `path` is relative to the folder; `sha256` is over the whole file, in hex. `day` and `type`
+    are empty where it has rows of many."""
 
     path: str
     table: str
@@ -76,6 +87,7 @@ class TablesManifest(msgspec.Struct, kw_only=True):
     source: str
     key_fingerprint: str
     selection: Selection
+    layout: Layout = BY_DAY_AND_TYPE
     reached: dict[str, dict[str, Reached]] = {}
     parts: list[Part] = []
 
@@ -115,14 +127,15 @@ def key_of(folder: Path, file: Path | None = None) -> bytes:
 class TablesFolder:
     """One writer at a time works on it; see `opened`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, layout: Layout = BY_DAY_AND_TYPE) -> None:
         self.path = path
+        self.layout: Final = layout
         self._run = secrets.token_hex(4)
 
     @contextmanager
     def opened(self, wanted: TablesManifest) -> Iterator[TablesManifest]:
         """The folder's manifest, or else the wanted one, with the folder locked and swept. Raises TablesFolderError
-        when the folder has another shop's tables, other columns, another key or another selection."""
+        when the folder has another shop's tables, other columns, another key, another selection or another layout."""
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / LOCK).open("w") as lock:
             try:
@@ -150,6 +163,15 @@ class TablesFolder:
         begin."""
         how = _QUICKLY if rows.num_rows >= _FEW_ROWS else _BRIEFLY
         return self._written(table, str(day), kind, first, [rows], how)
+
+    def write_stretch(self, table: str, first: str, groups: Iterable["pa.Table"]) -> Part | None:
+        """Write a part with all of these, which have the columns of `whole_schema`, each as a row group of its own;
+        None if there are none."""
+        part = self._written(table, "", "", first, groups, _IN_STRETCHES)
+        if part.rows:
+            return part
+        self.remove([part])
+        return None
 
     def remove(self, parts: Iterable[Part]) -> None:
         """Parts that the committed manifest doesn't name any more."""
@@ -179,11 +201,14 @@ class TablesFolder:
     ) -> Part:
         import pyarrow.parquet as pq
 
-        folder = self.path / table / f"day={day}" / f"type={kind}"
+        folder = self.path / table
+        if self.layout == BY_DAY_AND_TYPE:
+            folder = folder / f"day={day}" / f"type={kind}"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{first}-{self._run}{secrets.token_hex(2)}{PARQUET}"
         sink, rows = arrow().BufferOutputStream(), 0
-        with pq.ParquetWriter(sink, schema(table), **how) as writer:
+        columns = schema(table) if self.layout == BY_DAY_AND_TYPE else whole_schema(table)
+        with pq.ParquetWriter(sink, columns, **how) as writer:
             for one in tables:
                 writer.write_table(one)
                 rows += one.num_rows
@@ -211,6 +236,7 @@ class TablesFolder:
             ("the tables of the shop", manifest.source or wanted.source, wanted.source),
             ("ids made with the key", manifest.key_fingerprint, wanted.key_fingerprint),
             ("the selection", _shown(manifest.selection), _shown(wanted.selection)),
+            ("files by", manifest.layout, wanted.layout),
         ):
             if found != expected:
                 raise TablesFolderError(f"{self.path} has {what} {found}, not {expected}: choose another folder")
@@ -231,7 +257,7 @@ class TablesFolder:
         """Remove what a killed writer left, and nothing that somebody else put there."""
         named = {part.path for part in manifest.parts}
         for table in TABLES:
-            for file in (self.path / table).glob("day=*/type=*/*"):
+            for file in (self.path / table).glob("day=*/type=*/*" if self.layout == BY_DAY_AND_TYPE else "*"):
                 if _PART_NAME.fullmatch(file.name) and str(file.relative_to(self.path)) not in named:
                     file.unlink()
         (self.path / f"{UNFINISHED}{MANIFEST}").unlink(missing_ok=True)
@@ -248,6 +274,8 @@ _REPEATED: Final = [
 ]
 """Columns with few different values: each value is stored once."""
 
+_FOLDERS: Final = [column.name for column in FOLDERS]
+
 _ORDERED: Final = ["position", "at", "sequence", "command_position"]
 """Columns whose least and greatest value let a reader skip rows; of an id they say nothing."""
 
@@ -263,7 +291,19 @@ _FEW_ROWS: Final = 1_000
 _BRIEFLY: Final = _QUICKLY | {"use_dictionary": False}
 """How a part with few rows is written: fifteen dictionaries cost more than they spare."""
 
-_WELL: Final[dict[str, Any]] = {"compression": "zstd", "compression_level": 3, "use_dictionary": _REPEATED}
+_IN_STRETCHES: Final[dict[str, Any]] = _QUICKLY | {
+    "compression": "zstd",
+    "compression_level": 1,  # half of what Snappy leaves, in the same time, where a row group is large
+    "use_dictionary": [*_REPEATED, *_FOLDERS],
+    "write_statistics": [*_ORDERED, *_FOLDERS],
+}
+"""How a stretch of the log is written."""
+
+_WELL: Final[dict[str, Any]] = {
+    "compression": "zstd",
+    "compression_level": 3,
+    "use_dictionary": [*_REPEATED, *_FOLDERS],
+}
 """How a compacted one is written."""
 
 

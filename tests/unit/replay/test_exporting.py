@@ -16,7 +16,17 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from buystream.analysis.columns import FOLDERS, SCHEMA_VERSION, TABLES, ExtraMissing, arrow, folders, schema
+from buystream.analysis.columns import (
+    BY_LOG,
+    FOLDERS,
+    SCHEMA_VERSION,
+    TABLES,
+    ExtraMissing,
+    arrow,
+    folders,
+    schema,
+    whole_schema,
+)
 from buystream.analysis.opening import TablesUnreadable, open_tables
 from buystream.analysis.rows import TOPIC_OF
 from buystream.log import COMMANDS, EVENTS, Log, Message, read_all
@@ -172,6 +182,49 @@ def test_a_day_and_type_of_several_partitions_is_one_part(tmp_path: Path) -> Non
         assert places == [(partition, position) for partition in range(3) for position in range(ends[partition])]
     export(log, tmp_path / "small", chunk_records=300)
     assert rows_in(tmp_path / "small") == rows_in(tmp_path / "tables")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_replay_has_the_rows_of_an_export_in_few_files(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Season(seed=seed, commands=600, partitions=2).log
+    monkeypatch.setattr("buystream.replay.exporting.GROUP_ROWS", 100)
+    monkeypatch.setattr("buystream.replay.exporting.READ_RECORDS", 40)
+    export(log, tmp_path / "export")
+    for chunk_records in (700, 150):
+        folder = tmp_path / f"replay {chunk_records}"
+        export(log, folder, layout=BY_LOG, chunk_records=chunk_records)
+        parts = manifest_of(folder).parts
+        assert len(parts) <= 4 * len(TABLES)
+        assert {part.path.count("/") for part in parts} == {1}
+        for table in TABLES:
+            files = [folder / part.path for part in parts if part.table == table]
+            assert all(pq.read_schema(file).equals(whole_schema(table)) for file in files)
+            query = f"SELECT * FROM {table} ORDER BY partition, position"
+            with open_tables(folder) as replayed, open_tables(tmp_path / "export") as exported:
+                assert replayed.arrow(query).equals(exported.arrow(query))
+    with pytest.raises(TablesFolderError, match="files by log, not day and type"):
+        export(log, folder)
+
+
+def test_a_replay_grows_and_forgets_what_no_manifest_names(tmp_path: Path) -> None:
+    log = sold_log(10)
+    export(log, tmp_path / "tables", layout=BY_LOG)
+    stray = tmp_path / "tables" / "events" / "00000-000000000999-0123456789ab.parquet"
+    mine = stray.with_name("mine.parquet")
+    for file in (stray, mine):
+        file.write_text("unfinished")
+    sold_log(20, log=log, first=10)
+    export(log, tmp_path / "tables", layout=BY_LOG)
+    again = export(log, tmp_path / "tables", layout=BY_LOG)
+    assert (stray.exists(), mine.exists()) == (False, True)
+    assert again.new_rows == {"commands": 0, "events": 0}
+    export(log, tmp_path / "export")
+    for table in TABLES:
+        with open_tables(tmp_path / "tables") as replayed, open_tables(tmp_path / "export") as exported:
+            query = f"SELECT * FROM {table} ORDER BY partition, position"
+            assert replayed.rows(query) == exported.rows(query)
 
 
 WRITER = """
