@@ -45,3 +45,22 @@ def test_a_buyer_orders_two_sizes_together_and_one_of_them_is_refunded(
     expect(row).to_contain_text("$25.00 refunded")
     left = {one["variant_id"]: one["available"] for one in demo_shop.board(edition)["variants"]}
     assert left == {"s": 0, "l": 8}
+
+
+def test_a_permalink_chooses_variants_and_quantities_that_the_buyer_may_change(
+    phone: BrowserContext, demo_shop: DemoShop, screenshot: Screenshot
+) -> None:
+    edition = demo_shop.on_sale("shop", **SHIRT)
+    page = phone.new_page()
+    page.goto(f"{demo_shop.url}/buy/{edition}.l:2,{edition}.s:1,ed0-0123456789:1")
+    fan = Buying(page, edition)
+    expect(fan.element.get_by_role("button", name="Buy 3 for $70.00")).to_be_visible()
+    assert demo_shop.board(edition)["held"] == 0
+    fan.element.get_by_role("button", name="Remove Small").click()
+    expect(fan.element.get_by_role("button", name="Buy 2 for $50.00")).to_be_visible()
+    expect(page.get_by_text("Each is ordered separately")).to_be_visible()
+    screenshot(page, "phone-permalink")
+    page.goto(f"{demo_shop.url}/e/{edition}/card")
+    expect(page.get_by_role("link", name="Buy")).to_have_attribute("target", "_blank")
+    screenshot(page, "phone-card")
+    expect_to_fit(page)

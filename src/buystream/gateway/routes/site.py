@@ -15,6 +15,8 @@ from msgspec import to_builtins
 
 from buystream.gateway.pages.assets import plotly_styles
 from buystream.gateway.pages.order_words import price_words, sale_words
+from buystream.gateway.pages.permalinks import LINES, NOTICES
+from buystream.gateway.pages.previews import preview_of
 from buystream.gateway.routes.bodies.orders import order_body
 from buystream.gateway.routes.checkout import ORDERS_MAX, Http, buyer_of
 from buystream.gateway.routes.editions import all_boards, board_of
@@ -71,9 +73,16 @@ async def timeline(gateway: NamedDependency[Gateway]) -> Response[str]:
 
 
 @get("/e/{edition_id:str}", include_in_schema=False)
-async def edition_page(gateway: NamedDependency[Gateway], edition_id: FromPath[str]) -> Response[str]:
-    """One edition."""
-    return page("edition.html", edition=await board_of(gateway, edition_id))
+async def edition_page(request: Http, gateway: NamedDependency[Gateway], edition_id: FromPath[str]) -> Response[str]:
+    """One edition, with what a link chose (`lines`) and says about itself (`notice`)."""
+    board = await board_of(gateway, edition_id)
+    return page(
+        "edition.html",
+        edition=board,
+        preview=preview_of(board, gateway.public_url),
+        lines=lines if LINES.fullmatch(lines := request.query_params.get("lines", "")) else "",
+        notice=NOTICES.get(request.query_params.get("notice", ""), ""),
+    )
 
 
 @get("/orders", include_in_schema=False)

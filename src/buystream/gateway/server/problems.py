@@ -65,6 +65,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "too-many-requests": (429, "Too many requests from this client. Retry after Retry-After seconds."),
     "head-too-large": (431, "The request's headers or cookies are too many or too long."),
     "internal": (500, "Something went wrong. The outcome is unknown; send the same request, with the same ids, again."),
+    "not-implemented": (501, "The shop doesn't offer that form. See detail."),
     "overloaded": (503, "The shop is overloaded. Send the same request again after Retry-After seconds."),
     "no-decision": (503, "No decision came in time. Send the same request, with the same ids, again."),
     "unavailable": (503, "The shop's storage is unreachable. Send the same request again later."),

@@ -14,6 +14,9 @@ CHECKOUT_POLICY = _OURS.format(scripts="", images="", calls="") + "; frame-src '
 """Of what buttons on other sites frame: any site may. What pays by what is saved is pressed only once it was seen
 (static/buystream/guard.js), so a page that covers the frame gains nothing."""
 
+CARD_POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
+"""Of an edition's card, which any site may frame: it has no script, and its only link opens the edition's page."""
+
 DOOR_POLICY = (
     _OURS.format(scripts=" 'wasm-unsafe-eval'", images=" blob:", calls="")
     + "; media-src 'self' blob:; worker-src 'self'; manifest-src 'self'; frame-ancestors 'none'"

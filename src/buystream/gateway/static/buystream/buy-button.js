@@ -1,5 +1,6 @@
-// <buy-button edition="ed0-..." [variant="..."] [quantity="2"] [host-token="..."]>: an edition's price, the stock left,
-// and the button that buys it. Emits buystream:held, :paid, :pledged, :declined, :refused, :expired, :cancelled and
+// <buy-button edition="ed0-..." [variant="..."] [quantity="2"] [lines="s:2,m:1"] [host-token="..."]>: an edition's
+// price, the stock left, and the button that buys it. `variant` and `quantity` are fixed; `lines` is what a link chose,
+// which the buyer may change. Emits buystream:held, :paid, :pledged, :declined, :refused, :expired, :cancelled and
 // :refunded; detail is the order (or its id and reason). On the shop's own pages it sells here; on any other page in a
 // frame of the shop's (framed-till.js).
 import { origin } from "./api.js";
@@ -11,7 +12,7 @@ import { trouble, watchBoard } from "./hub.js";
 import { labelOf } from "./label.js";
 import { OtherLines } from "./other-lines.js";
 import { SALES } from "./order-states.js";
-import { limitOf, quantityOf } from "./quantity.js";
+import { limitOf, linesOf, quantityOf } from "./quantity.js";
 import { identify, signOut } from "./session.js";
 import { styleSheet } from "./styles.js";
 import { Till } from "./till.js";
@@ -37,6 +38,7 @@ class BuyButton extends HTMLElement {
   #board = null;
   #till = null;
   #chosen = 1;
+  #linked = []; // [{variant, quantity}] of the link, until they were taken over
   #missing = false;
   #visible = false;
   #unwatch = null;
@@ -129,6 +131,8 @@ class BuyButton extends HTMLElement {
     this.#unwatch?.();
     this.#unwatch = null;
     this.#edition = this.#board = null;
+    this.#linked = linesOf(this.getAttribute("lines"));
+    this.#chosen = this.#linked[0]?.quantity ?? 1;
     this.#missing = false;
     closed(this.#till);
     this.#till?.element?.remove();
@@ -180,7 +184,21 @@ class BuyButton extends HTMLElement {
   #show(board) {
     this.#edition = board;
     this.#till.show(board);
+    this.#takeLink();
     this.#choose();
+  }
+
+  /** What the link chose is chosen, as far as it exists. */
+  #takeLink() {
+    const [first, ...others] = this.#linked.filter(({ variant }) => this.#has(variant));
+    this.#linked = [];
+    if (!first) return;
+    this.#offer(this.#edition.variants, first.variant);
+    this.others.take(others);
+  }
+
+  #has(variant) {
+    return this.#edition.variants.some(({ variant_id: id, is_sold_out: isGone }) => id === variant && !isGone);
   }
 
   /** The variant that the page sets or the buyer chose is what this button is about. */
@@ -202,13 +220,13 @@ class BuyButton extends HTMLElement {
     this.others.show(this.#edition, this.#board.variant_id, isOffered);
   }
 
-  #offer(variants) {
+  #offer(variants, chosen = this.#board.variant_id) {
     const options = variants.map(({ variant_id: value, title, is_sold_out: isGone, ...price }) => {
       const cost = priceWords({ ...price, currency: this.#edition.currency });
       return h("option", { value, disabled: isGone }, isGone ? `${title} · sold out` : `${title} · ${cost}`);
     });
     this.variant.replaceChildren(...options);
-    this.variant.value = this.#board.variant_id;
+    this.variant.value = chosen;
   }
 
   get #limit() {

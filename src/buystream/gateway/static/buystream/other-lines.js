@@ -40,6 +40,11 @@ export class OtherLines {
     );
   }
 
+  /** Rows that a link chose; what is too many or gone is corrected when they are shown. */
+  take(rows) {
+    this.#rows = rows.slice(0, LINES_MAX - 1);
+  }
+
   clear() {
     this.#rows = [];
     this.#draw();

@@ -9,3 +9,11 @@ export function limitOf({ limit_per_buyer: limit, available }, mine = null) {
 export function quantityOf(attribute) {
   return /^\s*[1-9]\d{0,5}\s*$/.test(attribute ?? "") ? Number(attribute) : null;
 }
+
+/** The `lines` attribute, `s:2,m:1` or `:2`, as [{variant, quantity}]; what can't be read is left out. */
+export function linesOf(attribute) {
+  return (attribute ?? "").split(",").flatMap((line) => {
+    const [, variant, quantity] = /^([a-z0-9-]*):([1-9]\d{0,5})$/.exec(line) ?? [];
+    return quantity ? [{ variant, quantity: Number(quantity) }] : [];
+  });
+}

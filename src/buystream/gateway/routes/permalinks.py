@@ -1,0 +1,37 @@
+"""Links that name what to buy, for posts, mails, posters and assistants; and what a page shows of one."""
+
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from litestar import Request, Response, get
+from litestar.params import FromPath
+
+from buystream.gateway.pages.permalinks import BadPermalink, destination, items_of
+
+FALLBACK: Final = "/"
+"""Where a link leads that can't be read."""
+
+
+@get("/buy/{items:str}", summary="A link that names what to buy", status_code=303)
+async def buy_permalink(request: Request[Any, Any, Any], items: FromPath[str]) -> Response[None]:
+    """Leads to the page of what it names, with variants and quantities chosen. Orders nothing."""
+    return _redirect(request, items)
+
+
+@get("/buy", summary="A link without items", status_code=303)
+async def bare_permalink(request: Request[Any, Any, Any]) -> Response[None]:
+    """Leads to `continue_to`, or to the shop's first page."""
+    return _redirect(request, "")
+
+
+ROUTES = [buy_permalink, bare_permalink]
+
+
+def _redirect(request: Request[Any, Any, Any], items: str) -> Response[None]:
+    query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    try:
+        path = destination(items_of(items) if items else [], query)
+    except BadPermalink:
+        path = FALLBACK
+    headers = {"Location": path, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    return Response(None, status_code=303, headers=headers)
