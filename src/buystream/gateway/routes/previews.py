@@ -79,7 +79,7 @@ async def card(gateway: NamedDependency[Gateway], edition_id: FromPath[str]) -> 
     return answer
 
 
-@get("/oembed", summary="How to embed an edition's link")
+@get("/oembed", include_in_schema=False)
 async def oembed(
     gateway: NamedDependency[Gateway],
     url: FromQuery[str],
@@ -87,7 +87,7 @@ async def oembed(
     maxwidth: FromQuery[int | None] = None,
     maxheight: FromQuery[int | None] = None,
 ) -> Response[Any]:
-    """oEmbed 1.0, in JSON only. `maxwidth` and `maxheight` are in pixels."""
+    """oEmbed 1.0, in JSON only; its description is the standard's. `maxwidth` and `maxheight` are in pixels."""
     if format != "json":
         raise HttpProblem("not-implemented", "oEmbed is given in JSON only: ask with format=json.")
     board = await board_of(gateway, _edition_of(gateway, url))
