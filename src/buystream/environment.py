@@ -18,6 +18,7 @@ from buystream.variables import (
     log_format,
     log_level,
     mail_address,
+    media_url,
     number,
     origin,
     rack,
@@ -301,6 +302,13 @@ VARIABLES: Mapping[str, Variable] = {
     ),
     "BUYSTREAM_MAIL_PER_SECOND": Variable(
         "mail_per_second", number(float, 0.01, 1000), "5", "Maximum rate of mails, per process."
+    ),
+    "BUYSTREAM_MEDIA_URL": Variable(
+        "media_url",
+        media_url,
+        "",
+        "Where editions' files are: file:///folder, or s3://bucket/prefix with the usual AWS_ variables. Default: the"
+        " folder media of the data folder. See downloads.md.",
     ),
     "BUYSTREAM_LOG_LEVEL": Variable("log_level", log_level, "INFO", "DEBUG, INFO, WARNING or ERROR."),
     "BUYSTREAM_LOG_FORMAT": Variable(

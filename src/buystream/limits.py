@@ -25,6 +25,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     body_seconds: float = 30.0
     keep_alive_seconds: float = 75.0
     stalled_seconds: float = 30.0
+    upload_bytes_max: int = 2 * 1024**3
     session_orders_per_minute: int = 120
     session_payments_per_minute: int = 10
     network_wrong_keys: int = 20
@@ -79,7 +80,10 @@ VARIABLES: Mapping[str, Variable] = {
         "head_seconds", _SECONDS, "10", "How long a client may take to send a request's head before it gets 408."
     ),
     "BUYSTREAM_BODY_SECONDS": Variable(
-        "body_seconds", _SECONDS, "30", "How long a client may take to send a request's body before it gets 408."
+        "body_seconds",
+        _SECONDS,
+        "30",
+        "How long a client may take to send a request's body before it gets 408; a second more for each 16 KiB sent.",
     ),
     "BUYSTREAM_KEEP_ALIVE_SECONDS": Variable(
         "keep_alive_seconds", _SECONDS, "75", "How long an idle connection is kept open between requests."
@@ -89,6 +93,12 @@ VARIABLES: Mapping[str, Variable] = {
         _SECONDS,
         "30",
         "How long a client may leave its answers unread before it is disconnected.",
+    ),
+    "BUYSTREAM_UPLOAD_BYTES_MAX": Variable(
+        "upload_bytes_max",
+        number(int, 16_384, 1024**4),
+        str(2 * 1024**3),
+        "Bytes of a file that a merchant uploads; more get 413.",
     ),
     "BUYSTREAM_SESSION_ORDERS_PER_MINUTE": Variable(
         "session_orders_per_minute",

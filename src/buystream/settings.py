@@ -16,6 +16,7 @@ IN_A_FILE = "_FILE"
 ERASED_FILE = "erased-buyers.txt"
 CHECKPOINT_FILE = "tlog-checkpoint.txt"
 MAIL_FOLDER = "mail"
+MEDIA_FOLDER = "media"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     smtp: MailServer | None = None
     mail_from: str = "shop@localhost"
     mail_per_second: float = 5.0
+    media_url: str = ""
     log_level: str = "INFO"
     log_format: str = "text"
     limits: Limits = Limits()
@@ -117,6 +119,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def mail_folder(self) -> Path | None:
         """Where mails lie instead of being sent; None with a mail server."""
         return None if self.smtp else self.data_dir / MAIL_FOLDER
+
+    @property
+    def media_at(self) -> str:
+        """Where editions' files are."""
+        return self.media_url or (self.data_dir / MEDIA_FOLDER).absolute().as_uri()
 
     @property
     def tlog_name(self) -> str:

@@ -253,6 +253,18 @@ def mail_address(text: str) -> str:
     return text
 
 
+def media_url(text: str) -> str:
+    """A folder of this machine, or a bucket and a prefix in it."""
+    parts = urlsplit(text)
+    is_folder = parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
+    is_bucket = parts.scheme == "s3" and re.fullmatch(r"[a-z0-9][a-z0-9.-]+", parts.netloc) is not None
+    if not (is_folder or is_bucket) or parts.query or parts.fragment:
+        raise BadSetting(
+            "must read file:///folder or s3://bucket/prefix; who may use a bucket is said by AWS_ variables"
+        )
+    return text
+
+
 def log_format(text: str) -> str:
     """How log lines are written."""
     if text.lower() not in ("text", "json"):

@@ -24,6 +24,7 @@ from buystream.log import COMMANDS, EVENTS, LogUnavailable, Message
 from buystream.log.postgres import PostgresLog
 from buystream.log.postgres.reading import PostgresTail
 from buystream.log.writing import QUEUE_MAX, BatchWriter
+from buystream.media import media_in_memory
 from buystream.vault import Vault
 from buystream.vocabulary.codec import answer_to
 from buystream.vocabulary.commands import Tick
@@ -139,6 +140,7 @@ def test_a_port_in_use_is_one_clear_line(postgres_log: PostgresLog, database_url
             public_url="http://127.0.0.1",
             projected=lambda partition: 0,
             vault=vault,
+            media=media_in_memory(),
         )
         with pytest.raises(CannotServe, match="can't serve at"), gateway_at_work(parts, taken.getsockname()[1]):
             pass

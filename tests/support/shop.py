@@ -23,6 +23,7 @@ from buystream.gateway.serve import serve
 from buystream.host.workers import Workers
 from buystream.log import COMMANDS, Log
 from buystream.log.postgres import PostgresLog
+from buystream.media import media_in_memory
 from buystream.projections.engine.runner import Projector
 from buystream.providers.sandbox import CARDS, SandboxProvider
 from buystream.vault import Vault
@@ -158,6 +159,7 @@ def shop_at_work(
             "bank": sandbox,
             "sandbox_cards": CARDS,
             "host_secrets": HOST_SECRETS,
+            "media": media_in_memory(),
             **PATIENT,
         }
         parts = GatewayParts(

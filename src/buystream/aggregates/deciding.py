@@ -13,6 +13,7 @@ from buystream.aggregates.edition import (
     announcing,
     cancelling,
     disputing,
+    downloading,
     giving,
     moving,
     ordering,
@@ -293,7 +294,7 @@ _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
     for kind, decide in decisions_of(
         housekeeping, Merchant, Buyer,
         selling, stocking, announcing, cancelling, ordering, paying, packing, serving, refunding, giving, disputing,
-        ticketing, admitting, returning, moving,
+        ticketing, admitting, returning, moving, downloading,
     )
 }  # fmt: skip
 

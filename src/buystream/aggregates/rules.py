@@ -57,6 +57,14 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     exchanges_per_order_max: int
     passages_per_ticket_max: int
     """As many lines may an order have by them, too."""
+    files_per_edition_max: int
+    file_bytes_max: int
+    """Of one file: what any storage takes."""
+    downloads_max: int
+    """Of a version of a file, that an edition may allow each order."""
+    link_seconds_min: int
+    link_seconds_max: int
+    """How long an edition may let a download's link work."""
     expiries_per_tick_max: int
     """Holds that one Tick expires or extends."""
     tick_delay_ms_max: int
@@ -116,6 +124,11 @@ _FIRST: Final = Rules(
     fulfilment_events_max=100,
     exchanges_per_order_max=20,
     passages_per_ticket_max=40,
+    files_per_edition_max=200,
+    file_bytes_max=5_000_000_000_000,
+    downloads_max=1_000,
+    link_seconds_min=60,
+    link_seconds_max=30 * 24 * 3600,
     expiries_per_tick_max=1000,
     tick_delay_ms_max=5_000,
     agenda_per_tick_max=100,

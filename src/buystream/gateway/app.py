@@ -45,7 +45,7 @@ async def readyz(gateway: NamedDependency[Gateway]) -> Response[str]:
     return Response("not ready\n", status_code=503) if gateway.problem else Response("ready\n")
 
 
-PERSONAL_PATHS = ("/v1/", "/orders", "/tickets")
+PERSONAL_PATHS = ("/v1/", "/orders", "/tickets", "/downloads")
 """What is below them is personal, and stays in no cache."""
 
 
@@ -87,7 +87,8 @@ class GatewayApp:
                 started = True
                 await send(message)
 
-        get = cast("Scope", {**scope, "method": "GET"})
+        headers = [one for one in scope["headers"] if one[0] != b"range"]  # it means something to GET only (14.2)
+        get = cast("Scope", {**scope, "method": "GET", "headers": headers})
         await self._framework(get, receive_until_started, send_head)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -154,7 +155,7 @@ async def _refuse_ambiguous(request: Request[Any, Any, State]) -> None:
         return  # what these send is the provider's affair
     if path.startswith(API):
         query_names.refuse_unknown(request)
-    if request.method in ("POST", "PUT"):
+    if request.method in ("POST", "PUT") and admission.STREAMED_BODY not in request.route_handler.opt:
         refuse_double_members(await request.body())
 
 

@@ -61,6 +61,11 @@ SESSION_OPTIONAL: Final = frozenset({"/v1/live", "/v1/live/stream"})
 ALSO_CSV: Final = frozenset({"/v1/merchant/statement"})
 """By the Accept header."""
 
+WITH_FILE: Final = frozenset({"/v1/merchant/editions/{edition_id}/files/{name}"})
+"""Their body is the file itself."""
+
+ANY_BYTES: Final = {"type": "string", "format": "binary"}
+
 ALWAYS: Final = (400, 403, 404, 408, 414, 417, 429, 431, 503)
 """What any request may be answered with, by the connection or by the state of the shop."""
 
@@ -162,7 +167,9 @@ def _complete(operation: Json, path: str, method: str, refusals: Set[str]) -> No
     for parameter in operation.get("parameters", []):
         if parameter["name"] in PATTERNS and parameter["in"] == "path":
             parameter["schema"] = {"type": "string", "pattern": PATTERNS[parameter["name"]]}
-    if changes and operation["security"]:
+    if path in WITH_FILE and method == "put":
+        operation["requestBody"] = {"required": True, "content": {"*/*": {"schema": ANY_BYTES}}}
+    elif changes and operation["security"]:
         operation.setdefault("parameters", []).append(
             {
                 "name": IDEMPOTENCY_KEY,

@@ -34,6 +34,7 @@ from buystream.gateway.server.streams import Watchers
 from buystream.limits import Limits
 from buystream.log import EVENTS, Log, LogUnavailable
 from buystream.log.postgres import PostgresLog
+from buystream.media import Media
 from buystream.projections import people
 from buystream.projections.past_orders import IN_HISTORY, ON_THE_LOG
 from buystream.providers import CLIENT_TOKENS
@@ -73,9 +74,9 @@ class GatewayParts:
     `metrics_at` is the host and port of the operators' health and metrics, if any; with `metrics_at_another_port` it is
     a free port when that one is taken. `problem` says why the rest of the shop can't serve now, or None; `failure` why
     it never will again, which ends the process. `notifications` reads what the provider sends; None when it sends
-    nothing. `mail_folder` is where a demo's mails lie, for its inbox. `decision_seconds` and `views_seconds` are how
-    long a request waits for its decision, and a read for the views. `webhooks_to_loopback`:
-    webhooks may go to this machine, over http."""
+    nothing. `mail_folder` is where a demo's mails lie, for its inbox; `media` is where editions' files are.
+    `decision_seconds` and `views_seconds` are how long a request waits for its decision, and a read for the views.
+    `webhooks_to_loopback`: webhooks may go to this machine, over http."""
 
     log: Log
     dsn: str
@@ -99,6 +100,7 @@ class GatewayParts:
     metrics_at: tuple[str, int] | None = None
     metrics_at_another_port: bool = False
     mail_folder: Path | None = None
+    media: Media
 
 
 class Gateway:
@@ -126,6 +128,8 @@ class Gateway:
         self.naming_key = purpose_key(parts.secret, "request names")
         self.ticket_keys = TicketKeys(parts.secret)
         self.claim_key = purpose_key(parts.secret, "ticket claims")
+        self.download_key = purpose_key(parts.secret, "download links")
+        self.media = parts.media
         self.catalogue = Catalogue()
         self.sessions = Sessions(
             parts.secret,

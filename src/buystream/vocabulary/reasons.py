@@ -168,6 +168,12 @@ REASONS: Final[Mapping[str, Reason]] = {
     ),
     "ticket_over": Reason("The event is over."),
     "ticket_key_conflict": Reason("The key's next version is another one. Read the keys again."),
+    # Downloads
+    "unknown_file": Reason("There is no such file.", status=404),
+    "bad_file": Reason("The file's name, size, digest or media type is not possible. See /schema."),
+    "too_many_files": Reason("The edition has reached the maximum number of files. Remove one first."),
+    "downloads_used_up": Reason("This file was downloaded as often as its edition allows. Contact the merchant."),
+    "bad_downloads": Reason("The number of downloads, or how long a link works, is outside the allowed range."),
     # The door
     "bad_gates": Reason("Each gate needs an id of its own, and admits variants that the edition has."),
     "unknown_gate": Reason("The edition has no such gate. Read the door again.", status=404),

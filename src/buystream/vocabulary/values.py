@@ -143,6 +143,15 @@ class TicketedEvent(Value, frozen=True, kw_only=True):
         return bool(self.venue.strip()) and self.doors_at_ms <= self.starts_at_ms < self.ends_at_ms
 
 
+class DownloadTerms(Value, frozen=True, kw_only=True):
+    """How an edition's files are downloaded."""
+
+    downloads_max: Annotated[int, meaning("Downloads of each version of a file, per order.", feed=True)] = 5
+    link_seconds: Annotated[
+        int, meaning("How long a link works; resuming a download in that time is not counted again.", feed=True)
+    ] = 86_400
+
+
 class OrderLine(Value, frozen=True, kw_only=True):
     """What an order asks of one variant."""
 
@@ -193,6 +202,9 @@ class Offer(Value, frozen=True, kw_only=True):
     event: Annotated[
         TicketedEvent | None, meaning("What its units are tickets for; null when they are none.", feed=True)
     ] = None
+    downloads: Annotated[DownloadTerms, meaning("How its files are downloaded, if it has any.", feed=True)] = (
+        DownloadTerms()
+    )
 
 
 EVENT: Final = meaning("When and where it takes place.", feed=True)

@@ -212,6 +212,7 @@ class Parts:
         """What a gateway needs. `projected`, `problem` and `failure` as GatewayParts has them. `shows_mail`: anyone may
         read the mails that lie in the folder."""
         from buystream.gateway.runtime import GatewayParts
+        from buystream.media import open_media  # with a library that nothing else needs
 
         return GatewayParts(
             log=self.log,
@@ -231,6 +232,7 @@ class Parts:
             # Several shops may run on one machine, and the first has the default.
             metrics_at_another_port=self.settings.metrics_port == METRICS_PORT,
             mail_folder=self.settings.mail_folder if shows_mail else None,
+            media=open_media(self.settings.media_at),
             **self._gateway_provider,
         )
 

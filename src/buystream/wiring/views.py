@@ -6,6 +6,7 @@ from typing import Final
 from buystream.log import Log
 from buystream.log.postgres import PostgresLog
 from buystream.projections.door import Doors
+from buystream.projections.downloads import DownloadViews
 from buystream.projections.edition_board import EditionBoard
 from buystream.projections.engine.builds import Projection
 from buystream.projections.engine.runner import Projector
@@ -20,7 +21,7 @@ from buystream.projections.tickets import TicketViews
 
 VIEWS = (
     *(OrderViews, EditionBoard, MerchantDashboard, People, RecurringGifts, Money, Receipts, Keyframes),
-    *(TicketViews, Doors),
+    *(TicketViews, Doors, DownloadViews),
 )
 
 HISTORY = "history"

@@ -86,7 +86,7 @@ SYSTEMS_OWN = {
     "CorrectReceipt.change_id",
     "RecordRefund.refund_id", "RecordRefundFailure.refund_id", "RecordDispute.dispute_id",
     "RecordDisputeOutcome.dispute_id", "ApplyTerms.terms_id", "LinkToBuyer.link_id",
-    "OpenShop.shop_id",
+    "OpenShop.shop_id", "AddFile.file_id",
 }  # fmt: skip
 """Names that only a gateway, a flow, live or the provider writes."""
 

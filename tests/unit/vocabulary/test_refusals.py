@@ -55,8 +55,8 @@ def questions(partition: Partition) -> Iterator[commands.Command]:
             yield example(commands.ExchangeUnits, order_id=order.id)
             for name in order.fulfilment.parcels if order.fulfilment is not None else ():
                 yield example(commands.RecordFulfilment, order_id=order.id, shipment_id=name, stage="shipped")
-            for ticketing in OF_TICKETS:
-                yield example(ticketing, order_id=order.id, buyer_id=order.buyer_id)
+            for asked in OF_BUYERS:
+                yield example(asked, order_id=order.id, buyer_id=order.buyer_id)
             for payment in order.payments:
                 for kind in (commands.RecordCapture, commands.RecordRefund, commands.RecordDispute):
                     yield example(kind, payment_id=payment.id, amount_minor=1)
@@ -69,7 +69,10 @@ def questions(partition: Partition) -> Iterator[commands.Command]:
                 )
 
 
-OF_TICKETS = (commands.PassTicketOn, commands.TakeTicketBack, commands.ClaimTicket, commands.NameAttendee)
+OF_BUYERS = (
+    *(commands.PassTicketOn, commands.TakeTicketBack, commands.ClaimTicket, commands.NameAttendee),
+    commands.StartDownload,
+)
 
 
 def refused_now(partition: Partition) -> Iterator[tuple[type[commands.Command], str]]:

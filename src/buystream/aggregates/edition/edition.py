@@ -13,6 +13,7 @@ from buystream.aggregates.content import content_of, digest_of
 from buystream.aggregates.edition.campaign import Campaign
 from buystream.aggregates.edition.cancellation import Cancellation
 from buystream.aggregates.edition.door import Door
+from buystream.aggregates.edition.files import Files
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.order_book import OrderBook
 from buystream.aggregates.edition.pace import Pace
@@ -55,6 +56,7 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     campaign: Campaign | None = None
     cancellation: Cancellation | None = None
     door: Door | None = None
+    files: Files | None = None
     content: bytes = b""
     """What it was released with: see `buystream.aggregates.content`."""
     announced: dict[str, bytes] = {}
@@ -187,6 +189,17 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
             self.door = Door()
         self.door.apply(event)
 
+    @applies(events.FileAdded)
+    def _add_file(self, event: events.FileAdded) -> None:
+        if self.files is None:
+            self.files = Files()
+        self.files.add(event)
+
+    @applies(events.FileRemoved)
+    def _remove_file(self, event: events.FileRemoved) -> None:
+        if self.files is not None:
+            self.files.remove(event)
+
     @applies(events.RecurringGiftStarted)
     def _start_gift(self, event: events.RecurringGiftStarted) -> None:
         self.gifts.start(event)
@@ -227,11 +240,12 @@ def _courses(**parts: type) -> dict[type[events.Event], _Course]:
     }
 
 
-_UNTIMED: Final = _courses(terms=Terms, sale=Sale, pace=Pace)
+_UNTIMED: Final = _courses(terms=Terms, sale=Sale, pace=Pace, files=Files)
 _TIMED: Final = _courses(
     terms=Terms,
     sale=Sale,
     pace=Pace,
+    files=Files,
     campaign=Campaign,
     gifts=GiftBook,
     cancellation=Cancellation,

@@ -6,7 +6,7 @@ from buystream.aggregates.moment import Moment
 from buystream.aggregates.rules import Rules
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.money import why_not_charge
-from buystream.vocabulary.values import CampaignTerms, Offer, Variant
+from buystream.vocabulary.values import CampaignTerms, DownloadTerms, Offer, Variant
 
 
 def released(command: commands.ReleaseEdition, moment: Moment) -> events.EditionReleased:
@@ -53,7 +53,16 @@ def why_not(offer: Offer, moment: Moment) -> str:
         return "bad_refund_rule"
     if offer.event is not None and not (offer.event.is_possible and offer.campaign is None):
         return "bad_event"
+    if not _are_possible(offer.downloads, moment.rules):
+        return "bad_downloads"
     return _wrong_campaign(offer.campaign, offer.window.closes_at_ms, moment.rules) if offer.campaign else ""
+
+
+def _are_possible(downloads: DownloadTerms, rules: Rules) -> bool:
+    return (
+        1 <= downloads.downloads_max <= rules.downloads_max
+        and rules.link_seconds_min <= downloads.link_seconds <= rules.link_seconds_max
+    )
 
 
 def _wrong_campaign(campaign: CampaignTerms, closes_ms: int | None, rules: Rules) -> str:

@@ -9,7 +9,7 @@ from buystream.aggregates.applying import applies
 from buystream.aggregates.rules import Rules
 from buystream.vocabulary import events
 from buystream.vocabulary.money import Currency, whole_steps
-from buystream.vocabulary.values import Fee, RefundRule, TicketedEvent
+from buystream.vocabulary.values import DownloadTerms, Fee, RefundRule, TicketedEvent
 
 
 class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
@@ -25,6 +25,7 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     account: str = ""
     event: TicketedEvent | None = None
     """What its units are tickets for."""
+    downloads: DownloadTerms = DownloadTerms()
 
     @classmethod
     def begin(cls, event: events.EditionReleased) -> Self:
@@ -39,6 +40,7 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             refund=offer.refund,
             fee=Fee(),
             event=offer.event,
+            downloads=offer.downloads,
         )
 
     def charges_in(self, rules: Rules) -> Currency:

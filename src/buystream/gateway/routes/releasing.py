@@ -12,7 +12,16 @@ from buystream.time_zones import UnknownTimeZone, zone
 from buystream.vocabulary.commands import ReleaseEdition
 from buystream.vocabulary.kinds import KINDS
 from buystream.vocabulary.money import CURRENCIES, chargeable_words, currency_of, format_money, why_not_charge
-from buystream.vocabulary.values import CampaignTerms, Offer, RefundRule, SaleWindow, Tax, TicketedEvent, Variant
+from buystream.vocabulary.values import (
+    CampaignTerms,
+    DownloadTerms,
+    Offer,
+    RefundRule,
+    SaleWindow,
+    Tax,
+    TicketedEvent,
+    Variant,
+)
 
 EVENT_LASTS_MS: Final = 6 * 3_600_000
 """An event whose end nobody names."""
@@ -55,6 +64,7 @@ def release_command(data: NewEdition, merchant: MerchantView, edition_id: str) -
             receipts=usual.receipts if data.receipts is None else data.receipts,
             vouched_only=data.vouched_only,
             event=None if data.event is None else _event(data.event, merchant),
+            downloads=convert(data.downloads, DownloadTerms, from_attributes=True),
         ),
         awaits_terms=True,
     )

@@ -49,6 +49,8 @@ MISTAKES: Final = {
         "This ticket isn’t among yours",
         "Tickets are shown only in the browser that bought or accepted them. Open this link there.",
     ),
+    "unknown-file": ("This file isn’t there any more", "The seller may have replaced it. Look at your order again."),
+    "bad-link": ("This link has expired", "Open your order and get a new one there. Nothing is lost."),
     "no-receipt": ("There is no receipt yet", "A receipt is issued once an order has been paid for."),
     "no-session": (
         "This browser has no orders here",

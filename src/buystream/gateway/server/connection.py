@@ -11,7 +11,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from buystream.gateway.routes.buy import BODY_BYTES_MAX, PATH, BuyRoute
-from buystream.gateway.server.body_sizes import body_bytes_max
+from buystream.gateway.server.body_sizes import BYTES_PER_SECOND_MIN, body_bytes_max, too_large
 from buystream.gateway.server.front_door import FrontDoor
 from buystream.gateway.server.heads import Head, ambiguous, check_framing, read_request_head, read_target
 from buystream.gateway.server.problems import HttpProblem, problem_of
@@ -172,9 +172,9 @@ class Connection(HttpToolsProtocol):
         cookies, length = head.get(b"cookie"), head.get(b"content-length")
         if cookies is not None and len(cookies) > limits.cookie_bytes_max:
             raise HttpProblem("head-too-large")
-        self._body_bytes_max = BODY_BYTES_MAX if url == URL else body_bytes_max(url)
+        self._body_bytes_max = BODY_BYTES_MAX if url == URL else body_bytes_max(parser.get_method(), url, limits)
         if length is not None and int(length) > self._body_bytes_max:
-            raise HttpProblem("too-large")  # at once: nobody sends what isn't read
+            raise too_large(self._body_bytes_max)  # at once: nobody sends what isn't read
         before = self._running
         is_free = before is None or before.response_complete
         if (
@@ -197,7 +197,7 @@ class Connection(HttpToolsProtocol):
         cycle: Click | RequestResponseCycle = self.cycle
         self._body_bytes += len(body)
         if self._body_bytes > self._body_bytes_max:
-            raise HttpProblem("too-large")
+            raise too_large(self._body_bytes_max)
         if not isinstance(cycle, Click):
             super().on_body(body)
         else:
@@ -264,7 +264,8 @@ class Connection(HttpToolsProtocol):
         elif self.flow.read_paused:
             self.since = now  # we don't read: the client is not to blame
         elif self.stage is BODY:
-            if waited > limits.body_seconds:
+            earned = 0 if self.cycle.response_complete else self._body_bytes / BYTES_PER_SECOND_MIN
+            if waited > limits.body_seconds + earned:
                 self._end(HttpProblem("too-slow"))
         elif self._running is not None:
             return

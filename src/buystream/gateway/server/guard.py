@@ -18,6 +18,10 @@ SIGNED_BODY: Final = "signed_body"
 FORM_BODY: Final = "form_body"
 """The option of a route that takes a form from anywhere: its address is signed, and no cookie counts."""
 
+STREAMED_BODY: Final = "streamed_body"
+"""The option of a route that takes a body of any kind and size, and reads it as it arrives: nothing else may read
+it."""
+
 OF_MERCHANTS: Final = "/v1/merchant"
 """What no scanner's key opens, whatever else is wrong with the request (`key_holders` checks each key)."""
 
@@ -76,7 +80,7 @@ def guard(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandle
     caller = Caller(
         headers.get("origin", ""),
         headers.get("host", ""),
-        "" if FORM_BODY in route.opt else headers.get("content-type", ""),
+        "" if FORM_BODY in route.opt or STREAMED_BODY in route.opt else headers.get("content-type", ""),
         gateway.sessions.has_cookie(headers.get("cookie", "")),
         "authorization" in headers or SIGNED_BODY in route.opt or FORM_BODY in route.opt,
     )

@@ -14,6 +14,7 @@ from litestar.types import Message, Scope
 from psycopg2.extensions import cursor
 
 from buystream.gateway.runtime import Gateway
+from buystream.gateway.server.guard import STREAMED_BODY
 from buystream.gateway.server.problems import HttpProblem
 from buystream.vocabulary.ids import ALPHABET
 
@@ -48,7 +49,7 @@ def idempotent_name(request: Request[None, None, State], gateway: Gateway, who: 
 async def refuse_reused(request: Request[Any, Any, State], gateway: Gateway, who: str) -> None:
     """Called once the sender is known; raises HttpProblem (422) when the key was used with another body."""
     key = request.headers.get(IDEMPOTENCY_KEY)
-    if not key or request.method == "GET":
+    if not key or request.method == "GET" or STREAMED_BODY in request.route_handler.opt:
         return
     asked = f"{request.method} {request.url.path}"
     claim = await claim_of(gateway, who=who, asked=asked, key=key, body=await request.body())

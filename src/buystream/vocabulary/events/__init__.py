@@ -8,6 +8,7 @@ from buystream.vocabulary.events.buyers import *
 from buystream.vocabulary.events.campaigns import *
 from buystream.vocabulary.events.disputes import *
 from buystream.vocabulary.events.door import *
+from buystream.vocabulary.events.downloads import *
 from buystream.vocabulary.events.editions import *
 from buystream.vocabulary.events.event import *
 from buystream.vocabulary.events.gifts import *

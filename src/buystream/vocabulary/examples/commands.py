@@ -10,6 +10,7 @@ from buystream.vocabulary.examples.story import (
     DETAILS,
     EDITION,
     FEE,
+    FILE,
     GIFT,
     MERCHANT,
     NORTH,
@@ -49,6 +50,9 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.ReleaseEdition(edition_id=EDITION, **RELEASED),
     commands.ApplyTerms(edition_id=EDITION, terms_id="terms-1", account="acct_1", fee=FEE),
     commands.CancelEdition(edition_id=EDITION, merchant_id=MERCHANT, restock=True, reason="storm"),
+    commands.AddFile(edition_id=EDITION, merchant_id=MERCHANT, **FILE),
+    commands.RemoveFile(edition_id=EDITION, merchant_id=MERCHANT, name=FILE["name"]),
+    commands.StartDownload(order_id=ORDER, buyer_id=ANNA, name=FILE["name"]),
     commands.StartRecurringGift(
         gift_id=GIFT,
         edition_id=EDITION,

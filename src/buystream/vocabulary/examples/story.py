@@ -8,6 +8,7 @@ from buystream.vocabulary.door import DoorGate, Passage
 from buystream.vocabulary.ids import payment_id_of
 from buystream.vocabulary.values import (
     CampaignTerms,
+    DownloadTerms,
     Fee,
     LineUnits,
     Offer,
@@ -106,12 +107,21 @@ RICH_OFFER = msgspec.structs.replace(
     campaign=CampaignTerms(target_minor=100_000, all_or_nothing=True, if_missed="choose"),
     receipts=True,
     vouched_only=True,
+    downloads=DownloadTerms(downloads_max=3, link_seconds=3600),
 )
 
 RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": OFFER}
 TICKETS_RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": msgspec.structs.replace(OFFER, event=CONCERT)}
 RICHLY_RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": RICH_OFFER, "awaits_terms": True}
 FEE = Fee(share_bps=500, fixed_minor=30)
+
+FILE: dict[str, Any] = {
+    "name": "Night Sky.zip",
+    "file_id": "f11e0000000000000001",
+    "size_bytes": 48_000_000,
+    "sha256": "5a" * 32,
+    "media_type": "application/zip",
+}
 
 PART: dict[str, Any] = {
     "refund_id": "refund-1",

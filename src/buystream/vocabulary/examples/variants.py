@@ -9,6 +9,7 @@ from buystream.vocabulary.examples.story import (
     ANNA,
     DELIVERY,
     EDITION,
+    FILE,
     GIFT,
     HOLD_SECONDS,
     LINES,
@@ -28,6 +29,8 @@ from buystream.vocabulary.examples.story import (
 )
 
 VARIANTS: tuple[commands.Command | events.Event, ...] = (
+    commands.AddFile(edition_id=EDITION, merchant_id=MERCHANT, **FILE, announced=True),
+    events.FileAdded(**of(EDITION, 24), version=2, **FILE, announced=True),
     commands.Tick(asked_at_ms=T0, without=(EDITION,)),
     commands.ReleaseEdition(edition_id=EDITION, **RICHLY_RELEASED),
     commands.ReleaseEdition(edition_id=EDITION, **TICKETS_RELEASED),

@@ -69,6 +69,14 @@ class MovedEvent(Request, frozen=True, kw_only=True):
     time_zone: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
 
 
+class NewDownloadTerms(Request, frozen=True, kw_only=True):
+    """How an edition's files are downloaded: how often each order may download each version of a file, and how long a
+    link works."""
+
+    downloads_max: Annotated[int, Meta(ge=1, le=1000)] = 5
+    link_seconds: Annotated[int, Meta(ge=60, le=30 * 24 * 3600)] = 86_400
+
+
 class NewEdition(Request, frozen=True, kw_only=True):
     """The terms of a new edition. Send `price_minor` for a fixed price, or both bounds; `stock` null means unlimited.
     An edition that is offered in several `variants` has prices and stocks there instead. Prices include `tax_bps` of
@@ -103,6 +111,7 @@ class NewEdition(Request, frozen=True, kw_only=True):
     receipts: bool | None = None
     vouched_only: bool = False
     event: NewEvent | None = None
+    downloads: NewDownloadTerms = NewDownloadTerms()
 
 
 class StockChange(Request, frozen=True, kw_only=True):

@@ -1,0 +1,125 @@
+"""An edition's files over HTTP: uploaded in one stream, downloaded by links that are counted, expire and close."""
+
+import hashlib
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from tests.integration.test_merchants_money import bought, refund
+from tests.support.patience import wait_until
+from tests.support.shop import API_KEY, Shop, lasting_shop
+
+__all__ = ["lasting_shop"]
+
+ALBUM = bytes(range(256)) * 4096
+NAME = "Night Sky – live.zip"
+
+
+def uploaded(shop: Shop, edition_id: str, content: bytes = ALBUM, name: str = NAME, **asked: Any) -> dict[str, Any]:
+    with shop.merchant() as merchant:
+        answer = merchant.put(
+            f"/v1/merchant/editions/{edition_id}/files/{name}",
+            content=content,
+            headers={"content-type": "application/zip"},
+            params=asked,
+        )
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def files_of(buyer: httpx.Client, order_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = buyer.get(f"/v1/orders/{order_id}/downloads").json()["files"]
+    return found
+
+
+def started(buyer: httpx.Client, order_id: str, name: str = NAME) -> httpx.Response:
+    return buyer.post(f"/v1/orders/{order_id}/downloads", json={"name": name})
+
+
+def link_of(shop: Shop, answer: httpx.Response) -> str:
+    """Where the link leads; the shop's public address has no port."""
+    assert answer.status_code == 200, answer.text
+    return shop.url + urlsplit(answer.json()["url"]).path
+
+
+def test_what_was_uploaded_is_downloaded_whole_and_in_parts_for_one_count(lasting_shop: Shop) -> None:
+    edition = lasting_shop.release()
+    facts = uploaded(lasting_shop, edition)
+    digest = hashlib.sha256(ALBUM).hexdigest()
+    assert (facts["version"], facts["size_bytes"], facts["sha256"]) == (1, len(ALBUM), digest)
+    with lasting_shop.buyer() as buyer, lasting_shop.merchant() as merchant:
+        order_id = bought(lasting_shop, buyer, edition)
+        link = link_of(lasting_shop, started(buyer, order_id))
+        assert link_of(lasting_shop, started(buyer, order_id)) == link
+        whole = httpx.get(link)
+        assert whole.content == ALBUM
+        assert whole.headers["content-disposition"] == "attachment; filename*=UTF-8''Night%20Sky%20%E2%80%93%20live.zip"
+        assert whole.headers["content-security-policy"] == "default-src 'none'; sandbox"
+        assert whole.headers["x-content-type-options"] == "nosniff"
+        assert whole.headers["cache-control"] == "private, no-store"
+        rest = httpx.get(link, headers={"range": "bytes=1000-", "if-range": whole.headers["etag"]})
+        assert (rest.status_code, rest.content) == (206, ALBUM[1000:])
+        assert rest.headers["content-range"] == f"bytes 1000-{len(ALBUM) - 1}/{len(ALBUM)}"
+        head = httpx.head(link, headers={"range": "bytes=0-9"})
+        assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(ALBUM)), b"")
+        beyond = httpx.get(link, headers={"range": f"bytes={len(ALBUM)}-"})
+        assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(ALBUM)}")
+        assert httpx.get(link, headers={"if-none-match": whole.headers["etag"]}).status_code == 304
+        (file,) = files_of(buyer, order_id)
+        assert (file["downloads"], file["downloads_max"], file["can_download"]) == (1, 5, True)
+        assert refund(merchant, order_id).status_code == 202
+        wait_until(lambda: files_of(buyer, order_id)[0]["reason"] == "order_refunded")
+        assert (files_of(buyer, order_id)[0]["url"], httpx.get(link).status_code) == (None, 409)
+        assert started(buyer, order_id).json()["reason"] == "order_refunded"
+
+
+def test_nobody_downloads_what_they_have_not_bought_or_by_a_link_that_was_altered(lasting_shop: Shop) -> None:
+    edition = lasting_shop.release()
+    uploaded(lasting_shop, edition)
+    with lasting_shop.buyer() as buyer, lasting_shop.buyer() as stranger:
+        order_id = bought(lasting_shop, buyer, edition)
+        assert started(stranger, order_id).status_code == 404
+        assert stranger.get(f"/v1/orders/{order_id}/downloads").status_code == 404
+        assert started(buyer, order_id, "other.zip").status_code == 404
+        link = link_of(lasting_shop, started(buyer, order_id))
+        _, _, token, name = urlsplit(link).path.split("/")
+        order, file_id, expires, signature = token.split(".")
+        for altered in (
+            ".".join((order, file_id, str(int(expires) + 1), signature)),
+            ".".join((order, file_id[::-1], expires, signature)),
+            ".".join((order, file_id, expires, signature[::-1])),
+        ):
+            assert httpx.get(f"{lasting_shop.url}/downloads/{altered}/{name}").status_code == 401
+        assert httpx.get(f"{lasting_shop.url}/downloads/{token}/any other name").content == ALBUM
+
+
+def test_a_new_version_replaces_the_old_one_and_a_removed_file_is_gone(lasting_shop: Shop) -> None:
+    edition = lasting_shop.release()
+    path = f"/v1/merchant/editions/{edition}/files"
+    uploaded(lasting_shop, edition)
+    with lasting_shop.buyer() as buyer, lasting_shop.merchant() as merchant:
+        order_id = bought(lasting_shop, buyer, edition)
+        old = link_of(lasting_shop, started(buyer, order_id))
+        assert uploaded(lasting_shop, edition)["version"] == 1
+        assert uploaded(lasting_shop, edition, ALBUM[::-1])["version"] == 2
+        new = link_of(lasting_shop, started(buyer, order_id))
+        assert (httpx.get(old).content, httpx.get(new).content) == (ALBUM, ALBUM[::-1])
+        assert merchant.delete(f"{path}/{NAME}").json()["files"] == []
+        assert [httpx.get(link).status_code for link in (old, new)] == [404, 404]
+        assert uploaded(lasting_shop, edition)["version"] == 3
+
+
+def test_an_upload_that_is_cut_off_leaves_nothing(lasting_shop: Shop) -> None:
+    edition = lasting_shop.release()
+    path = f"/v1/merchant/editions/{edition}/files"
+    address = urlsplit(lasting_shop.url)
+    with lasting_shop.merchant() as merchant:
+        with socket.create_connection((address.hostname, address.port)) as cut:
+            head = f"PUT {path}/half.zip HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {API_KEY}\r\n"
+            cut.sendall(f"{head}Content-Length: {len(ALBUM)}\r\n\r\n".encode() + ALBUM[: len(ALBUM) // 2])
+        uploaded(lasting_shop, edition)
+        assert [file["name"] for file in merchant.get(path).json()["files"]] == [NAME]
+    assert not [record for record in lasting_shop.commands("AddFile") if b"half.zip" in record]
