@@ -1,4 +1,4 @@
-"""Downloads: a link is decided once per download, and serves the bytes until it expires, or until the order is refunded,
+"""Downloads: a link is decided once per download and serves the bytes until it expires, or until the order is refunded,
 disputed or called off. The gateway passes the bytes on from either storage (docs/decisions/0051)."""
 
 from collections.abc import AsyncIterator
