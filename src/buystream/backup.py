@@ -17,6 +17,7 @@ import pyrage
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, cursor
 
 from buystream import __version__
+from buystream.consumers.notifications.queueing import CONSUMER
 from buystream.database import connected, one_transaction
 from buystream.delivery.sequence import Foreign, head_of
 from buystream.erasures import erase_again, read_erased
@@ -37,10 +38,10 @@ FORMAT: Final = 2
 AGE_BEGINS: Final = b"age-encryption.org/v1"
 _BUYER_ERASED: Final = type_name(BuyerErased)
 
-_WITHHOLD_MAILS: Final = """
+_WITHHOLD_MAILS: Final = f"""
     UPDATE mail.outbox SET state = 'left_out', error = 'restored from a backup', sender = NULL, changed_at = now()
     WHERE state IN ('waiting', 'taken', 'sending');
-    DELETE FROM mail.place"""
+    DELETE FROM consumer.checkpoint WHERE consumer = '{CONSUMER}'"""
 """What waited then may have been sent since: nobody gets it twice, and notifications begin anew at the end of the
 log."""
 
@@ -121,7 +122,7 @@ def restore(settings: Settings, file: Path, *, erased: Path | None = None, ident
                 back = _count(cur, "log.record", f"topic = '{EVENTS}'")
                 if back != manifest.events:
                     raise BackupFailed(f"{back} events came back, the manifest promises {manifest.events}")
-                if _count(cur, "mail.place"):
+                if _count(cur, "consumer.checkpoint", f"consumer = '{CONSUMER}'"):
                     cur.execute(_WITHHOLD_MAILS)
             again = _erase_again(settings, database, erased)
     return Restored(manifest=manifest, erased_again=tuple(again))

@@ -122,7 +122,7 @@ GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
         "vault.buyer_key": "SELECT",
         "vault.erased_buyer": "SELECT",
         "views.*": "SELECT",
-        "mail.place": "SELECT, INSERT, UPDATE (position, sequence)",
+        "consumer.checkpoint": "SELECT, INSERT, UPDATE",
         "mail.outbox": "SELECT, INSERT, UPDATE, DELETE",
         "mail.suppressed": "SELECT, INSERT",
         "mail.unsubscribed": "SELECT",

@@ -4,9 +4,11 @@ shown, so that a page, a printed copy and an attachment are the same ticket."""
 import io
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import segno
+from fpdf.enums import RenderStyle
 from icalendar import Calendar, Event
 from msgspec import Struct
 
@@ -90,10 +92,15 @@ def shown_ticket(
     )
 
 
+@lru_cache(maxsize=64)
+def _qr(code: str) -> segno.QRCode:
+    """Kept for a moment: a mail has the same code as a picture and on paper, and to encode it takes 5 ms."""
+    return segno.make(code, error=ERROR_LEVEL, micro=False)
+
+
 def ticket_svg(code: str) -> str:
     """The QR code as an SVG element, without a size of its own."""
-    qr = segno.make(code, error=ERROR_LEVEL, micro=False)
-    picture: str = qr.svg_inline(
+    picture: str = _qr(code).svg_inline(
         border=QUIET_MODULES, omitsize=True, dark="#000", light="#fff", svgclass="qr", lineclass=None, title="QR code"
     )
     return picture
@@ -102,7 +109,7 @@ def ticket_svg(code: str) -> str:
 def ticket_png(code: str) -> bytes:
     """The QR code as a picture, black on white."""
     file = io.BytesIO()
-    segno.make(code, error=ERROR_LEVEL, micro=False).save(file, kind="png", scale=PNG_SCALE, border=QUIET_MODULES)
+    _qr(code).save(file, kind="png", scale=PNG_SCALE, border=QUIET_MODULES)
     return file.getvalue()
 
 
@@ -201,8 +208,7 @@ class _Sheets:
 
     def _code(self, code: str) -> None:
         """In lines of black squares, not as a picture: it prints sharp at any resolution."""
-        qr = segno.make(code, error=ERROR_LEVEL, micro=False)
-        rows = [bytes(row) for row in qr.matrix_iter(border=QUIET_MODULES)]
+        rows = [bytes(row) for row in _qr(code).matrix_iter(border=QUIET_MODULES)]
         side = _CODE_MM / len(rows)
         left, top = self._pdf.get_x(), self._pdf.get_y()
         self._pdf.set_fill_color(*_INK)
@@ -213,7 +219,7 @@ class _Sheets:
                 while end < len(row) and row[end]:
                     end += 1
                 if end > x:
-                    self._pdf.rect(left + x * side, top + y * side, (end - x) * side, side, style="F")
+                    self._pdf.rect(left + x * side, top + y * side, (end - x) * side, side, style=RenderStyle.F)
                 x = end + 1
         self._pdf.set_y(top + _CODE_MM + 4)
 

@@ -18,10 +18,12 @@ import pytest
 
 from buystream.consumers.notifications.letters import message_id
 from buystream.consumers.notifications.post import Folder, Post, PostAway, SmtpServer
-from buystream.consumers.notifications.queueing import Queueing
+from buystream.consumers.notifications.queueing import CONSUMER, Queueing
 from buystream.consumers.notifications.sending import Sending
 from buystream.consumers.notifications.tables import TABLES
 from buystream.database import one_transaction
+from buystream.delivery.policy import TABLES as CHECKPOINTS
+from buystream.delivery.policy import Place, begin_places, known_places
 from buystream.host.workers import Workers
 from buystream.log import EVENTS
 from tests.support import mail_sender
@@ -38,8 +40,7 @@ CARD = "sandbox_accepted"
 @pytest.fixture
 def mailed(lasting_shop: Shop) -> Iterator[Shop]:
     """A shop whose events are queued, from now on."""
-    with one_transaction(lasting_shop.dsn, "tests") as cur:
-        cur.execute("DROP SCHEMA IF EXISTS mail CASCADE")
+    forget_mails(lasting_shop)
     workers = Workers()
     workers.start("queueing", Queueing(lasting_shop.log, dsn=lasting_shop.dsn).run)
     wait_until(lambda: mail_begins(lasting_shop))
@@ -47,10 +48,22 @@ def mailed(lasting_shop: Shop) -> Iterator[Shop]:
     workers.stop()
 
 
+def forget_mails(shop: Shop) -> None:
+    """As if the role were new."""
+    with one_transaction(shop.dsn, "tests") as cur:
+        for tables in (CHECKPOINTS, TABLES):
+            tables.ensure(cur)
+        cur.execute("DROP SCHEMA mail CASCADE")
+        cur.execute("DELETE FROM consumer.checkpoint WHERE consumer = %s", (CONSUMER,))
+
+
+def place(shop: Shop, partition: int) -> int:
+    with one_transaction(shop.dsn, "tests") as cur:
+        return known_places(cur, CONSUMER).get(partition, Place()).position
+
+
 def mail_begins(shop: Shop) -> bool:
-    return run_sql(shop.dsn, "SELECT to_regclass('mail.place') IS NOT NULL") == [(True,)] and bool(
-        run_sql(shop.dsn, "SELECT 1 FROM mail.place")
-    )
+    return run_sql(shop.dsn, "SELECT 1 FROM consumer.checkpoint WHERE consumer = %s", (CONSUMER,)) != []
 
 
 def sender(shop: Shop, post: Post, **changed: Any) -> Sending:
@@ -201,7 +214,7 @@ def test_an_erased_buyer_gets_nothing(mailed: Shop, mail_server: ServerOfMail) -
 def test_a_role_that_is_new_sends_nothing_for_the_past(
     lasting_shop: Shop, mail_server: ServerOfMail, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run_sql(lasting_shop.dsn, "DROP SCHEMA IF EXISTS mail CASCADE")
+    forget_mails(lasting_shop)
     buy(lasting_shop)
     workers = Workers()
     with caplog.at_level("INFO"):
@@ -214,19 +227,14 @@ def test_a_role_that_is_new_sends_nothing_for_the_past(
 
 
 def test_a_partition_that_was_added_is_read_from_its_beginning(lasting_shop: Shop) -> None:
-    run_sql(lasting_shop.dsn, "DROP SCHEMA IF EXISTS mail CASCADE")
+    forget_mails(lasting_shop)
     buy(lasting_shop)
     with one_transaction(lasting_shop.dsn, "tests") as cur:
-        TABLES.ensure(cur)
-        cur.execute("INSERT INTO mail.place (partition, position) VALUES (0, %s)", (lasting_shop.log.end(EVENTS, 0),))
+        begin_places(cur, CONSUMER, {0: lasting_shop.log.end(EVENTS, 0)})
     workers = Workers()
     workers.start("queueing", Queueing(lasting_shop.log, dsn=lasting_shop.dsn).run)
     end = lasting_shop.log.end(EVENTS, 1)
-    wait_until(
-        lambda: (
-            run_sql(lasting_shop.dsn, "SELECT 1 FROM mail.place WHERE partition = 1 AND position >= %s", (end,)) != []
-        )
-    )
+    wait_until(lambda: place(lasting_shop, 1) >= end)
     workers.stop()
     queued = run_sql(lasting_shop.dsn, "SELECT DISTINCT partition FROM mail.outbox")
     assert queued in ([], [(1,)])
@@ -335,6 +343,7 @@ def test_a_merchant_writes_to_each_buyer_once_and_one_click_ends_it(mailed: Shop
 def test_buyers_learn_what_was_called_off_and_when_their_money_is_back(mailed: Shop, mail_server: ServerOfMail) -> None:
     with sending(mailed, SmtpServer(mail_server.at)), mailed.merchant() as merchant:
         order_id = buy(mailed)
+        wait_until(lambda: len(mail_server.mails) == 1)
         edition_id = order_id.rpartition("-")[0]
         assert merchant.post(f"/v1/merchant/editions/{edition_id}/cancel", json={}).status_code == 202
         wait_until(lambda: len(mail_server.mails) == 3)

@@ -1,6 +1,7 @@
 """A receipt on paper: the same file each time, with any buyer's name."""
 
 import logging
+from cProfile import Profile
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,17 @@ def test_the_same_receipt_is_the_same_file() -> None:
     assert drawn() == drawn()
     assert drawn().startswith(b"%PDF")
     assert drawn() != drawn(gross_minor=8400)
+
+
+@pytest.mark.parametrize(("name", "calls_max"), [("Anna", 90_000), ("ธนพร", 200_000), ("שלום", 200_000)])
+def test_a_receipt_costs_little(name: str, calls_max: int) -> None:
+    buyer = DeliveryBody(name, "anna@example.org", "1 Pier\nBoston")
+    drawn(buyer=buyer)  # the fonts of this process are open
+    profile = Profile()
+    with profile:
+        pdf = drawn(buyer=buyer)
+    assert sum(entry.callcount for entry in profile.getstats()) < calls_max
+    assert len(pdf) < 16_000
 
 
 @pytest.mark.parametrize("name", ["山田 花子", "\U00012000 \U00012001", "हिन्दी", "Anna"])

@@ -264,15 +264,39 @@ class Checkpoints:
 
 def load_places(cur: cursor, consumer: str, partitions: int) -> dict[int, Place]:
     """Where the consumer starts, for every partition."""
-    places = dict.fromkeys(range(partitions), Place())
+    return dict.fromkeys(range(partitions), Place()) | known_places(cur, consumer)
+
+
+def known_places(cur: cursor, consumer: str) -> dict[int, Place]:
+    """Where the consumer starts in the partitions that it has begun."""
     cur.execute("SELECT partition, position, sequence FROM consumer.checkpoint WHERE consumer = %s", (consumer,))
-    places.update((partition, Place(position, sequence)) for partition, position, sequence in cur)
-    return places
+    return {partition: Place(position, sequence) for partition, position, sequence in cur}
+
+
+def begin_places(cur: cursor, consumer: str, positions: Mapping[int, int]) -> None:
+    """Where the consumer starts in partitions that it hasn't begun; whoever is first decides."""
+    cur.executemany(f"{_BEGIN} ON CONFLICT DO NOTHING", [(consumer, *begin, None) for begin in positions.items()])
 
 
 def save_places(cur: cursor, consumer: str, places: Mapping[int, Place]) -> None:
-    """For a consumer whose work is in the same transaction."""
+    """For a consumer whose work may be done again."""
     cur.executemany(_SAVE, [(consumer, number, place.position, place.sequence) for number, place in places.items()])
+
+
+class MovedElsewhere(LogUnavailable):
+    """Another process has done the work of these events."""
+
+
+def move_places(cur: cursor, consumer: str, at: Mapping[int, int], places: Mapping[int, Place]) -> None:
+    """For a consumer whose work is rows of the same transaction, done once: from the positions that it has read on from
+    (`at`), which must be those of the table. Raises MovedElsewhere."""
+    for partition, place in places.items():
+        cur.execute(
+            f"{_SAVE} WHERE checkpoint.position = %s",
+            (consumer, partition, place.position, place.sequence, at[partition]),
+        )
+        if not cur.rowcount:
+            raise MovedElsewhere(f"another process has done the work of {consumer} in partition {partition}")
 
 
 class ConsumerDatabase:
@@ -325,6 +349,6 @@ TABLES = Tables(
         PRIMARY KEY (consumer, partition, position)
     )""",
 )
-_SAVE = """
-    INSERT INTO consumer.checkpoint (consumer, partition, position, sequence) VALUES (%s, %s, %s, %s)
+_BEGIN = "INSERT INTO consumer.checkpoint (consumer, partition, position, sequence) VALUES (%s, %s, %s, %s)"
+_SAVE = f"""{_BEGIN}
     ON CONFLICT (consumer, partition) DO UPDATE SET position = excluded.position, sequence = excluded.sequence"""

@@ -11,9 +11,17 @@ from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
 from buystream.consumers.notifications.tables import TABLES
-from buystream.database import DatabaseError, KeptConnection
-from buystream.delivery.policy import EventReader, Place, Read, work_while_assigned
-from buystream.log import EVENTS, Log, LogUnavailable
+from buystream.delivery.policy import (
+    ConsumerDatabase,
+    EventReader,
+    Place,
+    Read,
+    begin_places,
+    known_places,
+    move_places,
+    work_while_assigned,
+)
+from buystream.log import EVENTS, Log
 from buystream.metrics import MAILS_QUEUED
 from buystream.vocabulary import events
 from buystream.vocabulary.ids import is_derived
@@ -141,8 +149,6 @@ QUEUED: Final[Mapping[type[events.Event], Callable[[Any], Queued | None]]] = {
 }
 """What each event calls for."""
 
-_PLACES = "SELECT partition, position, sequence FROM mail.place"
-_BEGIN = "INSERT INTO mail.place (partition, position) VALUES %s ON CONFLICT DO NOTHING"
 _QUEUE = """
     INSERT INTO mail.outbox (mail_id, kind, about, facts, partition, position, rank, due_at) VALUES %s
     ON CONFLICT DO NOTHING"""
@@ -150,11 +156,7 @@ _ROW = "(%s, %s, %s, %s, %s, %s, %s, now() + %s * interval '1 second')"
 _FIND = """
     INSERT INTO mail.outbox (mail_id, kind, about, facts, partition, position, rank)
     VALUES (%s, %s, %s, %s, 0, -1, %s)"""
-_MOVE = "UPDATE mail.place SET position = %s, sequence = %s WHERE partition = %s AND position = %s"
-
-
-class QueuedElsewhere(LogUnavailable):
-    """Another process has queued the mails of these events."""
+CONSUMER: Final = "notifications"
 
 
 class Queueing:
@@ -162,24 +164,20 @@ class Queueing:
 
     def __init__(self, log: Log, *, dsn: str) -> None:
         self._log = log
-        self._connection = KeptConnection(dsn, "notifications")
+        self._database = ConsumerDatabase(dsn, TABLES)
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`."""
         try:
-            work_while_assigned(self._log, "notifications", stop, self._work)
+            work_while_assigned(self._log, CONSUMER, stop, self._work)
         finally:
-            self._connection.close()
+            self._database.close()
 
     def _work(self, partitions: frozenset[int], ended: Callable[[], bool]) -> None:
-        try:
-            with self._connection.transaction() as cur:
-                TABLES.ensure(cur)
-                places = self._places(cur)
-        except DatabaseError as error:
-            raise LogUnavailable(str(error)) from error
+        with self._database.transaction() as cur:
+            places = self._places(cur)
         starts = {partition: places.get(partition, Place()) for partition in partitions}
-        reader = EventReader(self._log, "notifications", starts, wanted=(*QUEUED, events.BuyerErased))
+        reader = EventReader(self._log, CONSUMER, starts, wanted=(*QUEUED, events.BuyerErased))
         at = {partition: place.position for partition, place in starts.items()}
         stop = threading.Event()  # paces: many events are one transaction
         try:
@@ -193,15 +191,15 @@ class Queueing:
     def _places(self, cur: cursor) -> dict[int, Place]:
         """Where to read on. A role that is new begins at the end of the log, so that nobody gets mail about the past; a
         partition that was added since is new itself, and read from its beginning."""
-        places = _read_places(cur)
+        places = known_places(cur, CONSUMER)
         missing = [partition for partition in range(self._log.partitions) if partition not in places]
         if not missing:
             return places
-        begins = [(partition, 0 if places else self._log.end(EVENTS, partition)) for partition in missing]
-        execute_values(cur, _BEGIN, begins)
-        if past := sum(position for _, position in begins):
+        begins = {partition: 0 if places else self._log.end(EVENTS, partition) for partition in missing}
+        begin_places(cur, CONSUMER, begins)
+        if past := sum(begins.values()):
             logger.info("notifications begin now: the %d events that are on the log send nothing", past)
-        return _read_places(cur)
+        return known_places(cur, CONSUMER)
 
     def _queue(self, reads: Iterable[Read], at: dict[int, int]) -> None:
         rows: list[tuple[Any, ...]] = []
@@ -216,20 +214,14 @@ class Queueing:
                 at_event = (record.partition, record.position)
                 mail_id = f"{mail.kind}.{head.id}"
                 rows.append((mail_id, mail.kind, mail.about, facts, *at_event, mail.rank, mail.pause_seconds))
-        try:
-            with self._connection.transaction() as cur:
-                # Rows and positions are lost together, and then queued again.
-                cur.execute("SET LOCAL synchronous_commit = off")
-                for partition, place in ends.items():
-                    cur.execute(_MOVE, (place.position, place.sequence, partition, at[partition]))
-                    if not cur.rowcount:
-                        raise QueuedElsewhere(f"another process has queued the mails of partition {partition}")
-                if rows:
-                    execute_values(cur, _QUEUE, rows, template=_ROW, page_size=1_000)
-                if erased:
-                    cur.execute("DELETE FROM mail.known_address WHERE buyer_id = ANY(%s)", (erased,))
-        except DatabaseError as error:
-            raise LogUnavailable(str(error)) from error
+        with self._database.transaction() as cur:
+            # Rows and positions are lost together, and then queued again.
+            cur.execute("SET LOCAL synchronous_commit = off")
+            move_places(cur, CONSUMER, at, ends)
+            if rows:
+                execute_values(cur, _QUEUE, rows, template=_ROW, page_size=1_000)
+            if erased:
+                cur.execute("DELETE FROM mail.known_address WHERE buyer_id = ANY(%s)", (erased,))
         at.update({partition: place.position for partition, place in ends.items()})
         MAILS_QUEUED.inc(len(rows))
 
@@ -237,11 +229,6 @@ class Queueing:
 def _called_for(event: events.Event | None) -> Queued | None:
     calls = QUEUED.get(type(event)) if event is not None else None
     return calls(event) if calls else None
-
-
-def _read_places(cur: cursor) -> dict[int, Place]:
-    cur.execute(_PLACES)
-    return {partition: Place(position, sequence) for partition, position, sequence in cur}
 
 
 def ask_for_orders(cur: cursor, mail_id: str, address: bytes, language: str) -> None:

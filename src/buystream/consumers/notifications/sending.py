@@ -98,8 +98,8 @@ class Sending:
         retry_after: Callable[[int], float | None] | None = None,
     ) -> None:
         """`sender` is the address that mails come from. Of a process that does more, this takes at most `share_max` of
-        a processor: drawing a receipt takes a fifth of a second. `retry_after` says after how many seconds a mail that
-        was deferred so often is tried again, None: never."""
+        a processor. `retry_after` says after how many seconds a mail that was deferred so often is tried again, None:
+        never."""
         self._dsn = dsn
         self._writer = writer
         self._post = post

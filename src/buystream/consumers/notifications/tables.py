@@ -8,11 +8,6 @@ TABLES: Final = Tables(
     "mail",
     """
     CREATE SCHEMA IF NOT EXISTS mail;
-    CREATE TABLE IF NOT EXISTS mail.place (
-        partition integer PRIMARY KEY,
-        position bigint NOT NULL,
-        sequence bigint
-    );
     CREATE TABLE IF NOT EXISTS mail.outbox (
         mail_id text COLLATE "C" PRIMARY KEY,
         kind text COLLATE "C" NOT NULL,

@@ -63,7 +63,7 @@ class Webhooks:
             places = load_places(cur, CONSUMER, self._log.partitions)
         starts = {partition: place for partition, place in places.items() if partition in partitions}
         reader = EventReader(self._log, CONSUMER, starts, wanted=(EditionReleased,))
-        writer = DeliveryWriter()
+        writer = DeliveryWriter(starts)
         try:
             with self._sending(partitions) as sender:
                 while not ended():

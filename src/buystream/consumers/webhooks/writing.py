@@ -9,7 +9,7 @@ from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
 from buystream.consumers.webhooks.body import body_of, order_key, webhook_id_of
-from buystream.delivery.policy import Place, Read, save_places
+from buystream.delivery.policy import Place, Read, move_places
 from buystream.vocabulary.events import EditionReleased
 
 CONSUMER: Final = "webhooks"
@@ -46,13 +46,15 @@ def has_endpoints(cur: cursor) -> bool:
 
 
 class DeliveryWriter:
-    """Writes what a batch of events sends. Keeps the merchant of each edition that it has met."""
+    """Writes what batches of events send, read on from `starts`. Keeps the merchant of each edition that it has met."""
 
-    def __init__(self) -> None:
+    def __init__(self, starts: Mapping[int, Place]) -> None:
+        self._at = {partition: place.position for partition, place in starts.items()}
         self._merchants: dict[str, str] = {}
 
     def write(self, cur: cursor, batch: Sequence[Read], *, now_ms: int) -> int:
-        """In the caller's transaction: the deliveries of the batch, and the place behind it; how many."""
+        """In the caller's transaction: the deliveries of the batch, and the place behind it; how many. Raises
+        MovedElsewhere."""
         self._learn(cur, batch)
         cur.execute(_ENDPOINTS)
         endpoints: defaultdict[str, list[Endpoint]] = defaultdict(list)
@@ -67,7 +69,8 @@ class DeliveryWriter:
                     sent[endpoint].append(read)
         written = sum(_write(cur, endpoint, reads, now_ms=now_ms) for endpoint, reads in _sorted(sent))
         places = {read.record.partition: Place(read.record.position + 1, int(read.head.sequence) + 1) for read in batch}
-        save_places(cur, CONSUMER, places)
+        move_places(cur, CONSUMER, self._at, places)
+        self._at.update((partition, place.position) for partition, place in places.items())
         return written
 
     def _learn(self, cur: cursor, batch: Sequence[Read]) -> None:

@@ -4,10 +4,11 @@ from fpdf.enums import XPos, YPos
 
 from buystream.gateway.routes.receipts import Receipt, percent
 from buystream.print_fonts import fonts_for
-from buystream.printing import new_pdf, take_pen, write_lines
+from buystream.printing import new_pdf, take_pen, write_line, write_lines
 from buystream.vocabulary.money import format_money
 
 MARGIN_MM = 22
+AMOUNT_MM = 45
 SMALL, TEXT, TITLE = 8.5, 10.5, 20
 SOFT, INK = (95, 98, 110), (21, 22, 29)
 
@@ -100,10 +101,15 @@ class _Sheet:
     def _row(self, what: str, amount: str, *, size: float = TEXT) -> None:
         """A text that may wrap, and its amount on its last line, aligned right."""
         take_pen(self.pdf, size, INK)
-        self.pdf.multi_cell(
-            self.pdf.epw - 45, size * 0.6, self._chosen.shown(what), align="L", new_x=XPos.RIGHT, new_y=YPos.LAST
+        width_mm = self.pdf.epw - AMOUNT_MM
+        write_line(
+            *(self.pdf, self._chosen.shown(what)),
+            width_mm=width_mm,
+            height_mm=size * 0.6,
+            new_x=XPos.RIGHT,
+            new_y=YPos.LAST,
         )
-        self.pdf.cell(45, size * 0.6, amount, align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.pdf.cell(AMOUNT_MM, size * 0.6, amount, align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self._gap(0.8)
 
     def _rule(self) -> None:
