@@ -37,7 +37,7 @@ def test_killed_notifications_lose_no_mail_and_repeat_only_what_the_server_had(
 ) -> None:
     shop, said = postal_shop, ""
     shop.open("projector", "decider", "payments", "gateway", "notifications")
-    with Crowd(shop, buyers=20, concurrency=4) as crowd:
+    with Crowd(shop, buyers=20, concurrency=2) as crowd:
         for _ in range(KILLS):
             before = len(mail_server.mails)
             wait_until(lambda before=before: len(mail_server.mails) > before)  # type: ignore[misc]
