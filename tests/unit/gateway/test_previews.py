@@ -9,14 +9,8 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from buystream.gateway.pages.previews import (
-    DESCRIPTION_CHARS_MAX,
-    TITLE_CHARS_MAX,
-    picture_png,
-    poster_pdf,
-    preview_of,
-    shortened,
-)
+from buystream.gateway.pages.link_pictures import picture_png, poster_pdf
+from buystream.gateway.pages.previews import DESCRIPTION_CHARS_MAX, TITLE_CHARS_MAX, preview_of, shortened
 from buystream.projections.boards import Board, VariantBoard
 from buystream.vocabulary.values import RefundRule, TicketedEvent
 

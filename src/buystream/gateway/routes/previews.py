@@ -9,13 +9,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from msgspec import Struct
 
-from buystream.gateway.pages.previews import PICTURE_HEIGHT, PICTURE_WIDTH, picture_png, poster_pdf
+from buystream.gateway.pages.previews import PICTURE_HEIGHT, PICTURE_WIDTH
 from buystream.gateway.routes.editions import board_of
 from buystream.gateway.routes.receipts import Drawing
 from buystream.gateway.routes.site import page
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.security import CARD_POLICY
+from buystream.projections.boards import Board
 from buystream.vocabulary.ids import is_edition_id
 
 PICTURE_SECONDS: Final = 60.0
@@ -52,7 +53,7 @@ async def picture(
     board = await board_of(gateway, edition_id)
 
     async def draw() -> bytes:
-        return await drawing.drawn(gateway, lambda: picture_png(board))
+        return await drawing.drawn(gateway, lambda: _picture(board))
 
     drawn = await gateway.reads.shared(f"picture {edition_id}", PICTURE_SECONDS, draw)
     return Response(drawn, media_type="image/png", headers={"Cache-Control": PICTURE_CACHE})
@@ -65,7 +66,7 @@ async def poster(
     """One page of 16 to 9, for screens and walls; its code leads to the edition's page."""
     board = await board_of(gateway, edition_id)
     url = f"{gateway.public_url}/e/{edition_id}?utm_source=poster"
-    drawn = await drawing.drawn(gateway, lambda: poster_pdf(board, url))
+    drawn = await drawing.drawn(gateway, lambda: _poster(board, url))
     headers = {"Content-Disposition": f'inline; filename="poster-{edition_id}.pdf"', "Cache-Control": "no-store"}
     return Response(drawn, media_type="application/pdf", headers=headers)
 
@@ -118,6 +119,18 @@ async def oembed(
 
 
 ROUTES = [picture, poster, card, oembed]
+
+
+def _picture(board: Board) -> bytes:
+    from buystream.gateway.pages.link_pictures import picture_png  # takes long to load, and few processes need it
+
+    return picture_png(board)
+
+
+def _poster(board: Board, url: str) -> bytes:
+    from buystream.gateway.pages.link_pictures import poster_pdf  # see above
+
+    return poster_pdf(board, url)
 
 
 def _edition_of(gateway: Gateway, url: str) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from openpyxl import load_workbook
 
 from buystream.errors import BuystreamError
 
@@ -143,6 +142,8 @@ def _rows_of_workbook(file: bytes) -> Iterator[Sequence[Any]]:
         with zipfile.ZipFile(io.BytesIO(file)) as archive:
             if sum(member.file_size for member in archive.infolist()) > UNPACKED_BYTES_MAX:
                 raise UnreadableFile("The workbook is too large when it is unpacked. Save it as CSV.")
+        from openpyxl import load_workbook  # takes long to load, and few processes need it
+
         workbook = load_workbook(io.BytesIO(file), read_only=True, data_only=True)
         sheet = workbook.worksheets[0]
         sheet.reset_dimensions()
