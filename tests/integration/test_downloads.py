@@ -1,18 +1,27 @@
 """An edition's files over HTTP: uploaded in one stream, downloaded by links that are counted, expire and close."""
 
+import asyncio
 import hashlib
+import os
 import socket
+import threading
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from buystream.media import Media, open_media
 from tests.integration.test_merchants_money import bought, refund
-from tests.support.patience import wait_until
-from tests.support.shop import API_KEY, Shop, lasting_shop
+from tests.support.patience import patient, wait_until
+from tests.support.shop import API_KEY, Shop, lasting_shop, register_merchant, shop_at_work
 
 __all__ = ["lasting_shop"]
 
+MIB = 1024 * 1024
+SIZE_MIB = 64
 ALBUM = bytes(range(256)) * 4096
 NAME = "Night Sky – live.zip"
 
@@ -123,3 +132,48 @@ def test_an_upload_that_is_cut_off_leaves_nothing(lasting_shop: Shop) -> None:
         uploaded(lasting_shop, edition)
         assert [file["name"] for file in merchant.get(path).json()["files"]] == [NAME]
     assert not [record for record in lasting_shop.commands("AddFile") if b"half.zip" in record]
+
+
+class Waiting(Media):
+    """A store that takes nothing yet."""
+
+    def __init__(self, inside: Media) -> None:
+        self._inside = inside
+        self.goes_on = threading.Event()
+
+    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
+        await asyncio.to_thread(self.goes_on.wait)
+        await self._inside.put(name, chunks)
+
+
+def memory_mib() -> int:
+    """Of this process, which is the shop's and its client's."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // MIB
+
+
+def test_a_large_file_is_taken_in_no_faster_than_it_is_kept(shop_database_url: str, tmp_path: Path) -> None:
+    block = os.urandom(MIB)
+    store = Waiting(open_media(tmp_path.as_uri()))
+    with shop_at_work(shop_database_url, media=store) as shop:
+        register_merchant(shop)
+        edition = shop.release()
+        before_mib = memory_mib()
+        address = urlsplit(shop.url)
+        with socket.create_connection((address.hostname, address.port)) as upload:
+            path = f"/v1/merchant/editions/{edition}/files/large.bin"
+            head = f"PUT {path} HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {API_KEY}\r\n"
+            upload.sendall(f"{head}Content-Length: {SIZE_MIB * MIB}\r\n\r\n".encode())
+            upload.settimeout(1)
+            left = memoryview(block * SIZE_MIB)
+            with suppress(TimeoutError):  # what is under way fills the kernel's buffers, and nothing else
+                while left:
+                    left = left[upload.send(left) :]
+            assert len(left) > SIZE_MIB * MIB // 2
+            store.goes_on.set()
+            upload.settimeout(patient(60))
+            upload.sendall(left)
+            answer = upload.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 200"), answer
+        (kept,) = (path for path in tmp_path.rglob("*") if path.is_file())
+        assert kept.stat().st_size == SIZE_MIB * MIB
+        assert memory_mib() - before_mib < SIZE_MIB + SIZE_MIB // 2  # the client's own copy, and half of that

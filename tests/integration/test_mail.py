@@ -340,6 +340,24 @@ def test_a_merchant_writes_to_each_buyer_once_and_one_click_ends_it(mailed: Shop
     assert len(mail_server.mails) == 3
 
 
+def test_buyers_learn_of_a_new_version_once_and_where_to_download_it(mailed: Shop, mail_server: ServerOfMail) -> None:
+    with sending(mailed, SmtpServer(mail_server.at)), mailed.merchant() as merchant, mailed.buyer() as buyer:
+        edition_id = mailed.release()
+        album = f"/v1/merchant/editions/{edition_id}/files/album.zip"
+        assert merchant.put(album, content=b"one").status_code == 200
+        order_id = pay_for(buyer, order_of(edition_id), "anna@example.org")
+        wait_until(lambda: len(mail_server.mails) == 1)
+        assert f"/orders/{order_id}/downloads" in text_of(mail_server.mails[0])
+        assert merchant.put(album, content=b"two", params={"announce": "false"}).status_code == 200
+        for _ in range(2):
+            assert merchant.put(album, content=b"three").json()["version"] == 3
+        wait_until(lambda: len(mail_server.mails) == 2)
+        assert mail_server.mails[1]["Subject"] == "New version: album.zip"
+        assert "version 3 of album.zip" in text_of(mail_server.mails[1])
+        assert mail_server.mails[1]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert len(mail_server.mails) == 2
+
+
 def test_buyers_learn_what_was_called_off_and_when_their_money_is_back(mailed: Shop, mail_server: ServerOfMail) -> None:
     with sending(mailed, SmtpServer(mail_server.at)), mailed.merchant() as merchant:
         order_id = buy(mailed)

@@ -1,5 +1,5 @@
-"""Four sample merchants: tickets, a limited record, a shop's item; and a charity with a gift of any amount, once or
-every month, and a campaign that is all or nothing."""
+"""Four sample merchants: tickets, a limited record and an album to download, a shop's item; and a charity with a gift
+of any amount, once or every month, and a campaign that is all or nothing."""
 
 import os
 import time
@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from buystream.api_keys import api_key_hash, new_api_key
+from buystream.demo.album import upload_album
 from buystream.errors import BuystreamError
 from buystream.vocabulary.commands import Command, DescribeMerchant, RegisterMerchant, ReleaseEdition, SetFeeTerms
 from buystream.vocabulary.events import CommandRefused
@@ -69,6 +70,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     returns_share_bps: int = BPS_WHOLE
     campaign: CampaignTerms | None = None
     runs_days: int | None = None
+    is_download: bool = False
     venue: str = ""
     """With one, it is tonight: the doors are open, and it starts within two hours."""
 
@@ -152,6 +154,22 @@ SAMPLES: Final = (
         tax=Tax(bps=2000, label="VAT"),
     ),
     Sample(
+        slug="album",
+        of="label",
+        merchant="Low Tide Records",
+        currency="GBP",
+        title="Harbour Lights, to download",
+        description="The three songs as files. Your downloads are under My orders once you’ve paid.",
+        kind="record",
+        price_min_minor=700,
+        price_max_minor=700,
+        stock=None,
+        limit_per_buyer=1,
+        hold_seconds=600,
+        tax=Tax(bps=2000, label="VAT"),
+        is_download=True,
+    ),
+    Sample(
         slug="band",
         merchant="The Paper Lanterns",
         currency="USD",
@@ -187,6 +205,8 @@ def open_sample(shop: Shop, sample: Sample, identity: Identity) -> None:
         # Of a sample that is there, the dates of its first release stay.
         if isinstance(answer, CommandRefused) and answer.reason != "edition_id_conflict":
             raise BuystreamError(f"the sample {sample.title!r} was refused: {REASONS[answer.reason].advice}")
+    if sample.is_download:
+        upload_album(shop, merchant_id=identity.merchant_id, edition_id=identity.edition_id)
 
 
 def _merchant_commands(sample: Sample, identity: Identity) -> list[Command]:
@@ -237,7 +257,7 @@ def _release(sample: Sample, identity: Identity) -> ReleaseEdition:
             ),
             suggested_minor=sample.suggested_minor,
             hold_seconds=sample.hold_seconds,
-            needs_address=KINDS[sample.kind].needs_address,
+            needs_address=KINDS[sample.kind].needs_address and not sample.is_download,
             window=SaleWindow(closes_at_ms=_days_after(now_ms, sample.runs_days)),
             tax=sample.tax,
             refund=RefundRule(

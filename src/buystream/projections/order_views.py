@@ -48,6 +48,8 @@ class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_cancelled: bool
     is_ticketed: bool
     """Whether its units are tickets for an event."""
+    has_downloads: bool
+    """Whether it has files now; past orders don't say so."""
     campaign: CampaignView | None
 
     @property
@@ -273,6 +275,7 @@ _AT_FIRST = _COLUMNS[: _COLUMNS.index("payment_id")]
 """What an order's first event sets; the table has defaults for the rest."""
 _CHANGING = _COLUMNS[_COLUMNS.index("version") :]
 _TERMS = (*REFUND, "needs_address", "event", "cancelled_at_ms", *campaigns.COLUMNS)
+_HAS_DOWNLOADS = "has_downloads"
 _TITLE = "coalesce(e.title || coalesce(': ' || nullif(v.title, ''), ''), '')"
 _TITLES = """
     CASE WHEN o.lines = '' THEN NULL
@@ -281,7 +284,8 @@ _TITLES = """
 _SELECT = f"""
     SELECT {", ".join(f"o.{column}" for column in _COLUMNS)}, {_TITLE}, coalesce(v.title, ''), {_TITLES},
         coalesce(m.name, ''),
-        {", ".join(f"e.{column}" for column in _TERMS)}
+        {", ".join(f"e.{column}" for column in _TERMS)},
+        EXISTS (SELECT FROM views.files AS f WHERE f.edition_id = o.edition_id AND f.state = 'offered')
     FROM views.orders AS o LEFT JOIN views.editions AS e USING (edition_id)
         LEFT JOIN views.variants AS v
             ON v.edition_id = o.edition_id AND v.variant_id = o.variant_id AND o.lines = ''
@@ -337,7 +341,7 @@ def view_of(
 
 
 def _terms(columns: Sequence[Any]) -> OrderTerms | None:
-    fields = dict(zip(_TERMS, columns, strict=True))
+    fields = dict(zip((*_TERMS, _HAS_DOWNLOADS), columns, strict=True))
     return None if fields["refund_by"] is None else order_terms(fields)
 
 
@@ -348,6 +352,7 @@ def order_terms(fields: Mapping[str, Any]) -> OrderTerms:
         needs_address=fields["needs_address"],
         is_cancelled=fields["cancelled_at_ms"] is not None,
         is_ticketed=fields["event"] is not None,
+        has_downloads=fields.get(_HAS_DOWNLOADS, False),
         campaign=campaign_view(fields),
     )
 

@@ -16,6 +16,7 @@ FIELDS: dict[str, Any] = {"refund": RefundRule(), "needs_address": True, "campai
 TERMS = OrderTerms(**dict.fromkeys(OrderTerms.__struct_fields__, False) | FIELDS)
 PAYMENT = PaymentView(f"{ORDER}.1", "captured", None, None)
 DECLINED = PaymentView(f"{ORDER}.1", "declined", "insufficient_funds", None)
+WITH_FILES = msgspec.structs.replace(TERMS, has_downloads=True)
 CALLED_OFF = msgspec.structs.replace(TERMS, is_cancelled=True)
 GIFT = f"{EDITION}-g1ft0000000000000001"
 
@@ -40,8 +41,15 @@ def view(**changes: Any) -> OrderView:
 
 
 def said(kind: str, language: str = "en", **changes: Any) -> str:
-    facts = {"payment_id": f"{ORDER}.1", "amount_minor": 500, "headline": "Doors", "text": "At\n\nseven"}
-    content = CONTENTS[kind](About(view(**changes), facts, language, None, ""))
+    facts = {
+        "payment_id": f"{ORDER}.1",
+        "amount_minor": 500,
+        "headline": "Doors",
+        "text": "At\n\nseven",
+        "file": "Album.zip",
+        "version": 2,
+    }
+    content = CONTENTS[kind](About(view(**changes), facts, language, None, "", "https://shop.example"))
     return "\n".join([content.subject, content.heading, *content.paragraphs])
 
 
@@ -50,6 +58,8 @@ def said(kind: str, language: str = "en", **changes: Any) -> str:
     [
         ("confirmed", {}, "Your payment of $90.00 to Night Sky went through"),
         ("confirmed", {"total_minor": 0}, "There was nothing to pay"),
+        ("confirmed", {"terms": WITH_FILES}, "Your downloads are ready"),
+        ("new_version", {"terms": WITH_FILES, "stage": "shipped"}, "has uploaded version 2 of Album.zip"),
         ("confirmed", {"gift_id": GIFT, "order_id": f"{ORDER}~2"}, "Your regular gift"),
         ("confirmed", {"gift_id": GIFT, "order_id": f"{ORDER}~1"}, "Your payment"),
         ("pledged", {}, "Nothing is charged unless the target is reached"),
@@ -79,8 +89,18 @@ def test_a_mail_says_what_happened(kind: str, changes: dict[str, Any], text: str
         ("delivered", {"terms": msgspec.structs.replace(TERMS, needs_address=False)}),
         ("called_off", {}),
         ("shipped", {}),
+        ("new_version", {"terms": WITH_FILES, "stage": "refunded"}),
+        ("new_version", {"stage": "confirmed"}),
     ],
-    ids=["paid by now", "another card", "used at the door", "it takes place", "each parcel has its own"],
+    ids=[
+        "paid by now",
+        "another card",
+        "used at the door",
+        "it takes place",
+        "each parcel has its own",
+        "refunded",
+        "no files",
+    ],
 )
 def test_what_is_over_by_now_is_not_said(kind: str, changes: dict[str, Any]) -> None:
     with pytest.raises(NotCalledFor):

@@ -31,9 +31,10 @@ def address_buyers(cur: cursor, row: TakenMail) -> bool:
     states = sorted(SOLD | PROMISED)
     cur.execute(_ORDERS, {"after": after, "edition_id": row.about, "states": states, "limit": ORDERS_AT_ONCE})
     orders = cur.fetchall()
+    kind = facts.get("to_each", ANNOUNCED)
     said = msgspec.json.encode({"announcement": row.mail_id}).decode()
     mails = [
-        (f"{ANNOUNCED}.{row.mail_id}.{buyer_id}", ANNOUNCED, order_id, said, row.partition, row.position, IN_TURN)
+        (f"{kind}.{row.mail_id}.{buyer_id}", kind, order_id, said, row.partition, row.position, IN_TURN)
         for order_id, buyer_id, is_bought in orders
         if is_bought
     ]

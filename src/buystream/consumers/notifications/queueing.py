@@ -38,6 +38,7 @@ ANNOUNCEMENT: Final = "announcement"
 """A row of this kind is no mail: it becomes one row for each buyer, in steps."""
 
 ANNOUNCED: Final = "announced"
+NEW_VERSION: Final = "new_version"
 FIND_ORDERS: Final = "found"
 WEBHOOK_FAILING: Final = "webhook_failing"
 WEBHOOK_DISABLED: Final = "webhook_disabled"
@@ -108,6 +109,14 @@ def announced(event: events.AnnouncementMade) -> Queued:
     return Queued(kind=ANNOUNCEMENT, about=event.edition_id, facts=facts, rank=IN_TURN)
 
 
+def new_version(event: events.FileAdded) -> Queued | None:
+    """There is a new version of a file: a row for each buyer follows."""
+    if not event.announced:
+        return None
+    facts = {"to_each": NEW_VERSION, "file": event.name, "version": event.version}
+    return Queued(kind=ANNOUNCEMENT, about=event.edition_id, facts=facts, rank=IN_TURN)
+
+
 def refunded(event: events.OrderRefunded) -> Queued:
     """Money is on its way back; or there was none, and what was free was called off."""
     if not event.amount_minor:
@@ -146,6 +155,7 @@ QUEUED: Final[Mapping[type[events.Event], Callable[[Any], Queued | None]]] = {
     events.RefundRequested: called_off,
     events.RecurringGiftEnded: gift_ended,
     events.AnnouncementMade: announced,
+    events.FileAdded: new_version,
 }
 """What each event calls for."""
 

@@ -22,6 +22,12 @@ EN: Final = {
     "confirmed.tickets": "Your tickets are attached, and shown below. At the door, your phone or a printed copy is"
     " enough.",
     "confirmed.ships": "You will get a message when it is on its way.",
+    "confirmed.downloads": "Your downloads are ready.",
+    "download": "Download",
+    "new_version.subject": "New version: {file}",
+    "new_version.heading": "There is a new version of {file}",
+    "new_version.text": "{merchant} has uploaded version {version} of {file}, which belongs to your order: {title}.",
+    "new_version.counted": "It is counted anew: how often you downloaded earlier versions doesn’t matter.",
     "charged_pledge.subject": "{title} reached its target",
     "charged_pledge.heading": "The target was reached",
     "charged_pledge.text": "{title} reached its target, and your pledge of {total} to {merchant} was charged."
@@ -113,6 +119,13 @@ FR: Final = {
     "confirmed.tickets": "Vos billets sont joints à ce message et affichés ci-dessous. À l’entrée, votre téléphone ou"
     " une copie imprimée suffit.",
     "confirmed.ships": "Vous recevrez un message dès son expédition.",
+    "confirmed.downloads": "Vos téléchargements sont prêts.",
+    "download": "Télécharger",
+    "new_version.subject": "Nouvelle version : {file}",
+    "new_version.heading": "Une nouvelle version de {file} est disponible",
+    "new_version.text": "{merchant} a mis en ligne la version {version} de {file}, qui fait partie de votre commande :"
+    " {title}.",
+    "new_version.counted": "Vos téléchargements des versions précédentes ne comptent pas.",
     "charged_pledge.subject": "{title} a atteint son objectif",
     "charged_pledge.heading": "L’objectif est atteint",
     "charged_pledge.text": "{title} a atteint son objectif : votre promesse de don de {total} à {merchant} a été"

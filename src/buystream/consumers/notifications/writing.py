@@ -9,11 +9,12 @@ from psycopg2.extensions import cursor
 
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
 from buystream.consumers.notifications.letters import Attachment, Letter, NotCalledFor, Unsubscribing, day, money, say
-from buystream.consumers.notifications.queueing import ANNOUNCED, FIND_ORDERS, TO_MERCHANTS
+from buystream.consumers.notifications.queueing import ANNOUNCED, FIND_ORDERS, NEW_VERSION, TO_MERCHANTS
 from buystream.consumers.notifications.taken import TakenMail, require_shown
 from buystream.consumers.notifications.to_merchants import letter_to_merchant
 from buystream.consumers.notifications.words import DEFAULT, LANGUAGES
 from buystream.projections import order_views, people, recurring_gifts
+from buystream.projections.downloads import why_closed
 from buystream.projections.order_views import NUMBER_CHARS, OrderView
 from buystream.projections.parcels import SeenParcel
 from buystream.vocabulary.carriers import tracking_link
@@ -91,12 +92,12 @@ class LetterWriter:
         if row.kind in TO_MERCHANTS:
             details = people.legal_details(cur, facts["merchant_id"], at_ms=at_ms)
             return Written(letter_to_merchant(row.kind, facts["address"], details, url=self._url), "", "")
-        if row.kind == ANNOUNCED:
+        if row.kind in (ANNOUNCED, NEW_VERSION):
             facts |= _announcement(cur, facts["announcement"])
         view = _order_of(cur, row, facts)
         person = self._person(view.buyer_id, view.delivery)
         parcel = view.parcels.parcels.get(facts.get("shipment_id", rest_parcel_id(view.order_id)))
-        about = About(view, facts, person.language, parcel, self._tracking(view.buyer_id, parcel))
+        about = About(view, facts, person.language, parcel, self._tracking(view.buyer_id, parcel), self._url)
         return Written(
             self._letter(cur, CONTENTS[row.kind](about), about, person, at_ms), view.merchant_id, view.buyer_id
         )
@@ -229,6 +230,8 @@ class About(msgspec.Struct, frozen=True):
     language: str
     parcel: SeenParcel | None
     tracking: str
+    url: str
+    """The shop's."""
 
     def values(self) -> dict[str, str]:
         """What texts have places for."""
@@ -239,6 +242,8 @@ class About(msgspec.Struct, frozen=True):
             "merchant": order.merchant_name,
             "total": money(self.language, order.total_minor, order.currency),
             "amount": money(self.language, amount_minor, order.currency),
+            "file": str(self.facts.get("file", "")),
+            "version": str(self.facts.get("version", "")),
         }
 
 
@@ -287,7 +292,15 @@ def _confirmed(about: About) -> Content:
     texts = ["text"] if order.total_minor else ["free"]
     if order.terms is not None and order.terms.needs_address:
         texts.append("ships")
-    return Content(about, "confirmed", *texts, encloses=True)
+    if order.terms is None or not order.terms.has_downloads:
+        return Content(about, "confirmed", *texts, encloses=True)
+    content = Content(about, "confirmed", *texts, "downloads", encloses=True)
+    content.buttons.append(_to_downloads(about))
+    return content
+
+
+def _to_downloads(about: About) -> tuple[str, str]:
+    return say(about.language, "download"), f"{about.url}/orders/{about.order.order_id}/downloads"
 
 
 def _pledged(about: About) -> Content:
@@ -360,6 +373,16 @@ def _announced(about: About) -> Content:
     return content
 
 
+def _new_version(about: About) -> Content:
+    """To those whose downloads are open."""
+    if why_closed(about.order) or about.order.terms is None or not about.order.terms.has_downloads:
+        raise NotCalledFor("its downloads are closed")
+    content = Content(about, "new_version", "text", "counted")
+    content.is_announcement = True
+    content.buttons.append(_to_downloads(about))
+    return content
+
+
 CONTENTS: Final[Mapping[str, Callable[[About], Content]]] = {
     "confirmed": _confirmed,
     "pledged": _pledged,
@@ -373,5 +396,6 @@ CONTENTS: Final[Mapping[str, Callable[[About], Content]]] = {
     "called_off": _called_off,
     "gift_ended": _gift_ended,
     ANNOUNCED: _announced,
+    NEW_VERSION: _new_version,
 }
 """By the kind of a mail. Each raises NotCalledFor when what happened since makes the mail pointless."""

@@ -15,6 +15,7 @@ from psycopg2.extensions import cursor
 
 from buystream.gateway.routes.bodies.downloads import DownloadBody, DownloadsBody, NewDownload, download_body
 from buystream.gateway.routes.checkout import Http, own_order
+from buystream.gateway.routes.site import page
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import ranges
 from buystream.gateway.server.download_links import PATH, DownloadLink, read_link
@@ -67,6 +68,14 @@ async def start_download(
     return _body(gateway, order_id, known)
 
 
+@get("/orders/{order_id:str}/downloads", include_in_schema=False)
+async def downloads_page(
+    gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
+) -> Response[str]:
+    """The files of an order, for its buyer."""
+    return page("downloads.html", order=await own_order(gateway, buyer_id, order_id))
+
+
 @get(PATH + "{token:str}/{name:str}", include_in_schema=False)
 async def download_file(
     request: Http, gateway: NamedDependency[Gateway], token: FromPath[str], name: FromPath[str]
@@ -95,7 +104,7 @@ async def download_file(
     return Response(None, status_code=part.status, headers=headers)
 
 
-ROUTES: Final = [order_downloads, start_download, download_file]
+ROUTES: Final = [order_downloads, start_download, downloads_page, download_file]
 
 
 async def _of_order(gateway: Gateway, order: OrderView) -> list[DownloadView]:

@@ -6,6 +6,7 @@ import { Cancellations } from "./desk/cancellations.js";
 import { drawCharts } from "./desk/charts.js";
 import { Disputes } from "./desk/disputes.js";
 import { Doors } from "./desk/doors.js";
+import { Files } from "./desk/files.js";
 import { drawEditions } from "./desk/editions.js";
 import { Keys } from "./desk/keys.js";
 import { Ledger } from "./desk/ledger.js";
@@ -69,6 +70,7 @@ const ledger = new Ledger({ call, say });
 const statement = new Statement({ call, say, download: (path, name) => download(path, apiKey, name) });
 const disputes = new Disputes({ call, say });
 const doors = new Doors({ call, say });
+const files = new Files({ call, say, token: () => apiKey });
 const mails = new Mails({ call, say });
 const cancellations = new Cancellations(call);
 
@@ -115,6 +117,7 @@ function leave(message = "") {
   statement.clear();
   disputes.clear();
   doors.clear();
+  files.clear();
   mails.clear();
   keepKey(null);
   for (const id of ["desk", "session", "connection"]) element(id).hidden = true;
@@ -145,6 +148,7 @@ function showLive() {
   statement.refreshIfChanged(live.totals);
   disputes.refresh();
   doors.refresh(live.editions);
+  files.refresh(live.editions);
   mails.refresh();
 }
 

@@ -1,6 +1,6 @@
 """Files that an edition's buyers download."""
 
-from buystream.vocabulary.actors import BUYER, MERCHANT
+from buystream.vocabulary.actors import BUYER, MERCHANT, OPERATOR
 from buystream.vocabulary.commands.command import Command, asked
 from buystream.vocabulary.downloads import Announced, FileId, FileName, MediaType, Sha256, SizeBytes
 from buystream.vocabulary.fields import BuyerId, EditionId, MerchantId, OrderId
@@ -8,7 +8,7 @@ from buystream.vocabulary.order_states import SOLD
 from buystream.vocabulary.reasons import order_is_none_of
 
 
-@asked(MERCHANT, about="edition_id", refusals=["unknown_edition", "cancelled", "bad_file", "too_many_files"])
+@asked(MERCHANT, OPERATOR, about="edition_id", refusals=["unknown_edition", "cancelled", "bad_file", "too_many_files"])
 class AddFile(Command):
     """The bytes are in the shop's storage. A name that the edition has gets a new version; the same bytes again change
     nothing. With `announced`, everyone whose downloads are open gets a mail."""

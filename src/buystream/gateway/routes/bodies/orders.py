@@ -120,6 +120,7 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     receipt_url: str | None = None
     fulfilment: FulfilmentBody | None = None
     tickets_url: str | None = None
+    downloads_url: str | None = None
     alternatives: list[Board] = []
     can_pay: bool = False
     can_cancel: bool = False
@@ -206,6 +207,8 @@ def order_fields(view: OrderView, tracking: str | None) -> dict[str, object]:
         fields["receipt_url"] = f"/orders/{view.order_id}/receipt"
     if view.served and view.terms is not None and view.terms.is_ticketed:
         fields["tickets_url"] = f"/orders/{view.order_id}/tickets"
+    if view.served and view.terms is not None and view.terms.has_downloads:
+        fields["downloads_url"] = f"/orders/{view.order_id}/downloads"
     return fields
 
 

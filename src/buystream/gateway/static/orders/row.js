@@ -98,6 +98,7 @@ function actions(order, act) {
     order.can_return &&
       returnButton(order, (button, refundId) => act(button, "POST", `${path}/return`, { refund_id: refundId })),
     order.tickets_url && h("a", { class: "button small primary", href: order.tickets_url }, "Tickets"),
+    order.downloads_url && h("a", { class: "button small primary", href: order.downloads_url }, "Downloads"),
     order.receipt_url && h("a", { class: "button small", href: order.receipt_url }, "Receipt"),
     proofButton({ orderId: order.order_id, className: "button small", text: "Proof" }),
   ];
