@@ -292,10 +292,9 @@ def _confirmed(about: About) -> Content:
     texts = ["text"] if order.total_minor else ["free"]
     if order.terms is not None and order.terms.needs_address:
         texts.append("ships")
-    if order.terms is None or not order.terms.has_downloads:
-        return Content(about, "confirmed", *texts, encloses=True)
-    content = Content(about, "confirmed", *texts, "downloads", encloses=True)
-    content.buttons.append(_to_downloads(about))
+    has_downloads = order.terms is not None and order.terms.has_downloads
+    content = Content(about, "confirmed", *texts, *(["downloads"] if has_downloads else []), encloses=True)
+    content.buttons += [_to_downloads(about)] if has_downloads else []
     return content
 
 

@@ -30,7 +30,7 @@ async function load() {
 }
 
 function row(file) {
-  const left = file.downloads_max - file.downloads;
+  const left = `${file.downloads_max - file.downloads} of ${file.downloads_max} downloads left`;
   const says = h("p", { class: "problem", role: "alert" });
   return h(
     "li",
@@ -41,7 +41,7 @@ function row(file) {
       "span",
       { class: "detail" },
       `Version ${file.version} · `,
-      file.url ? "your link works: an interrupted download continues" : `${left} of ${file.downloads_max} downloads left`,
+      file.url ? "your link works: an interrupted download continues" : left,
     ),
     !file.can_download && h("p", { class: "detail" }, CLOSED[file.reason] ?? "This order’s downloads are closed."),
     h(

@@ -8,5 +8,6 @@ export function sizeWords(bytes) {
     size /= 1000;
     unit += 1;
   }
-  return new Intl.NumberFormat(undefined, { style: "unit", unit: UNITS[unit], maximumSignificantDigits: 3 }).format(size);
+  const form = { style: "unit", unit: UNITS[unit], maximumSignificantDigits: 3 };
+  return new Intl.NumberFormat(undefined, form).format(size);
 }
