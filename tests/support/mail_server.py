@@ -51,14 +51,15 @@ class Mailbox:
 
 
 class ServerOfMail(Mailbox):
-    """Listens while it is open."""
+    """Listens while it is open, without TLS."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, **smtp: Any) -> None:
+        """`smtp` is for aiosmtpd."""
         super().__init__()
         self.port = port or reserved_port()
         self.at = MailServer("127.0.0.1", self.port, "none", "", "")
         self.url = f"smtp://127.0.0.1:{self.port}?tls=none"
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, **smtp)
 
     def start(self) -> None:
         """Listen."""

@@ -117,7 +117,7 @@ class SmtpServer:
             raise _answered(error) from error
         except (SMTPException, OSError, ValueError) as error:
             self.drop()
-            raise PostAway(f"the mail server {self._server.host} can't be reached: {error}") from error
+            raise PostAway(f"the mail server {self._server.host} can't be reached: {_why(error)}") from error
 
     def hand_over(self, mail_id: str, mail: bytes) -> None:
         """DATA; see Post."""
@@ -190,6 +190,19 @@ class SmtpServer:
             self._runner.run(client.rset(timeout=TIMEOUT_SECONDS))
         except (SMTPException, OSError):
             self.drop()
+
+
+def _why(error: Exception) -> str:
+    """In one line, with the remedy for a certificate, which libraries wrap in their own errors."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return (
+                f"its certificate isn't trusted ({cause.verify_message}); SSL_CERT_FILE names the file of an authority"
+                " of your own"
+            )
+        cause = cause.__cause__ or cause.__context__
+    return str(error)
 
 
 def _on_the_wire(address: str) -> str:
