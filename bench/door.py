@@ -5,8 +5,6 @@ the list is taken as a phone takes it, in Chromium, and codes are answered witho
 
 import asyncio
 import json
-import os
-import shutil
 import statistics
 import subprocess
 import time
@@ -57,9 +55,13 @@ def run(*, folder: Path, quick: bool, say: Say) -> int:
     try:
         opened = asyncio.run(_open(f"http://127.0.0.1:{program.port}", data_dir, listed, say))
         figures: dict[str, Any] = {"scans": scans, "listed": listed}
+        busy_seconds = program.cpu_seconds()
         figures |= asyncio.run(_scan(opened, opened.codes[:scans]))
+        figures["scan_cpu_ms"] = (program.cpu_seconds() - busy_seconds) * 1000 / scans
         say(f"{scans:,} scans by {SCANNERS} scanners: p99 {figures['answer_p99_ms']:.0f} ms (goal 200)")
+        busy_seconds = program.cpu_seconds()
         figures |= _on_a_phone(opened, listed)
+        figures["list_cpu_seconds"] = program.cpu_seconds() - busy_seconds
         say(f"{listed:,} tickets on a phone in {figures['list_seconds']:.1f} s (goal 10)")
         say(f"answered alone in {figures['alone_p99_ms']:.1f} ms at p99 (goal 50)")
     finally:
@@ -168,6 +170,8 @@ def _on_a_phone(opened: Opened, listed: int) -> dict[str, float]:
     """Taking the list, and answering without a network, by the page's own modules in Chromium."""
     try:
         from playwright.sync_api import sync_playwright  # an extra
+
+        from tests.support.browser import executable
     except ImportError as error:
         raise BenchError(f"this needs playwright: {error}") from error
     made = httpx.post(
@@ -175,9 +179,8 @@ def _on_a_phone(opened: Opened, listed: int) -> dict[str, float]:
     )
     fragment = made.raise_for_status().json()["link"].partition("#")[2]
     with sync_playwright() as playwright:
-        executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
         browser = playwright.chromium.launch(
-            executable_path=executable, args=["--headless", "--no-sandbox", "--disable-gpu"]
+            executable_path=executable(), args=["--headless", "--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page(viewport={"width": 390, "height": 844})
         began = time.monotonic()

@@ -74,6 +74,11 @@ class Program:
         found = re.search(rf"^{what}:\s+(\d+) kB", status, re.MULTILINE)
         return int(found[1]) / 1024 if found else 0.0
 
+    def cpu_seconds(self) -> float:
+        """Of the Python process, since it began. PostgreSQL's is its own."""
+        after_name = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
     def close(self) -> None:
         """Stop it as its user would."""
         self._process.send_signal(signal.SIGTERM)

@@ -8,6 +8,7 @@ edition has only one. Key version and issue are decimal, times are milliseconds 
 everything before its colon, is 64 bytes in base 45 (RFC 9285), 96 characters. Ed25519 draws no random numbers, so equal
 codes under one key are equal texts."""
 
+import struct
 from collections.abc import Mapping
 from typing import Annotated, Final
 
@@ -29,6 +30,10 @@ BASE45: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 """The digits, and the alphabet of a QR code's alphanumeric mode."""
 
 _BASE36: Final = BASE45[:36]
+_TWO_DIGITS: Final = tuple(low + high for high in BASE45 for low in BASE45)
+_NUMBERS: Final = {digits: number for table in (BASE45, _TWO_DIGITS) for number, digits in enumerate(table)}
+"""A door's list has a signature for each ticket: two digits at a time cost a third."""
+
 _SIGNATURE_CHARS: Final = 96
 _FIELDS: Final = 8
 
@@ -145,16 +150,16 @@ def _base36(number: int) -> str:
 
 def _base45(data: bytes) -> str:
     """Of an even number of bytes: three digits for two bytes, the least first."""
-    pairs = (int.from_bytes(data[n : n + 2], "big") for n in range(0, len(data), 2))
-    return "".join(BASE45[pair % 45] + BASE45[pair // 45 % 45] + BASE45[pair // 2025] for pair in pairs)
+    pairs = struct.unpack(f">{len(data) // 2}H", data)
+    return "".join([_TWO_DIGITS[pair % 2025] + BASE45[pair // 2025] for pair in pairs])
 
 
 def _bytes_of(text: str) -> bytes:
     """What `_base45` wrote; raises ValueError."""
     if len(text) != _SIGNATURE_CHARS:
         raise ValueError("a signature has another length")
-    digits = [BASE45.index(char) for char in text]
-    numbers = [digits[n] + 45 * digits[n + 1] + 2025 * digits[n + 2] for n in range(0, len(digits), 3)]
-    if max(numbers) > 0xFFFF:
-        raise ValueError("three digits say more than two bytes")
-    return b"".join(number.to_bytes(2, "big") for number in numbers)
+    try:
+        numbers = [_NUMBERS[text[n : n + 2]] + 2025 * _NUMBERS[text[n + 2]] for n in range(0, len(text), 3)]
+        return struct.pack(f">{len(numbers)}H", *numbers)
+    except (KeyError, struct.error):
+        raise ValueError("it isn't in base 45, or three digits say more than two bytes") from None

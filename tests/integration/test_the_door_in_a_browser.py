@@ -1,8 +1,6 @@
 """The scanner on two phones: it opens and decides without a network, uploads later, and the ticket that let two in is
 named on the desk and on both; a camera reads a QR code by zxing-cpp."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from tests.integration.test_the_door import event, tickets_of, wish
 from tests.support.axe import blocked_by, violations
-from tests.support.browser import ARGUMENTS, PHONE, WAIT_SECONDS, expect_to_fit, patient_context
+from tests.support.browser import ARGUMENTS, PHONE, WAIT_SECONDS, executable, expect_to_fit, patient_context
 from tests.support.patience import patient
 from tests.support.shop import Shop, lasting_shop
 
@@ -50,10 +48,9 @@ def chromium(sold: Sold, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
     """A browser whose camera sees the first ticket."""
     film = filmed(sold.first, tmp_path_factory.mktemp("camera") / "ticket.y4m")
     camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-    executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=executable,
+            executable_path=executable(),
             args=[*ARGUMENTS, *camera, f"--use-file-for-fake-video-capture={film}"],
             timeout=patient(WAIT_SECONDS) * 1000,
         )
