@@ -50,7 +50,7 @@ STATE_WORDS: Final = {
 
 class ShownTicket(Struct, frozen=True, kw_only=True):
     """A ticket as its holder sees it. `code` is the signed text, empty while it admits nobody, which `state` explains.
-    `number` of `quantity` tickets of its order. `url` is its page."""
+    `number` of `quantity` tickets of its order. `url` is its page. Its event was moved `event_moves` times."""
 
     ticket_id: str
     order_id: str
@@ -65,6 +65,7 @@ class ShownTicket(Struct, frozen=True, kw_only=True):
     attendee: str
     price: str
     url: str
+    event_moves: int = 0
 
 
 def shown_ticket(
@@ -89,6 +90,7 @@ def shown_ticket(
         attendee=attendee if is_mine else "",
         price=format_money(view.price_minor, view.currency) if view.price_minor else "Free",
         url=f"{public_url}/tickets/{view.ticket_id}",
+        event_moves=view.event_moves,
     )
 
 
@@ -120,8 +122,10 @@ def ticket_pdf(tickets: Sequence[ShownTicket]) -> bytes:
 
 def ticket_ics(ticket: ShownTicket, *, stamped_at_ms: int, edition_id: str) -> bytes:
     """The event as an iCalendar file (RFC 5545), with its time zone's rules. `stamped_at_ms` is when this was last
-    known to be true. All tickets of an event have one UID, so a calendar shows it once."""
+    known to be true. All tickets of an event have one UID, so a calendar shows it once; a higher SEQUENCE replaces what
+    a calendar has."""
     event = ticket.event
+    is_cancelled = ticket.state == "cancelled"
     entry = Event()
     entry.add("uid", f"{edition_id}@buystream")
     entry.add("dtstamp", datetime.fromtimestamp(stamped_at_ms // 1000, UTC))
@@ -131,7 +135,8 @@ def ticket_ics(ticket: ShownTicket, *, stamped_at_ms: int, edition_id: str) -> b
     entry.add("location", ", ".join(filter(None, (event.venue, *event.address.splitlines()))))
     entry.add("description", f"Doors {event_time(event.doors_at_ms, event)}. Your ticket: {ticket.url}")
     entry.add("url", ticket.url)
-    entry.add("status", "CANCELLED" if ticket.state == "cancelled" else "CONFIRMED")
+    entry.add("status", "CANCELLED" if is_cancelled else "CONFIRMED")
+    entry.add("sequence", ticket.event_moves + is_cancelled)
     calendar = Calendar()
     calendar.add("prodid", "-//buystream//tickets//EN")
     calendar.add("version", "2.0")

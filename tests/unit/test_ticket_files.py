@@ -2,11 +2,12 @@
 
 import io
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pypdfium2
 import pytest
 import zxingcpp
-from icalendar import Calendar
+from icalendar import Calendar, Event
 from msgspec.structs import replace
 from PIL import Image
 
@@ -83,9 +84,21 @@ def test_a_calendar_reads_the_event_at_its_own_time(time_zone: str) -> None:
         assert b"DTSTART:20270116T090000Z" in ics
 
 
+def entry(**changes: Any) -> Event:
+    """In the calendar of whoever holds the ticket."""
+    ics = ticket_ics(replace(TICKET, **changes), stamped_at_ms=T0, edition_id=EDITION)
+    (found,) = Calendar.from_ical(ics).events
+    return found
+
+
 def test_a_cancelled_event_says_so_in_the_calendar() -> None:
-    ics = ticket_ics(replace(TICKET, state="cancelled", code=""), stamped_at_ms=T0, edition_id=EDITION)
-    assert Calendar.from_ical(ics).events[0]["status"] == "CANCELLED"
+    assert entry(state="cancelled", code="")["status"] == "CANCELLED"
+
+
+def test_what_was_moved_or_cancelled_replaces_what_a_calendar_has() -> None:
+    released, moved, cancelled = entry(), entry(event_moves=2), entry(event_moves=2, state="cancelled", code="")
+    assert released.uid == moved.uid == cancelled.uid
+    assert [one["sequence"] for one in (released, moved, cancelled)] == [0, 2, 3]
 
 
 def test_the_time_of_an_event_is_the_venues() -> None:

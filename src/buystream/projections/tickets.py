@@ -30,7 +30,8 @@ class TicketView(Struct, frozen=True, kw_only=True, gc=False):
     """Ticket `number` of the `quantity` of its order. `issue` goes up when it is passed on. `holder_id` holds it,
     `attendee` is who comes (a ciphertext of the holder's key; empty: nobody was named), `delivery` what the buyer said
     (a ciphertext of the buyer's). `key_version` is the version of the merchant's key that signs it. `event` is when and
-    where it admits; the code says when it would have at the release, so that an event that moves changes no code."""
+    where it admits; the code says when it would have at the release, so that an event that moves changes no code.
+    It was moved `event_moves` times."""
 
     ticket_id: str
     order_id: str
@@ -46,6 +47,7 @@ class TicketView(Struct, frozen=True, kw_only=True, gc=False):
     currency: str
     event: TicketedEvent
     event_as_released: TicketedEvent
+    event_moves: int
     state: TicketState
     issue: int
     holder_id: str
@@ -89,6 +91,7 @@ class _Facts(NamedTuple):
     returned_first: dict[str, list[int]]
     keys: dict[str, dict[int, int]]
     released: dict[str, TicketedEvent]
+    moves: dict[str, int]
 
 
 def tickets_of_order(cur: cursor, order_id: str, *, now_ms: int) -> list[TicketView]:
@@ -159,11 +162,15 @@ def _facts(cur: cursor, orders: Sequence[OrderView]) -> _Facts:
     changed = {(order_id, number): _Changed(*rest) for order_id, number, *rest in cur}
     cur.execute("SELECT order_id, numbers FROM views.returned_first WHERE order_id = ANY(%s)", (order_ids,))
     first = dict(cur.fetchall())
+    edition_ids = sorted({order.edition_id for order in orders})
+    cur.execute("SELECT edition_id, moves FROM views.event_moves WHERE edition_id = ANY(%s)", (edition_ids,))
+    moves = dict(cur.fetchall())
     return _Facts(
         changed,
         first,
         _keys(cur, sorted({order.merchant_id for order in orders})),
-        edition_board.events_as_released(cur, sorted({order.edition_id for order in orders})),
+        edition_board.events_as_released(cur, edition_ids),
+        moves,
     )
 
 
@@ -195,6 +202,7 @@ def _views(order: OrderView, board: Board, facts: _Facts, now_ms: int) -> Iterat
                 currency=order.currency,
                 event=event,
                 event_as_released=facts.released[order.edition_id],
+                event_moves=facts.moves.get(order.edition_id, 0),
                 state=_state(order, board, number in over, event, changed, now_ms),
                 issue=changed.issue,
                 holder_id=changed.holder_id or order.buyer_id,
@@ -231,7 +239,7 @@ class TicketViews:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 1
+    version = 2
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -254,6 +262,12 @@ class TicketViews:
                         """INSERT INTO returned_first (order_id, numbers) VALUES (%s, %s)
                            ON CONFLICT (order_id) DO UPDATE SET numbers = excluded.numbers""",
                         (event.order_id, list(event.numbers)),
+                    )
+                case events.EventMoved():
+                    cur.execute(
+                        """INSERT INTO event_moves AS e (edition_id, moves) VALUES (%s, 1)
+                           ON CONFLICT (edition_id) DO UPDATE SET moves = e.moves + 1""",
+                        (event.edition_id,),
                     )
                 case events.TicketKeyRotated():
                     cur.execute(

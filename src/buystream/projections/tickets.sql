@@ -25,3 +25,9 @@ CREATE TABLE ticket_keys (
     since_ms bigint NOT NULL,
     PRIMARY KEY (merchant_id, version)
 );
+
+-- How often an edition's event was moved; those that never were are missing.
+CREATE TABLE event_moves (
+    edition_id text COLLATE "C" PRIMARY KEY,
+    moves integer NOT NULL
+);
