@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from buystream.consumers.notifications.contents import CONTENTS, About
 from buystream.consumers.notifications.letters import NotCalledFor
-from buystream.consumers.notifications.writing import CONTENTS, About
 from buystream.projections.order_rows import Row
 from buystream.projections.order_views import OrderTerms, OrderView, PaymentView, view_of
 from buystream.vocabulary.values import RefundRule
