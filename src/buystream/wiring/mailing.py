@@ -9,6 +9,7 @@ from psycopg2.extensions import cursor
 
 from buystream.consumers.clock import wall_clock_ms
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
+from buystream.consumers.notifications.contents import EVENT
 from buystream.consumers.notifications.letters import Attachment
 from buystream.consumers.notifications.post import Folder, Post, SmtpServer
 from buystream.consumers.notifications.sending import Sending
@@ -62,14 +63,16 @@ def post_of(settings: Settings) -> Post:
 
 def enclosures_of(root: bytes, url: str) -> Enclosures:
     """What goes with an order's confirmation: the receipt as PDF, once money has moved; its tickets as PDF, their codes
-    as pictures in the mail, and their event for a calendar."""
+    as pictures in the mail, and their event for a calendar. Where the event was moved, that one alone."""
     keys = TicketKeys(root)
 
-    def enclosures(cur: cursor, view: OrderView, person: Person) -> Enclosed:
+    def enclosures(cur: cursor, view: OrderView, person: Person, what: str) -> Enclosed:
         at_ms = wall_clock_ms()
         found = tickets_of_orders(cur, [view], now_ms=at_ms)
-        shown = [shown_ticket(one, seen_by=view.buyer_id, keys=keys, public_url=url) for one in found]
+        shown = [shown_ticket(one, seen_by=person.buyer_id, keys=keys, public_url=url) for one in found]
         tickets = [one for one in shown if one.code]
+        if what == EVENT:
+            return Enclosed([_calendar(tickets[0], view.edition_id, at_ms)] if tickets else [])
         files = [*_receipt(cur, view, person), *_of_tickets(tickets, view.edition_id, at_ms)]
         return Enclosed(files, [_picture(one) for one in tickets])
 
@@ -87,11 +90,13 @@ def _receipt(cur: cursor, view: OrderView, person: Person) -> list[Attachment]:
 def _of_tickets(tickets: list[ShownTicket], edition_id: str, at_ms: int) -> list[Attachment]:
     if not tickets:
         return []
-    calendar = ticket_ics(tickets[0], stamped_at_ms=at_ms, edition_id=edition_id)
-    return [
-        Attachment("tickets.pdf", "application/pdf", ticket_pdf(tickets)),
-        Attachment("event.ics", "text/calendar", calendar),
-    ]
+    pdf = Attachment("tickets.pdf", "application/pdf", ticket_pdf(tickets))
+    return [pdf, _calendar(tickets[0], edition_id, at_ms)]
+
+
+def _calendar(ticket: ShownTicket, edition_id: str, at_ms: int) -> Attachment:
+    content = ticket_ics(ticket, stamped_at_ms=at_ms, edition_id=edition_id)
+    return Attachment("event.ics", "text/calendar", content)
 
 
 def _picture(ticket: ShownTicket) -> Attachment:

@@ -9,6 +9,7 @@ from buystream.consumers.notifications.contents import CONTENTS, About
 from buystream.consumers.notifications.letters import NotCalledFor
 from buystream.projections.order_rows import Row
 from buystream.projections.order_views import OrderTerms, OrderView, PaymentView, view_of
+from buystream.vocabulary.examples.story import CONCERT, POSTPONED
 from buystream.vocabulary.values import RefundRule
 from tests.support.examples import ANNA, EDITION, MERCHANT, ORDER, T0
 
@@ -48,9 +49,16 @@ def said(kind: str, language: str = "en", **changes: Any) -> str:
         "text": "At\n\nseven",
         "file": "Album.zip",
         "version": 2,
+        "event": msgspec.to_builtins(POSTPONED),
+        "old_event": msgspec.to_builtins(CONCERT),
     }
     content = CONTENTS[kind](About(view(**changes), facts, language, None, "", "https://shop.example"))
-    return "\n".join([content.subject, content.heading, *content.paragraphs])
+    return "\n".join([content.subject, content.heading, *content.paragraphs, *map(" ".join, content.rows)])
+
+
+def test_a_moved_event_is_told_in_its_own_time_zone() -> None:
+    assert "Before Saturday, January 16, 2027, 9:00" in said("event_moved").replace("\u202f", " ")
+    assert "Auparavant samedi 16 janvier 2027, 09:00" in said("event_moved", "fr")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +82,7 @@ def said(kind: str, language: str = "en", **changes: Any) -> str:
         ("called_off", {"terms": CALLED_OFF}, "You were not charged"),
         ("gift_ended", {}, "couldn’t be charged"),
         ("announced", {}, "Doors"),
+        ("event_moved", {}, "Your tickets stay valid"),
     ],
 )
 def test_a_mail_says_what_happened(kind: str, changes: dict[str, Any], text: str) -> None:

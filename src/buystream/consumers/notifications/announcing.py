@@ -7,7 +7,7 @@ import msgspec
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
-from buystream.consumers.notifications.queueing import ANNOUNCED, IN_TURN
+from buystream.consumers.notifications.queueing import ANNOUNCED, EVENT_MOVED, IN_TURN
 from buystream.consumers.notifications.taken import TakenMail, require_shown
 from buystream.vocabulary.order_states import PROMISED, SOLD
 
@@ -18,13 +18,17 @@ _ORDERS = """
     WHERE order_id > %(after)s AND order_id < %(edition_id)s || '.' ORDER BY order_id LIMIT %(limit)s"""
 """An edition's id begins its orders', and a hyphen follows it, which comes before the full stop."""
 
+_HOLDERS = """
+    SELECT DISTINCT ON (holder_id) order_id, number, holder_id FROM views.tickets
+    WHERE order_id = ANY(%s) AND holder_id IS NOT NULL AND attendee <> '' ORDER BY holder_id, order_id, number"""
 _ADD = """
     INSERT INTO mail.outbox (mail_id, kind, about, facts, partition, position, rank) VALUES %s ON CONFLICT DO NOTHING"""
 _REACHED = "UPDATE mail.outbox SET facts = %s WHERE mail_id = %s"
 
 
 def address_buyers(cur: cursor, row: TakenMail) -> bool:
-    """One step; whether more follow. Each buyer gets one mail, however many orders they have. Raises NotShownYet."""
+    """One step; whether more follow. Each buyer gets one mail, however many orders they have, and so does whoever holds
+    a ticket, where an event was moved. Raises NotShownYet."""
     require_shown(cur, row)
     facts: dict[str, Any] = msgspec.json.decode(row.facts)
     after = facts.get("after", row.about)
@@ -32,11 +36,15 @@ def address_buyers(cur: cursor, row: TakenMail) -> bool:
     cur.execute(_ORDERS, {"after": after, "edition_id": row.about, "states": states, "limit": ORDERS_AT_ONCE})
     orders = cur.fetchall()
     kind = facts.get("to_each", ANNOUNCED)
-    said = msgspec.json.encode({"announcement": row.mail_id}).decode()
+    said = {"announcement": row.mail_id}
+    to = [(order_id, buyer_id, said) for order_id, buyer_id, is_bought in orders if is_bought]
+    if kind == EVENT_MOVED:
+        cur.execute(_HOLDERS, ([order_id for order_id, *_ in to],))
+        to += [(order_id, holder_id, said | {"number": number}) for order_id, number, holder_id in cur]
+    at_event = (row.partition, row.position)
     mails = [
-        (f"{kind}.{row.mail_id}.{buyer_id}", kind, order_id, said, row.partition, row.position, IN_TURN)
-        for order_id, buyer_id, is_bought in orders
-        if is_bought
+        (f"{kind}.{row.mail_id}.{who}", kind, order_id, msgspec.json.encode(more).decode(), *at_event, IN_TURN)
+        for order_id, who, more in to
     ]
     if mails:
         execute_values(cur, _ADD, mails)

@@ -5,13 +5,18 @@ from typing import Any, Final
 
 import msgspec
 
-from buystream.consumers.notifications.letters import NotCalledFor, money, say
-from buystream.consumers.notifications.queueing import ANNOUNCED, NEW_VERSION
+from buystream.consumers.notifications.letters import NotCalledFor, local_time, money, say
+from buystream.consumers.notifications.queueing import ANNOUNCED, EVENT_MOVED, NEW_VERSION
 from buystream.projections.downloads import why_closed
 from buystream.projections.order_views import NUMBER_CHARS, OrderView
 from buystream.projections.parcels import SeenParcel
 from buystream.vocabulary.carriers import tracking_link
 from buystream.vocabulary.ids import DERIVED, rest_parcel_id
+from buystream.vocabulary.values import TicketedEvent
+
+ORDER: Final = "order"
+EVENT: Final = "event"
+"""What goes with a mail: an order's receipt and tickets, or only its event for a calendar."""
 
 
 class About(msgspec.Struct, frozen=True):
@@ -42,8 +47,8 @@ class About(msgspec.Struct, frozen=True):
 class Content:
     """What is said of one kind: texts by their names in `words`."""
 
-    def __init__(self, about: About, name: str, *texts: str, encloses: bool = False) -> None:
-        """`texts` are the names of the paragraphs, of that kind."""
+    def __init__(self, about: About, name: str, *texts: str, encloses: str = "") -> None:
+        """`texts` are the names of the paragraphs, of that kind; `encloses` is ORDER or EVENT, if anything."""
         self._about = about
         self._name = name
         self.encloses = encloses
@@ -78,14 +83,14 @@ def lines_of(view: OrderView, language: str) -> list[tuple[str, str]]:
 def _confirmed(about: About) -> Content:
     order = about.order
     if order.gift_id and not order.order_id.endswith(f"{DERIVED}1"):
-        return Content(about, "gift", "text", "end", encloses=True)
+        return Content(about, "gift", "text", "end", encloses=ORDER)
     if order.payment is not None and order.payment.off_session:
-        return Content(about, "charged_pledge", "text", encloses=True)
+        return Content(about, "charged_pledge", "text", encloses=ORDER)
     texts = ["text"] if order.total_minor else ["free"]
     if order.terms is not None and order.terms.needs_address:
         texts.append("ships")
     has_downloads = order.terms is not None and order.terms.has_downloads
-    content = Content(about, "confirmed", *texts, *(["downloads"] if has_downloads else []), encloses=True)
+    content = Content(about, "confirmed", *texts, *(["downloads"] if has_downloads else []), encloses=ORDER)
     content.buttons += [_to_downloads(about)] if has_downloads else []
     return content
 
@@ -174,6 +179,16 @@ def _new_version(about: About) -> Content:
     return content
 
 
+def _event_moved(about: About) -> Content:
+    content = Content(about, "event_moved", "text", "calendar", encloses=EVENT)
+    for row in ("now", "before"):
+        event = msgspec.convert(about.facts["event" if row == "now" else "old_event"], TicketedEvent)
+        when = local_time(about.language, event.starts_at_ms, event.time_zone)
+        where = ", ".join(filter(None, (event.venue, *event.address.splitlines())))
+        content.rows.append((content.text(row), f"{when}, {where}"))
+    return content
+
+
 CONTENTS: Final[Mapping[str, Callable[[About], Content]]] = {
     "confirmed": _confirmed,
     "pledged": _pledged,
@@ -188,5 +203,6 @@ CONTENTS: Final[Mapping[str, Callable[[About], Content]]] = {
     "gift_ended": _gift_ended,
     ANNOUNCED: _announced,
     NEW_VERSION: _new_version,
+    EVENT_MOVED: _event_moved,
 }
 """By the kind of a mail. Each raises NotCalledFor when what happened since makes the mail pointless."""

@@ -14,12 +14,13 @@ from functools import cache
 from importlib.resources import files
 
 import msgspec
-from babel.dates import format_date
+from babel.dates import format_date, format_time
 from babel.numbers import format_currency
 from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
 
 from buystream.consumers.notifications.words import DEFAULT, WORDS
 from buystream.errors import BuystreamError
+from buystream.time_zones import zone
 from buystream.vocabulary.money import decimal_of
 
 SEVEN_BITS = SMTP.clone(cte_type="7bit")
@@ -82,6 +83,13 @@ def money(language: str, amount_minor: int, currency: str) -> str:
 def day(language: str, at_ms: int) -> str:
     """`November 27, 2026`, or `27 novembre 2026`, in UTC."""
     return format_date(datetime.fromtimestamp(at_ms / 1000, UTC).date(), format="long", locale=language)
+
+
+def local_time(language: str, at_ms: int, time_zone: str) -> str:
+    """`Friday, November 27, 2026, 8:00 PM`, or `vendredi 27 novembre 2026, 20:00`, there."""
+    there = datetime.fromtimestamp(at_ms / 1000, zone(time_zone))
+    date = format_date(there.date(), format="full", locale=language)
+    return f"{date}, {format_time(there.time(), format='short', locale=language)}"
 
 
 def message_id(mail_id: str, sender: str) -> str:

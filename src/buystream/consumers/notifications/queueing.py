@@ -39,6 +39,7 @@ ANNOUNCEMENT: Final = "announcement"
 
 ANNOUNCED: Final = "announced"
 NEW_VERSION: Final = "new_version"
+EVENT_MOVED: Final = "event_moved"
 FIND_ORDERS: Final = "found"
 WEBHOOK_FAILING: Final = "webhook_failing"
 WEBHOOK_DISABLED: Final = "webhook_disabled"
@@ -117,6 +118,12 @@ def new_version(event: events.FileAdded) -> Queued | None:
     return Queued(kind=ANNOUNCEMENT, about=event.edition_id, facts=facts, rank=IN_TURN)
 
 
+def event_moved(event: events.EventMoved) -> Queued:
+    """The event takes place at another time or place: a row for each buyer and each holder of a ticket follows."""
+    facts = {"to_each": EVENT_MOVED, "event": event.event, "old_event": event.old_event}
+    return Queued(kind=ANNOUNCEMENT, about=event.edition_id, facts=facts, rank=IN_TURN)
+
+
 def refunded(event: events.OrderRefunded) -> Queued:
     """Money is on its way back; or there was none, and what was free was called off."""
     if not event.amount_minor:
@@ -155,6 +162,7 @@ QUEUED: Final[Mapping[type[events.Event], Callable[[Any], Queued | None]]] = {
     events.RefundRequested: called_off,
     events.RecurringGiftEnded: gift_ended,
     events.AnnouncementMade: announced,
+    events.EventMoved: event_moved,
     events.FileAdded: new_version,
 }
 """What each event calls for."""

@@ -10,14 +10,15 @@ from psycopg2.extensions import cursor
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
 from buystream.consumers.notifications.contents import CONTENTS, About, Content, lines_of
 from buystream.consumers.notifications.letters import Attachment, Letter, NotCalledFor, Unsubscribing, day, say
-from buystream.consumers.notifications.queueing import ANNOUNCED, FIND_ORDERS, NEW_VERSION, TO_MERCHANTS
+from buystream.consumers.notifications.queueing import EVENT_MOVED, FIND_ORDERS, TO_MERCHANTS
 from buystream.consumers.notifications.taken import TakenMail, require_shown
 from buystream.consumers.notifications.to_merchants import letter_to_merchant
 from buystream.consumers.notifications.words import DEFAULT, LANGUAGES
-from buystream.projections import order_views, people, recurring_gifts
+from buystream.projections import edition_board, order_views, people, recurring_gifts
 from buystream.projections.order_views import OrderView
 from buystream.projections.parcels import SeenParcel
 from buystream.vocabulary.ids import rest_parcel_id
+from buystream.vocabulary.values import TicketedEvent
 
 ORDERS_LOOKED_AT: Final = 50
 BUYERS_FOUND_MAX: Final = 10
@@ -49,8 +50,8 @@ class Enclosed(msgspec.Struct, frozen=True):
     pictures: Sequence[Attachment] = ()
 
 
-Enclosures = Callable[[cursor, OrderView, Person], Enclosed]
-"""Draws an order's receipt, and its tickets."""
+Enclosures = Callable[[cursor, OrderView, Person, str], Enclosed]
+"""Draws an order's receipt, and its tickets: what `contents.ORDER` and `contents.EVENT` say."""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -91,20 +92,22 @@ class LetterWriter:
         if row.kind in TO_MERCHANTS:
             details = people.legal_details(cur, facts["merchant_id"], at_ms=at_ms)
             return Written(letter_to_merchant(row.kind, facts["address"], details, url=self._url), "", "")
-        if row.kind in (ANNOUNCED, NEW_VERSION):
+        if "announcement" in facts:
             facts |= _announcement(cur, facts["announcement"])
         view = _order_of(cur, row, facts)
-        person = self._person(view.buyer_id, view.delivery)
+        if row.kind == EVENT_MOVED:
+            _require_current(cur, view, facts, at_ms)
+        person = self._person(*_recipient_of(cur, view, facts))
         parcel = view.parcels.parcels.get(facts.get("shipment_id", rest_parcel_id(view.order_id)))
         about = About(view, facts, person.language, parcel, self._tracking(view.buyer_id, parcel), self._url)
         return Written(
-            self._letter(cur, CONTENTS[row.kind](about), about, person, at_ms), view.merchant_id, view.buyer_id
+            self._letter(cur, CONTENTS[row.kind](about), about, person, at_ms), view.merchant_id, person.buyer_id
         )
 
     def _letter(self, cur: cursor, content: Content, about: About, person: Person, at_ms: int) -> Letter:
         view, language = about.order, person.language
         details = people.legal_details(cur, view.merchant_id, at_ms=at_ms)
-        enclosed = self._enclosures(cur, view, person) if content.encloses else Enclosed()
+        enclosed = self._enclosures(cur, view, person, content.encloses) if content.encloses else Enclosed()
         footer = [say(language, "footer", merchant=view.merchant_name)]
         if details.email:
             footer.append(say(language, "reply", merchant=view.merchant_name))
@@ -122,7 +125,7 @@ class LetterWriter:
             subject=content.subject,
             heading=content.heading,
             paragraphs=[*content.paragraphs, *([say(language, "confirmed.tickets")] if enclosed.pictures else [])],
-            rows=[*lines_of(view, language), *content.rows],
+            rows=[*(lines_of(view, language) if person.buyer_id == view.buyer_id else ()), *content.rows],
             buttons=[*content.buttons, (say(language, "my_orders"), f"{self._url}/orders")],
             attachments=enclosed.files,
             pictures=enclosed.pictures,
@@ -202,6 +205,29 @@ def _order_of(cur: cursor, row: TakenMail, facts: Mapping[str, Any]) -> OrderVie
     if view is None:
         raise NotCalledFor("there is no such order")
     return view
+
+
+def _recipient_of(cur: cursor, view: OrderView, facts: Mapping[str, Any]) -> tuple[str, str]:
+    """The order's buyer, or who holds the ticket of that number now; and the text that only their key opens."""
+    if "number" not in facts:
+        return view.buyer_id, view.delivery
+    cur.execute(
+        "SELECT holder_id, attendee FROM views.tickets WHERE order_id = %s AND number = %s",
+        (view.order_id, facts["number"]),
+    )
+    holder_id, attendee = cur.fetchone() or (None, "")
+    if holder_id is None:
+        raise NotCalledFor("nobody else holds this ticket any more")
+    return holder_id, attendee
+
+
+def _require_current(cur: cursor, view: OrderView, facts: Mapping[str, Any], at_ms: int) -> None:
+    """Raises NotCalledFor when the event doesn't take place as it was moved."""
+    board = edition_board.board(cur, view.edition_id, now_ms=at_ms)
+    if board is None or board.event != msgspec.convert(facts["event"], TicketedEvent):
+        raise NotCalledFor("it was moved again")
+    if board.cancellation is not None:
+        raise NotCalledFor("it was called off")
 
 
 def _announcement(cur: cursor, mail_id: str) -> dict[str, Any]:
