@@ -1,8 +1,11 @@
-"""Appending without waiting, on Kafka: the client keeps the order and makes the batches."""
+"""Appending without waiting, on Kafka: what is submitted while one batch is on its way is the next."""
 
 import logging
 import threading
 from functools import partial
+from queue import Empty, SimpleQueue
+from time import sleep
+from typing import Final
 
 from confluent_kafka import KafkaError
 from confluent_kafka import Message as Sent
@@ -12,21 +15,31 @@ from buystream.log.kafka.clients import KafkaClients, as_log_errors, headers_of,
 from buystream.log.writing import QUEUE_MAX, OnFailure
 from buystream.vocabulary.codec import answer_to
 
-LINGER_MS = 2
-"""A request to the broker, and the look at it that follows, cost as much as some 20 clicks: those that come within this
-time share one."""
+LINGER_MS: Final = 5
+"""Only of what is handed over while a batch is late: a batch's end is known, and it is sent at once. To wait behind a
+request that is on its way costs the client a processor until that returns."""
 
-POLL_SECONDS = 0.2
+ANSWER_SECONDS: Final = 0.05
+"""How long a batch may be on its way before the next one follows. Partitions have leaders of their own, and one that is
+away must not hold up the others'."""
+
+GATHER_SECONDS: Final = 0.005
+"""While many submit, what comes within this time shares a request: one costs as much as some 20 commands."""
+
+BUSY_MESSAGES: Final = 4
+"""A batch of fewer says that nobody else is there to wait for."""
+
+POLL_SECONDS: Final = 0.2
 
 _log = logging.getLogger(__name__)
 
+_Waiting = tuple[int, Message]
+
 
 class KafkaWriter:
-    """Implements `buystream.log.Writer` with an idempotent producer of its own, and a thread that collects delivery
-    failures."""
+    """Implements `buystream.log.Writer` with an idempotent producer of its own, on a thread of its own."""
 
     def __init__(self, clients: KafkaClients, topic: str, *, on_failure: OnFailure) -> None:
-        self._clients = clients
         self._topic = topic
         self._name = clients.name_of(topic)
         self._on_failure = on_failure
@@ -35,55 +48,78 @@ class KafkaWriter:
             enable_idempotence=True,
             linger_ms=LINGER_MS,
             message_timeout_ms=int(clients.answer_seconds * 1000),
-            queue_buffering_max_messages=QUEUE_MAX,
             delivery_report_only_error=True,
         )
+        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._poll_deliveries, name=f"writes {topic}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"writes {topic}", daemon=True)
         self._thread.start()
 
     def close(self, timeout_seconds: float = 10.0) -> None:
         """Send what waits, then end."""
         self._stopping.set()
+        self._queue.put(None)
         self._thread.join()
         self._producer.flush(timeout_seconds)
 
     @property
     def waiting(self) -> int:
         """Messages that the broker has not acknowledged."""
-        return len(self._producer)
+        return self._queue.qsize() + len(self._producer)
 
     def submit(self, partition: int, message: Message) -> bool:
-        """Send one message; False when too many wait or the writer is closed. Raises LogUnavailable."""
-        if self._stopping.is_set():
+        """Queue one message; False when too many wait or the writer is closed."""
+        if self._stopping.is_set() or self.waiting >= QUEUE_MAX:
             return False
-        try:
-            self._producer.produce(
-                self._name,
-                message.value,
-                message.key or None,
-                partition,
-                headers=self._headers,
-                on_delivery=partial(self._note, message),
-            )
-        except BufferError:
-            return False
-        except Exception:
-            with as_log_errors(f"appending to partition {partition} of {self._topic}"):
-                raise
+        self._queue.put((partition, message))
         return True
+
+    def _run(self) -> None:
+        is_busy = False
+        while not self._stopping.is_set() or not self._queue.empty():
+            if is_busy:
+                sleep(GATHER_SECONDS)
+            batch = self._next_batch()
+            is_busy = len(batch) >= BUSY_MESSAGES
+            for partition, message in batch:
+                self._send(partition, message)
+            self._producer.flush(ANSWER_SECONDS if batch else 0)
+
+    def _next_batch(self) -> list[_Waiting]:
+        """What waits; after a while without anything, nothing."""
+        batch: list[_Waiting] = []
+        try:
+            waiting = self._queue.get(timeout=POLL_SECONDS)
+            while waiting is not None:
+                batch.append(waiting)
+                waiting = self._queue.get_nowait()
+        except Empty:
+            pass
+        return batch
+
+    def _send(self, partition: int, message: Message) -> None:
+        try:
+            with as_log_errors(f"appending to partition {partition} of {self._topic}"):
+                self._producer.produce(
+                    self._name,
+                    message.value,
+                    message.key or None,
+                    partition,
+                    headers=self._headers,
+                    on_delivery=partial(self._note, message),
+                )
+        except Exception as error:  # whatever it is, those who wait must learn of it
+            self._fail(partition, message, error)
 
     def _note(self, message: Message, error: KafkaError | None, sent: Sent) -> None:
         if error is not None:
-            partition = sent.partition()
-            reason = log_error_of(error, f"appending to partition {partition} of {self._topic}")
-            _log.warning(
-                "a message to partition %s of %s: outcome unknown: %s",
-                *(partition, self._topic, reason),
-                extra={"topic": self._topic, "partition": partition, "command": answer_to(message.value)[0]},
-            )
-            self._on_failure([message], reason)
+            doing = f"appending to partition {sent.partition()} of {self._topic}"
+            self._fail(sent.partition(), message, log_error_of(error, doing))
 
-    def _poll_deliveries(self) -> None:
-        while not self._stopping.is_set():
-            self._producer.poll(POLL_SECONDS)
+    def _fail(self, partition: int | None, message: Message, error: Exception) -> None:
+        _log.warning(
+            "a message to partition %s of %s: outcome unknown: %s",
+            *(partition, self._topic, error),
+            extra={"topic": self._topic, "partition": partition, "command": answer_to(message.value)[0]},
+        )
+        self._on_failure([message], error)
