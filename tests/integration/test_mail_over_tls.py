@@ -26,7 +26,7 @@ SHOP, FAN = "orders@shop.example", "fan@example.org"
 
 
 class Bouncer:
-    """Lets in whoever has the password."""
+    """Lets in those with the password."""
 
     def __init__(self) -> None:
         self.password = b"p@ss/word"

@@ -85,7 +85,7 @@ def test_a_calendar_reads_the_event_at_its_own_time(time_zone: str) -> None:
 
 
 def entry(**changes: Any) -> Event:
-    """In the calendar of whoever holds the ticket."""
+    """In the calendar of the ticket's holder."""
     ics = ticket_ics(replace(TICKET, **changes), stamped_at_ms=T0, edition_id=EDITION)
     (found,) = Calendar.from_ical(ics).events
     return found

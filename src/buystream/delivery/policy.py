@@ -274,7 +274,7 @@ def known_places(cur: cursor, consumer: str) -> dict[int, Place]:
 
 
 def begin_places(cur: cursor, consumer: str, positions: Mapping[int, int]) -> None:
-    """Where the consumer starts in partitions that it hasn't begun; whoever is first decides."""
+    """Where the consumer starts in partitions that it hasn't begun; the first to begin decides."""
     cur.executemany(f"{_BEGIN} ON CONFLICT DO NOTHING", [(consumer, *begin, None) for begin in positions.items()])
 
 

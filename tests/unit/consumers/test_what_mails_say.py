@@ -56,7 +56,7 @@ def said(kind: str, language: str = "en", **changes: Any) -> str:
     return "\n".join([content.subject, content.heading, *content.paragraphs, *map(" ".join, content.rows)])
 
 
-def test_a_moved_event_is_told_in_its_own_time_zone() -> None:
+def test_the_mail_of_a_moved_event_uses_its_own_time_zone() -> None:
     assert "Before Saturday, January 16, 2027, 9:00" in said("event_moved").replace("\u202f", " ")
     assert "Auparavant samedi 16 janvier 2027, 09:00" in said("event_moved", "fr")
 

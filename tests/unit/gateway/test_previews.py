@@ -1,4 +1,4 @@
-"""What other sites are told of an edition: words, picture, poster."""
+"""What other sites show of an edition: words, picture, poster."""
 
 import io
 from typing import Any

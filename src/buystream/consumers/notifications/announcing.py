@@ -27,8 +27,8 @@ _REACHED = "UPDATE mail.outbox SET facts = %s WHERE mail_id = %s"
 
 
 def address_buyers(cur: cursor, row: TakenMail) -> bool:
-    """One step; whether more follow. Each buyer gets one mail, however many orders they have, and so does whoever holds
-    a ticket, where an event was moved. Raises NotShownYet."""
+    """One step; whether more follow. Each buyer gets one mail, however many orders they have, and so does each
+    holder of a ticket, where an event was moved. Raises NotShownYet."""
     require_shown(cur, row)
     facts: dict[str, Any] = msgspec.json.decode(row.facts)
     after = facts.get("after", row.about)
