@@ -16,9 +16,9 @@ import httpx
 from buystream.media import Media, open_media
 from tests.integration.test_merchants_money import bought, refund
 from tests.support.patience import patient, wait_until
-from tests.support.shop import API_KEY, Shop, lasting_shop, register_merchant, shop_at_work
+from tests.support.shop import API_KEY, Shop, lasting_shop, register_merchant, shop, shop_at_work
 
-__all__ = ["lasting_shop"]
+__all__ = ["lasting_shop", "shop"]
 
 MIB = 1024 * 1024
 SIZE_MIB = 64
@@ -177,3 +177,43 @@ def test_a_large_file_is_taken_in_no_faster_than_it_is_kept(shop_database_url: s
         (kept,) = (path for path in tmp_path.rglob("*") if path.is_file())
         assert kept.stat().st_size == SIZE_MIB * MIB
         assert memory_mib() - before_mib < SIZE_MIB + SIZE_MIB // 2  # the client's own copy, and half of that
+
+
+def checked(shop: Shop, key: str, instance: str | None = None) -> dict[str, Any]:
+    answer = httpx.post(f"{shop.url}/v1/licences/check", json={"key": key, "instance": instance})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_software_checks_its_licence_key_without_a_key_of_the_api(lasting_shop: Shop) -> None:
+    edition = lasting_shop.release(licences={"activations_max": 2})
+    with lasting_shop.buyer() as buyer, lasting_shop.merchant() as merchant:
+        order_id = bought(lasting_shop, buyer, edition, quantity=2)
+        first, second = buyer.get(f"/v1/orders/{order_id}/licences").json()["licences"]
+        assert buyer.get(f"/v1/orders/{order_id}").json()["downloads_url"] == f"/orders/{order_id}/downloads"
+        key = first["key"].lower()
+        assert checked(lasting_shop, key)["status"] == "valid"
+        for instance in ("laptop", "laptop", "desktop"):
+            assert checked(lasting_shop, key, instance)["is_activated"]
+        third = checked(lasting_shop, key, "phone")
+        assert (third["status"], third["activations"], third["is_activated"]) == ("activations_used_up", 2, False)
+        left = httpx.post(f"{lasting_shop.url}/v1/licences/deactivate", json={"key": key, "instance": "laptop"})
+        assert left.json()["activations"] == 1
+        assert checked(lasting_shop, key, "phone")["is_activated"]
+        found = merchant.post("/v1/merchant/licences/find", json={"key": first["key"]}).json()
+        assert (found["order_id"], found["number"], found["key"]) == (order_id, 1, None)
+        path = f"/v1/merchant/orders/{order_id}/licences"
+        assert merchant.put(f"{path}/1", json={"disabled": True}).json()["licences"][0]["status"] == "disabled"
+        assert [checked(lasting_shop, one["key"])["status"] for one in (first, second)] == ["disabled", "valid"]
+        assert merchant.put(f"{path}/1", json={"disabled": False}).status_code == 200
+        assert refund(merchant, order_id).status_code == 202
+        wait_until(lambda: checked(lasting_shop, key)["status"] == "refunded")
+        assert not any(b"laptop" in record for record in lasting_shop.commands("ActivateLicence"))
+
+
+def test_licence_keys_are_guessed_a_few_times_only(shop: Shop) -> None:
+    wrong = {"key": "00000-00000-00000-00000-00000"}
+    answers = [httpx.post(f"{shop.url}/v1/licences/check", json=wrong) for _ in range(21)]
+    assert {answer.json()["status"] for answer in answers[:20]} == {"unknown"}
+    assert answers[20].status_code == 429

@@ -15,6 +15,7 @@ from buystream.aggregates.edition import (
     disputing,
     downloading,
     giving,
+    licensing,
     moving,
     ordering,
     packing,
@@ -294,7 +295,7 @@ _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
     for kind, decide in decisions_of(
         housekeeping, Merchant, Buyer,
         selling, stocking, announcing, cancelling, ordering, paying, packing, serving, refunding, giving, disputing,
-        ticketing, admitting, returning, moving, downloading,
+        ticketing, admitting, returning, moving, downloading, licensing,
     )
 }  # fmt: skip
 

@@ -62,6 +62,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Of one file: what any storage takes."""
     downloads_max: int
     """Of a version of a file, that an edition may allow each order."""
+    activations_max: int
+    """Places that an edition may let a licence be used in."""
     link_seconds_min: int
     link_seconds_max: int
     """How long an edition may let a download's link work."""
@@ -127,6 +129,7 @@ _FIRST: Final = Rules(
     files_per_edition_max=200,
     file_bytes_max=5_000_000_000_000,
     downloads_max=1_000,
+    activations_max=1_000,
     link_seconds_min=60,
     link_seconds_max=30 * 24 * 3600,
     expiries_per_tick_max=1000,

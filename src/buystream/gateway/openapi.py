@@ -51,6 +51,7 @@ FOR_EVERYBODY: Final = frozenset(
     {
         *("/v1/config", "/v1/editions", "/v1/editions/{edition_id}", "/v1/editions/{edition_id}/stream"),
         "/v1/editions/{edition_id}/sold-out.tlog-proof",
+        *("/v1/licences/check", "/v1/licences/deactivate"),
         *("/v1/session", "/v1/host/logout", "/v1/webhooks/stripe", "/v1/orders/{order_id}/authentication"),
     }
 )

@@ -31,6 +31,7 @@ from buystream.gateway.server.rates import RateLimiter
 from buystream.gateway.server.reads import VIEWS_SECONDS, ProjectedPosition, Reads
 from buystream.gateway.server.sessions import Sessions
 from buystream.gateway.server.streams import Watchers
+from buystream.licence_keys import LicenceKeys
 from buystream.limits import Limits
 from buystream.log import EVENTS, Log, LogUnavailable
 from buystream.log.postgres import PostgresLog
@@ -130,6 +131,8 @@ class Gateway:
         self.claim_key = purpose_key(parts.secret, "ticket claims")
         self.download_key = purpose_key(parts.secret, "download links")
         self.media = parts.media
+        self.licence_keys = LicenceKeys(parts.secret)
+        self.instances_key = purpose_key(parts.secret, "licence instances")
         self.catalogue = Catalogue()
         self.sessions = Sessions(
             parts.secret,

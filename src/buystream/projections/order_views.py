@@ -49,7 +49,7 @@ class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_ticketed: bool
     """Whether its units are tickets for an event."""
     has_downloads: bool
-    """Whether it has files now; past orders don't say so."""
+    """Whether it has files now, or licences; past orders don't say so."""
     campaign: CampaignView | None
 
     @property
@@ -286,6 +286,7 @@ _SELECT = f"""
         coalesce(m.name, ''),
         {", ".join(f"e.{column}" for column in _TERMS)},
         EXISTS (SELECT FROM views.files AS f WHERE f.edition_id = o.edition_id AND f.state = 'offered')
+            OR EXISTS (SELECT FROM views.licence_terms AS l WHERE l.edition_id = o.edition_id)
     FROM views.orders AS o LEFT JOIN views.editions AS e USING (edition_id)
         LEFT JOIN views.variants AS v
             ON v.edition_id = o.edition_id AND v.variant_id = o.variant_id AND o.lines = ''

@@ -173,6 +173,11 @@ REASONS: Final[Mapping[str, Reason]] = {
     "bad_file": Reason("The file's name, size, digest or media type is not possible. See /schema."),
     "too_many_files": Reason("The edition has reached the maximum number of files. Remove one first."),
     "downloads_used_up": Reason("This file was downloaded as often as its edition allows. Contact the merchant."),
+    "unknown_licence": Reason("There is no such licence.", status=404),
+    "licence_returned": Reason("This licence was refunded."),
+    "licence_disabled": Reason("The merchant has disabled this licence."),
+    "activations_used_up": Reason("The licence is used in as many places as it allows. Deactivate one first."),
+    "bad_licences": Reason("The number of places where a licence may be used is outside the allowed range."),
     "bad_downloads": Reason("The number of downloads, or how long a link works, is outside the allowed range."),
     # The door
     "bad_gates": Reason("Each gate needs an id of its own, and admits variants that the edition has."),

@@ -152,6 +152,12 @@ class DownloadTerms(Value, frozen=True, kw_only=True):
     ] = 86_400
 
 
+class LicenceTerms(Value, frozen=True, kw_only=True):
+    """Each unit has a licence key, which software checks."""
+
+    activations_max: Annotated[int, meaning("In how many places a licence may be used at a time.", feed=True)] = 3
+
+
 class OrderLine(Value, frozen=True, kw_only=True):
     """What an order asks of one variant."""
 
@@ -205,6 +211,9 @@ class Offer(Value, frozen=True, kw_only=True):
     downloads: Annotated[DownloadTerms, meaning("How its files are downloaded, if it has any.", feed=True)] = (
         DownloadTerms()
     )
+    licences: Annotated[
+        LicenceTerms | None, meaning("The licence that each unit is; null when they are none.", feed=True)
+    ] = None
 
 
 EVENT: Final = meaning("When and where it takes place.", feed=True)

@@ -11,6 +11,7 @@ from buystream.projections.edition_board import EditionBoard
 from buystream.projections.engine.builds import Projection
 from buystream.projections.engine.runner import Projector
 from buystream.projections.keyframes import Keyframes
+from buystream.projections.licences import LicenceViews
 from buystream.projections.merchant_dashboard import MerchantDashboard
 from buystream.projections.money import Money
 from buystream.projections.order_views import OrderViews
@@ -21,7 +22,7 @@ from buystream.projections.tickets import TicketViews
 
 VIEWS = (
     *(OrderViews, EditionBoard, MerchantDashboard, People, RecurringGifts, Money, Receipts, Keyframes),
-    *(TicketViews, Doors, DownloadViews),
+    *(TicketViews, Doors, DownloadViews, LicenceViews),
 )
 
 HISTORY = "history"

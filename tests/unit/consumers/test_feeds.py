@@ -41,6 +41,7 @@ PRIVATE_FIELDS = {
     "destination": "the merchant's name at the provider: internal",
     "gift_id": "tells which gifts are one person's, and the ids of the next ones",
     "flag_id": "internal",
+    "instance": "recognises a person's device",
     "file_id": "names the bytes in the shop's storage: internal",
 }
 

@@ -53,6 +53,7 @@ def questions(partition: Partition) -> Iterator[commands.Command]:
             yield from by_order(order).values()
             yield example(commands.RecordReturn, order_id=order.id)
             yield example(commands.ExchangeUnits, order_id=order.id)
+            yield example(commands.ActivateLicence, order_id=order.id)
             for name in order.fulfilment.parcels if order.fulfilment is not None else ():
                 yield example(commands.RecordFulfilment, order_id=order.id, shipment_id=name, stage="shipped")
             for asked in OF_BUYERS:

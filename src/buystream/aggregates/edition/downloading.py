@@ -61,7 +61,7 @@ def start_download(edition: Edition, command: commands.StartDownload, moment: Mo
     order = edition.orders.get(command.order_id)
     if order is None or order.buyer_id != command.buyer_id:
         return UNKNOWN_ORDER
-    if wrong := _why_closed(edition, order):
+    if wrong := why_closed(edition, order):
         return wrong
     if edition.files is None or (known := edition.files.offered.get(command.name)) is None:
         return UNKNOWN_FILE
@@ -91,7 +91,7 @@ def _is_possible(command: commands.AddFile, rules: Rules) -> bool:
     return facts and is_file_name(command.name) and 0 <= command.size_bytes <= rules.file_bytes_max
 
 
-def _why_closed(edition: Edition, order: Order) -> str:
+def why_closed(edition: Edition, order: Order) -> str:
     """Why nothing of the order can be downloaded, or nothing. As for its tickets: a bank that has all of the money
     closes it."""
     if edition.cancellation is not None:

@@ -14,6 +14,7 @@ from buystream.aggregates.edition.campaign import Campaign
 from buystream.aggregates.edition.cancellation import Cancellation
 from buystream.aggregates.edition.door import Door
 from buystream.aggregates.edition.files import Files
+from buystream.aggregates.edition.licences import Licences
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.order_book import OrderBook
 from buystream.aggregates.edition.pace import Pace
@@ -57,6 +58,7 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     cancellation: Cancellation | None = None
     door: Door | None = None
     files: Files | None = None
+    licences: Licences | None = None
     content: bytes = b""
     """What it was released with: see `buystream.aggregates.content`."""
     announced: dict[str, bytes] = {}
@@ -78,6 +80,7 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
             pace=Pace(),
             gifts=GiftBook(),
             campaign=campaign,
+            licences=_licences_of(event),
             content=content_of(event),
             timed=campaign is not None,
         )
@@ -206,6 +209,11 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
         self.timed = True
 
 
+def _licences_of(event: events.EditionReleased) -> Licences | None:
+    terms = event.offer.licences
+    return None if terms is None else Licences(activations_max=terms.activations_max)
+
+
 def _total(edition: Edition, name: str) -> int | None:
     """Of all variants together; None when one is unlimited."""
     counts = [getattr(stock, name) for stock in edition.stocks.values()]
@@ -240,12 +248,13 @@ def _courses(**parts: type) -> dict[type[events.Event], _Course]:
     }
 
 
-_UNTIMED: Final = _courses(terms=Terms, sale=Sale, pace=Pace, files=Files)
+_UNTIMED: Final = _courses(terms=Terms, sale=Sale, pace=Pace, files=Files, licences=Licences)
 _TIMED: Final = _courses(
     terms=Terms,
     sale=Sale,
     pace=Pace,
     files=Files,
+    licences=Licences,
     campaign=Campaign,
     gifts=GiftBook,
     cancellation=Cancellation,

@@ -55,6 +55,8 @@ def why_not(offer: Offer, moment: Moment) -> str:
         return "bad_event"
     if not _are_possible(offer.downloads, moment.rules):
         return "bad_downloads"
+    if offer.licences is not None and not 1 <= offer.licences.activations_max <= moment.rules.activations_max:
+        return "bad_licences"
     return _wrong_campaign(offer.campaign, offer.window.closes_at_ms, moment.rules) if offer.campaign else ""
 
 

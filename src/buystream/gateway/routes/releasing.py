@@ -15,6 +15,7 @@ from buystream.vocabulary.money import CURRENCIES, chargeable_words, currency_of
 from buystream.vocabulary.values import (
     CampaignTerms,
     DownloadTerms,
+    LicenceTerms,
     Offer,
     RefundRule,
     SaleWindow,
@@ -65,6 +66,7 @@ def release_command(data: NewEdition, merchant: MerchantView, edition_id: str) -
             vouched_only=data.vouched_only,
             event=None if data.event is None else _event(data.event, merchant),
             downloads=convert(data.downloads, DownloadTerms, from_attributes=True),
+            licences=convert(data.licences, LicenceTerms | None, from_attributes=True),
         ),
         awaits_terms=True,
     )

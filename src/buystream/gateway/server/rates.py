@@ -25,6 +25,9 @@ SEARCHES = 20
 SEARCHES_OF_ADDRESS = 3
 """Requests for a link by mail, of a network and for an address, within FAILURES_SECONDS."""
 
+CHANGES_OF_LICENCE: Final = 30
+"""Activations and deactivations of one licence within FAILURES_SECONDS."""
+
 HOLDS_MIN: Final = 10
 """What a network may hold of any edition, however small its stock."""
 
@@ -113,6 +116,8 @@ class RateLimiter:
         self._wrong_keys = Buckets(limits.network_wrong_keys, FAILURES_SECONDS, clock)
         self._declines = Buckets(limits.network_declines, FAILURES_SECONDS, clock)
         self._searches = Buckets(SEARCHES, FAILURES_SECONDS, clock)
+        self._wrong_licences = Buckets(limits.network_wrong_keys, FAILURES_SECONDS, clock)
+        self._changed_licences = Buckets(CHANGES_OF_LICENCE, FAILURES_SECONDS, clock)
         self._searched = Buckets(SEARCHES_OF_ADDRESS, FAILURES_SECONDS, clock)
         self._good_keys: OrderedDict[str, None] = OrderedDict()
         self._held: Counter[tuple[str, str]] = Counter()
@@ -136,6 +141,18 @@ class RateLimiter:
         self._good_keys.move_to_end(key_hash)
         if len(self._good_keys) > KEPT_MAX:
             self._good_keys.popitem(last=False)
+
+    def try_licence(self, client: str) -> None:
+        """Before a licence key is looked up; raises HttpProblem (429) after too many wrong ones."""
+        _refuse(self._wrong_licences.wait(network_of(client)), "There were too many wrong licence keys.")
+
+    def licence_was_wrong(self, client: str) -> None:
+        """It counts."""
+        self._wrong_licences.take(network_of(client))
+
+    def change_licence(self, order_id: str, number: int) -> None:
+        """Before a licence is activated or deactivated; raises HttpProblem (429)."""
+        _refuse(self._changed_licences.take(f"{order_id} {number}"), "This licence changed too often.")
 
     def search(self, client: str, address: str) -> None:
         """Before a mail to an address; raises HttpProblem (429). What is answered must not depend on

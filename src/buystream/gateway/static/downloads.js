@@ -7,11 +7,19 @@ import { sizeWords } from "./buystream/sizes.js";
 const list = document.getElementById("downloads");
 const status = document.getElementById("downloads-status");
 const { order } = document.getElementById("order").dataset;
+const keys = document.getElementById("licences");
 const path = `/v1/orders/${order}/downloads`;
 
 const CLOSED = {
   downloads_used_up: "You have downloaded this as often as you may. Write to the seller if you need it again.",
   order_disputed: "Your bank is looking into the payment. Downloads open again if it decides for the seller.",
+};
+
+const LICENCES = {
+  disabled: "The seller has disabled this key.",
+  refunded: "Refunded: this key isn’t valid any more.",
+  disputed: "Your bank is looking into the payment. The key is valid again if it decides for the seller.",
+  cancelled: "This was called off: the key isn’t valid any more.",
 };
 
 function say(message) {
@@ -21,9 +29,14 @@ function say(message) {
 
 async function load() {
   try {
-    const { files } = await asBuyer("GET", path);
+    const [{ files }, { licences }] = await Promise.all([
+      asBuyer("GET", path),
+      asBuyer("GET", `/v1/orders/${order}/licences`),
+    ]);
     list.replaceChildren(...files.map(row));
-    say(files.length ? "" : "There are no files.");
+    keys.replaceChildren(...licences.map(licenceRow));
+    document.getElementById("licences-title").hidden = !licences.length;
+    say(files.length || licences.length ? "" : "There are no files.");
   } catch (problem) {
     say(`Your files could not be loaded. ${problem.message}`);
   }
@@ -60,6 +73,17 @@ function row(file) {
         ),
     ),
     says,
+  );
+}
+
+function licenceRow(licence) {
+  const { key, status: state, activations, activations_max: most, variant_title: variant } = licence;
+  return h(
+    "li",
+    { class: "order" },
+    h("strong", {}, h("code", {}, key)),
+    h("span", { class: "detail" }, variant && `${variant} · `, `used in ${activations} of ${most} places`),
+    state !== "valid" && h("p", { class: "detail" }, LICENCES[state]),
   );
 }
 

@@ -7,6 +7,7 @@ from buystream.vocabulary.commands.door import *
 from buystream.vocabulary.commands.downloads import *
 from buystream.vocabulary.commands.editions import *
 from buystream.vocabulary.commands.gifts import *
+from buystream.vocabulary.commands.licences import *
 from buystream.vocabulary.commands.merchants import *
 from buystream.vocabulary.commands.orders import *
 from buystream.vocabulary.commands.parcels import *

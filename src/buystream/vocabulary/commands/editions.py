@@ -49,7 +49,16 @@ from buystream.vocabulary.values import EVENT, FEE, OFFER, Fee, Offer, TicketedE
             "bad_limit",
             "bad_hold",
         ),
-        *("bad_tax", "bad_refund_rule", "bad_target", "bad_event", "bad_downloads", "not_milliseconds", "bad_window"),
+        *(
+            "bad_tax",
+            "bad_refund_rule",
+            "bad_target",
+            "bad_event",
+            "bad_downloads",
+            "bad_licences",
+            "not_milliseconds",
+            "bad_window",
+        ),
         *("closes_in_the_past", "returns_end_in_the_past"),
     ],
 )

@@ -12,6 +12,7 @@ from buystream.vocabulary.examples.story import (
     FEE,
     FILE,
     GIFT,
+    INSTANCE,
     MERCHANT,
     NORTH,
     ORDER,
@@ -53,6 +54,9 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.AddFile(edition_id=EDITION, merchant_id=MERCHANT, **FILE),
     commands.RemoveFile(edition_id=EDITION, merchant_id=MERCHANT, name=FILE["name"]),
     commands.StartDownload(order_id=ORDER, buyer_id=ANNA, name=FILE["name"]),
+    commands.ActivateLicence(order_id=ORDER, number=1, instance=INSTANCE),
+    commands.DeactivateLicence(order_id=ORDER, number=1, instance=INSTANCE),
+    commands.DisableLicence(order_id=ORDER, merchant_id=MERCHANT, number=1, disabled=True),
     commands.StartRecurringGift(
         gift_id=GIFT,
         edition_id=EDITION,

@@ -10,6 +10,7 @@ from buystream.vocabulary.values import (
     CampaignTerms,
     DownloadTerms,
     Fee,
+    LicenceTerms,
     LineUnits,
     Offer,
     OrderLine,
@@ -108,6 +109,7 @@ RICH_OFFER = msgspec.structs.replace(
     receipts=True,
     vouched_only=True,
     downloads=DownloadTerms(downloads_max=3, link_seconds=3600),
+    licences=LicenceTerms(activations_max=2),
 )
 
 RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": OFFER}
@@ -115,6 +117,7 @@ TICKETS_RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": msgspec.st
 RICHLY_RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": RICH_OFFER, "awaits_terms": True}
 FEE = Fee(share_bps=500, fixed_minor=30)
 
+INSTANCE = "5e" * 16
 FILE: dict[str, Any] = {
     "name": "Night Sky.zip",
     "file_id": "f11e0000000000000001",

@@ -77,6 +77,12 @@ class NewDownloadTerms(Request, frozen=True, kw_only=True):
     link_seconds: Annotated[int, Meta(ge=60, le=30 * 24 * 3600)] = 86_400
 
 
+class NewLicenceTerms(Request, frozen=True, kw_only=True):
+    """Each unit has a licence key, which may be used in so many places at a time."""
+
+    activations_max: Annotated[int, Meta(ge=1, le=1000)] = 3
+
+
 class NewEdition(Request, frozen=True, kw_only=True):
     """The terms of a new edition. Send `price_minor` for a fixed price, or both bounds; `stock` null means unlimited.
     An edition that is offered in several `variants` has prices and stocks there instead. Prices include `tax_bps` of
@@ -112,6 +118,7 @@ class NewEdition(Request, frozen=True, kw_only=True):
     vouched_only: bool = False
     event: NewEvent | None = None
     downloads: NewDownloadTerms = NewDownloadTerms()
+    licences: NewLicenceTerms | None = None
 
 
 class StockChange(Request, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 import { Problem, origin } from "../buystream/api.js";
 import { h } from "../buystream/dom.js";
 import { sizeWords } from "../buystream/sizes.js";
-import { ask } from "./ask.js";
+import { ask, field } from "./ask.js";
 import { day } from "./moments.js";
 
 const element = (id) => document.getElementById(id);
@@ -25,6 +25,7 @@ export class Files {
       target.value = "";
       if (file) this.#send(file);
     });
+    element("licence-find").addEventListener("click", () => this.#findLicence());
     element("files-stop").addEventListener("click", () => this.#upload?.abort());
   }
 
@@ -113,6 +114,36 @@ export class Files {
       upload.onerror = () => failed(new Problem({ status: 0 }));
       upload.onabort = () => failed(new Error("The upload was stopped. Nothing of it is kept."));
       upload.send(file);
+    });
+  }
+
+  #findLicence() {
+    ask({
+      title: "Look up a licence key",
+      text: "A key that a buyer has sent you, or that you found where it shouldn’t be.",
+      confirm: "Look it up",
+      fields: [field("key", "Licence key", { required: true, maxlength: 80, autocomplete: "off", wide: true })],
+      act: async ({ key }) => {
+        const licence = await this.#call("POST", "/v1/merchant/licences/find", { key: key.value });
+        setTimeout(() => this.#turnLicence(licence)); // this dialog closes first
+      },
+    });
+  }
+
+  #turnLicence(licence) {
+    const { order_id: order, number, title, status, activations, activations_max: most } = licence;
+    const isDisabled = status === "disabled";
+    ask({
+      title,
+      text: `Order ${order.slice(-8)}, licence ${number}: ${status}, used in ${activations} of ${most} places.`,
+      confirm: isDisabled ? "Enable it again" : "Disable it",
+      dismiss: "Leave it",
+      danger: !isDisabled,
+      act: async () => {
+        const path = `/v1/merchant/orders/${order}/licences/${number}`;
+        await this.#call("PUT", path, { disabled: !isDisabled });
+        this.#say(`Licence ${number} of order ${order.slice(-8)} is ${isDisabled ? "valid again" : "disabled"}.`);
+      },
     });
   }
 
