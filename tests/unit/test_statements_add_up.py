@@ -14,6 +14,7 @@ from buystream.vocabulary import commands, events
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, EDITION, T0, example
 from tests.support.steps import authorised, captured, pay, payment, place, refund, release
+from tests.support.thorough import THOROUGH
 
 PRICE_MINOR = 1_000
 ORDERS = 4
@@ -78,7 +79,7 @@ def history(asked: list[Any], gaps_ms: list[int]) -> tuple[Partition, list[event
     return partition, recorded
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 if THOROUGH else 100, deadline=None)
 @given(st.lists(steps, min_size=20, max_size=60), st.lists(st.integers(0, 3), min_size=60, max_size=60))
 def test_the_movements_of_each_order_are_what_its_payment_says(asked: list[Any], gaps_ms: list[int]) -> None:
     partition, recorded = history(asked, gaps_ms)

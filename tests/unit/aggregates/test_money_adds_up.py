@@ -19,6 +19,7 @@ from buystream.vocabulary.values import LineUnits, OrderLine, RefundRule, Varian
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, BEN, T0, example
 from tests.support.steps import place, release
+from tests.support.thorough import THOROUGH
 
 DAY_MS = 86_400_000
 TICKETS, SHORT, LONG, MONTHLY = "ed0-t1ckets000", "ed0-sh0rt00000", "ed0-10ng000000", "ed0-m0nth1y000"
@@ -512,7 +513,7 @@ class Till(RuleBasedStateMachine):
 
 TestTill = Till.TestCase
 TestTill.settings = settings(
-    max_examples=300,
+    max_examples=300 if THOROUGH else 120,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -21,6 +21,7 @@ from buystream.vocabulary.values import OrderLine, Variant
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, BEN, EDITION, OTHER_EDITION, T0, example
 from tests.support.steps import place, release
+from tests.support.thorough import THOROUGH
 
 EDITIONS = (EDITION, OTHER_EDITION)
 SHIRTS = "ed0-sh1rts0000"
@@ -379,7 +380,7 @@ class Crowd(RuleBasedStateMachine):
 
 TestCrowd = Crowd.TestCase
 TestCrowd.settings = settings(
-    max_examples=200,
+    max_examples=200 if THOROUGH else 80,
     stateful_step_count=60,
     deadline=None,
     suppress_health_check=list(HealthCheck),
