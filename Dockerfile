@@ -7,6 +7,8 @@ COPY src src
 COPY clients/python/src clients/python/src
 COPY schemas schemas
 RUN pip install --no-cache-dir -c constraints.txt .
+# Where editions' files are: a volume there belongs to the user.
+RUN install -d -o buystream -g buystream /srv/media
 USER buystream
 ENV BUYSTREAM_HOST=0.0.0.0 BUYSTREAM_METRICS_HOST=0.0.0.0 PYTHONUNBUFFERED=1
 # The gateway's pages; health and metrics of every role, for Prometheus and nobody else.

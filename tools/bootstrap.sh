@@ -101,18 +101,19 @@ build_stripe_mock() {
     rm -rf "$folder/building"
 }
 
-# What judges the transparency log: Go's sumdb and Tessera's fsck, around which tests/judges/go is a command line.
+# build_judge FOLDER NAME: the program in tests/judges/FOLDER. `go` judges the transparency log: a command line around Go's
+# sumdb and Tessera's fsck. `s3` is a store of S3's protocol.
 build_judge() {
     local folder sources
     folder="${XDG_CACHE_HOME:-$HOME/.cache}/buystream"
-    sources="$(cat tests/judges/go/main.go tests/judges/go/go.sum | sha256sum | cut -c 1-16)"
-    [ -x "$folder/judge-$sources" ] && return
+    sources="$(cat "tests/judges/$1/main.go" "tests/judges/$1/go.sum" | sha256sum | cut -c 1-16)"
+    [ -x "$folder/$2-$sources" ] && return
     command -v go >/dev/null || apt_install golang
-    echo "building the judge of the transparency log"
+    echo "building what judges: $2"
     mkdir -p "$folder/judging"
-    (cd tests/judges/go && go build -o "$folder/judging/judge" .) >/dev/null 2>"$folder/judging/log" \
-        || fail "the judge could not be built, see $folder/judging/log"
-    mv "$folder/judging/judge" "$folder/judge-$sources"
+    (cd "tests/judges/$1" && go build -o "$folder/judging/$2" .) >/dev/null 2>"$folder/judging/log" \
+        || fail "$2 could not be built, see $folder/judging/log"
+    mv "$folder/judging/$2" "$folder/$2-$sources"
     rm -rf "$folder/judging"
 }
 
@@ -179,7 +180,8 @@ case "${1:-}" in
         command -v promtool >/dev/null || apt_install prometheus
         ;;
     judge)
-        build_judge
+        build_judge go judge
+        build_judge s3 s3-store
         ;;
     stripe-mock)
         build_stripe_mock

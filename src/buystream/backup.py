@@ -63,6 +63,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     buyer_keys: int
     secret_fingerprints: tuple[str, ...]
     has_secret: bool
+    files: int = 0
+    """Versions of editions' files. Their bytes are elsewhere."""
 
 
 def save(settings: Settings, dsn: str, file: Path) -> Manifest:
@@ -182,6 +184,7 @@ def _manifest(settings: Settings, dsn: str, cur: cursor) -> Manifest:
         buyer_keys=_count(cur, "vault.buyer_key"),
         secret_fingerprints=tuple(version.fingerprint for version in versions(dsn)),
         has_secret=not settings.secret_key,
+        files=_count(cur, "views.files", "state <> 'removed'"),
     )
 
 

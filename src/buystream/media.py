@@ -1,24 +1,23 @@
 """The bytes of editions' files: in a folder, or in an S3-compatible store. What each file is called, and in which
-version, is on the log; here are only bytes under names that never come again."""
+version, is on the log; here are only bytes under names that never come again. The store is opened, and its library
+loaded, when it is first needed: a shop without files has none."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
-
-import obstore
-from obstore.exceptions import BaseError
-from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 
 from buystream.errors import BuystreamError
 
 if TYPE_CHECKING:
     from obstore import GetResult
+    from obstore.store import ObjectStore
 
 PART_BYTES: Final = 8 * 1024 * 1024
-"""S3 takes 10,000 parts of an upload: with these, 80 GB."""
+"""S3 takes 10,000 parts of an upload: with these, 80 GB. What is smaller is one request."""
 
 PARTS_AT_ONCE: Final = 2
 CHUNK_BYTES: Final = 256 * 1024
@@ -36,33 +35,37 @@ class NoSuchMedia(BuystreamError):
 class Media:
     """A store of files."""
 
-    def __init__(self, store: ObjectStore, *, folder: Path | None = None) -> None:
+    def __init__(self, opened: "Callable[[], ObjectStore]", *, folder: Path | None = None) -> None:
         """`folder` is where the store's files lie, if they lie on this machine."""
-        self._store = store
+        self._opened = opened
         self._folder = folder
+
+    @cached_property
+    def _store(self) -> "ObjectStore":
+        try:
+            return self._opened()
+        except Exception as error:
+            raise _unavailable(error) from error
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
         """Keep what `chunks` yields; memory stays bounded. When anything fails, or this is cancelled, nothing is kept
         under that name. Raises MediaUnavailable, and whatever `chunks` raises."""
-        failed: list[Exception] = []
+        import obstore
 
-        async def watched() -> AsyncIterator[bytes]:
-            try:
-                async for chunk in chunks:
-                    yield chunk
-            except Exception as error:
-                failed.append(error)
-                raise
-
+        store, failed = self._store, list[Exception]()
+        begins, is_whole = await _beginning(chunks)
         try:
-            await obstore.put_async(
-                self._store,
-                name,
-                watched(),
-                use_multipart=True,
-                chunk_size=PART_BYTES,
-                max_concurrency=PARTS_AT_ONCE,
-            )
+            if is_whole:
+                await obstore.put_async(store, name, b"".join(begins), use_multipart=False)
+            else:
+                await obstore.put_async(
+                    store,
+                    name,
+                    _continued(begins, chunks, failed),
+                    use_multipart=True,
+                    chunk_size=PART_BYTES,
+                    max_concurrency=PARTS_AT_ONCE,
+                )
         except Exception as error:
             if failed:
                 raise failed[0] from None
@@ -73,54 +76,88 @@ class Media:
     async def read(self, name: str, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from `start` to `end`, exclusive, once the first are there; raises NoSuchMedia and
         MediaUnavailable."""
-        if start == end:
-            await self._head(name)
-            return _nothing()
+        import obstore
+
+        store = self._store
         try:
-            found = await obstore.get_async(self._store, name, options={"range": (start, end)})
-        except (FileNotFoundError, BaseError, OSError) as error:
+            if start == end:
+                await obstore.head_async(store, name)
+                return _nothing()
+            return _chunks(await obstore.get_async(store, name, options={"range": (start, end)}))
+        except Exception as error:
             raise _unavailable(error) from error
-        return _chunks(found)
 
     async def remove(self, name: str) -> None:
         """It is kept no longer; what isn't there is gone. Raises MediaUnavailable."""
+        import obstore
+
+        store = self._store
         try:
-            await obstore.delete_async(self._store, name)
+            await obstore.delete_async(store, name)
         except FileNotFoundError:
             return
-        except (BaseError, OSError) as error:
-            raise _unavailable(error) from error
-
-    async def _head(self, name: str) -> None:
-        try:
-            await obstore.head_async(self._store, name)
-        except (FileNotFoundError, BaseError, OSError) as error:
+        except Exception as error:
             raise _unavailable(error) from error
 
 
-def open_media(url: str) -> Media:
+def media_at(url: str) -> Media:
     """The store at `file:///folder`, which is made when it is missing, or `s3://bucket/prefix`, which the usual AWS_
-    variables describe. Raises MediaUnavailable."""
+    variables describe."""
     parts = urlsplit(url)
-    try:
+    folder = Path(unquote(parts.path))
+
+    def opened() -> "ObjectStore":
+        from obstore.store import LocalStore, S3Store
+
         if parts.scheme == "s3":
-            return Media(S3Store(parts.netloc, prefix=parts.path.strip("/") or None))
-        folder = Path(unquote(parts.path))
-        return Media(LocalStore(folder, automatic_cleanup=False, mkdir=True), folder=folder)
-    except (BaseError, OSError, ValueError) as error:
-        raise MediaUnavailable(f"files can't be kept at {url}: {_first_line(error)}") from error
+            return S3Store(parts.netloc, prefix=parts.path.strip("/") or None)
+        return LocalStore(folder, automatic_cleanup=False, mkdir=True)
+
+    return Media(opened, folder=None if parts.scheme == "s3" else folder)
 
 
 def media_in_memory() -> Media:
     """For tests: it is gone with the process."""
-    return Media(MemoryStore())
+
+    def opened() -> "ObjectStore":
+        from obstore.store import MemoryStore
+
+        return MemoryStore()
+
+    return Media(opened)
+
+
+async def _beginning(chunks: AsyncIterator[bytes]) -> tuple[list[bytes], bool]:
+    """The chunks of the first part, and whether they are all."""
+    begins, size_bytes = list[bytes](), 0
+    async for chunk in chunks:
+        begins.append(chunk)
+        size_bytes += len(chunk)
+        if size_bytes >= PART_BYTES:
+            return begins, False
+    return begins, True
+
+
+async def _continued(
+    begins: list[bytes], chunks: AsyncIterator[bytes], failed: list[Exception]
+) -> AsyncIterator[bytes]:
+    """All of them; what the client's side raises is noted, to be told apart from what the store does."""
+    begins.reverse()
+    while begins:
+        yield begins.pop()
+    try:
+        async for chunk in chunks:
+            yield chunk
+    except Exception as error:
+        failed.append(error)
+        raise
 
 
 async def _chunks(found: "GetResult") -> AsyncIterator[bytes]:
     try:
         async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
             yield bytes(chunk)
-    except (BaseError, OSError) as error:
+    except Exception as error:
         raise _unavailable(error) from error
 
 
@@ -141,8 +178,4 @@ def _sync(path: Path) -> None:
 def _unavailable(error: Exception) -> BuystreamError:
     if isinstance(error, FileNotFoundError):
         return NoSuchMedia("the store has no such file")
-    return MediaUnavailable(f"the store of files: {_first_line(error)}")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+    return MediaUnavailable(f"the store of files: {str(error).partition(chr(10))[0]}")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from buystream.media import Media, open_media
+from buystream.media import Media, media_at
 from tests.integration.test_merchants_money import bought, refund
 from tests.support.patience import patient, wait_until
 from tests.support.shop import API_KEY, Shop, lasting_shop, register_merchant, shop, shop_at_work
@@ -138,6 +138,7 @@ class Waiting(Media):
     """A store that takes nothing yet."""
 
     def __init__(self, inside: Media) -> None:
+        super().__init__(lambda: inside._store)
         self._inside = inside
         self.goes_on = threading.Event()
 
@@ -153,7 +154,7 @@ def memory_mib() -> int:
 
 def test_a_large_file_is_taken_in_no_faster_than_it_is_kept(shop_database_url: str, tmp_path: Path) -> None:
     block = os.urandom(MIB)
-    store = Waiting(open_media(tmp_path.as_uri()))
+    store = Waiting(media_at(tmp_path.as_uri()))
     with shop_at_work(shop_database_url, media=store) as shop:
         register_merchant(shop)
         edition = shop.release()

@@ -19,6 +19,7 @@ def backup(file: Path, **chosen: Any) -> None:
 
     Safe to run while the shop is running: the backup is one consistent moment. Views are not saved; they are
     rebuilt. FILE holds the keys to the buyers' names and addresses: BUYSTREAM_BACKUP_RECIPIENTS encrypts it.
+    The bytes of files to download are NOT in it (docs/downloads.md).
     A log on Kafka is NOT in it: its replicas keep it, and a mirror does (docs/operations.md, "Mirroring the log").
     """  # fmt: skip
     settings = options.of_a_shop(chosen)
@@ -36,6 +37,12 @@ def backup(file: Path, **chosen: Any) -> None:
     else:
         counted = f"{manifest.commands} commands, {manifest.events} events, {manifest.buyer_keys} keys"
         click.echo(f"saved {counted} to {file}")
+    if manifest.files:
+        click.echo(
+            f"warning: the bytes of the shop's {manifest.files} files to download are NOT in {file}: copy"
+            f" {settings.media_at} too, see docs/downloads.md",
+            err=True,
+        )
     if not settings.backup_recipients:
         click.echo(
             f"warning: {file} is NOT ENCRYPTED and opens every buyer's name and address; set"
@@ -68,6 +75,8 @@ def restore(file: Path, erased: Path | None, identity: Path | None, **chosen: An
     restored = backups.restore(settings, file, erased=erased, identity=identity)
     manifest, own = restored.manifest, settings.erased_file
     click.echo(f"restored {manifest.commands} commands, {manifest.events} events, {manifest.buyer_keys} keys")
+    if manifest.files:
+        click.echo(f"bring the bytes of its {manifest.files} files to download back to {settings.media_at}")
     click.echo(f"buyers erased again: {len(restored.erased_again)}, erased after {manifest.made_at}")
     if erased is None and not settings.is_on_kafka and (own is None or not own.exists()):
         click.echo(

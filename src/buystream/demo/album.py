@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
-from buystream.media import open_media
+from buystream.media import media_at
 from buystream.vocabulary.commands import AddFile
 from buystream.wiring.shop import Shop
 
@@ -43,7 +43,7 @@ def upload_album(shop: Shop, *, merchant_id: str, edition_id: str) -> None:
     content = album()
     digest = hashlib.sha256(content).hexdigest()
     file_id = digest[:FILE_ID_CHARS]
-    asyncio.run(open_media(shop.settings.media_at).put(f"{edition_id}/{file_id}", _once(content)))
+    asyncio.run(media_at(shop.settings.media_at).put(f"{edition_id}/{file_id}", _once(content)))
     shop.decided(
         AddFile(
             edition_id=edition_id,

@@ -51,6 +51,19 @@ class VariantAccount(msgspec.Struct):
             yield "available + held + sold + withdrawn = issued", f"{name}: {counts} of {self.issued}"
 
 
+class DownloadAccount(msgspec.Struct):
+    """What the auditor counts of an edition's files and licences. `started` and `works_until_ms` are by order, file and
+    version; `instances`, the places of each licence, and `disabled` by order and number."""
+
+    downloads_max: int = 0
+    activations_max: int = 0
+    versions: dict[str, int] = {}
+    started: dict[str, int] = {}
+    works_until_ms: dict[str, int] = {}
+    instances: dict[str, set[str]] = {}
+    disabled: set[str] = set()
+
+
 class EditionAccount(msgspec.Struct):
     """What the auditor counts for one edition."""
 
@@ -65,6 +78,7 @@ class EditionAccount(msgspec.Struct):
     is_cancelled: bool = False
     paused_until_ms: dict[str, int] = {}
     """By buyer id: until then each is too fast."""
+    downloads: DownloadAccount = msgspec.field(default_factory=DownloadAccount)
     over: str = ""
     """Why nobody may get stock or be charged any more: it was cancelled, or its target was missed."""
 
@@ -99,6 +113,10 @@ def released(event: events.EditionReleased) -> EditionAccount:
         window=offer.window,
         awaits_terms=event.awaits_terms,
         waits_for_target=offer.campaign is not None and offer.campaign.all_or_nothing,
+        downloads=DownloadAccount(
+            downloads_max=offer.downloads.downloads_max,
+            activations_max=0 if offer.licences is None else offer.licences.activations_max,
+        ),
     )
 
 

@@ -3,7 +3,7 @@ the aggregates' code. What both agree on is true; where they differ, one of them
 
 from collections.abc import Iterator
 
-from buystream.replay import doors, parcel_books, ticket_accounts, turns, unit_postings
+from buystream.replay import doors, download_books, parcel_books, ticket_accounts, turns, unit_postings
 from buystream.replay.accounts import (
     DisputeAccount,
     EditionAccount,
@@ -101,6 +101,8 @@ class Ledger:
                 variant = account.variants[event.variant_id]
                 variant.withdrawn += event.quantity
                 variant.move(-event.quantity)
+            case events.FileAdded() | events.FileRemoved():
+                yield from download_books.add(event, account)
             case events.StockReleased() if account.over:
                 yield "what is over gets no stock", f"{event.edition_id} is on sale again: {account.over}"
 
@@ -180,6 +182,7 @@ class Ledger:
                 yield from unit_postings.take_back(event, order, account)
             case _:
                 yield from ticket_accounts.post(event, order)
+                yield from download_books.post(event, order, account)
 
     def _run_clock(self, event: events.OrderEvent, order: OrderAccount) -> Iterator[Finding]:
         """A hold ends by its own clock only, and never within the grace of an owner who came after it."""

@@ -14,6 +14,7 @@ from buystream.consumers.payments import Payments, append_fact
 from buystream.host.secret_file import secret_of
 from buystream.host.workers import Run
 from buystream.log import Log
+from buystream.media import media_at
 from buystream.projections.engine.runner import Projector
 from buystream.projections.engine.snapshots import Snapshots
 from buystream.providers import Provider
@@ -212,7 +213,6 @@ class Parts:
         """What a gateway needs. `projected`, `problem` and `failure` as GatewayParts has them. `shows_mail`: anyone may
         read the mails that lie in the folder."""
         from buystream.gateway.runtime import GatewayParts
-        from buystream.media import open_media  # with a library that nothing else needs
 
         return GatewayParts(
             log=self.log,
@@ -232,7 +232,7 @@ class Parts:
             # Several shops may run on one machine, and the first has the default.
             metrics_at_another_port=self.settings.metrics_port == METRICS_PORT,
             mail_folder=self.settings.mail_folder if shows_mail else None,
-            media=open_media(self.settings.media_at),
+            media=media_at(self.settings.media_at),
             **self._gateway_provider,
         )
 

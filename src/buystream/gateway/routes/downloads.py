@@ -23,7 +23,7 @@ from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
 from buystream.gateway.server.sessions import Session
-from buystream.media import MediaUnavailable, NoSuchMedia
+from buystream.media import NoSuchMedia
 from buystream.projections import order_views
 from buystream.projections.downloads import DownloadView, FileView, downloads_of_order, file_by_id, why_closed
 from buystream.projections.order_views import OrderView
@@ -140,6 +140,8 @@ async def _linked(gateway: Gateway, token: str) -> FileView:
     order, file = await gateway.reads.query(read)
     if order is None or file is None:
         raise HttpProblem("unknown-file")
+    if gateway.catalogue.is_erased(order.buyer_id):
+        raise HttpProblem("bad-link")
     if reason := why_closed(order):
         raise refused(reason)
     return file
@@ -150,8 +152,6 @@ async def _bytes(gateway: Gateway, file: FileView, part: ranges.FilePart) -> Asy
         return await gateway.media.read(f"{file.edition_id}/{file.file_id}", part.start, part.end)
     except NoSuchMedia:
         raise HttpProblem("unknown-file", "The shop has lost this file. Ask the merchant to upload it again.") from None
-    except MediaUnavailable as error:
-        raise HttpProblem("unavailable") from error
 
 
 def _http_date(at_ms: int) -> str:

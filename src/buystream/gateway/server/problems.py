@@ -9,6 +9,7 @@ import msgspec
 
 from buystream.errors import BuystreamError
 from buystream.log import LogUnavailable
+from buystream.media import MediaUnavailable
 from buystream.providers import ProviderUnavailable
 from buystream.vault import BuyerIsErased, VaultUnavailable
 from buystream.vocabulary.money import AMOUNT_REASONS, chargeable_words, currency_of
@@ -123,7 +124,7 @@ def problem_of(error: Exception, doing: str) -> HttpProblem:
             return error
         case BuyerIsErased():
             return HttpProblem("no-session")
-        case VaultUnavailable() | ProviderUnavailable() | LogUnavailable():
+        case MediaUnavailable() | VaultUnavailable() | ProviderUnavailable() | LogUnavailable():
             return HttpProblem("unavailable")
         case _:
             _log.error("%s failed", doing, exc_info=error)
