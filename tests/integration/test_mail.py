@@ -386,3 +386,34 @@ def test_each_parcel_of_an_order_has_a_mail_and_the_order_none_more(mailed: Shop
     ]
     left_out = run_sql(mailed.dsn, "SELECT kind, error FROM mail.outbox WHERE state = 'left_out'")
     assert left_out == [("shipped", "each of its parcels has a mail of its own")]
+
+
+def test_whoever_waits_for_what_is_sold_out_gets_a_mail_when_it_is_back(
+    mailed: Shop, mail_server: ServerOfMail
+) -> None:
+    edition_id = mailed.release(stock=1)
+    where = f"/v1/editions/{edition_id}/stock-alerts"
+    with mailed.merchant() as merchant, mailed.buyer() as buyer, mailed.buyer() as first, mailed.buyer() as second:
+        assert first.post(where, json=wish("early@example.org")).json()["type"].endswith("in-stock")
+        pay_for(buyer, order_of(edition_id), "anna@example.org")
+        assert first.post(where, json=wish("early@example.org") | {"consent": False}).status_code == 422
+        second.headers["Accept-Language"] = "fr"
+        for who, email in ((first, "early@example.org"), (second, "late@example.org"), (first, "early@example.org")):
+            assert who.post(where, json=wish(email)).status_code == 202
+        with sending(mailed, SmtpServer(mail_server.at)):
+            for units in (1, 5):
+                more = merchant.post(f"/v1/merchant/editions/{edition_id}/stock", json={"add": units})
+                assert more.status_code == 200, more.text
+            wait_until(lambda: len(mail_server.mails) == 3)
+    news = {str(mail["To"]): mail for mail in mail_server.mails if "anna@" not in str(mail["To"])}
+    assert news.keys() == {"early@example.org", "late@example.org"}
+    mail = news["early@example.org"]
+    assert mail["Subject"].startswith("Available again: ")
+    assert "Nothing is reserved for you" in text_of(mail)
+    assert f"/e/{edition_id}" in text_of(mail)
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert news["late@example.org"]["Subject"].startswith("De nouveau disponible : ")
+
+
+def wish(email: str) -> dict[str, Any]:
+    return {"email": email, "consent": True}

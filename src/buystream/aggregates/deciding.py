@@ -10,6 +10,7 @@ from buystream.aggregates.content import content_of
 from buystream.aggregates.decides import decisions_of
 from buystream.aggregates.edition import (
     admitting,
+    alerting,
     announcing,
     cancelling,
     disputing,
@@ -295,7 +296,7 @@ _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
     for kind, decide in decisions_of(
         housekeeping, Merchant, Buyer,
         selling, stocking, announcing, cancelling, ordering, paying, packing, serving, refunding, giving, disputing,
-        ticketing, admitting, returning, moving, downloading, licensing,
+        ticketing, admitting, returning, moving, downloading, licensing, alerting,
     )
 }  # fmt: skip
 

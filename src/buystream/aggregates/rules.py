@@ -51,6 +51,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """A time that a client gives is not before this: it would be one in seconds, which are 1,000 times smaller."""
     latest_time_ms: int
 
+    stock_alerts_max: int
+    """Buyers who wait for stock of one variant, all of whom one event may tell that there is."""
     parcels_per_order_max: int
     fulfilment_events_max: int
     """What may be recorded about one parcel."""
@@ -122,6 +124,7 @@ _FIRST: Final = Rules(
     buyer_pause_seconds_max=24 * 3600,
     earliest_time_ms=100_000_000_000,
     latest_time_ms=253_402_300_799_999,
+    stock_alerts_max=1_000,
     parcels_per_order_max=100,
     fulfilment_events_max=100,
     exchanges_per_order_max=20,

@@ -152,6 +152,8 @@ REASONS: Final[Mapping[str, Reason]] = {
     "bad_tax": Reason("The tax is outside the allowed range, or has no label."),
     "bad_refund_rule": Reason("The refund rule has a share or a party that is not allowed."),
     "bad_target": Reason("A campaign's target must be positive; all-or-nothing campaigns also need a closing date."),
+    "in_stock": Reason("There is stock: order now."),
+    "too_many_alerts": Reason("As many people as possible wait for this already. Look again later."),
     "bad_event": Reason(
         "An event has a venue, doors that open before it starts, and a later end. A campaign has none."
     ),

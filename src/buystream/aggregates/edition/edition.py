@@ -63,6 +63,8 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What it was released with: see `buystream.aggregates.content`."""
     announced: dict[str, bytes] = {}
     """By the id that the merchant gave each announcement: a digest of what it says."""
+    alerts: dict[str, dict[str, str]] = {}
+    """By variant: the buyers who wait for stock, the first first, with where their mail goes."""
     timed: bool = False
     """Whether the edition does something by the clock: see `buystream.aggregates.agenda`."""
 
@@ -185,6 +187,14 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     @applies(events.AnnouncementMade)
     def _announce(self, event: events.AnnouncementMade) -> None:
         self.announced[event.announcement_id] = digest_of(event.headline, event.text)
+
+    @applies(events.StockAlertRequested)
+    def _await_stock(self, event: events.StockAlertRequested) -> None:
+        self.alerts.setdefault(event.variant_id, {})[event.buyer_id] = event.delivery
+
+    @applies(events.StockAlertDue)
+    def _alert(self, event: events.StockAlertDue) -> None:
+        self.alerts.get(event.variant_id, {}).pop(event.buyer_id, None)
 
     @applies(events.DoorEvent)
     def _pass_the_door(self, event: events.DoorEvent) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import admission
+from buystream.aggregates.edition.alerting import alert_the_waiting
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_VARIANT, Edition, Outcome
 from buystream.aggregates.edition.stock import Stock
 from buystream.aggregates.moment import Moment
@@ -25,10 +26,13 @@ def add_stock(edition: Edition, command: commands.AddStock, moment: Moment) -> O
         return "unlimited"
     if not 0 < command.quantity <= moment.rules.issued_max - (stock.issued or 0):
         return "bad_quantity"
+    is_on_sale = not stock.sold_out
     edition.record_own(
         events.StockAdded, moment, change_id=command.change_id, quantity=command.quantity, variant_id=stock.variant_id
     )
     note_release(edition, stock, moment)
+    if is_on_sale:  # there were too few units before for all who wait
+        alert_the_waiting(edition, stock, command.quantity, moment)
     return None
 
 
@@ -79,6 +83,7 @@ def note_release(edition: Edition, stock: Stock, moment: Moment) -> None:
     """Lift the variant's latch when there is stock again, and a buyer may have it."""
     if stock.sold_out and stock.available and not admission.why_over(edition):
         edition.record_own(events.StockReleased, moment, available=stock.available, variant_id=stock.variant_id)
+        alert_the_waiting(edition, stock, stock.available, moment)
 
 
 def note_releases(edition: Edition, moved: Iterable[OrderLine | LineUnits], moment: Moment) -> None:

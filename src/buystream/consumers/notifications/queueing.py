@@ -40,6 +40,7 @@ ANNOUNCEMENT: Final = "announcement"
 ANNOUNCED: Final = "announced"
 NEW_VERSION: Final = "new_version"
 EVENT_MOVED: Final = "event_moved"
+STOCK_ALERT: Final = "stock_alert"
 FIND_ORDERS: Final = "found"
 WEBHOOK_FAILING: Final = "webhook_failing"
 WEBHOOK_DISABLED: Final = "webhook_disabled"
@@ -124,6 +125,12 @@ def event_moved(event: events.EventMoved) -> Queued:
     return Queued(kind=ANNOUNCEMENT, about=event.edition_id, facts=facts, rank=IN_TURN)
 
 
+def stock_alert(event: events.StockAlertDue) -> Queued:
+    """There is stock again of what this buyer waits for. The address is a ciphertext of the buyer's key."""
+    facts = {"buyer_id": event.buyer_id, "delivery": event.delivery, "variant_id": event.variant_id}
+    return Queued(kind=STOCK_ALERT, about=event.edition_id, facts=facts)
+
+
 def refunded(event: events.OrderRefunded) -> Queued:
     """Money is on its way back; or there was none, and what was free was called off."""
     if not event.amount_minor:
@@ -163,6 +170,7 @@ QUEUED: Final[Mapping[type[events.Event], Callable[[Any], Queued | None]]] = {
     events.RecurringGiftEnded: gift_ended,
     events.AnnouncementMade: announced,
     events.EventMoved: event_moved,
+    events.StockAlertDue: stock_alert,
     events.FileAdded: new_version,
 }
 """What each event calls for."""

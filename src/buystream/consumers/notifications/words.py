@@ -70,6 +70,13 @@ EN: Final = {
     "gift_ended.heading": "Your regular gift has ended",
     "gift_ended.text": "Too many of your regular gifts of {total} to {merchant} in a row couldn’t be charged.",
     "gift_ended.todo": "If you would like to go on giving, start a new one with another card.",
+    "stock_alert.subject": "Available again: {title}",
+    "stock_alert.heading": "{title} is available again",
+    "stock_alert.text": "You asked for a message when {title} is available again. It is now.",
+    "stock_alert.no_reservation": "Nothing is reserved for you: whoever buys first gets it, and others may have got"
+    " this message too.",
+    "stock_alert.buy": "Buy",
+    "stock_alert.footer": "You get this message once, because you asked for it on {shop}, where {merchant} sells.",
     "event_moved.subject": "New date or place: {title}",
     "event_moved.heading": "{title} has a new date or place",
     "event_moved.text": "{merchant} has moved {title}. Your tickets stay valid, and their codes are the same.",
@@ -182,6 +189,14 @@ FR: Final = {
     "gift_ended.heading": "Votre don régulier a pris fin",
     "gift_ended.text": "Trop de dons réguliers de {total} à {merchant} n’ont pas pu être débités de suite.",
     "gift_ended.todo": "Pour continuer à donner, commencez un nouveau don avec une autre carte.",
+    "stock_alert.subject": "De nouveau disponible : {title}",
+    "stock_alert.heading": "{title} est de nouveau disponible",
+    "stock_alert.text": "Vous avez demandé un message dès que {title} serait de nouveau disponible. C’est le cas.",
+    "stock_alert.no_reservation": "Rien ne vous est réservé : la première personne à acheter est servie, et d’autres"
+    " ont pu recevoir ce message.",
+    "stock_alert.buy": "Acheter",
+    "stock_alert.footer": "Vous recevez ce message une seule fois, parce que vous l’avez demandé sur {shop}, où vend"
+    " {merchant}.",
     "event_moved.subject": "Nouvelle date ou nouveau lieu : {title}",
     "event_moved.heading": "{title} : nouvelle date ou nouveau lieu",
     "event_moved.text": "{merchant} a changé la date ou le lieu de {title}. Vos billets restent valables, avec les"

@@ -5,12 +5,14 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import replace
 from psycopg2.extensions import cursor
 
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
 from buystream.consumers.notifications.contents import CONTENTS, About, Content, lines_of
 from buystream.consumers.notifications.letters import Attachment, Letter, NotCalledFor, Unsubscribing, day, say
-from buystream.consumers.notifications.queueing import EVENT_MOVED, FIND_ORDERS, TO_MERCHANTS
+from buystream.consumers.notifications.queueing import EVENT_MOVED, FIND_ORDERS, STOCK_ALERT, TO_MERCHANTS
+from buystream.consumers.notifications.stock_alerts import stock_alert_letter
 from buystream.consumers.notifications.taken import TakenMail, require_shown
 from buystream.consumers.notifications.to_merchants import letter_to_merchant
 from buystream.consumers.notifications.words import DEFAULT, LANGUAGES
@@ -92,6 +94,8 @@ class LetterWriter:
         if row.kind in TO_MERCHANTS:
             details = people.legal_details(cur, facts["merchant_id"], at_ms=at_ms)
             return Written(letter_to_merchant(row.kind, facts["address"], details, url=self._url), "", "")
+        if row.kind == STOCK_ALERT:
+            return self._stock_alert(cur, row, facts, at_ms)
         if "announcement" in facts:
             facts |= _announcement(cur, facts["announcement"])
         view = _order_of(cur, row, facts)
@@ -111,11 +115,6 @@ class LetterWriter:
         footer = [say(language, "footer", merchant=view.merchant_name)]
         if details.email:
             footer.append(say(language, "reply", merchant=view.merchant_name))
-        unsubscribe = None
-        if content.is_announcement:
-            token = self._tokens.of(view.merchant_id, self._hashes.of(person.email))
-            label = say(language, "unsubscribe", merchant=view.merchant_name)
-            unsubscribe = Unsubscribing(label, f"{self._url}/mail/unsubscribe/{token}")
         return Letter(
             language=language,
             recipient=person.email,
@@ -130,8 +129,25 @@ class LetterWriter:
             attachments=enclosed.files,
             pictures=enclosed.pictures,
             footer=footer,
-            unsubscribe=unsubscribe,
+            unsubscribe=(
+                self._unsubscribing(view.merchant_id, view.merchant_name, person) if content.is_announcement else None
+            ),
         )
+
+    def _stock_alert(self, cur: cursor, row: TakenMail, facts: Mapping[str, Any], at_ms: int) -> Written:
+        """To somebody who may have bought nothing."""
+        board = edition_board.board(cur, row.about, now_ms=at_ms)
+        if board is None or board.state in ("closed", "cancelled"):
+            raise NotCalledFor("it is off sale for good")
+        person = self._person(facts["buyer_id"], facts["delivery"])
+        letter = stock_alert_letter(board, facts["variant_id"], person.email, person.language, url=self._url)
+        letter = replace(letter, unsubscribe=self._unsubscribing(board.merchant_id, board.merchant_name, person))
+        return Written(letter, board.merchant_id, "")
+
+    def _unsubscribing(self, merchant_id: str, merchant_name: str, person: Person) -> Unsubscribing:
+        token = self._tokens.of(merchant_id, self._hashes.of(person.email))
+        label = say(person.language, "unsubscribe", merchant=merchant_name)
+        return Unsubscribing(label, f"{self._url}/mail/unsubscribe/{token}")
 
     def _found(self, cur: cursor, row: TakenMail, facts: Mapping[str, Any]) -> Written:
         """Links to the orders of everybody with this address."""

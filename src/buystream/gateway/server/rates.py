@@ -28,6 +28,10 @@ SEARCHES_OF_ADDRESS = 3
 CHANGES_OF_LICENCE: Final = 30
 """Activations and deactivations of one licence within FAILURES_SECONDS."""
 
+ALERTS = 200
+ALERTS_OF_BUYER = 10
+"""Requests for a mail when there is stock, of a network and a session, within FAILURES_SECONDS."""
+
 HOLDS_MIN: Final = 10
 """What a network may hold of any edition, however small its stock."""
 
@@ -119,6 +123,8 @@ class RateLimiter:
         self._wrong_licences = Buckets(limits.network_wrong_keys, FAILURES_SECONDS, clock)
         self._changed_licences = Buckets(CHANGES_OF_LICENCE, FAILURES_SECONDS, clock)
         self._searched = Buckets(SEARCHES_OF_ADDRESS, FAILURES_SECONDS, clock)
+        self._alerts = Buckets(ALERTS, FAILURES_SECONDS, clock)
+        self._alerted = Buckets(ALERTS_OF_BUYER, FAILURES_SECONDS, clock)
         self._good_keys: OrderedDict[str, None] = OrderedDict()
         self._held: Counter[tuple[str, str]] = Counter()
         self.followed: OrderedDict[str, Followed] = OrderedDict()
@@ -159,6 +165,11 @@ class RateLimiter:
         whether the address is known, so all count."""
         _refuse(self._searches.take(network_of(client)), "There were too many requests for links.")
         _refuse(self._searched.take(address), "There were too many requests for links to this address.")
+
+    def alert(self, client: str, buyer_id: str) -> None:
+        """Before a request for a mail when there is stock; raises HttpProblem (429)."""
+        _refuse(self._alerts.take(network_of(client)), "There were too many requests for mails.")
+        _refuse(self._alerted.take(buyer_id), "There were too many requests for mails.")
 
     def order(self, buyer_id: str) -> None:
         """Before an order; raises HttpProblem (429)."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from buystream.vocabulary.actors import MERCHANT, OPERATOR, SYSTEM
+from buystream.vocabulary.actors import BUYER, MERCHANT, OPERATOR, SYSTEM
 from buystream.vocabulary.commands.command import Command, asked
 from buystream.vocabulary.fields import (
     BY_CLIENT,
@@ -15,6 +15,7 @@ from buystream.vocabulary.fields import (
     BuyerId,
     ChangeId,
     Clicks,
+    Delivery,
     DemandId,
     EditionId,
     FlagId,
@@ -181,3 +182,17 @@ class AnnounceToBuyers(Command):
     announcement_id: Annotated[AnnouncementId, BY_CLIENT]
     headline: AnnouncementHeadline
     text: AnnouncementText
+
+
+@asked(
+    BUYER,
+    about="edition_id",
+    refusals=["unknown_edition", "unknown_variant", "cancelled", "closed", "in_stock", "too_many_alerts"],
+)
+class RequestStockAlert(Command):
+    """The buyer wants a mail when there is stock of this variant again. It reserves nothing."""
+
+    edition_id: EditionId
+    buyer_id: BuyerId
+    delivery: Delivery
+    variant_id: VariantId = ""

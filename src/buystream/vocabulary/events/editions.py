@@ -14,6 +14,7 @@ from buystream.vocabulary.fields import (
     BuyerId,
     ChangeId,
     Clicks,
+    Delivery,
     DemandId,
     FlagId,
     ForgetBeforeMs,
@@ -160,3 +161,20 @@ class EventMoved(EditionEvent):
 
     event: Annotated[TicketedEvent, EVENT]
     old_event: Annotated[TicketedEvent, meaning("When and where it would have been.", feed=True)]
+
+
+class StockAlertRequested(EditionEvent):
+    """The buyer waits for a mail that says when there is stock again."""
+
+    buyer_id: BuyerId
+    delivery: Delivery
+    variant_id: VariantId = ""
+
+
+class StockAlertDue(EditionEvent):
+    """There is stock again, and it is this buyer's turn to hear of it: once, in the order of the requests, and no more
+    buyers than units came back. Nothing is reserved."""
+
+    buyer_id: BuyerId
+    delivery: Delivery
+    variant_id: VariantId = ""

@@ -70,6 +70,7 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.EndRecurringGift(gift_id=GIFT, buyer_id=ANNA),
     commands.AnnounceToBuyers(edition_id=EDITION, **ANNOUNCEMENT),
     commands.MoveEvent(edition_id=EDITION, event=POSTPONED),
+    commands.RequestStockAlert(edition_id=EDITION, buyer_id=ANNA, delivery=DELIVERY),
     commands.PauseSale(edition_id=EDITION),
     commands.ResumeSale(edition_id=EDITION),
     commands.AddStock(edition_id=EDITION, change_id="change-1", quantity=5),

@@ -98,6 +98,8 @@ EVENTS: tuple[events.Event, ...] = (
     events.EditionCancelled(**of(EDITION, 11), restock=False, reason="storm"),
     events.AnnouncementMade(**of(EDITION, 11), **ANNOUNCEMENT),
     events.EventMoved(**of(EDITION, 11), event=POSTPONED, old_event=CONCERT),
+    events.StockAlertRequested(**of(EDITION, 11), buyer_id=ANNA, delivery=DELIVERY),
+    events.StockAlertDue(**of(EDITION, 12), buyer_id=ANNA, delivery=DELIVERY),
     events.CancellationContinued(**of(EDITION, 12), looked_at=7),
     events.CancellationCompleted(**of(EDITION, 12), failed=1),
     events.CampaignReached(**of(EDITION, 13), raised_minor=100_000),

@@ -13,6 +13,7 @@ import { areEnough, lackOnlyTheAddress } from "./saved-details.js";
 import { nextStep, otherWords, says } from "./says.js";
 import { asBuyer, changes } from "./session.js";
 import { OVER } from "./states.js";
+import { stockAlert } from "./stock-alert.js";
 import { confirmInWindow } from "./window.js";
 import { costWords, everyWords, termsWords, wordsOf } from "./words.js";
 
@@ -392,6 +393,7 @@ export class Screens {
     return [
       ...this.#end(state),
       action && primary(action, () => this.#actions.again()),
+      this.#alert(state),
       this.#proof(state),
       h(
         "button",
@@ -399,6 +401,13 @@ export class Screens {
         "Close",
       ),
     ];
+  }
+
+  /** A way to learn that there is stock again. */
+  #alert(state) {
+    const board = this.#board();
+    const isSoldOut = board.state === "sold_out" || this.#purchase.problem?.reason === "sold_out";
+    return isSoldOut && (state === "unavailable" || state === "refused") && stockAlert(board);
   }
 
   /** Of a refusal; or that nothing is left. */
