@@ -22,6 +22,7 @@ from buystream.api_keys import api_key_hash
 from buystream.consumers.batches import BATCH_COMMANDS_MAX
 from buystream.host.embedded import EmbeddedPostgres
 from buystream.log.postgres import PostgresLog
+from buystream.postal import PostalAddress, encoded
 from buystream.secret_versions import open_root
 from buystream.vault import Vault
 from buystream.vocabulary.commands import (
@@ -108,7 +109,8 @@ def _release(edition_id: str, merchant_id: str, orders: int) -> ReleaseEdition:
 def _paying(placed: Sequence[PlaceOrder], vault: Vault) -> Iterator[list[Command]]:
     """With the details of each buyer under a key, as in a shop."""
     payments = [payment_id_of(order.order_id, 1) for order in placed]
-    where = {"name": "Anna Example", "email": "anna@example.org", "address": "1 Sample Street"}
+    address = PostalAddress(country="GB", street=("1 Sample Street",), city="Sampletown", postal_code="S1 2AB")
+    where = {"name": "Anna Example", "email": "anna@example.org", "address": encoded(address)}
     yield [
         RequestPayment(
             order_id=order.order_id,

@@ -12,7 +12,7 @@ import msgspec
 from buystream.vocabulary import codec
 from buystream.vocabulary.feed import FED, private_fields
 from buystream.vocabulary.fields import values_in, values_of
-from buystream.vocabulary.values import Value
+from buystream.vocabulary.value import Value
 
 PAGE: Final = Path("docs/messages.md")
 

@@ -342,5 +342,8 @@ def encoded(address: PostalAddress) -> str:
 
 
 def decoded(text: str) -> PostalAddress | None:
-    """What `encoded` made; None when there was no address."""
-    return msgspec.json.decode(text, type=PostalAddress) if text else None
+    """What `encoded` made; None for anything else, such as no address."""
+    try:
+        return msgspec.json.decode(text, type=PostalAddress)
+    except msgspec.DecodeError:
+        return None

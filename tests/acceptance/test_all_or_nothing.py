@@ -10,7 +10,7 @@ from buystream.vocabulary.ids import new_order_id
 from tests.support.browser import DemoShop
 from tests.support.patience import patient, wait_until
 
-DELIVERY = {"name": "Anna Example", "email": "anna@example.org", "address": ""}
+DELIVERY = {"name": "Anna Example", "email": "anna@example.org"}
 GIFT = {"kind": "gift", "currency": "EUR", "price_min_minor": 500, "price_max_minor": 50_000, "limit_per_buyer": 50}
 DAY_MS = 86_400_000
 

@@ -21,7 +21,7 @@ from buystream.wiring.opening import open_database, open_log
 from tests.support.browser import HOST, HOST_SECRET, DemoShop
 
 TYPES = "https://buystream.dev/problems/"
-DELIVERY = {"name": "Anna Example", "email": "anna@example.org", "address": ""}
+DELIVERY = {"name": "Anna Example", "email": "anna@example.org"}
 
 
 def buyer(shop: DemoShop) -> httpx.Client:

@@ -95,9 +95,12 @@ def test_no_input_of_ours_can_hold_a_card(phone: BrowserContext, shop: Shop) -> 
     fan, form = in_front_of(phone, shop, needs_address=True)
     fan.tap_buy()
     expect(form.card.get_by_label("Card number")).to_be_visible()
+    expect(fan.sheet.get_by_label("ZIP code")).to_be_visible()
     inputs = "root => [...root.querySelectorAll('input, textarea')].map((input) => [input.name, input.autocomplete])"
     ours = fan.element.evaluate(f"element => ({inputs})(element.shadowRoot)")
-    assert ours == [["name", "name"], ["email", "email"], ["address", "street-address"], ["save", ""]]
+    address = {"company": "organization", "street": "street-address", "city": "address-level2"}
+    names = {"name": "name", "email": "email"} | address | {"postal_code": "postal-code", "save": ""}
+    assert ours == [list(pair) for pair in names.items()]
     assert form.frame.evaluate(f"({inputs})(document)") == []
 
 
@@ -158,7 +161,13 @@ def test_a_wallet_pays_with_all_it_knows(phone: BrowserContext, shop: Shop, scre
     assert order["buyer"] == {
         "name": "Anna Example",
         "email": "anna@example.org",
-        "address": "1 Sample Street\nS1 2AB Sampletown\nGB",
+        "address": {
+            "country": "GB",
+            "street": ["1 Sample Street"],
+            "city": "Sampletown",
+            "postal_code": "S1 2AB",
+        },
+        "address_lines": ["1 Sample Street", "SAMPLETOWN", "S1 2AB", "UNITED KINGDOM"],
     }
 
 

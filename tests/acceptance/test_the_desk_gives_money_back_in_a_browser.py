@@ -18,7 +18,11 @@ from tests.support.browser import DESKTOP, PHONE, DemoShop, Screenshot, expect_t
 from tests.support.contrast import too_faint
 from tests.support.patience import wait_until
 
-DELIVERY = {"name": "Anna Example", "email": "anna@example.org", "address": "1 Sample Street"}
+DELIVERY = {
+    "name": "Anna Example",
+    "email": "anna@example.org",
+    "address": {"country": "GB", "street": ["1 Sample Street"], "city": "Sampletown", "postal_code": "S1 2AB"},
+}
 
 
 @pytest.fixture(scope="module")

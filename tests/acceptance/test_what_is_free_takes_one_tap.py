@@ -13,7 +13,6 @@ from tests.support.stripe_js import PUBLISHABLE_KEY, TokenProvider, stripe_answe
 
 FREE = {"kind": "ticket", "price_min_minor": 0, "price_max_minor": 0, "suggested_minor": []}
 GIFT = {"kind": "gift", "price_min_minor": 0, "price_max_minor": 5_000, "suggested_minor": [0, 500]}
-ADDRESS = "1 Sample Street\nSampletown"
 
 
 def at(phone: BrowserContext, url: str, edition_id: str) -> Buying:
@@ -67,13 +66,15 @@ def test_a_free_parcel_asks_for_an_address_and_for_no_card(phone: BrowserContext
     fan = at(phone, stripe_shop.url, stripe_shop.release(price_minor=0, needs_address=True))
     fan.tap_buy()
     fan.sees("It’s held for you")
-    expect(fan.sheet.get_by_label("Address")).to_be_visible()
-    inputs = "element => [...element.shadowRoot.querySelectorAll('input, textarea')].map((input) => input.name)"
-    assert fan.element.evaluate(inputs) == ["name", "email", "address"]
+    expect(fan.sheet.get_by_label("Country")).to_have_value("US")
+    expect(fan.sheet.get_by_label("ZIP code")).to_be_visible()
+    inputs = "element => [...element.shadowRoot.querySelectorAll('input, select, textarea')].map((one) => one.name)"
+    asked = ["name", "email", "country", "company", "street", "city", "region", "postal_code"]
+    assert fan.element.evaluate(inputs) == asked
     expect(fan.sheet.locator("iframe")).to_have_count(0)
     fan.sheet.get_by_label("Name").fill("Anna Example")
     fan.sheet.get_by_label("E-mail").fill("anna@example.org")
-    fan.sheet.get_by_label("Address").fill(ADDRESS)
+    fan.enter_address()
     fan.sheet.get_by_role("button", name="Get it for free").tap()
     fan.sees("It’s yours!")
 

@@ -70,7 +70,7 @@ def buy(shop: ShopProcess, edition_id: str, buyer: httpx.Client | None = None) -
     order_id = new_order_id(edition_id)
     order = {"order_id": order_id, "edition_id": edition_id, "quantity": 1, "price_minor": 3500}
     assert buyer.post("/v1/orders", json=order).status_code == 201
-    delivery = {"name": "Ada Lindqvist", "email": "ada@example.com", "address": "1 Example Street"}
+    delivery = {"name": "Ada Lindqvist", "email": "ada@example.com"}
     payment = {"payment_method": "sandbox_authentication", "delivery": delivery, "save": False}
     assert buyer.post(f"/v1/orders/{order_id}/payment", json=payment).status_code == 202
     return order_id
@@ -141,7 +141,7 @@ def test_a_backup_of_a_running_shop_comes_back_whole(shop: ShopProcess, folder: 
         copy.start()
         [order] = orders(copy, merchant["api_key"])
         assert order["order_id"] == order_id
-        assert order["buyer"] == {"name": "Ada Lindqvist", "email": "ada@example.com", "address": "1 Example Street"}
+        assert (order["buyer"]["name"], order["buyer"]["email"]) == ("Ada Lindqvist", "ada@example.com")
         audit = buystream("audit", "--json", "--data-dir", str(copy.data_dir))
         assert (audit.returncode, json.loads(audit.stdout)["violations"]) == (0, [])
         wait_until(lambda: (now := checkpoint(copy)) is not None and now.size > published.size)

@@ -13,7 +13,7 @@ from buystream.vocabulary import commands
 from buystream.vocabulary.ids import new_order_id, partition_of
 from tests.support.postgres import run_sql
 from tests.support.records import command_message
-from tests.support.shop import DELIVERY, HOST_SECRETS, Shop, order_of, shop, wait_until
+from tests.support.shop import DELIVERY, HOST_SECRETS, SHOWN_DELIVERY, Shop, order_of, shop, wait_until
 from tests.support.stripe.wall import Wall
 from tests.support.stripe_shop import StripeShop, stripe_shop_at_work
 
@@ -123,7 +123,7 @@ def test_everything_that_is_held_can_be_downloaded_before_the_erasure_and_not_af
         DELIVERY,
         4500,
     )
-    assert (data["saved"]["delivery"], data["gifts"]) == (DELIVERY, [])
+    assert (data["saved"]["delivery"], data["gifts"]) == (SHOWN_DELIVERY, [])
     erase(buyer)
     assert buyer.get("/v1/me/data").status_code == 401
 

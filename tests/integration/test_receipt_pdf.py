@@ -32,7 +32,7 @@ RECEIPT = Receipt(
         charity_id="0000123456",
         email="biuro@niebo.example",
     ),
-    buyer=DeliveryBody("Ιωάννα Παπαδοπούλου", "ioanna@example.org", "Οδός 1\nΑθήνα"),
+    buyer=DeliveryBody("Ιωάννα Παπαδοπούλου", "ioanna@example.org", None, ["Οδός 1", "Αθήνα"]),
     title="Night Sky, live",
     quantity=2,
     price_minor=4500,
@@ -157,7 +157,7 @@ def test_what_a_correction_says() -> None:
 @pytest.mark.parametrize("address", ["\n" * 999 + "a", "a\n" * 500, "a\r\n\n\n\nb", "\u2028" * 500, " \t"])
 def test_an_address_of_any_number_of_lines_is_drawn(address: str) -> None:
     seller = msgspec.structs.replace(RECEIPT.seller, address=address)
-    assert drawn(seller=seller, buyer=DeliveryBody("\n" * 200, "", address)).startswith(b"%PDF")
+    assert drawn(seller=seller, buyer=DeliveryBody("\n" * 200, "", None, [address])).startswith(b"%PDF")
 
 
 def test_any_number_of_refunds_is_drawn() -> None:

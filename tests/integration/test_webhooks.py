@@ -20,7 +20,7 @@ from tests.support.ports import reserved_port
 from tests.support.receivers import Received, Receiver, receiving
 from tests.support.shop import DELIVERY, SECRET, Shop, order_of, register_merchant, shop_at_work
 
-PRIVATE = (DELIVERY["email"], DELIVERY["address"], "payment_method", "device")
+PRIVATE = (DELIVERY["email"], DELIVERY["address"]["street"][0], "payment_method", "device")
 
 
 class Clock:

@@ -99,15 +99,22 @@ class Buying:
         """The sheet shows this screen."""
         expect(self.sheet.get_by_role("heading", name=heading)).to_be_visible()
 
-    def enter(self, card: str, *, save: bool = False, address: str = "") -> None:
+    def enter(self, card: str, *, save: bool = False, address: bool = False) -> None:
         """Fill the form with a test card, by its label, and invented details."""
         self.choose(card)
         self.sheet.get_by_label("Name").fill("Anna Example")
         self.sheet.get_by_label("E-mail").fill("anna@example.org")
         if address:
-            self.sheet.get_by_label("Address").fill(address)
+            self.enter_address()
         if save:
             self.sheet.get_by_label("Save for one-tap").check()
+
+    def enter_address(self, country: str = "GB", **fields: str) -> None:
+        """An invented one, in the form of that country; `fields` by their labels."""
+        self.sheet.get_by_label("Country").select_option(country)
+        usual = {"Street address": "1 Sample Street", "Town": "Sampletown", "Postcode": "S1 2AB"}
+        for label, text in (fields or usual).items():
+            self.sheet.get_by_label(label, exact=True).fill(text)
 
     def choose(self, card: str) -> None:
         """One of the sandbox's test cards."""

@@ -51,11 +51,11 @@ def _written(shop_id: str) -> MemoryLog:
     sold = [order for order in book.partition.state.editions["ed0-c0ncert000"].orders.values() if order.served]
     for order in sold[:3]:
         book.write(
-            example(commands.IssueReceipt, order_id=order.id, amount_minor=order.total_minor, paid_at_ms=book.at_ms)
+            example(commands.IssueReceipt, order_id=order.id, amount_minor=order.goods_minor, paid_at_ms=book.at_ms)
         )
     refund_id = "refund-1"
     book.write(example(commands.RefundOrder, order_id=sold[0].id, refund_id=refund_id))
-    paid = {"payment_id": f"{sold[0].id}.1", "refund_id": refund_id, "amount_minor": sold[0].total_minor}
+    paid = {"payment_id": f"{sold[0].id}.1", "refund_id": refund_id, "amount_minor": sold[0].goods_minor}
     book.write(example(commands.RecordRefund, **paid))
     book.decide(Message(b"not a command", "somebody's"))
     book.write(commands.Tick(), commands.Tick())

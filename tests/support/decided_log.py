@@ -88,7 +88,7 @@ class Rush:
         for paid_at_ms, named, buyer_id in sorted(one for one in self._paying if one[0] <= until_ms):
             self.book.write(example(commands.RequestPayment, order_id=named, buyer_id=buyer_id), at_ms=paid_at_ms)
             payment_id = payment_id_of(named, 1)
-            total_minor = self.book.partition.state.editions[self.edition_id].orders[named].total_minor
+            total_minor = self.book.partition.state.editions[self.edition_id].orders[named].goods_minor
             self.book.write(example(commands.RecordAuthorisation, payment_id=payment_id))
             self.book.write(example(commands.RecordCapture, payment_id=payment_id, amount_minor=total_minor))
         self._paying = [one for one in self._paying if one[0] > until_ms]

@@ -35,6 +35,7 @@ def by_order(order: Order) -> Mapping[str, commands.Command]:
         "can_pay": example(commands.RequestPayment, **mine, attempt=0),
         "can_cancel": example(commands.CancelOrder, **mine),
         "can_return": example(commands.ReturnOrder, **mine, refund_id=FRESH),
+        "can_change_address": example(commands.ChangeAddress, **mine),
         "can_ship": example(commands.ShipOrder, order_id=order.id),
         "can_pack": example(commands.CreateShipment, order_id=order.id, shipment_id=FRESH, contents=()),
         "can_deliver": example(commands.RecordDelivery, order_id=order.id),

@@ -42,7 +42,17 @@ HOST_SECRETS = {"app.example": "the host application's secret, 32b!"}
 PATIENT = {"decision_seconds": 60.0, "views_seconds": 60.0}
 """A slow machine makes answers late, and no others."""
 
-DELIVERY = {"name": "Anna Example", "email": "anna@example.org", "address": "1 Sample Street"}
+ADDRESS: dict[str, Any] = {
+    "country": "GB",
+    "street": ["1 Sample Street"],
+    "city": "Sampletown",
+    "postal_code": "S1 2AB",
+}
+DELIVERY: dict[str, Any] = {"name": "Anna Example", "email": "anna@example.org", "address": ADDRESS}
+ADDRESS_LINES = ["1 Sample Street", "SAMPLETOWN", "S1 2AB", "UNITED KINGDOM"]
+"""Of that address, on mail from abroad."""
+SHOWN_DELIVERY = DELIVERY | {"address_lines": ADDRESS_LINES}
+"""As the shop shows these details."""
 
 
 @dataclass

@@ -13,6 +13,7 @@ from buystream.aggregates.edition import (
     alerting,
     announcing,
     cancelling,
+    delivering,
     disputing,
     downloading,
     giving,
@@ -297,6 +298,7 @@ _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
         housekeeping, Merchant, Buyer,
         selling, stocking, announcing, cancelling, ordering, paying, packing, serving, refunding, giving, disputing,
         ticketing, admitting, returning, moving, downloading, licensing, alerting,
+        delivering,
     )
 }  # fmt: skip
 

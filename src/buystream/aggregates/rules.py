@@ -57,6 +57,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     fulfilment_events_max: int
     """What may be recorded about one parcel."""
     exchanges_per_order_max: int
+    weight_grams_max: int
+    """Of a unit, and of a parcel that a delivery price is for."""
     passages_per_ticket_max: int
     """As many lines may an order have by them, too."""
     files_per_edition_max: int
@@ -128,6 +130,7 @@ _FIRST: Final = Rules(
     parcels_per_order_max=100,
     fulfilment_events_max=100,
     exchanges_per_order_max=20,
+    weight_grams_max=1_000_000,
     passages_per_ticket_max=40,
     files_per_edition_max=200,
     file_bytes_max=5_000_000_000_000,

@@ -6,11 +6,13 @@ from typing import Final, TypedDict
 
 from buystream.aggregates.rules import NEWEST_RULES, rules_of
 from buystream.projections.order_views import OrderView
+from buystream.vocabulary.fulfilment import PACKED
 from buystream.vocabulary.money import currency_of, whole_steps
 from buystream.vocabulary.order_states import (
     CANCELLABLE,
     DELIVERABLE,
     PAYABLE,
+    PROMISED,
     REFUNDABLE,
     SALE_STATES,
     SENT,
@@ -29,6 +31,7 @@ class ByBuyer(TypedDict):
     can_pay: bool
     can_cancel: bool
     can_return: bool
+    can_change_address: bool
 
 
 class ByMerchant(TypedDict):
@@ -62,7 +65,15 @@ def by_buyer(view: OrderView, at_ms: int) -> ByBuyer:
         and view.attempts < _RULES.payment_attempts_max,
         "can_cancel": view.state in CANCELLABLE and not is_charging,
         "can_return": view.returnable_minor(at_ms) is not None,
+        "can_change_address": _may_be_readdressed(view) and not is_over,
     }
+
+
+def _may_be_readdressed(view: OrderView) -> bool:
+    """Whether it is sent, and nothing of it is packed: as `buystream.aggregates.edition.delivering` decides it."""
+    is_sent = view.terms is not None and view.terms.needs_address and (view.shipping is None or view.shipping.country)
+    packed = any(parcel.stage in PACKED for parcel in view.parcels.parcels.values())
+    return bool(is_sent) and not packed and view.served not in SENT and view.stage in PROMISED | {"confirmed"}
 
 
 def by_merchant(view: OrderView) -> ByMerchant:

@@ -9,8 +9,9 @@ from buystream.aggregates.edition.sale import why_not_on_sale
 from buystream.aggregates.rules import NEWEST_RULES, rules_of
 from buystream.projections import allowed
 from buystream.projections.campaigns import CampaignView, campaign_view
-from buystream.projections.offer_columns import event_of, refund_of, window_of
+from buystream.projections.offer_columns import event_of, refund_of, shipping_of, window_of
 from buystream.vocabulary.order_states import SaleState
+from buystream.vocabulary.shipping import Shipping
 from buystream.vocabulary.values import RefundRule, TicketedEvent
 
 AWAITS_TERMS = "awaits_terms"
@@ -36,6 +37,7 @@ class VariantBoard(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     price_min_minor: int
     price_max_minor: int
     limit_per_buyer: int
+    weight_grams: int
     stock: int | None
     available: int | None
     held: int
@@ -50,7 +52,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `stock` and `available` are None when unlimited. `available + held + sold + withdrawn = stock`. `reason` says why it
     is `scheduled` when that isn't the clock: awaits_terms. A gift can be given every so many `recurring_months`; none
     means once only. With `vouched_only`, only buyers that a host application vouches for may order. With an
-    `event`, its units are tickets. `can_order`: it takes orders now. `version` is the edition's."""
+    `event`, its units are tickets; with `shipping`, delivery has prices of its own. `can_order`: it takes orders now.
+    `version` is the edition's."""
 
     edition_id: str
     merchant_id: str
@@ -84,6 +87,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     receipts: bool
     vouched_only: bool
     event: TicketedEvent | None
+    shipping: Shipping | None
     recurring_months: tuple[int, ...]
     variants: tuple[VariantBoard, ...]
     campaign: CampaignView | None
@@ -148,6 +152,7 @@ def _shown(fields: Mapping[str, Any], at_ms: int) -> dict[str, Any]:
         "suggested_minor": tuple(fields["suggested_minor"]),
         "refund": refund_of(fields),
         "event": event_of(fields),
+        "shipping": shipping_of(fields),
         "recurring_months": () if once else rules_of(NEWEST_RULES).gift_interval_months,
         "variants": tuple(map(_variant, fields["variants"])),
         "campaign": campaign,

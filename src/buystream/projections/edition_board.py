@@ -123,7 +123,7 @@ class EditionBoard:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 8
+    version = 9
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""

@@ -5,7 +5,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from buystream.vocabulary.values import CampaignTerms, Offer, RefundRule, SaleWindow, Tax, TicketedEvent, Value, Variant
+from buystream.vocabulary.shipping import Shipping
+from buystream.vocabulary.value import Value
+from buystream.vocabulary.values import CampaignTerms, Offer, RefundRule, SaleWindow, Tax, TicketedEvent, Variant
 
 V = TypeVar("V", bound=Value)
 
@@ -30,8 +32,17 @@ EVENT: Final = "event"
 MOVED_EVENT: Final = "moved_event"
 """The same since it was moved; null when it never was."""
 
+SHIPPING: Final = "shipping"
+"""What delivery costs, as JSON."""
+
 _SUMMED: Final = ("price_min_minor", "price_max_minor", "limit_per_buyer", "stock")
-TERMS: Final = (*_OFFERED, *_SUMMED, EVENT, *(column for columns in _FLATTENED.values() for column in columns.values()))
+TERMS: Final = (
+    *_OFFERED,
+    *_SUMMED,
+    EVENT,
+    SHIPPING,
+    *(column for columns in _FLATTENED.values() for column in columns.values()),
+)
 VARIANT: Final = ("number", *Variant.__struct_fields__)
 
 
@@ -44,6 +55,7 @@ def terms_of(offer: Offer) -> dict[str, Any]:
         "limit_per_buyer": max(variant.limit_per_buyer for variant in offer.variants),
         "stock": stock_of(offer),
         EVENT: None if offer.event is None else json_of(offer.event),
+        SHIPPING: None if offer.shipping is None else json_of(offer.shipping),
     }
     for value, columns in _FLATTENED.items():
         terms |= {column: getattr(getattr(offer, value), name, None) for name, column in columns.items()}
@@ -79,6 +91,11 @@ def event_of(row: Mapping[str, Any]) -> TicketedEvent | None:
 def json_of(value: Value) -> str:
     """For a column of the type jsonb."""
     return msgspec.json.encode(value).decode()
+
+
+def shipping_of(row: Mapping[str, Any]) -> Shipping | None:
+    """What delivery of the edition's orders costs."""
+    return msgspec.convert(row[SHIPPING], Shipping | None)
 
 
 def _value(name: str, kind: type[V], row: Mapping[str, Any]) -> V:

@@ -1,4 +1,4 @@
-"""The lines of an order: what is kept of those of an order with several, and what each has come to."""
+"""The lines of an order and its delivery: what is kept of those of an order with several, and what each has come to."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -7,6 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from buystream.vocabulary import events
+from buystream.vocabulary.shipping import DeliveryCharge
 from buystream.vocabulary.values import LineUnits, OrderLine
 
 
@@ -102,6 +103,11 @@ def shown(lines: Iterable[KeptLine], refunds: Iterable[AskedRefund], titles: Map
     ]
 
 
+def charges_in(text: str) -> dict[str, DeliveryCharge]:
+    """What delivery costs by each payment, of what the column says."""
+    return _decode_charges(text) if text else {}
+
+
 def encode(value: object) -> str:
     """As a column has it."""
     return _encode(value).decode()
@@ -110,3 +116,4 @@ def encode(value: object) -> str:
 _encode: Final = msgspec.json.Encoder().encode
 decode: Final = msgspec.json.Decoder(list[KeptLine]).decode
 decode_refunds: Final = msgspec.json.Decoder(dict[str, AskedRefund]).decode
+_decode_charges: Final = msgspec.json.Decoder(dict[str, DeliveryCharge]).decode

@@ -63,6 +63,8 @@ class Row(msgspec.Struct, gc=False):
     """Refunds on their way: a JSON object of what they take (see `refunds_asked`) by refund id, or nothing."""
     parcels: str = ""
     """As JSON: see `buystream.projections.parcels`."""
+    charges: str = ""
+    """What delivery costs by each payment, as a JSON object by payment id; nothing where it has no price."""
 
     @property
     def kept_units(self) -> dict[str, int]:
@@ -302,11 +304,18 @@ def _dispute_closed(row: Row, event: events.DisputeClosed) -> None:
 def _payment_requested(row: Row, event: events.PaymentRequested) -> None:
     row.hold_expires_at_ms = None
     row.delivery = event.delivery or row.delivery  # a pledge's charge comes without
+    if event.shipping is not None:
+        row.charges = order_lines.encode({**order_lines.charges_in(row.charges), event.payment_id: event.shipping})
     if row.state == "pledged":
         row.state = "held"
     row.payment_id, row.payment_state, row.payment_chosen = event.originator_id, "requested", False
     row.payment_off_session = event.off_session
     row.payment_reason = row.authentication_url = None
+
+
+@_changed_by(events.AddressChanged)
+def _address_changed(row: Row, event: events.AddressChanged) -> None:
+    row.delivery = event.delivery
 
 
 @_changed_by(events.AuthenticationRequired)

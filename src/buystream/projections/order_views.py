@@ -12,17 +12,17 @@ from psycopg2.extras import execute_values
 from buystream.delivery.batch_reader import Batch
 from buystream.log import Damaged
 from buystream.projections import campaigns, order_lines
-from buystream.projections.campaigns import CampaignView, campaign_view
-from buystream.projections.offer_columns import REFUND, refund_of
+from buystream.projections.offer_columns import REFUND
 from buystream.projections.order_lines import LineView
 from buystream.projections.order_rows import Row, change, changed_order, created
+from buystream.projections.order_terms import HAS_DOWNLOADS, OrderTerms, order_terms
 from buystream.projections.parcels import SeenFulfilment, fulfilled_units, parcels_in
 from buystream.projections.rows import copy_rows
 from buystream.vocabulary import events
 from buystream.vocabulary.ids import DERIVED
 from buystream.vocabulary.money import currency_of, whole_steps
 from buystream.vocabulary.order_states import RETURNABLE, SENT, WITH_STOCK, OrderState, Served
-from buystream.vocabulary.values import RefundRule
+from buystream.vocabulary.shipping import DeliveryCharge
 
 NAME = "order_views"
 
@@ -38,24 +38,6 @@ class PaymentView(msgspec.Struct, frozen=True, gc=False):
     reason: str | None
     authentication_url: str | None
     off_session: bool = False
-
-
-class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What its edition says about an order: its money, whether it is sent, and whether it takes place."""
-
-    refund: RefundRule
-    needs_address: bool
-    is_cancelled: bool
-    is_ticketed: bool
-    """Whether its units are tickets for an event."""
-    has_downloads: bool
-    """Whether it has files now, or licences; past orders don't say so."""
-    campaign: CampaignView | None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nobody pays any more: as `buystream.aggregates.edition.admission.why_over`."""
-        return self.is_cancelled or (self.campaign is not None and self.campaign.is_missed)
 
 
 class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -105,6 +87,8 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     lines: list[LineView] = []
     return_asked: bool = False
     """The buyer asked to return something, perhaps a part."""
+    shipping: DeliveryCharge | None = None
+    """How it is delivered, and what that costs; None before a payment was requested, or where it has no price."""
     is_unanswered: bool = False
     """A payment was requested, and the provider has said nothing yet."""
     parcels: SeenFulfilment = msgspec.field(default_factory=SeenFulfilment)
@@ -155,8 +139,9 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         if terms.refund.why_not(at_ms) or any(self.fulfilled_units.values()):
             return None
         left_minor = self.refundable_minor
-        if self.return_asked:
-            left_minor = min(left_minor, sum(line.kept * line.price_minor for line in self.lines))
+        if self.return_asked or terms.keeps_delivery:
+            delivery_minor = 0 if terms.keeps_delivery or self.shipping is None else self.shipping.amount_minor
+            left_minor = min(left_minor, sum(line.kept * line.price_minor for line in self.lines) + delivery_minor)
         amount_minor = whole_steps(terms.refund.share_of(left_minor), currency_of(self.currency))
         return None if self.paid_minor and not amount_minor else amount_minor
 
@@ -274,8 +259,7 @@ _COLUMNS = Row.__struct_fields__
 _AT_FIRST = _COLUMNS[: _COLUMNS.index("payment_id")]
 """What an order's first event sets; the table has defaults for the rest."""
 _CHANGING = _COLUMNS[_COLUMNS.index("version") :]
-_TERMS = (*REFUND, "needs_address", "event", "cancelled_at_ms", *campaigns.COLUMNS)
-_HAS_DOWNLOADS = "has_downloads"
+_TERMS = (*REFUND, "needs_address", "event", "shipping", "cancelled_at_ms", *campaigns.COLUMNS)
 _TITLE = "coalesce(e.title || coalesce(': ' || nullif(v.title, ''), ''), '')"
 _TITLES = """
     CASE WHEN o.lines = '' THEN NULL
@@ -324,11 +308,13 @@ def view_of(
             o.payment_id, o.payment_state, o.payment_reason, o.authentication_url, o.payment_off_session
         )
     refunds = o.refunds_asked.values()
+    charge = order_lines.charges_in(o.charges).get(o.payment_id or "")
     lines = order_lines.shown(o.kept_lines(), refunds, titles)
     return OrderView(
         **{name: getattr(o, name) for name in _AS_IN_THE_ROW},
         title=title,
-        total_minor=sum(line.total_minor for line in lines),
+        total_minor=sum(line.total_minor for line in lines) + (charge.amount_minor if charge is not None else 0),
+        shipping=charge,
         payment=payment,
         lines=lines,
         refunding_minor=sum(refund.amount_minor for refund in refunds),
@@ -342,27 +328,15 @@ def view_of(
 
 
 def _terms(columns: Sequence[Any]) -> OrderTerms | None:
-    fields = dict(zip((*_TERMS, _HAS_DOWNLOADS), columns, strict=True))
+    fields = dict(zip((*_TERMS, HAS_DOWNLOADS), columns, strict=True))
     return None if fields["refund_by"] is None else order_terms(fields)
-
-
-def order_terms(fields: Mapping[str, Any]) -> OrderTerms:
-    """From the columns of the order's edition."""
-    return OrderTerms(
-        refund=refund_of(fields),
-        needs_address=fields["needs_address"],
-        is_cancelled=fields["cancelled_at_ms"] is not None,
-        is_ticketed=fields["event"] is not None,
-        has_downloads=fields.get(_HAS_DOWNLOADS, False),
-        campaign=campaign_view(fields),
-    )
 
 
 class OrderViews:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 8
+    version = 9
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""

@@ -38,6 +38,7 @@ CREATE TABLE orders (
     return_asked boolean NOT NULL DEFAULT false,
     refunding text NOT NULL DEFAULT '',
     parcels text NOT NULL DEFAULT '',
+    charges text NOT NULL DEFAULT '',
     gift_id text COLLATE "C",
     lines text COLLATE "C" NOT NULL DEFAULT '',
     CHECK ((lines = '') = (price_minor IS NOT NULL))

@@ -7,6 +7,7 @@ import msgspec
 
 from buystream.replay.doors import DoorAccount
 from buystream.vocabulary import events
+from buystream.vocabulary.shipping import Shipping
 from buystream.vocabulary.values import SaleWindow, Units
 
 Finding = tuple[str, str]
@@ -79,6 +80,9 @@ class EditionAccount(msgspec.Struct):
     paused_until_ms: dict[str, int] = {}
     """By buyer id: until then each is too fast."""
     downloads: DownloadAccount = msgspec.field(default_factory=DownloadAccount)
+    shipping: Shipping | None = None
+    grams: dict[str, int] = {}
+    """What a unit of each variant weighs."""
     over: str = ""
     """Why nobody may get stock or be charged any more: it was cancelled, or its target was missed."""
 
@@ -117,6 +121,8 @@ def released(event: events.EditionReleased) -> EditionAccount:
             downloads_max=offer.downloads.downloads_max,
             activations_max=0 if offer.licences is None else offer.licences.activations_max,
         ),
+        shipping=offer.shipping,
+        grams={one.variant_id: one.weight_grams for one in offer.variants},
     )
 
 
@@ -170,7 +176,12 @@ class OrderAccount(msgspec.Struct):
     bought: dict[str, int]
     """Units by variant."""
     total_minor: int
+    """Of its lines."""
     currency: str
+    ordered: dict[str, int] = {}
+    """Units by variant before any exchange, where delivery has a price."""
+    delivery_minor: dict[str, int] = {}
+    """What delivery costs, by payment."""
     holds: bool = False
     counts: bool = True
     """Against its buyer's limit: of a recurring gift only the first order does."""

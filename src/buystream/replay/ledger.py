@@ -3,7 +3,15 @@ the aggregates' code. What both agree on is true; where they differ, one of them
 
 from collections.abc import Iterator
 
-from buystream.replay import doors, download_books, parcel_books, ticket_accounts, turns, unit_postings
+from buystream.replay import (
+    delivery_books,
+    doors,
+    download_books,
+    parcel_books,
+    ticket_accounts,
+    turns,
+    unit_postings,
+)
 from buystream.replay.accounts import (
     DisputeAccount,
     EditionAccount,
@@ -145,6 +153,7 @@ class Ledger:
                 prices={line.variant_id: line.price_minor for line in event.lines},
                 total_minor=sum(line.quantity * line.price_minor for line in event.lines),
                 currency=event.currency,
+                ordered={one.variant_id: one.quantity for one in event.lines} if account.shipping is not None else {},
                 counts=not event.gift_id or event.gift_id not in self.state.gifts,
             )
             self.state.gifts.add(event.gift_id)
@@ -178,6 +187,8 @@ class Ledger:
                 | events.UnitsReturned() | events.ReturnInspected() | events.UnitsExchanged()
             ):  # fmt: skip
                 yield from parcel_books.serve(event, order, account)
+            case events.AddressChanged():
+                yield from delivery_books.readdress(event, order)
             case events.OrderRefunded():
                 yield from unit_postings.take_back(event, order, account)
             case _:
@@ -206,6 +217,7 @@ class Ledger:
                 order.runs_until_ms = event.hold_expires_at_ms
             case events.PaymentRequested():
                 order.runs_until_ms = None
+                yield from delivery_books.request(event, order, account)
                 if account.over:
                     yield "nobody is charged for what is over", f"{event.payment_id} is asked for: {account.over}"
             case events.PaymentAuthorised():
@@ -256,7 +268,8 @@ def _promise(
 def _capture(event: events.PaymentCaptured, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
     if order.captured_minor:
         yield "nobody is charged twice", f"{event.order_id} is charged again by {event.payment_id}"
-    if not 0 <= event.amount_minor <= order.total_minor or event.currency != order.currency:
+    agreed_minor = order.total_minor + order.delivery_minor.get(event.payment_id, 0)
+    if not 0 <= event.amount_minor <= agreed_minor or event.currency != order.currency:
         yield "a charge is what was agreed", f"{event.payment_id} took {event.amount_minor} {event.currency}"
     if not order.holds:
         yield "nobody is charged for nothing", f"{event.payment_id} took money without stock"

@@ -178,7 +178,12 @@ class Crowd:
             "delivery": {
                 "name": f"Buyer {number}",
                 "email": f"buyer{number}@example.com",
-                "address": "1 Example Street",
+                "address": {
+                    "country": "GB",
+                    "street": ["1 Example Street"],
+                    "city": "London",
+                    "postal_code": "EC1A 1BB",
+                },
             },
             "save": False,
             "attempt": 1,

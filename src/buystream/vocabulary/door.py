@@ -6,7 +6,7 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 
 from buystream.vocabulary.fields import InTables, meaning
-from buystream.vocabulary.values import Value
+from buystream.vocabulary.value import Value
 
 ENTRY: Final = "entry"
 EXIT: Final = "exit"

@@ -117,6 +117,13 @@ Clicks = Annotated[int, meaning("How many taps on Buy.", feed=True)]
 CommandName = Annotated[
     str, meaning("Name of the command that is answered; empty when it can't be read.", tables=InTables.SHOWN)
 ]
+CountryCode = Annotated[
+    str,
+    meaning(
+        "Where the order is sent, in two letters of ISO 3166-1; empty when nothing depends on it.",
+        tables=InTables.SHOWN,
+    ),
+]
 Currency = Annotated[str, meaning("ISO 4217 code.", feed=True)]
 Delivery = Annotated[str, meaning("Name, e-mail and address, encrypted with the buyer's own key.")]
 DemandId = Annotated[str, meaning("The gateway's id of this report; a repeat counts nothing.")]

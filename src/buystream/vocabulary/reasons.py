@@ -88,6 +88,26 @@ REASONS: Final[Mapping[str, Reason]] = {
     "wrong_amount": Reason("The provider reported a different amount from the one requested."),
     "not_payable": Reason("This order can't be paid now. Read the order to see why."),
     "not_waiting": Reason("No payment of this order is waiting for its bank."),
+    # Delivery
+    "country_not_served": Reason(
+        "The merchant doesn't deliver to this country. Choose another address, or a place to collect the order.",
+        "No delivery there",
+        "The seller doesn’t deliver to this country.",
+    ),
+    "unknown_delivery_method": Reason(
+        "The order can't be delivered like that. Read its delivery options and send one's method_id."
+    ),
+    "too_heavy": Reason(
+        "The order is too heavy for this way of delivery. Read its delivery options and choose another."
+    ),
+    "wrong_delivery_price": Reason(
+        "Delivery has another price. Read the order's delivery options and send the amount_minor of the one chosen."
+    ),
+    "already_packed": Reason("The order is packed, so its address can't be changed any more. Contact the merchant."),
+    "not_posted": Reason("This order is collected, so it has no address."),
+    "delivery_price_differs": Reason(
+        "Delivery there has another price, and what was paid doesn't change. Contact the merchant."
+    ),
     # Refunds, returns and disputes
     "bad_amount": Reason("That is more than can be refunded. Read the order's refunds and request less."),
     "bad_quantity": Reason("There are not that many units. Read it again and request fewer."),
@@ -158,6 +178,11 @@ REASONS: Final[Mapping[str, Reason]] = {
         "An event has a venue, doors that open before it starts, and a later end. A campaign has none."
     ),
     "no_event": Reason("This edition has no event that could be moved: it sells no tickets."),
+    "bad_shipping": Reason(
+        "Each country has one zone, and each method a name of its own; weights rise, and prices can be charged. "
+        "Gifts and campaigns have no delivery prices."
+    ),
+    "bad_weight": Reason("weight_grams is outside the allowed range."),
     "not_milliseconds": Reason("Send times in milliseconds since 1970, before the year 10000."),
     "bad_window": Reason("The sale would close before it opens. Send a later closes_at_ms."),
     "closes_in_the_past": Reason("closes_at_ms has already passed. Send a later one, or null."),
@@ -265,6 +290,10 @@ TO_BUYERS: Final = AMOUNT_REASONS | {
     *("too_fast", "over_limit", "sold_out", "unknown_variant"),
 }
 """Why a buyer gets no stock, by the one check of every entrance (ARCHITECTURE.md, Money)."""
+
+
+DELIVERY_REASONS: Final = frozenset({"country_not_served", "unknown_delivery_method", "too_heavy"})
+"""Why an order can't be delivered as its buyer asks."""
 
 
 def order_is_none_of(states: Set[str]) -> frozenset[str]:

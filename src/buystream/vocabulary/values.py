@@ -6,13 +6,11 @@ from typing import Annotated, Final
 import msgspec
 
 from buystream.vocabulary.fields import Currency, InTables, PriceMinor, Quantity, meaning
+from buystream.vocabulary.shipping import Shipping
+from buystream.vocabulary.value import Value
 
 BPS_WHOLE: Final = 10_000
 """All of it, in basis points."""
-
-
-class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Has no identity: two with the same fields are the same."""
 
 
 class SaleWindow(Value, frozen=True, kw_only=True):
@@ -119,6 +117,7 @@ class Variant(Value, frozen=True, kw_only=True):
     ]
     stock: Annotated[int | None, meaning("Units issued; null when unlimited.", feed=True)]
     limit_per_buyer: Annotated[int, meaning("Units that one buyer may hold or have bought.", feed=True)]
+    weight_grams: Annotated[int, meaning("What a unit weighs, packed; for delivery prices by weight.", feed=True)] = 0
 
 
 class TicketedEvent(Value, frozen=True, kw_only=True):
@@ -213,6 +212,9 @@ class Offer(Value, frozen=True, kw_only=True):
     )
     licences: Annotated[
         LicenceTerms | None, meaning("The licence that each unit is; null when they are none.", feed=True)
+    ] = None
+    shipping: Annotated[
+        Shipping | None, meaning("What delivery costs, beside the goods; null when it costs nothing.", feed=True)
     ] = None
 
 

@@ -83,7 +83,7 @@ def _receipt(cur: cursor, view: OrderView, person: Person) -> list[Attachment]:
     found = receipt_in(cur, view)
     if found is None:
         return []
-    buyer = DeliveryBody(person.name, person.email, person.address)
+    buyer = DeliveryBody.to(person.name, person.email, person.address)
     return [Attachment(name_of(found), "application/pdf", drawn(replace(found, buyer=buyer)))]
 
 

@@ -400,7 +400,7 @@ class Till(RuleBasedStateMachine):
             for order in edition.orders.values():
                 paid = order.paid_payment
                 if order.id in campaign.pledges or order.id in campaign.settling:
-                    raised, givers = raised + order.total_minor, givers + 1
+                    raised, givers = raised + order.goods_minor, givers + 1
                 elif paid is not None:
                     raised += paid.captured_minor - paid.refunded_minor - paid.lost_minor
                     givers += not order.given_back

@@ -116,7 +116,7 @@ def test_one_variant_for_another_at_the_same_price() -> None:
     shop = sold(s=2).given(ship()).when(swap("s", "m")).then(expect(events.UnitsExchanged, quantity=1))
     assert (counts(shop, "s"), counts(shop, "m")) == ((4, 1, 0), (4, 1, 0))
     order = shop.order()
-    assert (order.total_minor, order.kept_units, order.left_to_pack) == (
+    assert (order.goods_minor, order.kept_units, order.left_to_pack) == (
         2 * PRICE_MINOR,
         {"s": 1, "m": 1},
         {"s": 0, "m": 1},

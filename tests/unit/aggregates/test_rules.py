@@ -86,6 +86,7 @@ PUBLISHED: dict[str, object] = {
     "parcels_per_order_max": 100,
     "fulfilment_events_max": 100,
     "exchanges_per_order_max": 20,
+    "weight_grams_max": 1_000_000,
     "passages_per_ticket_max": 40,
     "files_per_edition_max": 200,
     "file_bytes_max": 5_000_000_000_000,

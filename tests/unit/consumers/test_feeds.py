@@ -13,7 +13,7 @@ from buystream.vocabulary import actors, codec, events
 from buystream.vocabulary.events import Event, OrderEvent
 from buystream.vocabulary.feed import FED, private_fields, public_fields, public_form
 from buystream.vocabulary.fields import Quantity, meaning, values_of
-from buystream.vocabulary.values import Value
+from buystream.vocabulary.value import Value
 from tests.support.examples import ANNA, EXAMPLES, MERCHANT, example
 from tests.support.records import event_message
 

@@ -8,7 +8,8 @@ import pytest
 from buystream.consumers.notifications.contents import CONTENTS, About
 from buystream.consumers.notifications.letters import NotCalledFor
 from buystream.projections.order_rows import Row
-from buystream.projections.order_views import OrderTerms, OrderView, PaymentView, view_of
+from buystream.projections.order_terms import OrderTerms
+from buystream.projections.order_views import OrderView, PaymentView, view_of
 from buystream.vocabulary.examples.story import CONCERT, POSTPONED
 from buystream.vocabulary.values import RefundRule
 from tests.support.examples import ANNA, EDITION, MERCHANT, ORDER, T0

@@ -14,7 +14,8 @@ from buystream.gateway.server.problems import PROBLEMS, slug_of
 from buystream.gateway.server.refusals import ASKS, NAMED, Asks
 from buystream.vocabulary import codec
 from buystream.vocabulary.commands import Command, RefundOrder, RequestPayment
-from buystream.vocabulary.reasons import REASONS
+from buystream.vocabulary.money import AMOUNT_REASONS
+from buystream.vocabulary.reasons import DELIVERY_REASONS, REASONS
 from tests.support.refusals import called_by, resolved, tree_of
 
 OF_DECISIONS = {slug_of(reason) for reason in REASONS}
@@ -43,7 +44,7 @@ def problems_of(handler: HTTPRouteHandler) -> set[str]:
     return {
         text.value
         for maker, node in called(handler)
-        if getattr(maker, "__module__", "").startswith("buystream.gateway")
+        if (getattr(maker, "__module__", "") or "").startswith("buystream.gateway")
         for text in node.args
         if isinstance(text, ast.Constant) and text.value in PROBLEMS
     }
@@ -79,7 +80,11 @@ def test_what_is_restated_is_something_that_refuses_the_command() -> None:
 
 def test_the_refusals_of_paying_and_of_refunding_are_summed_up() -> None:
     pay, refund = (HANDLERS[name].opt[ASKS] for name in ("pay", "refund"))
-    assert pay.slugs("") == {"invalid", "not-payable", "not-registered", "unknown-order"}
+    of_delivery = {slug_of(reason) for reason in DELIVERY_REASONS | AMOUNT_REASONS | {"wrong_delivery_price"}}
+    assert pay.slugs("") == {
+        *("bad-address", "invalid", "not-payable", "not-registered", "unknown-order"),
+        *of_delivery,
+    }
     assert len(RequestPayment.refusals) > len(pay.slugs(""))
     assert {"not-refundable", "order-disputed", "bad-amount"} <= refund.slugs("")
     assert not {f"order-{state}" for state in ("held", "pledged", "expired")} & refund.slugs("")

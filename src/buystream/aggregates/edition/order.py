@@ -78,8 +78,8 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         return order
 
     @property
-    def total_minor(self) -> int:
-        """What the buyer pays, in minor units."""
+    def goods_minor(self) -> int:
+        """What its lines cost, in minor units."""
         lines = self.lines
         if len(lines) == 1:
             return lines[0].quantity * lines[0].price_minor

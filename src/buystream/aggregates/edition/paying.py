@@ -2,7 +2,7 @@
 Facts of the provider are idempotent by what they say; they come in any order, any number of times."""
 
 from buystream.aggregates.decides import decides
-from buystream.aggregates.edition import admission
+from buystream.aggregates.edition import admission, delivering
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.ordering import cancel
@@ -13,6 +13,7 @@ from buystream.vocabulary import commands, events
 from buystream.vocabulary.ids import payment_id_of
 from buystream.vocabulary.money import whole_steps
 from buystream.vocabulary.order_states import PAYABLE, PROMISED, SOLD, TAKEN
+from buystream.vocabulary.shipping import DeliveryCharge
 
 UNKNOWN_PAYMENT = "unknown_payment"
 
@@ -37,7 +38,9 @@ def request_payment(edition: Edition, command: commands.RequestPayment, moment: 
         return REPEATED
     if _attempts(order) >= moment.rules.payment_attempts_max:
         return "too_many_attempts"
-    if order.total_minor and not command.payment_method:
+    if isinstance(charge := delivering.price(edition, order, command, moment), str):
+        return charge
+    if delivering.total_minor(order, charge) and not command.payment_method:
         return NEEDS_METHOD
     ask(
         edition,
@@ -47,6 +50,7 @@ def request_payment(edition: Edition, command: commands.RequestPayment, moment: 
         delivery=command.delivery,
         save=command.save,
         statement=command.statement,
+        charge=charge,
     )
     return None
 
@@ -61,11 +65,12 @@ def ask(
     save: bool = False,
     off_session: bool = False,
     statement: str = "",
+    charge: DeliveryCharge | None = None,
 ) -> None:
     """The next attempt to pay. A pledge that is charged later only saves the method now; an order that is free needs
     none."""
     campaign = edition.campaign
-    total_minor = order.total_minor
+    total_minor = delivering.total_minor(order, charge)
     is_free = not total_minor
     setup = not is_free and campaign is not None and campaign.waits and campaign.saves_methods
     moment.record(
@@ -87,6 +92,7 @@ def ask(
             mode="setup" if setup else "",
             off_session=off_session,
             statement=statement,
+            shipping=charge,
         )
     )
 

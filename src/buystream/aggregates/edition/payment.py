@@ -8,6 +8,7 @@ from buystream.aggregates.applying import appliers_of, applies
 from buystream.vocabulary import events
 from buystream.vocabulary.money import Currency, whole_steps
 from buystream.vocabulary.order_states import AT_THE_BANK, DISPUTE_HOLDS, PaymentState, RefundState
+from buystream.vocabulary.shipping import DeliveryCharge
 from buystream.vocabulary.values import LineUnits, Units
 
 
@@ -71,6 +72,8 @@ class Payment(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     destination: str = ""
     setup: bool = False
     off_session: bool = False
+    shipping: DeliveryCharge | None = None
+    """What delivery costs; the amount includes it."""
     captured_minor: int = 0
     refunded_minor: int = 0
     fee_returned_minor: int = 0
@@ -101,6 +104,7 @@ class Payment(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             destination=event.destination,
             setup=event.mode == "setup",
             off_session=event.off_session,
+            shipping=event.shipping,
         )
 
     @property

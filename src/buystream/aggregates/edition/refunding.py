@@ -5,7 +5,7 @@ takes the units that it was granted. Disputes, which a bank decides, are in `dis
 from typing import Any
 
 from buystream.aggregates.decides import decides
-from buystream.aggregates.edition import admission, packing
+from buystream.aggregates.edition import admission, delivering, packing
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.payment import Payment, Refund
@@ -40,7 +40,7 @@ def refund_order(edition: Edition, command: commands.RefundOrder, moment: Moment
     asked = _asked_units(command, order)
     amount_minor = command.amount_minor
     if amount_minor is None:
-        amount_minor = _worth_minor(command, order, asked, left_minor)
+        amount_minor = _worth_minor(edition, command, order, asked, left_minor)
     if amount_minor is None:
         return "amount_needed"
     if not 0 <= amount_minor <= paid.refundable_minor or (amount_minor == 0 and paid.captured_minor):
@@ -49,7 +49,8 @@ def refund_order(edition: Edition, command: commands.RefundOrder, moment: Moment
         return OFF_STEP
     if isinstance(asked, str):
         return asked
-    units = _granted(command, order, paid, asked, amount_minor, left_minor)
+    is_last = amount_minor == left_minor or (asked is None and command.amount_minor is None)
+    units = _granted(command, order, paid, asked, is_last=is_last)
     if isinstance(units, str):
         return units
     ask(
@@ -102,11 +103,13 @@ def _asked_units(command: commands.RefundOrder, order: Order) -> Units | str | N
     return order.units_of(quantity) if len(order.lines) == 1 else "lines_needed" if quantity else ()
 
 
-def _worth_minor(command: commands.RefundOrder, order: Order, asked: Units | str | None, left_minor: int) -> int | None:
+def _worth_minor(
+    edition: Edition, command: commands.RefundOrder, order: Order, asked: Units | str | None, left_minor: int
+) -> int | None:
     """What goes back when no amount is given: what the named lines cost, or all that is left. None when less is left
     than they cost, or nothing would be left for the others: nobody can tell what was meant."""
     if not command.units or asked is None or isinstance(asked, str) or asked == order.free_units or not left_minor:
-        return left_minor
+        return delivering.whole_minor(edition, order, left_minor)
     worth_minor = order.worth_minor(asked)
     return worth_minor if worth_minor < left_minor else None
 
@@ -116,8 +119,8 @@ def _granted(
     order: Order,
     paid: Payment,
     asked: Units | None,
-    amount_minor: int,
-    left_minor: int,
+    *,
+    is_last: bool,
 ) -> Units | str:
     """The units that come back with the money, or the reason of a refusal. The last of the money brings the last units
     back; of a free order, any part may be returned."""
@@ -126,7 +129,7 @@ def _granted(
         return (free if asked is None else asked) or "bad_quantity"
     if asked and not command.units and asked != free and command.amount_minor is None:
         return "amount_needed"
-    return free if amount_minor == left_minor else asked or ()
+    return free if is_last else asked or ()
 
 
 @decides(commands.ReturnOrder)
@@ -156,7 +159,7 @@ def return_order(edition: Edition, command: commands.ReturnOrder, moment: Moment
         units = named(command.units, order.lines, free) or ()
         if not units:
             return "bad_quantity"
-    share_minor = terms.refund.share_of(_returned_minor(order, paid, units, whole=units == free))
+    share_minor = terms.refund.share_of(_returned_minor(edition, order, paid, units, whole=units == free))
     amount_minor = whole_steps(share_minor, terms.charges_in(moment.rules))
     if not units or (paid.captured_minor and not amount_minor):
         return "not_returnable"  # among others, while an earlier return is on its way
@@ -175,12 +178,16 @@ def return_order(edition: Edition, command: commands.ReturnOrder, moment: Moment
     return None
 
 
-def _returned_minor(order: Order, paid: Payment, units: Units, *, whole: bool) -> int:
+def _returned_minor(edition: Edition, order: Order, paid: Payment, units: Units, *, whole: bool) -> int:
     """The money of what a buyer returns, before the rule's share is taken of it: all that is left. Of a part, and of
-    the rest after a part, it is what the units cost: what stays of the other units is the merchant's."""
-    if whole and not any(refund.asked_by == "buyer" for refund in paid.refunds.values()):
+    the rest after a part, it is what the units cost: what stays of the other units is the merchant's. What delivery
+    cost goes back with the last units, unless the terms keep it."""
+    keeps = delivering.is_kept(edition, order)
+    if whole and not keeps and not any(refund.asked_by == "buyer" for refund in paid.refunds.values()):
         return paid.refundable_minor
-    return min(order.worth_minor(units), paid.refundable_minor)
+    charge = delivering.charged(order)
+    with_last_minor = charge.amount_minor if charge is not None and whole and not keeps else 0
+    return min(order.worth_minor(units) + with_last_minor, paid.refundable_minor)
 
 
 def ask(

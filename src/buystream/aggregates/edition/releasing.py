@@ -57,6 +57,8 @@ def why_not(offer: Offer, moment: Moment) -> str:
         return "bad_downloads"
     if offer.licences is not None and not 1 <= offer.licences.activations_max <= moment.rules.activations_max:
         return "bad_licences"
+    if wrong := _wrong_shipping(offer, moment.rules):
+        return wrong
     return _wrong_campaign(offer.campaign, offer.window.closes_at_ms, moment.rules) if offer.campaign else ""
 
 
@@ -65,6 +67,16 @@ def _are_possible(downloads: DownloadTerms, rules: Rules) -> bool:
         1 <= downloads.downloads_max <= rules.downloads_max
         and rules.link_seconds_min <= downloads.link_seconds <= rules.link_seconds_max
     )
+
+
+def _wrong_shipping(offer: Offer, rules: Rules) -> str:
+    """Gifts are charged again without their buyers, who couldn't agree to a price of delivery."""
+    if any(not 0 <= variant.weight_grams <= rules.weight_grams_max for variant in offer.variants):
+        return "bad_weight"
+    if offer.shipping is None:
+        return ""
+    is_sold = offer.campaign is None and offer.kind != "gift" and offer.needs_address
+    return "" if is_sold and offer.shipping.is_possible(rules.currencies[offer.currency]) else "bad_shipping"
 
 
 def _wrong_campaign(campaign: CampaignTerms, closes_ms: int | None, rules: Rules) -> str:

@@ -9,6 +9,7 @@ from buystream.aggregates.applying import applies
 from buystream.aggregates.rules import Rules
 from buystream.vocabulary import events
 from buystream.vocabulary.money import Currency, whole_steps
+from buystream.vocabulary.shipping import Shipping
 from buystream.vocabulary.values import DownloadTerms, Fee, RefundRule, TicketedEvent
 
 
@@ -26,6 +27,9 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     event: TicketedEvent | None = None
     """What its units are tickets for."""
     downloads: DownloadTerms = DownloadTerms()
+    shipping: Shipping | None = None
+    grams: dict[str, int] = {}
+    """What a unit of each variant weighs, where delivery has prices."""
 
     @classmethod
     def begin(cls, event: events.EditionReleased) -> Self:
@@ -41,6 +45,8 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             fee=Fee(),
             event=offer.event,
             downloads=offer.downloads,
+            shipping=offer.shipping,
+            grams={one.variant_id: one.weight_grams for one in offer.variants} if offer.shipping is not None else {},
         )
 
     def charges_in(self, rules: Rules) -> Currency:

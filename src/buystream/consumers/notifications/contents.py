@@ -75,9 +75,16 @@ def lines_of(view: OrderView, language: str) -> list[tuple[str, str]]:
             )
             for line in view.lines
         ),
+        *_delivery_of(view, language),
         (say(language, "total"), money(language, view.total_minor, view.currency)),
         (say(language, "order_number"), view.order_id.rpartition(DERIVED)[0][-NUMBER_CHARS:] or view.order_id[-8:]),
     ]
+
+
+def _delivery_of(view: OrderView, language: str) -> list[tuple[str, str]]:
+    """What delivery costs, where it has a price."""
+    charge = view.shipping
+    return [] if charge is None else [(charge.title, money(language, charge.amount_minor, view.currency))]
 
 
 def _confirmed(about: About) -> Content:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 from psycopg2.extensions import cursor
 
+from buystream import postal
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
 from buystream.consumers.notifications.contents import CONTENTS, About, Content, lines_of
 from buystream.consumers.notifications.letters import Attachment, Letter, NotCalledFor, Unsubscribing, day, say
@@ -33,7 +34,7 @@ class Person(msgspec.Struct, frozen=True):
     buyer_id: str
     name: str
     email: str
-    address: str
+    address: postal.PostalAddress | None
     language: str
 
 
@@ -206,7 +207,7 @@ class LetterWriter:
             buyer_id,
             plain.get("name", ""),
             plain["email"],
-            plain.get("address", ""),
+            postal.decoded(plain.get("address", "")),
             language if language in LANGUAGES else DEFAULT,
         )
 

@@ -51,7 +51,7 @@ class _Sheet:
             seller.email,
             *(f"{label} {number}" for label, number in numbers if number),
         ]
-        to_whom = [receipt.buyer.name, receipt.buyer.address] if receipt.buyer else ["(erased on request)"]
+        to_whom = [receipt.buyer.name, receipt.buyer.address_text] if receipt.buyer else ["(erased on request)"]
         top = self.pdf.get_y()
         width = self.pdf.epw / 2
         bottom = top
@@ -70,6 +70,8 @@ class _Sheet:
             price = format_money(line.price_minor, receipt.currency)
             what = f"{line.quantity} × {receipt.title_of(line)}, {price} each"
             self._row(what, format_money(line.total_minor, receipt.currency))
+        if receipt.shipping is not None:
+            self._row(receipt.shipping.title, format_money(receipt.shipping.amount_minor, receipt.currency))
         full_minor = receipt.full_minor
         if full_minor != receipt.paid_minor:
             self._row("Not charged", format_money(receipt.paid_minor - full_minor, receipt.currency))
@@ -129,5 +131,5 @@ def _texts(receipt: Receipt) -> list[str]:
     return [
         *(receipt.title, receipt.seller_name, receipt.tax_label),
         *(seller.legal_name, seller.address, seller.email, seller.tax_id, seller.charity_id),
-        *((buyer.name, buyer.address) if buyer else ()),
+        *((buyer.name, buyer.address_text) if buyer else ()),
     ]

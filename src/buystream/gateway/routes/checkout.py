@@ -8,21 +8,13 @@ from psycopg2.extensions import cursor
 
 from buystream.aggregates.edition.recurring import months_after
 from buystream.aggregates.rules import NEWEST_RULES, RULES
-from buystream.gateway.routes.bodies.gifts import NewGift
 from buystream.gateway.routes.bodies.orders import NewReturn, OrderBody, OrdersBody, PastOrderBody, order_body
 from buystream.gateway.routes.bodies.parcels import FulfilmentBody, fulfilment_body, units_of
-from buystream.gateway.routes.bodies.payments import (
-    Authentication,
-    ConfigBody,
-    DeliveryBody,
-    MeBody,
-    NewPayment,
-    NextGiftBody,
-)
+from buystream.gateway.routes.bodies.payments import Authentication, ConfigBody, MeBody, NewPayment, NextGiftBody
+from buystream.gateway.routes.details import DETAILS_NEEDED, decrypted, payment_details
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import idempotency
 from buystream.gateway.server.answers import Answer
-from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.guard import SAFE_METHODS, own_pages_only, refuse_foreign
 from buystream.gateway.server.idempotency import idempotent_name
 from buystream.gateway.server.languages import preferred
@@ -38,13 +30,14 @@ from buystream.projections.past_boards import past_projects_of_merchant, shallow
 from buystream.projections.past_orders import past_orders
 from buystream.vocabulary import events
 from buystream.vocabulary.commands import CancelOrder, RequestPayment, ReturnOrder
+from buystream.vocabulary.money import AMOUNT_REASONS
+from buystream.vocabulary.reasons import DELIVERY_REASONS
 
 ORDERS_MAX = 200
-_SUMMED_UP = RequestPayment.refusals - {"unknown_order", "needs_payment_method"}
+_OF_DELIVERY = DELIVERY_REASONS | AMOUNT_REASONS | {"wrong_delivery_price"}
+"""Refusals of how the order would be delivered, which the buyer can change."""
+_SUMMED_UP = RequestPayment.refusals - _OF_DELIVERY - {"unknown_order", "needs_payment_method"}
 """Refusals to pay that are answered as `not-payable`; `because` says which it is."""
-
-ADDRESS_NEEDED = "This is sent by post: delivery needs an address."
-DETAILS_NEEDED = "payment_method and delivery are needed, or one_tap; an order of nothing needs no payment_method."
 
 Http = Request[None, None, State]
 
@@ -145,7 +138,7 @@ async def order(
     opt=asks(
         RequestPayment,
         restated={**dict.fromkeys(_SUMMED_UP, "not-payable"), "needs_payment_method": "invalid"},
-        also=["not-registered"],
+        also=["not-registered", "bad-address"],
     ),
     summary="Pay for a held order",
 )
@@ -159,26 +152,31 @@ async def pay(
 ) -> OrderBody:
     """With new details, or with one tap and saved ones; in a browser, only the shop's own pages can do the latter. A
     free order needs no payment method, and delivery details only if it ships. Details are encrypted before they are
-    passed on."""
+    passed on. Where delivery has a price, `delivery_method` and `delivery_minor` are one of its delivery options."""
     offer = gateway.offer_of_order(order_id)
     await refuse_unknown_order(gateway, order_id, buyer_id=buyer_id)
     if data.one_tap:
         refuse_foreign(request)
-    method, delivery = await payment_details(gateway, buyer_id, offer, data, language=language_of(request))
+    details = await payment_details(gateway, buyer_id, offer, data, language=language_of(request))
     gateway.rates.pay(order_id, buyer_id, client_of(request))
     command = RequestPayment(
         order_id=order_id,
         buyer_id=buyer_id,
-        payment_method=method,
-        delivery=delivery,
+        payment_method=details.payment_method,
+        delivery=details.delivery,
         save=data.save,
         attempt=data.attempt,
         statement=await gateway.statement_of(offer.merchant_id),
+        country=details.country,
+        delivery_method=data.delivery_method,
+        delivery_minor=data.delivery_minor,
     )
     with gateway.rates.counting_what_is_decided(buyer_id):
         answer = await gateway.decisions.ask(command, actor=session.actor)
     if isinstance(answer.event, events.CommandRefused) and answer.event.reason == "needs_payment_method":
         raise HttpProblem("invalid", DETAILS_NEEDED, reason=answer.event.reason)
+    if isinstance(answer.event, events.CommandRefused) and answer.event.reason in _OF_DELIVERY:
+        raise refused(answer.event.reason, currency=offer.currency)
     if isinstance(answer.event, events.CommandRefused) and answer.event.reason != "unknown_order":
         raise HttpProblem("not-payable", reason="not_payable", because=answer.event.reason)
     return await body_of(gateway, await order_after(gateway, answer, order_id, buyer_id=buyer_id))
@@ -247,53 +245,6 @@ async def authenticate(
 
 
 ROUTES = [me, config, orders, order, pay, cancel, give_back, authenticate]
-
-
-def _client_token(gateway: Gateway, offer: Listing, token: str | None) -> str:
-    """A payment method that the provider's element created in the browser; a client can't name a saved one. Raises
-    HttpProblem (422)."""
-    if token is None and not offer.may_be_free:
-        raise HttpProblem("invalid", DETAILS_NEEDED, reason="needs_payment_method")
-    if token is not None and not gateway.client_token.fullmatch(token):
-        raise HttpProblem("invalid", f"payment_method must be what {gateway.config.provider}'s form made of a card.")
-    return token or ""
-
-
-async def payment_details(
-    gateway: Gateway, buyer_id: str, offer: Listing, data: NewPayment | NewGift, *, language: str
-) -> tuple[str, str]:
-    """The payment method and the encrypted delivery details: saved ones, or those of the request, which may also say
-    where an order goes that the saved card pays. `language` is that of mails to the buyer. Raises HttpProblem."""
-    if not data.one_tap:
-        method = _client_token(gateway, offer, data.payment_method)
-        return method, await _encrypted_delivery(gateway, buyer_id, offer, data, language)
-    if data.payment_method is not None:
-        raise HttpProblem("invalid", "Send either one_tap or payment_method, not both.")
-    saved = await gateway.reads.query(lambda cur: people.saved_details(cur, buyer_id))
-    if saved is None:
-        raise HttpProblem("not-registered", reason="not_registered")
-    if data.delivery is not None:
-        return saved.payment_method, await _encrypted_delivery(gateway, buyer_id, offer, data, language)
-    if offer.needs_address:
-        known = await gateway.reads.run(lambda: decrypted(gateway, buyer_id, saved.delivery))
-        if known is not None and not known.address.strip():
-            raise HttpProblem("invalid", ADDRESS_NEEDED)
-    return saved.payment_method, saved.delivery
-
-
-async def _encrypted_delivery(
-    gateway: Gateway, buyer_id: str, offer: Listing, data: NewPayment | NewGift, language: str
-) -> str:
-    """Raises HttpProblem (422) for details that are missing."""
-    where = data.delivery
-    if where is None:
-        if data.payment_method is not None or offer.needs_address:
-            raise HttpProblem("invalid", DETAILS_NEEDED)
-        return ""
-    if offer.needs_address and not where.address.strip():
-        raise HttpProblem("invalid", ADDRESS_NEEDED)
-    plain = {"name": where.name, "email": where.email, "address": where.address, "language": language}
-    return await gateway.reads.run(lambda: gateway.vault.encrypt(buyer_id, plain))
 
 
 async def body_of(gateway: Gateway, view: OrderView, *, as_of_ms: int | None = None) -> OrderBody:
@@ -382,11 +333,3 @@ def card_label_of(gateway: Gateway, buyer_id: str, card_label: str) -> str:
     """How the buyer recognises the card; "" when it has no name or the buyer's key is erased. Blocks."""
     plain = gateway.vault.decrypt(buyer_id, card_label) if card_label else None
     return plain.get("card_label", "") if plain else ""
-
-
-def decrypted(gateway: Gateway, buyer_id: str, delivery: str) -> DeliveryBody | None:
-    """Delivery details in clear; None when there are none or the buyer's key is erased. Blocks."""
-    plain = gateway.vault.decrypt(buyer_id, delivery) if delivery else None
-    if plain is None:
-        return None
-    return DeliveryBody(plain.get("name", ""), plain.get("email", ""), plain.get("address", ""))

@@ -5,7 +5,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from buystream.gateway.routes.bodies.gifts import GiftBody, GiftsBody, NewGift, gift_body
-from buystream.gateway.routes.checkout import DETAILS_NEEDED, Http, client_of, language_of, payment_details
+from buystream.gateway.routes.checkout import Http, client_of, language_of
+from buystream.gateway.routes.details import DETAILS_NEEDED, payment_details
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.guard import own_pages_only
@@ -27,7 +28,7 @@ FIRST_GIFT_EVENTS = 2
     "/v1/gifts",
     status_code=201,
     guards=[own_pages_only],
-    opt=asks(StartRecurringGift, also=["not-registered", "too-many-holds", "unknown-gift"]),
+    opt=asks(StartRecurringGift, also=["not-registered", "too-many-holds", "unknown-gift", "bad-address"]),
     summary="Start a recurring gift",
 )
 async def start(
@@ -45,8 +46,8 @@ async def start(
         raise HttpProblem("invalid", "gift_id must start with edition_id, then '-' and 20 random characters or more.")
     if offer.kind != "gift":
         raise HttpProblem("not-recurring", reason="not_recurring")
-    method, delivery = await payment_details(gateway, buyer_id, offer, data, language=language_of(request))
-    if not method:
+    details = await payment_details(gateway, buyer_id, offer, data, language=language_of(request))
+    if not details.payment_method:
         raise HttpProblem("invalid", DETAILS_NEEDED)
     known = await gateway.reads.query(lambda cur: recurring_gifts.gift(cur, data.gift_id, buyer_id=buyer_id))
     first = (OrderLine(quantity=1, price_minor=data.amount_minor),)
@@ -59,8 +60,8 @@ async def start(
         buyer_id=buyer_id,
         amount_minor=data.amount_minor,
         interval_months=data.interval_months,
-        payment_method=method,
-        delivery=delivery,
+        payment_method=details.payment_method,
+        delivery=details.delivery,
         save=not data.one_tap,
         vouched=session.hosted,
     )

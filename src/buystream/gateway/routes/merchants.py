@@ -18,13 +18,13 @@ from buystream.gateway.routes.bodies.merchants import (
 )
 from buystream.gateway.routes.checkout import (
     Http,
-    decrypted,
     decrypted_tracking,
     fulfilment_of,
     order_after,
     order_view,
     refuse_unknown_order,
 )
+from buystream.gateway.routes.details import decrypted
 from buystream.gateway.routes.paging import page_of
 from buystream.gateway.routes.releasing import release_command
 from buystream.gateway.runtime import Gateway

@@ -14,7 +14,8 @@ from msgspec import Struct, to_builtins
 from buystream.gateway.pages.spreadsheets import ROWS_AT_ONCE, Number, moment, table
 from buystream.gateway.routes.bodies.merchants import Details, TimeZone
 from buystream.gateway.routes.bodies.payments import DeliveryBody
-from buystream.gateway.routes.checkout import Http, decrypted
+from buystream.gateway.routes.checkout import Http
+from buystream.gateway.routes.details import decrypted
 from buystream.gateway.routes.paging import page_of
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem
@@ -337,11 +338,11 @@ def _receipt_line(gateway: Gateway, receipt: GiftReceipt) -> ReceiptLine:
 
 def _receipt_cells(line: ReceiptLine, time_zone: str) -> tuple[str, ...]:
     corrected = "" if line.corrected_at_ms is None else moment(line.corrected_at_ms)
-    giver = line.giver or DeliveryBody("", "", "")
+    giver = line.giver or DeliveryBody("", "")
     return (
         *(line.number, moment(line.paid_at_ms), local_day(line.paid_at_ms, time_zone), line.order_id, line.currency),
         *(_number(minor, line.currency) for minor in (line.paid_minor, line.amount_minor)),
-        *(line.state, corrected, giver.name, giver.email, giver.address),
+        *(line.state, corrected, giver.name, giver.email, giver.address_text),
     )
 
 

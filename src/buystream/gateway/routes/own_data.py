@@ -8,7 +8,8 @@ from psycopg2.extensions import cursor
 from buystream.gateway.routes.bodies.gifts import GiftBody, gift_body
 from buystream.gateway.routes.bodies.orders import OrderBody
 from buystream.gateway.routes.bodies.payments import DeliveryBody
-from buystream.gateway.routes.checkout import body_of, card_label_of, decrypted
+from buystream.gateway.routes.checkout import body_of, card_label_of
+from buystream.gateway.routes.details import decrypted
 from buystream.gateway.routes.receipts import Receipt, receipt_of
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.guard import own_pages_only

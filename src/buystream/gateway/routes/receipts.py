@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from psycopg2.extensions import cursor
 
 from buystream.gateway.routes.bodies.payments import DeliveryBody
-from buystream.gateway.routes.checkout import decrypted, own_order
+from buystream.gateway.routes.checkout import own_order
+from buystream.gateway.routes.details import decrypted
 from buystream.gateway.routes.merchants import merchants_order
 from buystream.gateway.routes.site import page
 from buystream.gateway.runtime import Gateway
@@ -23,6 +24,7 @@ from buystream.projections.order_views import OrderView
 from buystream.projections.people import LegalDetails, MerchantView
 from buystream.time_zones import DEFAULT, local_day
 from buystream.vocabulary.money import format_money, tax_minor
+from buystream.vocabulary.shipping import DeliveryCharge
 
 PDFS_WAITING_MAX = 32
 """Drawing is work for the processor that answers buyers too: one at a time, and no long queue."""
@@ -39,7 +41,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
     """`gross_minor` is what the buyer paid and was not refunded; it includes `tax_minor`, and `net_minor` is the rest.
     `number` is present for gifts: year and number, without gaps. States: issued, corrected, cancelled. `buyer` is null
     after an erasure. `time_zone` is the seller's, in which dates are printed. `price_minor` is null where there are
-    several lines."""
+    several lines. `shipping` is what delivery cost, if it has a price."""
 
     order_id: str
     number: str | None
@@ -61,11 +63,12 @@ class Receipt(Struct, frozen=True, kw_only=True):
     tax_bps: int
     tax_label: str
     time_zone: str = DEFAULT
+    shipping: DeliveryCharge | None = None
 
     @property
     def full_minor(self) -> int:
-        """What all lines cost."""
-        return sum(line.total_minor for line in self.lines)
+        """What all lines and the delivery cost."""
+        return sum(line.total_minor for line in self.lines) + (self.shipping.amount_minor if self.shipping else 0)
 
     def title_of(self, line: LineView) -> str:
         """What one of its lines is called."""
@@ -217,6 +220,7 @@ def receipt_in(cur: cursor, view: OrderView) -> Receipt | None:
         tax_bps=tax.bps,
         tax_label=tax.label,
         time_zone=shop.time_zone if shop else DEFAULT,
+        shipping=view.shipping,
     )
 
 

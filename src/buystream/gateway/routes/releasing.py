@@ -12,6 +12,8 @@ from buystream.time_zones import UnknownTimeZone, zone
 from buystream.vocabulary.commands import ReleaseEdition
 from buystream.vocabulary.kinds import KINDS
 from buystream.vocabulary.money import CURRENCIES, chargeable_words, currency_of, format_money, why_not_charge
+from buystream.vocabulary.reasons import REASONS
+from buystream.vocabulary.shipping import Shipping
 from buystream.vocabulary.values import (
     CampaignTerms,
     DownloadTerms,
@@ -58,7 +60,7 @@ def release_command(data: NewEdition, merchant: MerchantView, edition_id: str) -
             image=data.image or data.kind,
             suggested_minor=data.suggested_minor,
             window=SaleWindow(opens_at_ms=data.opens_at_ms, closes_at_ms=data.closes_at_ms),
-            needs_address=usual.needs_address if data.needs_address is None else data.needs_address,
+            needs_address=_needs_address(data),
             tax=Tax(bps=data.tax_bps, label=data.tax_label),
             refund=convert(data.refund, RefundRule, from_attributes=True),
             campaign=_campaign(data),
@@ -67,6 +69,7 @@ def release_command(data: NewEdition, merchant: MerchantView, edition_id: str) -
             event=None if data.event is None else _event(data.event, merchant),
             downloads=convert(data.downloads, DownloadTerms, from_attributes=True),
             licences=convert(data.licences, LicenceTerms | None, from_attributes=True),
+            shipping=None if data.shipping is None else _shipping(data, currency),
         ),
         awaits_terms=True,
     )
@@ -103,6 +106,23 @@ def known_zone(name: str) -> str:
     return name
 
 
+def _needs_address(data: NewEdition) -> bool:
+    """What is delivered for a price goes to an address."""
+    usual = KINDS[data.kind].needs_address or data.shipping is not None
+    return usual if data.needs_address is None else data.needs_address
+
+
+def _shipping(data: NewEdition, currency: str) -> Shipping:
+    """Raises HttpProblem (422)."""
+    shipping = convert(data.shipping, Shipping, from_attributes=True)
+    if data.kind == "gift" or data.target_minor is not None or not _needs_address(data):
+        detail = "Delivery has a price where something is sent: not for a gift, a campaign, or without needs_address."
+        raise HttpProblem("invalid", detail, reason="bad_shipping")
+    if not shipping.is_possible(currency_of(currency)):
+        raise HttpProblem("invalid", REASONS["bad_shipping"].advice, reason="bad_shipping")
+    return shipping
+
+
 def _variants(data: NewEdition) -> Iterator[Variant]:
     """The only one of a plain edition, or those that it is offered in; raises HttpProblem (422)."""
     if not data.variants:
@@ -130,6 +150,7 @@ def _variant(data: NewEdition | NewVariant, variant_id: str, title: str, limit_p
         price_max_minor=high,
         stock=data.stock,
         limit_per_buyer=limit_per_buyer,
+        weight_grams=data.weight_grams,
     )
 
 

@@ -11,6 +11,7 @@ from buystream.projections.offer_columns import stock_of
 from buystream.vocabulary import events
 from buystream.vocabulary.codec import read_event
 from buystream.vocabulary.ids import edition_of, partition_of
+from buystream.vocabulary.shipping import Shipping
 from buystream.vocabulary.values import OrderLine
 
 
@@ -21,6 +22,7 @@ class ListedVariant(msgspec.Struct, kw_only=True):
     price_min_minor: int
     price_max_minor: int
     limit_per_buyer: int
+    weight_grams: int = 0
     sold_out: bool = False
 
 
@@ -41,9 +43,14 @@ class Listing(msgspec.Struct, kw_only=True):
     variants: dict[str, ListedVariant]
     has_dates: bool
     vouched_only: bool
+    shipping: Shipping | None = None
     awaits_terms: bool = False
     cancelled: bool = False
     paused: bool = False
+
+    def collects(self, method_id: str) -> bool:
+        """Whether an order that is delivered so is collected, and needs no address."""
+        return self.shipping is not None and any(one.method_id == method_id for one in self.shipping.pickups)
 
     def variant_title(self, variant_id: str) -> str:
         """What distinguishes the variant from the others."""
@@ -185,12 +192,14 @@ class Catalogue:
                         price_min_minor=variant.price_min_minor,
                         price_max_minor=variant.price_max_minor,
                         limit_per_buyer=variant.limit_per_buyer,
+                        weight_grams=variant.weight_grams,
                         sold_out=variant.available == 0,
                     )
                     for variant in board.variants
                 },
                 has_dates=(board.opens_at_ms, board.closes_at_ms) != (None, None),
                 vouched_only=board.vouched_only,
+                shipping=board.shipping,
                 paused=board.state == "paused",
                 awaits_terms=board.awaits_terms,
                 cancelled=board.cancellation is not None,
@@ -240,10 +249,12 @@ class Catalogue:
                             price_min_minor=variant.price_min_minor,
                             price_max_minor=variant.price_max_minor,
                             limit_per_buyer=variant.limit_per_buyer,
+                            weight_grams=variant.weight_grams,
                         )
                         for variant in offered.variants
                     },
                     vouched_only=offered.vouched_only,
+                    shipping=offered.shipping,
                     has_dates=offered.window.is_bounded,
                     awaits_terms=event.awaits_terms,
                 )

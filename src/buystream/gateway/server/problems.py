@@ -54,6 +54,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "not-json": (415, "The body must be sent as application/json. See /schema for its form."),
     "coded-body": (415, "The body is compressed. Send it as it is, without a Content-Encoding."),
     "expectation-failed": (417, "The only supported expectation is 100-continue."),
+    "bad-address": (422, "The address isn't complete, or not as its country has it. See fields."),
     "bad-lines": (422, "Nothing was done, because some lines of the file are wrong. See lines."),
     "bad-moment": (422, "Send a time in ISO 8601 with its offset, such as 2026-11-27T20:15:00Z."),
     "bad-period": (422, "Send month=YYYY-MM, or from and to as dates or times in ISO 8601, from before to."),

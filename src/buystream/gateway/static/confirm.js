@@ -1,6 +1,7 @@
 // One payment with saved details, confirmed in a window of the shop's own: for browsers that can't report whether a
 // frame's button was seen. The session comes from the frame that opened the window, and stays in this window.
 import { request } from "./buystream/api.js";
+import { DeliveryChoice, chosenWay } from "./buystream/delivery-choice.js";
 import { h } from "./buystream/dom.js";
 import { money } from "./buystream/money.js";
 
@@ -20,7 +21,7 @@ if (!opener) status.textContent = "This window confirms an order. Return to the 
 async function show({ orderId, token }) {
   const path = `/v1/orders/${encodeURIComponent(orderId)}`;
   const [order, me] = await Promise.all([request("GET", path, { token }), request("GET", "/v1/me", { token })]);
-  const total = money(order.total_minor, order.currency);
+  const words = (minor) => `Pay ${money(minor, order.currency)} with ${me.card_label ?? "your saved card"}`;
   const attempt = Number(order.payment?.payment_id.split(".").pop() ?? 0) + 1;
   const pay = h(
     "button",
@@ -30,7 +31,8 @@ async function show({ orderId, token }) {
       onclick: async () => {
         pay.disabled = true;
         try {
-          await request("POST", `${path}/payment`, { body: { one_tap: true, attempt }, token });
+          const way = choice.chosen && chosenWay(choice.chosen);
+          await request("POST", `${path}/payment`, { body: { one_tap: true, ...way, attempt }, token });
           close();
         } catch (problem) {
           pay.disabled = false;
@@ -38,8 +40,19 @@ async function show({ orderId, token }) {
         }
       },
     },
-    `Pay ${total} with ${me.card_label ?? "your saved card"}`,
+    words(order.total_minor),
   );
+  const country = me.delivery?.address?.country ?? "";
+  const choice = new DeliveryChoice({
+    load: (to) => request("GET", `${path}/delivery-options?country=${to}`, { token }),
+    currency: order.currency,
+    onChosen: (option) => {
+      pay.disabled = !option;
+      if (option) pay.textContent = words(option.total_minor);
+    },
+  });
+  const { has_prices: hasPrices } = await request("GET", `${path}/delivery-options?country=${country}`, { token });
+  if (hasPrices) await choice.show(country);
   status.textContent = "";
   place.replaceChildren(
     h("p", {}, h("strong", {}, order.title), ` · ${order.quantity} × ${money(order.price_minor, order.currency)}`),
@@ -48,10 +61,11 @@ async function show({ orderId, token }) {
           h(
             "p",
             { class: "lines" },
-            [me.delivery.name, me.delivery.email, me.delivery.address].filter(Boolean).join("\n"),
+            [me.delivery.name, me.delivery.email, ...me.delivery.address_lines].filter(Boolean).join("\n"),
           ),
         ]
       : []),
+    ...(hasPrices ? [choice.element] : []),
     pay,
     h("button", { type: "button", class: "button", onclick: () => close() }, "Cancel"),
   );

@@ -48,7 +48,7 @@ async function begin(wanted) {
       paymentMethodCreation: "manual",
     };
     groups = { express: stripe.elements(options), card: stripe.elements(options) };
-    mountExpress(wanted);
+    if (wanted.hasWallets) mountExpress(wanted);
     mountCard();
   } catch (error) {
     ask(sheet, { ask: "blocked", problem: `Stripe’s payment form could not start. ${error.message}` });
@@ -118,11 +118,10 @@ async function authorised(event) {
 
 function delivery({ billingDetails, shippingAddress }) {
   const { line1, line2, postal_code: code, city, state, country } = shippingAddress?.address ?? {};
-  const lines = [line1, line2, [code, city].filter(Boolean).join(" "), [state, country].filter(Boolean).join(", ")];
   return {
     name: shippingAddress?.name || billingDetails?.name || "",
     email: billingDetails?.email || "",
-    address: lines.filter(Boolean).join("\n"),
+    address: country && { country, street: [line1, line2].filter(Boolean), city, region: state, postal_code: code },
   };
 }
 

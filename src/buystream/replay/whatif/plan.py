@@ -145,3 +145,19 @@ _WITH_AMOUNT: Final = frozenset(
         commands.RecordDisputeOutcome,
     }
 )
+
+
+def assumed_delivery(offer: Offer, lines: tuple[OrderLine, ...]) -> dict[str, Any]:
+    """How an order that nobody paid in reality would be delivered: the first way that its merchant offers to the first
+    country; nothing where delivery has no price."""
+    if offer.shipping is None:
+        return {}
+    grams = {one.variant_id: one.weight_grams for one in offer.variants}
+    weight, goods_minor = (
+        sum(one.quantity * grams[one.variant_id] for one in lines),
+        sum(one.total_minor for one in lines),
+    )
+    country = next((one for zone in offer.shipping.zones for one in zone.countries), offer.shipping.ships_from)
+    for charge in offer.shipping.options(country, grams=weight, goods_minor=goods_minor):
+        return {"country": country, "delivery_method": charge.method_id, "delivery_minor": charge.amount_minor}
+    return {}

@@ -12,7 +12,7 @@ from buystream.aggregates.partition import Partition
 from buystream.errors import BuystreamError
 from buystream.log import Record
 from buystream.replay.whatif.assumption import Assumption, drawn_number, pays
-from buystream.replay.whatif.plan import EditionPlan, Rewriting
+from buystream.replay.whatif.plan import EditionPlan, Rewriting, assumed_delivery
 from buystream.replay.whatif.real import Recorded
 from buystream.replay.whatif.tally import COUNTED, SaleTally
 from buystream.vocabulary import codec, commands, events
@@ -234,7 +234,11 @@ class Refold:
         self._paid[event.originator_id] = is_paid
         if is_paid and not event.gift_id:
             request = commands.RequestPayment(
-                order_id=event.originator_id, buyer_id=event.buyer_id, payment_method="assumed", delivery=""
+                order_id=event.originator_id,
+                buyer_id=event.buyer_id,
+                payment_method="assumed",
+                delivery="",
+                **assumed_delivery(plan.offer, event.lines),
             )
             in_time_ms = event.hold_expires_at_ms - event.at_ms - 1
             self._add(event.at_ms + min(plan.pay_delay_ms, in_time_ms), request, None)

@@ -60,6 +60,7 @@ from buystream.vocabulary.values import EVENT, FEE, OFFER, Fee, Offer, TicketedE
             "not_milliseconds",
             "bad_window",
         ),
+        *("bad_shipping", "bad_weight"),
         *("closes_in_the_past", "returns_end_in_the_past"),
     ],
 )

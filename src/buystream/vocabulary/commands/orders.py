@@ -9,6 +9,7 @@ from buystream.vocabulary.fields import (
     AmountMinor,
     BuyerId,
     Carrier,
+    CountryCode,
     Delivery,
     Device,
     EditionId,
@@ -29,7 +30,7 @@ from buystream.vocabulary.fields import (
     meaning,
 )
 from buystream.vocabulary.order_states import CANCELLABLE, PAYABLE, PROMISED, RETURNABLE, SENT, SHIPPABLE, SOLD
-from buystream.vocabulary.reasons import TO_BUYERS, order_is_none_of
+from buystream.vocabulary.reasons import DELIVERY_REASONS, TO_BUYERS, order_is_none_of
 from buystream.vocabulary.values import Lines, Units
 
 
@@ -67,11 +68,14 @@ class CancelOrder(Command):
     refusals=[
         *order_is_none_of(PAYABLE | PROMISED | SOLD),
         *("unknown_order", "needs_payment_method", "too_many_attempts", "campaign_missed", "edition_cancelled"),
+        *DELIVERY_REASONS,
+        *("wrong_delivery_price", "amount_too_large", "amount_too_small", "amount_off_step"),
     ],
 )
 class RequestPayment(Command):
     """Pay for a held order. `payment_method` is the provider's token, `delivery` a ciphertext under the buyer's key.
-    `attempt` counts from 1, so that a repeat after a lost answer is not the next attempt; 0 means whichever is next."""
+    `attempt` counts from 1, so that a repeat after a lost answer is not the next attempt; 0 means whichever is next.
+    Where delivery has a price, `delivery_method` to `country` costs the `delivery_minor` that the buyer saw."""
 
     order_id: OrderId
     buyer_id: BuyerId
@@ -82,6 +86,31 @@ class RequestPayment(Command):
         int, meaning("Which attempt to pay this is, counted from 1; 0 means whichever is next.", tables=InTables.SHOWN)
     ] = 0
     statement: Statement = ""
+    country: CountryCode = ""
+    delivery_method: Annotated[
+        str, meaning("How it is delivered; empty where delivery has no price.", tables=InTables.SHOWN)
+    ] = ""
+    delivery_minor: Annotated[int, meaning("What delivery costs, as the buyer saw it.", tables=InTables.SHOWN)] = 0
+
+
+@asked(
+    BUYER,
+    about="order_id",
+    refusals=[
+        *order_is_none_of(PROMISED | SOLD),
+        *("unknown_order", "edition_cancelled", "campaign_missed", "already_packed", "not_posted"),
+        "delivery_price_differs",
+        *DELIVERY_REASONS,
+    ],
+)
+class ChangeAddress(Command):
+    """Send a paid order elsewhere, for the same price, until it is packed. `delivery` is a ciphertext under the buyer's
+    key."""
+
+    order_id: OrderId
+    buyer_id: BuyerId
+    delivery: Delivery
+    country: CountryCode = ""
 
 
 @asked(

@@ -8,7 +8,9 @@ from buystream.vocabulary.fields import (
     Available,
     BuyerId,
     Carrier,
+    CountryCode,
     Currency,
+    Delivery,
     Device,
     EditionId,
     EditionVersion,
@@ -139,6 +141,13 @@ class OrderCancelled(OrderEvent, MovesUnits):
     reason: Reason
     variant_id: VariantId = ""
     units: Units = ()
+
+
+class AddressChanged(OrderEvent):
+    """The buyer has the order sent elsewhere. `delivery` is a ciphertext under the buyer's key."""
+
+    delivery: Delivery
+    country: CountryCode = ""
 
 
 class OrderShipped(OrderEvent):

@@ -25,6 +25,7 @@ from buystream.vocabulary.fields import (
     Url,
     meaning,
 )
+from buystream.vocabulary.shipping import DeliveryCharge
 
 
 class PaymentEvent(Event):
@@ -56,6 +57,10 @@ class PaymentRequested(PaymentEvent):
     mode: Annotated[str, meaning("setup: only save the payment method; empty: reserve the money.", feed=True)] = ""
     off_session: OffSession = False
     statement: Statement = ""
+    shipping: Annotated[
+        DeliveryCharge | None,
+        meaning("What delivery costs; `amount_minor` includes it. Null where delivery has no price.", feed=True),
+    ] = None
 
 
 class AuthenticationRequired(PaymentEvent):

@@ -90,6 +90,7 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.RequestPayment(
         order_id=ORDER, buyer_id=ANNA, payment_method="sandbox_accepted", delivery=DELIVERY, save=True, attempt=1
     ),
+    commands.ChangeAddress(order_id=ORDER, buyer_id=ANNA, delivery=DELIVERY, country="GB"),
     commands.CreateShipment(
         order_id=ORDER,
         merchant_id=MERCHANT,

@@ -191,6 +191,7 @@ EVENTS: tuple[events.Event, ...] = (
         restock=True,
         reason="It was too small.",
     ),
+    events.AddressChanged(**of_order(4), delivery=DELIVERY, country="GB"),
     events.OrderShipped(**of_order(4), carrier="Parcel Post", tracking="PP-1"),
     events.OrderDelivered(**of_order(5)),
     events.OrderRefunded(**of_order(6), **PAID, quantity=1, restock=True),

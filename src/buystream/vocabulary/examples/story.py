@@ -6,6 +6,14 @@ import msgspec
 
 from buystream.vocabulary.door import DoorGate, Passage
 from buystream.vocabulary.ids import payment_id_of
+from buystream.vocabulary.shipping import (
+    DeliveryCharge,
+    PickupPoint,
+    Shipping,
+    ShippingRate,
+    ShippingZone,
+    WeightPrice,
+)
 from buystream.vocabulary.values import (
     CampaignTerms,
     DownloadTerms,
@@ -112,8 +120,50 @@ RICH_OFFER = msgspec.structs.replace(
     licences=LicenceTerms(activations_max=2),
 )
 
+SHIPPING = Shipping(
+    ships_from="GB",
+    zones=(
+        ShippingZone(
+            title="Britain",
+            countries=("GB",),
+            rates=(
+                ShippingRate(
+                    method_id="post", title="Royal Mail", prices=(WeightPrice(price_minor=400),), free_from_minor=10_000
+                ),
+            ),
+        ),
+        ShippingZone(
+            title="Everywhere else",
+            rates=(
+                ShippingRate(
+                    method_id="post",
+                    title="Airmail",
+                    prices=(
+                        WeightPrice(up_to_grams=500, price_minor=900),
+                        WeightPrice(up_to_grams=2000, price_minor=1500),
+                    ),
+                ),
+            ),
+        ),
+    ),
+    pickups=(
+        PickupPoint(
+            method_id="shop", title="Collect", place="2 Quay Street, Greenwich", hours="Tuesday to Saturday, 10–18"
+        ),
+    ),
+)
+POSTED_OFFER = msgspec.structs.replace(
+    OFFER,
+    kind="record",
+    needs_address=True,
+    variants=(msgspec.structs.replace(OFFER.variants[0], weight_grams=300),),
+    shipping=SHIPPING,
+)
+CHARGE = DeliveryCharge(method_id="post", title="Royal Mail", country="GB", amount_minor=400)
+
 RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": OFFER}
 TICKETS_RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": msgspec.structs.replace(OFFER, event=CONCERT)}
+POSTED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": POSTED_OFFER}
 RICHLY_RELEASED: dict[str, Any] = {"merchant_id": MERCHANT, "offer": RICH_OFFER, "awaits_terms": True}
 FEE = Fee(share_bps=500, fixed_minor=30)
 

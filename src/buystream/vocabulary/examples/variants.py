@@ -7,6 +7,7 @@ from buystream.vocabulary.examples.commands import COMMANDS
 from buystream.vocabulary.examples.events import EVENTS, of, of_order, of_payment
 from buystream.vocabulary.examples.story import (
     ANNA,
+    CHARGE,
     DELIVERY,
     EDITION,
     FILE,
@@ -19,6 +20,7 @@ from buystream.vocabulary.examples.story import (
     PART,
     PAYMENT,
     PLACED,
+    POSTED,
     PRICE_MINOR,
     RICHLY_RELEASED,
     SCANNED,
@@ -34,6 +36,7 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
     commands.Tick(asked_at_ms=T0, without=(EDITION,)),
     commands.ReleaseEdition(edition_id=EDITION, **RICHLY_RELEASED),
     commands.ReleaseEdition(edition_id=EDITION, **TICKETS_RELEASED),
+    commands.ReleaseEdition(edition_id=EDITION, **POSTED),
     commands.CreateShipment(order_id=ORDER, merchant_id=MERCHANT, shipment_id="parcel-2", stage="processing"),
     commands.RecordFulfilment(
         order_id=ORDER,
@@ -55,6 +58,15 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
     commands.RequestPayment(
         order_id=ORDER, buyer_id=ANNA, payment_method="pm_1", delivery=DELIVERY, statement="Night Sky"
     ),
+    commands.RequestPayment(
+        order_id=ORDER,
+        buyer_id=ANNA,
+        payment_method="pm_1",
+        delivery=DELIVERY,
+        country="GB",
+        delivery_method="post",
+        delivery_minor=CHARGE.amount_minor,
+    ),
     commands.RefundOrder(order_id=ORDER, merchant_id=MERCHANT, restock=True, **PART),
     commands.RecordRefund(payment_id=PAYMENT, amount_minor=500, refund_id="refund-1"),
     commands.StartRecurringGift(
@@ -69,6 +81,7 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
     ),
     events.EditionReleased(**of(EDITION, 1), **RICHLY_RELEASED, saves_methods=True),
     events.EditionReleased(**of(EDITION, 1), **TICKETS_RELEASED),
+    events.EditionReleased(**of(EDITION, 1), **POSTED),
     events.DemandRecorded(**of(EDITION, 8), demand_id="", clicks=1, quantity=2, reason="paused"),
     events.OrderPlaced(
         **of_order(1),
@@ -102,6 +115,15 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
         mode="setup",
         off_session=True,
         statement="Night Sky",
+    ),
+    events.PaymentRequested(
+        **of_payment(1),
+        amount_minor=PRICE_MINOR + CHARGE.amount_minor,
+        currency="USD",
+        buyer_id=ANNA,
+        payment_method="pm_1",
+        delivery=DELIVERY,
+        shipping=CHARGE,
     ),
     events.PaymentCaptured(**of_payment(3), **PAID, fee_minor=255),
     events.RefundRequested(

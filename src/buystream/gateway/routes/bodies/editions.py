@@ -19,6 +19,10 @@ from buystream.gateway.routes.bodies.fields import (
 from buystream.gateway.routes.bodies.orders import OrderBody
 from buystream.projections.boards import Board
 from buystream.vocabulary.money import CURRENCIES
+from buystream.vocabulary.shipping import COUNTRIES_MAX, GRAMS_MAX, METHODS_MAX, STEPS_MAX, ZONES_MAX
+
+Grams = Annotated[int, Meta(ge=0, le=GRAMS_MAX)]
+Country = Annotated[str, Meta(pattern="^[A-Z]{2}$")]
 
 
 class NewRefundRule(Request, frozen=True, kw_only=True):
@@ -42,6 +46,7 @@ class NewVariant(Request, frozen=True, kw_only=True):
     price_max_minor: Amount | None = None
     stock: Stock | None = None
     limit_per_buyer: Quantity | None = None
+    weight_grams: Grams = 0
 
 
 class NewEvent(Request, frozen=True, kw_only=True):
@@ -83,6 +88,55 @@ class NewLicenceTerms(Request, frozen=True, kw_only=True):
     activations_max: Annotated[int, Meta(ge=1, le=1000)] = 3
 
 
+class NewWeightPrice(Request, frozen=True, kw_only=True):
+    """What parcels up to a weight cost; null: any weight."""
+
+    up_to_grams: Annotated[int, Meta(ge=1, le=GRAMS_MAX)] | None = None
+    price_minor: Amount
+
+
+MethodId = Annotated[str, Meta(min_length=1, max_length=40, pattern="^[a-z0-9-]*$")]
+MethodTitle = Annotated[str, Meta(min_length=1, max_length=80, pattern=NOT_BLANK)]
+
+
+class NewShippingRate(Request, frozen=True, kw_only=True):
+    """One way to send an order to a zone: `prices` by weight, the lightest first; a flat rate has one, for any weight.
+    Goods of `free_from_minor` or more are sent free."""
+
+    method_id: MethodId
+    title: MethodTitle
+    prices: Annotated[tuple[NewWeightPrice, ...], Meta(min_length=1, max_length=STEPS_MAX)]
+    free_from_minor: Amount | None = None
+
+
+class NewShippingZone(Request, frozen=True, kw_only=True):
+    """Countries that cost the same, in two letters of ISO 3166-1; without any, all that no other zone names."""
+
+    title: MethodTitle
+    countries: Annotated[tuple[Country, ...], Meta(max_length=COUNTRIES_MAX)] = ()
+    rates: Annotated[tuple[NewShippingRate, ...], Meta(min_length=1, max_length=METHODS_MAX)]
+
+
+class NewPickupPoint(Request, frozen=True, kw_only=True):
+    """A place where buyers collect their orders. These need no address."""
+
+    method_id: MethodId
+    title: MethodTitle
+    place: Annotated[str, Meta(min_length=1, max_length=300, pattern=NOT_BLANK)]
+    hours: Annotated[str, Meta(max_length=300, pattern=PLAIN)] = ""
+    price_minor: Amount = 0
+
+
+class NewShipping(Request, frozen=True, kw_only=True):
+    """What delivery costs. `ships_from` is the country that orders are sent from. `refunds_delivery`: a refund of the
+    whole order includes what delivery cost."""
+
+    ships_from: Country | Literal[""] = ""
+    zones: Annotated[tuple[NewShippingZone, ...], Meta(max_length=ZONES_MAX)] = ()
+    pickups: Annotated[tuple[NewPickupPoint, ...], Meta(max_length=METHODS_MAX)] = ()
+    refunds_delivery: bool = True
+
+
 class NewEdition(Request, frozen=True, kw_only=True):
     """The terms of a new edition. Send `price_minor` for a fixed price, or both bounds; `stock` null means unlimited.
     An edition that is offered in several `variants` has prices and stocks there instead. Prices include `tax_bps` of
@@ -90,7 +144,8 @@ class NewEdition(Request, frozen=True, kw_only=True):
     before `closes_at_ms`, and `if_missed` says whether givers may then choose another project. `needs_address` asks
     buyers for a postal address, `receipts` issues a numbered receipt for each payment; null means the default for the
     `kind`. `vouched_only` accepts orders only from buyers whom a host application vouches for. With an
-    `event`, each unit is a ticket with a code that is scanned at the door."""
+    `event`, each unit is a ticket with a code that is scanned at the door. With `shipping`, delivery has prices of its
+    own, by country and `weight_grams` of a unit."""
 
     title: Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
     currency: Annotated[str, Meta(extra_json_schema={"enum": sorted(CURRENCIES)})] | None = None
@@ -119,6 +174,8 @@ class NewEdition(Request, frozen=True, kw_only=True):
     event: NewEvent | None = None
     downloads: NewDownloadTerms = NewDownloadTerms()
     licences: NewLicenceTerms | None = None
+    weight_grams: Grams = 0
+    shipping: NewShipping | None = None
 
 
 class StockChange(Request, frozen=True, kw_only=True):

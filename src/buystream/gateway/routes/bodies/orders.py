@@ -17,6 +17,7 @@ from buystream.projections.order_lines import LineView
 from buystream.projections.order_views import OrderView
 from buystream.vocabulary import events
 from buystream.vocabulary.order_states import CANCELLABLE, PAYABLE, OrderState
+from buystream.vocabulary.shipping import DeliveryCharge
 from buystream.vocabulary.values import ORDER_LINES_MAX, OrderLine
 
 
@@ -84,9 +85,10 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     `paid_minor`, `refunded_minor` has been refunded (with `returned` units) and `refunding_minor` is being refunded.
     `returnable` is present while the buyer may return the order, `pledge` while nothing has been charged yet,
     `fulfilment` once it is sold, `dispute` (open, won, lost, withdrawn) once a bank has been involved. `alternatives`
-    are other projects of a merchant whose campaign missed its target. `state_name` and `meaning` describe the state in
-    words. `can_pay`, `can_cancel` and `can_return` are what the buyer can do now: a moment later the shop may refuse
-    it. `version` grows with every change."""
+    are other projects of a merchant whose campaign missed its target. `shipping` is what delivery costs, which
+    `total_minor` includes: null before a payment was requested, and where delivery has no price. `state_name` and
+    `meaning` describe the state in words. `can_pay`, `can_cancel`, `can_return` and `can_change_address` are what the
+    buyer can do now: a moment later the shop may refuse it. `version` grows with every change."""
 
     order_id: str
     edition_id: str
@@ -98,6 +100,7 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     price_minor: int | None
     total_minor: int
     lines: list[LineView]
+    shipping: DeliveryCharge | None = None
     currency: str
     state: OrderState
     state_name: str = ""
@@ -125,6 +128,7 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     can_pay: bool = False
     can_cancel: bool = False
     can_return: bool = False
+    can_change_address: bool = False
 
 
 class PastOrderBody(OrderBody, frozen=True, kw_only=True):

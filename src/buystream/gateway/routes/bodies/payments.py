@@ -1,11 +1,15 @@
 """Paying: the request, the details that it brings or uses, and the newest attempt."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
 
 from msgspec import Meta, Struct
 
-from buystream.gateway.routes.bodies.fields import EMAIL, NOT_BLANK, PLAIN, Request, Token
+from buystream.gateway.routes.bodies.fields import EMAIL, NOT_BLANK, Amount, Request, Token
+from buystream.postal import PostalAddress, decoded, label_lines
 from buystream.providers.sandbox import SandboxCard
+
+MethodId = Annotated[str, Meta(max_length=40, pattern="^[a-z0-9-]*$")]
 
 
 class Delivery(Request, frozen=True, kw_only=True):
@@ -13,19 +17,23 @@ class Delivery(Request, frozen=True, kw_only=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
     email: Annotated[str, Meta(max_length=254, pattern=EMAIL)]
-    address: Annotated[str, Meta(max_length=1000, pattern=PLAIN)] = ""
+    address: PostalAddress | None = None
 
 
 class NewPayment(Request, frozen=True, kw_only=True):
     """A payment method (created in the browser by the provider's element, never a card) and delivery details; or
     `one_tap`, which uses what this buyer has saved: with `delivery`, the card only. A free order needs no payment
-    method. `attempt` (1 for the order's first payment) keeps a repeated request from becoming a further attempt."""
+    method. `attempt` (1 for the order's first payment) keeps a repeated request from becoming a further attempt. Where
+    delivery has a price, `delivery_method` names one of the order's delivery options and `delivery_minor` says what the
+    buyer saw that it costs."""
 
     payment_method: Token | None = None
     delivery: Delivery | None = None
     save: bool = False
     one_tap: bool = False
     attempt: Annotated[int, Meta(ge=0, le=100)] = 0
+    delivery_method: MethodId = ""
+    delivery_minor: Amount = 0
 
 
 class Authentication(Request, frozen=True, kw_only=True):
@@ -35,11 +43,28 @@ class Authentication(Request, frozen=True, kw_only=True):
 
 
 class DeliveryBody(Struct, frozen=True):
-    """Where the order goes."""
+    """Where the order goes. `address_lines` is the address as mail from abroad has it, the country last; none where
+    there is no address."""
 
     name: str
     email: str
-    address: str
+    address: PostalAddress | None = None
+    address_lines: list[str] = []
+
+    @classmethod
+    def to(cls, name: str, email: str, address: PostalAddress | None) -> Self:
+        """With the lines of that address."""
+        return cls(name, email, address, [] if address is None else label_lines(address, ""))
+
+    @property
+    def address_text(self) -> str:
+        """The lines as one text."""
+        return "\n".join(self.address_lines)
+
+
+def delivery_of(plain: Mapping[str, str]) -> DeliveryBody:
+    """The details as they are encrypted."""
+    return DeliveryBody.to(plain.get("name", ""), plain.get("email", ""), decoded(plain.get("address", "")))
 
 
 class NextGiftBody(Struct, frozen=True):

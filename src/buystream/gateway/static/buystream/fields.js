@@ -25,6 +25,23 @@ export class Fields {
     return h("div", { class: "field" }, h("label", { for: name }, label), input, error);
   }
 
+  /** A list to choose from, with nothing chosen at first. `choices`: {value, label} of each. */
+  select(name, label, choices, attributes = {}) {
+    const empty = h("option", { value: "" }, "Choose…");
+    const options = choices.map(({ value, label: text }) => h("option", { value }, text));
+    const hint = `${name}-error`;
+    const select = h(
+      "select",
+      { id: name, name, "aria-describedby": hint, required: true, ...attributes },
+      empty,
+      ...options,
+    );
+    const error = h("span", { id: hint, class: "error", role: "alert" });
+    select.addEventListener("change", () => this.complain(name, ""));
+    this.#fields[name] = { input: select, error };
+    return h("div", { class: "field" }, h("label", { for: name }, label), select, error);
+  }
+
   input(name) {
     return this.#fields[name]?.input;
   }

@@ -15,8 +15,8 @@ export const primary = (text, onclick = null) =>
 export const quiet = (text, onclick) => h("button", { type: "button", class: "quiet", onclick }, text);
 
 /** How many of what price, and what that makes; of several lines, each. */
-export function summary({ quantity, price_minor: price, total_minor: total, currency, lines }, board) {
-  if (lines.length > 1)
+export function summary({ quantity, price_minor: price, total_minor: total, currency, lines, shipping }, board) {
+  if (lines.length > 1 || shipping)
     return h(
       "div",
       { class: "summary-lines" },
@@ -24,24 +24,37 @@ export function summary({ quantity, price_minor: price, total_minor: total, curr
         h(
           "p",
           { class: "summary" },
-          h("span", {}, `${line.quantity} × ${line.title}`),
+          h("span", {}, `${line.quantity} × ${line.title || board.title}`),
           h("span", {}, costWords(line.total_minor, currency)),
         ),
       ),
+      ...shippingLines(shipping, currency),
       h("p", { class: "summary" }, h("span", {}, "Total"), h("strong", {}, costWords(total, currency))),
     );
   const what = board.price_minor == null ? "Total" : `${quantity} × ${costWords(price, currency)}`;
   return h("p", { class: "summary" }, h("span", {}, what), h("strong", {}, costWords(total, currency)));
 }
 
+const shippingLines = (shipping, currency) =>
+  shipping
+    ? [
+        h(
+          "p",
+          { class: "summary" },
+          h("span", {}, shipping.title),
+          h("span", {}, costWords(shipping.amount_minor, currency)),
+        ),
+      ]
+    : [];
+
 /** Whom the saved details name, and where their orders go. */
-export const savedLines = ({ name, email, address }) =>
+export const savedLines = ({ name, email, address_lines: lines }) =>
   h(
     "p",
     { class: "delivery" },
     h("span", {}, name),
     h("span", { class: "muted" }, email),
-    address && h("span", { class: "muted" }, address),
+    lines.length > 0 && h("span", { class: "muted" }, lines.join("\n")),
   );
 
 /** When the money of a campaign's gift moves; nothing for anything else. */

@@ -1,7 +1,9 @@
 // Who pays, where the order goes, and with what: this form collects the details, the provider's card form the payment
 // method.
+import { AddressForm } from "./address-form.js";
 import { h } from "./dom.js";
 import { Fields } from "./fields.js";
+import { chosenWay } from "./delivery-choice.js";
 import { savedLines } from "./parts.js";
 import { SandboxCard } from "./sandbox-card.js";
 import { StripeCard } from "./stripe-card.js";
@@ -31,17 +33,20 @@ const SAVED = "Next time, one tap on the button opens your order and one more pa
 export class PayForm {
   #fields = new Fields();
   #card;
-  #needsAddress;
+  #address = null; // the form of it
+  #choice = null; // how it is delivered, where that has prices
   #saved;
   #onSubmit;
-  #label = "";
+  #label = () => "";
+  #goods = null; // {amountMinor, currency, later}: what is paid beside delivery
   #isReady = true;
   #isBusy = false;
   #authorised = null; // a wallet's token that isn't used yet: details are missing, or the shop didn't accept it
 
   /**
-   * config: what /v1/config says. isFree: there is nothing to pay, so no card is requested. delivery: what is known
-   * of the buyer. paysWithSaved: the saved card pays, for the person who saved it, so only the address is requested.
+   * config: what /v1/config says. isFree: there is nothing to pay, so no card is requested. delivery: what is
+   * known of the buyer. choice: a function that makes the choice of delivery, where it has prices. usual: the seller's
+   * country. paysWithSaved: the saved card pays, for the person who saved it, so only the address is requested.
    * pressed(button, press): how a button that pays with it is made, if it takes more than a tap. alwaysSaves: what is
    * paid repeats, so the card is saved in any case. onEscape(): close the sheet.
    */
@@ -49,6 +54,8 @@ export class PayForm {
     config,
     isFree = false,
     needsAddress,
+    choice = null,
+    usual = "",
     delivery,
     paysWithSaved = false,
     pressed = null,
@@ -56,7 +63,10 @@ export class PayForm {
     onSubmit,
     onEscape,
   }) {
-    this.#needsAddress = needsAddress;
+    this.#choice = choice?.(() => this.#priced()) ?? null;
+    this.#address = needsAddress
+      ? new AddressForm({ known: delivery?.address, usual, onCountry: (country) => this.#choice?.show(country) })
+      : null;
     this.#saved = paysWithSaved ? delivery : null;
     this.#onSubmit = onSubmit;
     this.#card =
@@ -65,6 +75,7 @@ export class PayForm {
         : config.publishable_key
           ? new StripeCard({
               needsAddress,
+              hasWallets: !choice, // they name a price before the sheet knows how it is delivered
               onEscape,
               onExpress: (wallet) => this.#authorisedBy(wallet),
               onChange: (isReady) => {
@@ -91,15 +102,9 @@ export class PayForm {
         {},
         h("legend", {}, needsAddress ? "Delivery address" : "Your details"),
         ...(paysWithSaved ? [savedLines(delivery)] : this.#person(delivery)),
-        needsAddress &&
-          this.#fields.field(
-            "address",
-            "Address",
-            { autocomplete: "street-address", value: delivery?.address, maxlength: 500 },
-            null,
-            "textarea",
-          ),
+        this.#address?.element,
       ),
+      this.#choice?.element,
       !isFree &&
         (alwaysSaves
           ? h("p", { class: "muted small" }, "Your card is saved for the gifts that follow.")
@@ -116,11 +121,37 @@ export class PayForm {
     );
   }
 
-  /** What the form, which is on the page by now, is for. `later`: the method is only saved today. */
+  /** What the form, which is on the page by now, is for: `label(totalMinor)` is the button's. `later`: the method is
+   * only saved today. */
   show({ label, amountMinor, currency, later }) {
     this.#label = label;
-    this.#card.show({ amountMinor, currency, later, save: this.save.checked });
+    this.#goods = { amountMinor, currency, later };
+    this.#priced();
+  }
+
+  /** What is to be paid is another amount now. */
+  #priced() {
+    if (!this.#goods) return;
+    const { currency, later } = this.#goods;
+    const amountMinor = this.#totalMinor;
+    if (amountMinor || later) this.#card.show({ amountMinor, currency, later, save: this.save.checked });
+    if (this.#card.element) this.#card.element.hidden = this.#isFree;
+    if (this.#address) this.#address.place.hidden = !this.#isSent;
     this.#draw();
+  }
+
+  get #totalMinor() {
+    return this.#choice?.chosen?.total_minor ?? this.#goods.amountMinor;
+  }
+
+  /** Nothing is paid for what was chosen. */
+  get #isFree() {
+    return Boolean(this.#choice?.chosen) && !this.#totalMinor;
+  }
+
+  /** Whether it goes to an address. */
+  get #isSent() {
+    return Boolean(this.#address) && (this.#choice?.chosen?.needs_address ?? true);
   }
 
   /** Clears the card and keeps the rest. */
@@ -130,8 +161,10 @@ export class PayForm {
   }
 
   #draw() {
-    this.submit.textContent = this.#isBusy ? "One moment…" : this.#label;
-    this.submit.disabled = this.#isBusy || !this.#isReady;
+    const isPriced = !this.#choice || this.#choice.chosen;
+    const words = isPriced ? this.#label(this.#totalMinor) : "Choose delivery";
+    this.submit.textContent = this.#isBusy ? "One moment…" : words;
+    this.submit.disabled = this.#isBusy || !(this.#isReady || this.#isFree) || !isPriced;
   }
 
   #person(delivery) {
@@ -152,20 +185,14 @@ export class PayForm {
     return {
       name: this.#saved?.name ?? this.#fields.value("name"),
       email: this.#saved?.email ?? this.#fields.value("email"),
-      address: this.#fields.value("address"),
+      ...(this.#isSent && { address: this.#address.value }),
     };
   }
 
-  /** Marks what is wrong with the details. Returns the first control to correct, or null. */
-  #wrongDetail() {
-    return (
-      [
-        ...(this.#saved ? [] : this.#wrongPerson()),
-        this.#needsAddress
-          ? this.#fields.complain("address", this.#fields.value("address") ? "" : "Enter a delivery address.")
-          : null,
-      ].find(Boolean) ?? null
-    );
+  /** Marks what is wrong with the details. Resolves to the first control to correct, or null. */
+  async #wrongDetail() {
+    const wrongs = [...(this.#saved ? [] : this.#wrongPerson()), this.#isSent ? await this.#address.check() : null];
+    return wrongs.find(Boolean) ?? null;
   }
 
   #wrongPerson() {
@@ -178,22 +205,24 @@ export class PayForm {
 
   #submitted(event) {
     event.preventDefault();
-    if (this.#isBusy || !this.#isReady) return;
+    if (this.#isBusy || this.submit.disabled) return;
     this.#working(async () => {
-      const wrongCard = this.#authorised ? null : this.#card.check();
-      const wrong = [wrongCard, this.#wrongDetail()].find(Boolean);
-      if (!wrong) return this.#send(this.#authorised ?? (await this.#card.method(this.#delivery)));
+      const isAuthorised = Boolean(this.#authorised) || this.#isFree;
+      const wrongCard = isAuthorised ? null : this.#card.check();
+      const wrong = [wrongCard, await this.#wrongDetail()].find(Boolean);
+      if (!wrong) return this.#send(isAuthorised ? this.#authorised : await this.#card.method(this.#delivery));
       wrong.focus();
-      if (!wrongCard && !this.#authorised) await this.#card.method(null);
+      if (!wrongCard && !isAuthorised) await this.#card.method(null);
     });
   }
 
   /** A wallet's authorisation, completed by what is typed here. Returns whether it can be used. */
   async #authorisedBy({ payment_method: method, delivery }) {
     if (this.#isBusy) return false;
-    for (const [name, value] of Object.entries(delivery)) this.#fields.fill(name, value);
+    for (const name of ["name", "email"]) this.#fields.fill(name, delivery[name]);
+    if (delivery.address) await this.#address?.fill(delivery.address);
     this.#authorised = method;
-    const wrong = this.#wrongDetail();
+    const wrong = await this.#wrongDetail();
     if (wrong) {
       this.problem.textContent = "Your wallet didn’t share everything. Complete your details, then pay.";
       wrong.focus();
@@ -205,6 +234,7 @@ export class PayForm {
     const isTaken = await this.#onSubmit({
       ...(method && { payment_method: method }),
       delivery: this.#delivery,
+      ...(this.#choice && chosenWay(this.#choice.chosen)),
       save: this.save.checked,
     });
     if (isTaken) this.#authorised = null;

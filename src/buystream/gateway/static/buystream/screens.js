@@ -2,6 +2,7 @@
 import { AmountForm } from "./amount-form.js";
 import { constant, origin } from "./api.js";
 import { isPledge } from "./campaign.js";
+import { DeliveryChoice, chosenWay } from "./delivery-choice.js";
 import { ICONS, h, icon } from "./dom.js";
 import { canVouch, onceSeen } from "./guard.js";
 import { money } from "./money.js";
@@ -180,7 +181,12 @@ export class Screens {
         return this.#actions.giveEvery({ ...this.#plan, details: { one_tap: false, payment_method, delivery } });
       },
     });
-    this.#form.show({ label: `Give ${money(amountMinor, currency)} ${often}`, amountMinor, currency, later: false });
+    this.#form.show({
+      label: () => `Give ${money(amountMinor, currency)} ${often}`,
+      amountMinor,
+      currency,
+      later: false,
+    });
     return this.#planWords("plan_details");
   }
 
@@ -219,7 +225,11 @@ export class Screens {
   }
 
   get #payWords() {
-    const { total_minor: total, currency } = this.#purchase.order;
+    return this.#wordsFor(this.#purchase.order.total_minor);
+  }
+
+  #wordsFor(total) {
+    const { currency } = this.#purchase.order;
     if (!total) return GET_FREE;
     return `${isPledge(this.#board()) ? "Pledge" : "Pay"} ${money(total, currency)}`;
   }
@@ -256,37 +266,57 @@ export class Screens {
     this.till.replaceChildren();
     const { delivery } = this.#me;
     const { isFree } = this.#purchase;
+    const withCard = (total) => (total ? `${this.#wordsFor(total)} with ${this.#card}` : GET_FREE);
+    const choice = this.#choice?.((option) => {
+      confirm.disabled = !option;
+      if (option) confirm.textContent = withCard(option.total_minor);
+    });
+    const confirm = this.#confirmed(withCard(this.#purchase.order.total_minor), () =>
+      this.#pay({ one_tap: true, ...(choice && chosenWay(choice.chosen)) }),
+    );
+    choice?.show(delivery.address.country);
     return [
       this.#heldWords("confirming"),
       delivery && savedLines(delivery),
-      this.#confirmed(isFree ? GET_FREE : `${this.#payWords} with ${this.#card}`, () => this.#pay({ one_tap: true })),
+      choice?.element,
+      confirm,
       quiet(otherDetails(isFree, this.#board()), () => this.#purchase.go("other")),
       quiet("Cancel", () => this.#purchase.cancel()),
     ];
+  }
+
+  /** Makes the choice of delivery for this order, where it has prices; otherwise null. */
+  get #choice() {
+    const { order_id: id, currency, shipping } = this.#purchase.order;
+    if (!this.#board().shipping) return null;
+    const load = (country) => asBuyer("GET", `/v1/orders/${id}/delivery-options?country=${country}`);
+    return (onChosen) => new DeliveryChoice({ load, currency, wanted: shipping?.method_id, onChosen });
   }
 
   #filling(wantsOtherCard = this.#wantsOtherCard) {
     this.#wantsOtherCard = wantsOtherCard;
     const board = this.#board();
     const { total_minor: amountMinor, currency, gift_id: giftId } = this.#purchase.order;
-    const { isFree, isDeclined } = this.#purchase;
+    const { isDeclined } = this.#purchase;
+    const isFree = this.#purchase.isFree && !board.shipping;
     const paysWithSaved =
       !(isFree || isDeclined || giftId || wantsOtherCard) && lackOnlyTheAddress(this.#me, board, this.#isFramed);
     this.#showForm(`order ${isFree} ${Boolean(giftId)} ${paysWithSaved}`, {
       isFree,
+      choice: this.#choice,
       paysWithSaved,
       saves: Boolean(giftId),
       leave: ["Cancel", () => this.#purchase.cancel()],
       onSubmit: (details) => this.#pay(paysWithSaved ? { ...details, one_tap: true } : details),
     });
     if (isDeclined) this.#form.clearCard();
-    const label = paysWithSaved ? `${this.#payWords} with ${this.#card}` : this.#payWords;
+    const label = (total) => (paysWithSaved ? `${this.#wordsFor(total)} with ${this.#card}` : this.#wordsFor(total));
     this.#form.show({ label, amountMinor, currency, later: board.campaign?.charged === "at_end" });
     return this.#heldWords("filling");
   }
 
   /** The form for a new card, kept while its subject stays the same. */
-  #showForm(subject, { isFree = false, paysWithSaved = false, saves, leave: [text, leave], onSubmit }) {
+  #showForm(subject, { isFree = false, choice = null, paysWithSaved = false, saves, leave: [text, leave], onSubmit }) {
     if (this.#formFor !== subject) {
       this.#formFor = subject;
       const { needs_address: needsAddress } = this.#board();
@@ -294,6 +324,8 @@ export class Screens {
         config: this.#config,
         isFree,
         needsAddress,
+        choice,
+        usual: this.#board().shipping?.ships_from,
         delivery: this.#me.delivery,
         paysWithSaved,
         pressed: paysWithSaved && this.#isFramed ? onceSeen : null,

@@ -21,11 +21,12 @@ export class StripeCard {
   #onEscape;
 
   /**
-   * needsAddress: the wallets ask for one too. onExpress({payment_method, delivery}): a wallet was authorised;
+   * needsAddress: the wallets ask for one too. hasWallets: they are offered.
+   * onExpress({payment_method, delivery}): a wallet was authorised;
    * resolves to true when it can be used. onChange(isReady). onEscape(): the key was pressed in there.
    */
-  constructor({ needsAddress, onExpress, onChange, onEscape }) {
-    this.#shown = { needsAddress };
+  constructor({ needsAddress, hasWallets, onExpress, onChange, onEscape }) {
+    this.#shown = { needsAddress, hasWallets };
     this.#onExpress = onExpress;
     this.#onChange = onChange;
     this.#onEscape = onEscape;

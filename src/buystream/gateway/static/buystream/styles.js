@@ -189,14 +189,18 @@ fieldset { display: grid; gap: 12px; margin: 0; padding: 0; border: 0; min-width
 legend { padding: 0 0 10px; font-weight: 650; }
 .field { display: grid; gap: 5px; min-width: 0; }
 .field label { font-size: .875rem; color: var(--soft); }
-.field input, .field textarea {
+.address, .address-fields { display: grid; gap: 12px; }
+.delivery-option { padding: 5px 0; }
+.delivery-option span:first-of-type { flex: 1; }
+.delivery-price { white-space: nowrap; font-variant-numeric: tabular-nums; }
+.field input, .field select, .field textarea {
   width: 100%; min-height: 48px; padding: 11px 14px;
   border: 1px solid color-mix(in srgb, var(--soft) 70%, var(--line)); border-radius: 12px; background: var(--surface);
   font-size: 1rem;
 }
 .field textarea { resize: vertical; }
 .field ::placeholder { color: var(--soft); opacity: .8; }
-.field input:focus, .field textarea:focus { outline: 3px solid var(--accent); outline-offset: -1px; }
+.field :is(input, select, textarea):focus { outline: 3px solid var(--accent); outline-offset: -1px; }
 .field [aria-invalid] { border-color: var(--bad); }
 .error { color: var(--bad); font-size: .875rem; }
 .error:empty { display: none; }

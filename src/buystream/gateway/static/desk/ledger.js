@@ -170,7 +170,7 @@ export class Ledger {
     ask({
       title: "Ship this order",
       confirm: "Mark as shipped",
-      text: [order.title, ...(order.buyer?.address ? [order.buyer.name, order.buyer.address] : [])].join("\n"),
+      text: [order.title, ...(order.buyer?.address ? [order.buyer.name, ...order.buyer.address_lines] : [])].join("\n"),
       fields: [
         field("carrier", "Carrier", { required: true, maxlength: 60 }),
         field("tracking", "Tracking number", { required: true, maxlength: 100 }),
