@@ -120,7 +120,7 @@ def test_everything_that_is_held_can_be_downloaded_before_the_erasure_and_not_af
     [order] = data["orders"]
     assert (order["order"]["order_id"], order["delivery"], order["receipt"]["gross_minor"]) == (
         order_id,
-        DELIVERY,
+        SHOWN_DELIVERY,
         4500,
     )
     assert (data["saved"]["delivery"], data["gifts"]) == (SHOWN_DELIVERY, [])

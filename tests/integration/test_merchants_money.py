@@ -260,7 +260,7 @@ def test_a_charitys_receipt_numbers_have_their_givers_until_they_are_erased(shop
             f"{year}-1",
             4500,
             4000,
-            DELIVERY,
+            SHOWN_DELIVERY,
         )
         assert (two["number"], two["amount_minor"]) == (f"{year}-2", 0)
         assert other.delete("/v1/me").status_code == 204

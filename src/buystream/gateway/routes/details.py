@@ -1,5 +1,5 @@
 """What a buyer gives for a payment, as the log has it: a payment method, and delivery details encrypted with the
-buyer's own key. And the way back, for whoever may read them."""
+buyer's own key. And the way back, for those who may read them."""
 
 from typing import NamedTuple
 

@@ -18,6 +18,7 @@ from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
 from buystream.parcel_sheets import Layout, Print, picked, slips_of
+from buystream.postal import decoded, label_lines
 from buystream.projections import order_views, people
 from buystream.projections.order_views import OrderView
 from buystream.projections.packing import Queue, queue_page
@@ -168,12 +169,21 @@ def _drawn(
 def _addresses(gateway: Gateway, views: list[OrderView]) -> dict[str, tuple[str, ...]]:
     """The lines of each order's label; none after an erasure, and where nothing is sent. Blocks."""
     details = gateway.vault.decrypt_many([(view.buyer_id, view.delivery) for view in views])
-    return {view.order_id: _lines(plain or {}) for view, plain in zip(views, details, strict=True)}
+    return {
+        view.order_id: _lines(plain or {}, from_country=_sent_from(gateway, view))
+        for view, plain in zip(views, details, strict=True)
+    }
 
 
-def _lines(plain: dict[str, str]) -> tuple[str, ...]:
-    address = plain.get("address", "").splitlines()
-    return (plain.get("name", ""), *address) if address else ()
+def _sent_from(gateway: Gateway, view: OrderView) -> str:
+    """The country, in two letters; "" where it isn't known."""
+    shipping = gateway.offer_of_order(view.order_id).shipping
+    return "" if shipping is None else shipping.ships_from
+
+
+def _lines(plain: dict[str, str], *, from_country: str) -> tuple[str, ...]:
+    address = decoded(plain.get("address", ""))
+    return () if address is None else tuple(label_lines(address, from_country, recipient=plain.get("name", "")))
 
 
 def _return_hint(gateway: Gateway, seller: LegalDetails) -> str:
