@@ -13,7 +13,7 @@ from buystream.replay.audit import audit
 from buystream.vocabulary.codec import read_event
 from buystream.vocabulary.feed import public_form
 from buystream.vocabulary.ids import new_order_id
-from tests.support.shop import DELIVERY, Shop, order_of, shop, wait_until
+from tests.support.shop import ADDRESS_LINES, DELIVERY, Shop, order_of, shop, wait_until
 
 __all__ = ["shop"]
 
@@ -231,7 +231,7 @@ def test_what_waits_is_listed_and_printed(shop: Shop) -> None:
         assert merchant.post(path, json=box).status_code == 200
         assert queues() == ["to_pack", "packed"]
         slips = text_of(merchant.get(f"{where}.pdf", params={"kind": "packing-slips"}))
-        for said in (number, DELIVERY["name"], DELIVERY["address"], "2 ×", "1 ×", "Follows in another parcel"):
+        for said in (number, DELIVERY["name"], *ADDRESS_LINES, "2 ×", "1 ×", "Follows in another parcel"):
             assert said in slips
         merchant.post(path, json={"stage": "shipped"})
         wish = {"kind": "labels", "orders": [order_id], "layout": "100x150"}
