@@ -15,7 +15,7 @@ def test_the_page_is_what_the_vocabulary_says() -> None:
 def test_every_message_is_on_the_page_once() -> None:
     page = messages_page.page()
     for kind in (*codec.COMMANDS, *codec.EVENTS):
-        assert page.count(f"| `{kind.__name__}` |") == 1, kind
+        assert page.count(f"\n| `{kind.__name__}` |") == 1, kind
 
 
 def test_a_commands_row_ends_with_its_refusals() -> None:
