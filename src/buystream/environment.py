@@ -105,6 +105,13 @@ VARIABLES: Mapping[str, Variable] = {
     "BUYSTREAM_PUBLIC_URL": Variable(
         "public_url", origin, "", "Where browsers reach the shop, if not at host and port."
     ),
+    "BUYSTREAM_PROCESSES": Variable(
+        "processes",
+        number(int, 0, 2),
+        "0",
+        "Processes of `buystream up`: with 2, what no buyer waits for (views, payments, mails…) has one of its own; 0"
+        " takes 2 where there are two processors.",
+    ),
     "BUYSTREAM_PARTITIONS": Variable(
         "partitions", number(int, 1, 1024), "4", "Number of log partitions; it can be raised later but never lowered."
     ),

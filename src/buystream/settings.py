@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = ""
+    processes: int = 0
     partitions: int = 4
     kafka_bootstrap: str = ""
     kafka_prefix: str = ""

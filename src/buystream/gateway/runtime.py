@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
 from psycopg2.extensions import cursor
 
 from buystream.consumers.notifications import tables as mail_tables
@@ -72,6 +72,7 @@ class GatewayParts:
     """Everything that a gateway needs from outside. `projected` says how far the views are. `bank` is None unless
     payments go to the sandbox. `publishable_key` is Stripe's, if payments go there; `apple_pay_association` the file
     that Apple requests at the shop's address. `host_secrets` maps host applications' names to their secrets.
+    `metrics` are the process's, beside the gateway's own;
     `metrics_at` is the host and port of the operators' health and metrics, if any; with `metrics_at_another_port` it is
     a free port when that one is taken. `problem` says why the rest of the shop can't serve now, or None; `failure` why
     it never will again, which ends the process. `notifications` reads what the provider sends; None when it sends
@@ -98,6 +99,7 @@ class GatewayParts:
     views_seconds: float = VIEWS_SECONDS
     limits: Limits = field(default_factory=Limits)
     webhooks_to_loopback: bool = False
+    metrics: CollectorRegistry = REGISTRY
     metrics_at: tuple[str, int] | None = None
     metrics_at_another_port: bool = False
     mail_folder: Path | None = None

@@ -9,7 +9,6 @@ from contextlib import ExitStack, closing, contextmanager
 
 import uvicorn
 import uvloop
-from prometheus_client import REGISTRY
 
 from buystream.errors import BuystreamError
 from buystream.gateway.app import create_app
@@ -115,7 +114,7 @@ def _show_health(parts: GatewayParts, gateway: Gateway, stack: ExitStack) -> Non
     """On a port of its own until the stack ends: what it says names hosts and files."""
     if parts.metrics_at is not None:
         host, port = parts.metrics_at
-        registries = (REGISTRY, gateway.registry)
+        registries = (parts.metrics, gateway.registry)
         port = stack.enter_context(
             serve_health(
                 host, port, lambda: gateway.problem, registries=registries, or_free=parts.metrics_at_another_port

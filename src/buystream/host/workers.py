@@ -39,11 +39,15 @@ class Workers:
         self._started.append(_Worker(thread, stop, outlasts))
         thread.start()
 
+    def stop_first(self) -> None:
+        """Stop those that outlast nothing, at once."""
+        _stop([worker for worker in self._started if not worker.outlasts])
+
     def stop(self) -> None:
         """Stop all of them at once, then those that outlast them: the last one started first, each one done before the
         next is stopped."""
+        self.stop_first()
         started, self._started = self._started, []
-        _stop([worker for worker in started if not worker.outlasts])
         for worker in reversed(started):
             if worker.outlasts:
                 _stop([worker])

@@ -1,10 +1,12 @@
 """The parts of one shop. Kafka's, Stripe's and the gateway's are imported by the processes that run them: they take
 long to import."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from prometheus_client import REGISTRY, CollectorRegistry
 
 from buystream.consumers.decider import Decider
 from buystream.consumers.flows import Flows
@@ -43,10 +45,19 @@ class Parts:
     """The parts of one shop, each made when it is first requested: a process runs what it asks for."""
 
     def __init__(
-        self, settings: Settings, database: Database, log: Log, stack: ExitStack, *, does_everything: bool = False
+        self,
+        settings: Settings,
+        database: Database,
+        log: Log,
+        stack: ExitStack,
+        *,
+        does_everything: bool = False,
+        on_reached: Callable[[Mapping[int, int]], None] = lambda reached: None,
     ) -> None:
-        """`does_everything`: all roles run in this process."""
+        """`does_everything`: this process runs the roles of a whole shop, or most of them. `on_reached` as Projector
+        has it."""
         self._does_everything = does_everything
+        self._on_reached = on_reached
         self.settings = settings
         self.dsn = database.dsn
         self.log = log
@@ -78,7 +89,7 @@ class Parts:
     @cached_property
     def projector(self) -> Projector:
         """The views, which are there from now on."""
-        views = projector(self.log, self.dsn)
+        views = projector(self.log, self.dsn, self._on_reached)
         views.prepare()
         return views
 
@@ -209,9 +220,10 @@ class Parts:
         failure: Callable[[], str | None] = lambda: None,
         *,
         shows_mail: bool = False,
+        metrics: CollectorRegistry = REGISTRY,
     ) -> "GatewayParts":
         """What a gateway needs. `projected`, `problem` and `failure` as GatewayParts has them. `shows_mail`: anyone may
-        read the mails that lie in the folder."""
+        read the mails that lie in the folder. `metrics` are the whole process's."""
         from buystream.gateway.runtime import GatewayParts
 
         return GatewayParts(
@@ -228,6 +240,7 @@ class Parts:
             views_seconds=self.settings.views_seconds,
             limits=self.settings.limits,
             webhooks_to_loopback=bool(self.settings.webhooks_to_loopback),
+            metrics=metrics,
             metrics_at=(self.settings.metrics_host, self.settings.metrics_port),
             # Several shops may run on one machine, and the first has the default.
             metrics_at_another_port=self.settings.metrics_port == METRICS_PORT,

@@ -1,6 +1,6 @@
 """The roster: what runs in the process of each role. A shop in one process runs all of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from buystream.host.workers import Run
@@ -63,6 +63,9 @@ ONE_AT_A_TIME: Final = frozenset({"projector", "notary"})
 PROBLEMS: Final[Mapping[str, Callable[[Parts], str | None]]] = {"decider": lambda parts: parts.decider.problem}
 """Why a role can't do its work now, where it knows more than its workers and its log say."""
 
+FOREGROUND: Final = ("decider",)
+"""Who buys waits for them: a shop of two processes has them in the gateway's."""
+
 IN_A_REPLAY: Final = ("projector",)
 """What runs on a log that is a replay: it shows the past, and decides, sends and charges nothing."""
 
@@ -80,5 +83,22 @@ def replay_runs(parts: Parts) -> Runs:
 
 def all_runs(parts: Parts, settings: Settings) -> Runs:
     """What a shop in one process runs besides the gateway."""
-    roles = (role for role in ROSTER if settings.is_on_kafka or role not in ON_KAFKA_ONLY)
+    return _runs_of(parts, _roles(settings))
+
+
+def foreground_runs(parts: Parts) -> Runs:
+    """What the gateway's process runs of a shop in two processes."""
+    return _runs_of(parts, FOREGROUND)
+
+
+def background_runs(parts: Parts, settings: Settings) -> Runs:
+    """What the other one runs."""
+    return _runs_of(parts, [role for role in _roles(settings) if role not in FOREGROUND])
+
+
+def _roles(settings: Settings) -> list[str]:
+    return [role for role in ROSTER if settings.is_on_kafka or role not in ON_KAFKA_ONLY]
+
+
+def _runs_of(parts: Parts, roles: Iterable[str]) -> Runs:
     return {name: run for role in roles for name, run in ROSTER[role](parts).items()}

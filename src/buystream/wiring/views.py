@@ -42,9 +42,10 @@ VIEWS_BY_NAME: Final[Mapping[str, Callable[[], Projection]]] = {
 """What makes each of them, by name."""
 
 
-def projector(log: Log, dsn: str) -> Projector:
-    """The projector of every view. A log in PostgreSQL is its own history; of another one it is a view."""
+def projector(log: Log, dsn: str, on_reached: Callable[[Mapping[int, int]], None] = lambda reached: None) -> Projector:
+    """The projector of every view. A log in PostgreSQL is its own history; of another one it is a view. `on_reached` as
+    Projector has it."""
     views: list[Projection] = [view() for view in VIEWS]
     if not isinstance(log, PostgresLog):
         views.append(_history())
-    return Projector(log, dsn, views)
+    return Projector(log, dsn, views, on_reached=on_reached)

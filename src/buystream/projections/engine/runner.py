@@ -3,7 +3,7 @@ that a position moved meanwhile rolls back, so a crash changes nothing and two p
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from time import monotonic
 
@@ -36,9 +36,19 @@ Standing = dict[Build, Places]
 class Projector:
     """Keeps the views of all `projections` up to date. `run` belongs to one thread, the rest to any."""
 
-    def __init__(self, log: Log, dsn: str, projections: Sequence[Projection]) -> None:
+    def __init__(
+        self,
+        log: Log,
+        dsn: str,
+        projections: Sequence[Projection],
+        *,
+        on_reached: Callable[[Mapping[int, int]], None] = lambda reached: None,
+    ) -> None:
+        """`on_reached` is called with the positions that all views have reached, by partition, as `position` has
+        them."""
         self._log = log
         self._dsn = dsn
+        self._on_reached = on_reached
         self._projections = {projection.name: projection for projection in projections}
         self._moved = threading.Condition()
         self._reached: dict[int, int] = {}
@@ -268,6 +278,7 @@ class Projector:
                 for partition in range(self._log.partitions)
             }
             self._moved.notify_all()
+        self._on_reached(self._reached)
 
     def _measure_lag(self) -> None:
         """About once a second."""
