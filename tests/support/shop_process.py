@@ -116,6 +116,11 @@ class ShopProcess:
         """SIGTERM; the exit status."""
         assert self._process
         self._process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Until it has ended; the exit status."""
+        assert self._process
         return self._process.wait(patient(STOP_SECONDS))
 
     def close(self) -> None:

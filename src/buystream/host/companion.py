@@ -88,8 +88,14 @@ class _Line:
         *messages, self._read = (self._read + read).split(b"\n")
         return messages
 
+    def hang_up(self) -> None:
+        """Both ends see that this is over, also a thread of ours that is receiving."""
+        with suppress(OSError):
+            self._end.shutdown(socket.SHUT_RDWR)
+        self._end.close()
+
     def close(self) -> None:
-        """Close this end."""
+        """Only this process's hold on it."""
         self._end.close()
 
 
@@ -185,7 +191,7 @@ class Companion:
     def close(self) -> None:
         """End it, if it hasn't ended."""
         self._is_stopping = True
-        self._line.close()
+        self._line.hang_up()
         os.waitpid(self._keeper_pid, 0)
 
     def _listen(self) -> None:
