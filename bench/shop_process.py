@@ -69,10 +69,8 @@ class Program:
         return _ask(urllib.request.Request(f"http://127.0.0.1:{self._metrics_port}/metrics"))
 
     def memory_mb(self, what: str) -> float:
-        """Of the Python process: `VmRSS` now, `VmHWM` at most. PostgreSQL's is its own."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        found = re.search(rf"^{what}:\s+(\d+) kB", status, re.MULTILINE)
-        return int(found[1]) / 1024 if found else 0.0
+        """Of its Python processes: `VmRSS` now, `VmHWM` at most. PostgreSQL's is its own."""
+        return sum(_memory_mb(pid, what) for pid in _with_descendants(self._process.pid))
 
     def cpu_seconds(self) -> float:
         """Of the Python process, since it began. PostgreSQL's is its own."""
@@ -211,6 +209,16 @@ def make_topics(environment: Mapping[str, str]) -> None:
     )
     if done.returncode != 0:
         raise BenchError(f"no topics: {done.stderr.strip()}")
+
+
+def _with_descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(one for child in children for one in _with_descendants(int(child)))]
+
+
+def _memory_mb(pid: int, what: str) -> float:
+    found = re.search(rf"^{what}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def _common(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""B5: buystream on PostgresLog: `buystream up` with everything in one process, on the PostgreSQL that B1 runs on."""
+"""B5: buystream on PostgresLog: `buystream up` with everything that it runs, on the PostgreSQL that B1 runs on."""
 
 from collections.abc import Callable
 from functools import lru_cache

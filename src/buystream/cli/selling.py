@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 @click.command()
 @options.serving
 def up(**chosen: Any) -> None:
-    """Run a shop: everything in one process, until Ctrl-C.
+    """Run a shop, with everything in it, until Ctrl-C.
 
     Without BUYSTREAM_DATABASE_URL it brings its own PostgreSQL, kept in the data folder.
     """

@@ -1,4 +1,4 @@
-"""The roster: what runs in the process of each role. A shop in one process runs all of it."""
+"""The roster: what runs in the process of each role. A shop that one command runs has all of it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
