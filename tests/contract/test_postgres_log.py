@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor
 
 from buystream.database import one_transaction
 from buystream.log import COMMANDS, EVENTS, TOPICS, Fenced, LogError, Message, Record, Tail
-from buystream.log.postgres import PostgresLog, reading, recent
+from buystream.log.postgres import PostgresLog, listening, reading, recent
 from buystream.vocabulary import events
 from tests.support.examples import example, order_id
 from tests.support.patience import patient, wait_until
@@ -230,3 +230,40 @@ def test_an_event_whose_columns_hide_it_is_found(log: PostgresLog, database_url:
     events_on(log, 3)
     write(database_url, f"UPDATE log.record SET {change} WHERE topic = '{EVENTS}' AND position = 1")
     assert [position for position, _ in log.faults(EVENTS, 0)] == [1]
+
+
+def test_the_readers_of_one_process_listen_by_one_connection_while_there_are_any(
+    log: PostgresLog, elsewhere: PostgresLog, database_url: str
+) -> None:
+    """PostgreSQL wakes every one that listens with each commit."""
+
+    def listeners() -> int:
+        with one_transaction(database_url, "tests") as cur:
+            cur.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%LISTEN \"%'"
+                " AND pid <> pg_backend_pid()"
+            )
+            return int(cur.fetchall()[0][0])
+
+    tails = [log.tail(EVENTS, {0: 0, 1: 0}), log.tail(COMMANDS, {0: 0}), log.tail(COMMANDS, {1: 0})]
+    for tail in tails:
+        assert tail.poll(0) == []
+    assert listeners() == 1
+    elsewhere.append(COMMANDS, 1, [Message(b"joined last")])
+    assert values_of(tails[2], 1) == ["joined last"]
+    for tail in tails:
+        tail.close()
+    wait_until(lambda: listeners() == 0)
+    with closing(log.tail(EVENTS, {1: 0})) as again:
+        commit(elsewhere, "later", partition=1)
+        assert values_of(again, 1) == ["later"]
+
+
+def test_a_reader_knows_what_its_process_commits_without_a_notification(
+    log: PostgresLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(log.tail(EVENTS, {0: 0})) as tail:
+        assert tail.poll(0) == []
+        monkeypatch.setattr(listening.Listening, "_dispatch", lambda *_: False)
+        commit(log, "from memory")
+        assert values_of(tail, 1) == ["from memory"]

@@ -6,14 +6,13 @@ import os
 import select
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
 from time import sleep
 from typing import Final
 
-import psycopg2
 from psycopg2.extensions import connection
 
-from buystream.database import DatabaseError, DatabaseUnavailable, connect, translated
+from buystream.database import DatabaseError, connect, translated
 from buystream.log import Record
 from buystream.log.postgres.rows import channel
 
@@ -102,6 +101,7 @@ class Listening:
         self._connection: connection | None = None
         self._channels: set[str] = set()
         self._wake_writer = -1
+        self._pause_seconds = 0.0
 
     def announce(self, written: Sequence[Sequence[Record]]) -> None:
         """These were committed here, each of one partition."""
@@ -112,25 +112,24 @@ class Listening:
 
     def join(self, follower: Follower) -> None:
         """It gets the news of its channels from now on. Raises DatabaseError."""
-        with self._lock, translated():
-            if self._connection is None:
-                self._open()
-            assert self._connection is not None
-            if missing := follower.channels.keys() - self._channels:
-                with self._connection.cursor() as cur:
-                    cur.execute("; ".join(f'LISTEN "{one}"' for one in sorted(missing)))
-                self._channels |= missing
+        with self._lock:
+            listening = self._connection or self._open()
+            try:
+                with translated():
+                    self._listen_to(listening, follower.channels.keys() - self._channels)
+            except DatabaseError as error:
+                self._lose(error)
+                raise
             follower.forget()
             self._follow([follower, *self._all_but(follower)])
-            self._dispatch(self._connection)
+            self._dispatch(listening)
 
     def leave(self, follower: Follower) -> None:
         """The last one to leave closes the connection."""
         with self._lock:
             self._follow(self._all_but(follower))
-            if not self._followers and self._connection is not None:
-                self._connection = None
-                os.write(self._wake_writer, b"w")
+            if not self._followers:
+                self._hang_up()
 
     def _all_but(self, follower: Follower) -> list[Follower]:
         return [one for one in {one for followers in self._followers.values() for one in followers} if one != follower]
@@ -142,34 +141,44 @@ class Listening:
                 by_channel[name] += (follower,)
         self._followers = dict(by_channel)
 
-    def _open(self) -> None:
+    def _open(self) -> connection:
         fresh = connect(self._dsn, "log")
         fresh.autocommit = True
         self._connection, self._channels = fresh, set()
         woken, self._wake_writer = os.pipe()
-        threading.Thread(
-            target=self._listen, args=(fresh, woken, self._wake_writer), name="log news", daemon=True
-        ).start()
+        pipe = woken, self._wake_writer
+        threading.Thread(target=self._listen, args=(fresh, pipe), name="log news", daemon=True).start()
+        return fresh
 
-    def _listen(self, listening: connection, woken: int, wake_writer: int) -> None:
+    def _listen_to(self, listening: connection, channels: Set[str]) -> None:
+        if channels:
+            with listening.cursor() as cur:
+                cur.execute("; ".join(f'LISTEN "{one}"' for one in sorted(channels)))
+            self._channels |= channels
+
+    def _listen(self, listening: connection, pipe: tuple[int, int]) -> None:
+        """On a thread of its own, until the connection is lost or nobody follows any more."""
+        arrives = listening.fileno()
+        while True:
+            select.select([arrives, pipe[0]], [], [])
+            with self._lock:
+                if self._connection is not listening or not self._look(listening):
+                    break
+            sleep(self._pause_seconds)
+        for end in pipe:
+            os.close(end)
+        listening.close()
+
+    def _look(self, listening: connection) -> bool:
+        """False when the connection is lost."""
         try:
             with translated():
-                while True:
-                    ready, _, _ = select.select([listening.fileno(), woken], [], [])
-                    with self._lock:
-                        if self._connection is not listening:
-                            return
-                        listening.poll()
-                        is_news = self._dispatch(listening)
-                    if not is_news:
-                        sleep(GATHER_SECONDS)
+                listening.poll()
         except DatabaseError as error:
-            self._lose(listening, error)
-        finally:
-            with self._lock:
-                os.close(woken)
-                os.close(wake_writer)
-            listening.close()
+            self._lose(error)
+            return False
+        self._pause_seconds = 0.0 if self._dispatch(listening) else GATHER_SECONDS
+        return True
 
     def _dispatch(self, listening: connection) -> bool:
         """Whether the notifications that have arrived said anything new."""
@@ -180,12 +189,15 @@ class Listening:
         listening.notifies.clear()
         return is_news
 
-    def _lose(self, listening: connection, error: DatabaseError) -> None:
-        with self._lock:
-            if self._connection is not listening:
-                return
+    def _lose(self, error: DatabaseError) -> None:
+        for followers in self._followers.values():
+            for follower in followers:
+                follower.lose(error)
+        self._followers = {}
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """The thread that listens closes the connection: it may be waiting for it just now."""
+        if self._connection is not None:
             self._connection = None
-            for followers in self._followers.values():
-                for follower in followers:
-                    follower.lose(error)
-            self._followers = {}
+            os.write(self._wake_writer, b"w")

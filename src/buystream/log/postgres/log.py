@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor
 from buystream.database import ConnectionPerThread
 from buystream.log import EVENTS, READ_LIMIT, TOPICS, LogError, Message, Record
 from buystream.log.postgres.assignment import PostgresAssignment
+from buystream.log.postgres.listening import Listening
 from buystream.log.postgres.owner import PostgresOwner
 from buystream.log.postgres.reading import PostgresTail
 from buystream.log.postgres.recent import Recent
@@ -44,6 +45,7 @@ class PostgresLog:
         self._dsn = dsn
         self._connections = ConnectionPerThread(dsn, "log")
         self._recent = Recent()
+        self._listening = Listening(dsn)
         self._partitions = self._prepare(partitions)
 
     @property
@@ -81,6 +83,7 @@ class PostgresLog:
             written = [copy(cur, topic, partition, messages, reserved)] if messages else []
             with self._recent.committing(written):
                 announce(cur, written, commit=True)
+        self._listening.announce(written)
         return reserved.start
 
     def writer(self, topic: str, *, on_failure: OnFailure) -> BatchWriter:
@@ -116,7 +119,7 @@ class PostgresLog:
 
     def tail(self, topic: str, starts: Mapping[int, int]) -> "PostgresTail":
         """Follow partitions from their positions."""
-        return PostgresTail(self._dsn, topic, starts, self._recent)
+        return PostgresTail(self._dsn, topic, starts, self._recent, self._listening)
 
     def assignment(self, role: str) -> "PostgresAssignment":
         """Share the role's partitions with other processes."""
@@ -124,7 +127,7 @@ class PostgresLog:
 
     def own(self, partition: int) -> "PostgresOwner":
         """Become the owner, fencing any earlier one at once."""
-        return PostgresOwner(self._dsn, partition, self._recent)
+        return PostgresOwner(self._dsn, partition, self._recent, self._listening)
 
     def close(self) -> None:
         """Close every thread's connection."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from buystream.database import connect, terse_transaction, transaction
 from buystream.log import EVENTS, Fenced, Message, Record
+from buystream.log.postgres.listening import Listening
 from buystream.log.postgres.recent import Recent
 from buystream.log.postgres.rows import announce, copy, in_the_logs_words, one, reserve
 
@@ -11,9 +12,10 @@ from buystream.log.postgres.rows import announce, copy, in_the_logs_words, one, 
 class PostgresOwner:
     """Implements `buystream.log.Owner`: each commit checks, under the partition's row lock, that the epoch is ours."""
 
-    def __init__(self, dsn: str, partition: int, recent: Recent) -> None:
+    def __init__(self, dsn: str, partition: int, recent: Recent, listening: Listening) -> None:
         self._partition = partition
         self._recent = recent
+        self._listening = listening
         with in_the_logs_words():
             self._connection = connect(dsn, "log")
         with in_the_logs_words(), transaction(self._connection) as cur:
@@ -40,6 +42,7 @@ class PostgresOwner:
                     written.append(copy(cur, topic, self._partition, messages, reserved))
             with self._recent.committing(written):
                 announce(cur, written, commit=True)
+        self._listening.announce(written)
 
     def close(self) -> None:
         """Close the connection."""

@@ -3,7 +3,7 @@ or reads from PostgreSQL, the others have from here."""
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
@@ -25,15 +25,18 @@ class Recent:
     def __init__(self) -> None:
         self._stretches: defaultdict[tuple[str, int], _Stretch] = defaultdict(_Stretch)
 
-    def read(self, cur: cursor, topic: str, partition: int, start: int, *, until: int, limit: int) -> list[Record]:
-        """Up to `limit` committed records from `start` on, among them all before `until`, which a commit announced."""
+    def read(
+        self, opened: Callable[[], cursor], topic: str, partition: int, start: int, *, until: int, limit: int
+    ) -> list[Record]:
+        """Up to `limit` committed records from `start` on, among them all before `until`, which a commit announced.
+        `opened` gives a cursor when PostgreSQL has to be asked."""
         if until - start > RECENT_RECORDS_MAX:
-            return read(cur, topic, partition, start, limit)
+            return read(opened(), topic, partition, start, limit)
         stretch = self._stretches[topic, partition]
         with stretch.lock:  # who comes second waits for what the first one reads
             if stretch.start <= start and until <= stretch.end:
                 return stretch.records[start - stretch.start :][:limit]
-            records = read(cur, topic, partition, start, limit)
+            records = read(opened(), topic, partition, start, limit)
             stretch.add(records)
             return records
 
