@@ -1,7 +1,6 @@
 // "Tell me when there are more": the form of what is sold out. It reserves nothing.
 import { h } from "./dom.js";
 import { Fields } from "./fields.js";
-import { quiet } from "./parts.js";
 import { asBuyer } from "./session.js";
 
 const CONSENT = "Send me one e-mail when this is available again. Nothing is reserved for me.";
@@ -10,7 +9,8 @@ const CONSENT = "Send me one e-mail when this is available again. Nothing is res
 export function stockAlert({ edition_id: editionId, variant_id: variantId = "" }, title = "") {
   const place = h("div", { class: "stock-alert" });
   const text = `Tell me when there are more${title && `: ${title}`}`;
-  const open = quiet(text, () => place.replaceChildren(form(place, editionId, variantId)));
+  const onclick = () => place.replaceChildren(form(place, editionId, variantId));
+  const open = h("button", { type: "button", class: "quiet button", onclick }, text);
   place.replaceChildren(open);
   return place;
 }
@@ -19,7 +19,7 @@ function form(place, editionId, variantId) {
   const fields = new Fields();
   const email = `alert-email-${variantId}`;
   const consent = h("input", { type: "checkbox", required: true });
-  const send = h("button", { type: "submit", class: "primary" }, "Send me an e-mail");
+  const send = h("button", { type: "submit", class: "primary button" }, "Send me an e-mail");
   const onsubmit = async (event) => {
     event.preventDefault();
     send.disabled = true;
