@@ -16,6 +16,7 @@ import httpx
 
 from bench.measuring import BenchError
 from bench.shop_process import BUYSTREAM, Program
+from bench.sweeper import swept_folder
 from buystream.vocabulary.ids import new_order_id
 
 SCANNERS: Final = 20
@@ -46,12 +47,18 @@ class Opened(NamedTuple):
 
 
 def run(*, folder: Path, quick: bool, say: Say) -> int:
-    """The exit status; figures are written to `door.json`."""
+    """The exit status; figures are written to `door.json`. The shop is gone afterwards."""
     scans, listed = _SIZES[quick]
     folder.mkdir(parents=True, exist_ok=True)
-    data_dir = folder / f"door-{time.time_ns()}"
-    environment = {"BUYSTREAM_DATA_DIR": str(data_dir)}
-    program = Program("up", folder, environment)
+    with swept_folder("buystream-bench-") as scratch:
+        figures = _measured(scratch, scans, listed, say)
+    (folder / "door.json").write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+def _measured(scratch: Path, scans: int, listed: int, say: Say) -> dict[str, Any]:
+    data_dir = scratch / "shop"
+    program = Program("up", scratch, {"BUYSTREAM_DATA_DIR": str(data_dir)})
     try:
         opened = asyncio.run(_open(f"http://127.0.0.1:{program.port}", data_dir, listed, say))
         figures: dict[str, Any] = {"scans": scans, "listed": listed}
@@ -66,8 +73,7 @@ def run(*, folder: Path, quick: bool, say: Say) -> int:
         say(f"answered alone in {figures['alone_p99_ms']:.1f} ms at p99 (goal 50)")
     finally:
         program.close()
-    (folder / "door.json").write_text(json.dumps(figures, indent=2) + "\n")
-    return 0
+    return figures
 
 
 async def _open(url: str, data_dir: Path, listed: int, say: Say) -> Opened:
