@@ -141,7 +141,7 @@ async def _beginning(chunks: AsyncIterator[bytes]) -> tuple[list[bytes], bool]:
 async def _continued(
     begins: list[bytes], chunks: AsyncIterator[bytes], failed: list[Exception]
 ) -> AsyncIterator[bytes]:
-    """All of them; what the client's side raises is noted, to be told apart from what the store does."""
+    """All of them; what the client's side raises is noted, for it isn't the store's fault."""
     begins.reverse()
     while begins:
         yield begins.pop()

@@ -65,7 +65,9 @@ def test_what_was_uploaded_is_downloaded_whole_and_in_parts_for_one_count(lastin
         assert link_of(lasting_shop, started(buyer, order_id)) == link
         whole = httpx.get(link)
         assert whole.content == ALBUM
-        assert whole.headers["content-disposition"] == "attachment; filename*=UTF-8''Night%20Sky%20%E2%80%93%20live.zip"
+        assert whole.headers["content-disposition"] == (
+            "attachment; filename=\"Night Sky _ live.zip\"; filename*=UTF-8''Night%20Sky%20%E2%80%93%20live.zip"
+        )
         assert whole.headers["content-security-policy"] == "default-src 'none'; sandbox"
         assert whole.headers["x-content-type-options"] == "nosniff"
         assert whole.headers["cache-control"] == "private, no-store"
@@ -105,6 +107,19 @@ def test_nobody_downloads_what_they_have_not_bought_or_by_a_link_that_was_altere
         assert httpx.get(f"{lasting_shop.url}/downloads/{token}/any other name").content == ALBUM
 
 
+def test_a_buyer_who_has_used_up_the_downloads_gets_more_from_the_merchant(lasting_shop: Shop) -> None:
+    edition = lasting_shop.release(downloads={"downloads_max": 1, "link_seconds": 60})
+    uploaded(lasting_shop, edition)
+    with lasting_shop.buyer() as buyer, lasting_shop.merchant() as merchant:
+        order_id = bought(lasting_shop, buyer, edition)
+        assert started(buyer, order_id).status_code == 200
+        path = f"/v1/merchant/orders/{order_id}/downloads"
+        (seen,) = merchant.get(path).json()["files"]
+        assert (seen["downloads"], seen["downloads_max"], seen["url"]) == (1, 1, None)
+        (allowed,) = merchant.put(path, json={"downloads_max": 2}).json()["files"]
+        assert allowed["downloads_max"] == files_of(buyer, order_id)[0]["downloads_max"] == 2
+
+
 def test_a_new_version_replaces_the_old_one_and_a_removed_file_is_gone(lasting_shop: Shop) -> None:
     edition = lasting_shop.release()
     path = f"/v1/merchant/editions/{edition}/files"
@@ -119,6 +134,15 @@ def test_a_new_version_replaces_the_old_one_and_a_removed_file_is_gone(lasting_s
         assert merchant.delete(f"{path}/{NAME}").json()["files"] == []
         assert [httpx.get(link).status_code for link in (old, new)] == [404, 404]
         assert uploaded(lasting_shop, edition)["version"] == 3
+
+
+def test_a_name_that_no_file_may_have_is_refused_before_the_file_is_taken(lasting_shop: Shop) -> None:
+    path = f"/v1/merchant/editions/{lasting_shop.release()}/files"
+    with lasting_shop.merchant() as merchant:
+        for name in ("%22.zip", "two%0Alines.zip", "..%5Cup.zip"):
+            assert merchant.put(f"{path}/{name}", content=b"x").status_code in (400, 409)
+        assert merchant.put(f"{path}/a.zip", content=b"x", headers={"content-type": "no type"}).status_code == 409
+    assert not [one for one in lasting_shop.commands("AddFile") if b"lines.zip" in one or b"up.zip" in one]
 
 
 def test_an_upload_that_is_cut_off_leaves_nothing(lasting_shop: Shop) -> None:

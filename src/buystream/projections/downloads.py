@@ -80,12 +80,18 @@ def downloads_of_order(cur: cursor, order: OrderView, *, now_ms: int) -> list[Do
     found = files_of_edition(cur, order.edition_id)
     if not found:
         return []
-    most, closed = terms_of_downloads(cur, order.edition_id).downloads_max, why_closed(order)
+    most, closed = _allowed(cur, order), why_closed(order)
     cur.execute(
         "SELECT name, version, number, works_until_ms FROM views.downloads WHERE order_id = %s", (order.order_id,)
     )
     started = {(name, version): (number, works_until_ms) for name, version, number, works_until_ms in cur}
     return [_view(one, *started.get((one.name, one.version), (0, 0)), most, closed, now_ms) for one in found]
+
+
+def _allowed(cur: cursor, order: OrderView) -> int:
+    cur.execute("SELECT downloads_max FROM views.downloads_allowed WHERE order_id = %s", (order.order_id,))
+    row = cur.fetchone()
+    return int(row[0]) if row else terms_of_downloads(cur, order.edition_id).downloads_max
 
 
 def _view(file: FileView, number: int, works_until_ms: int, most: int, closed: str, now_ms: int) -> DownloadView:
@@ -108,7 +114,7 @@ class DownloadViews:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 1
+    version = 2
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -127,6 +133,12 @@ class DownloadViews:
                     )
                 case events.DownloadStarted():
                     _start(cur, event)
+                case events.DownloadsAllowed():
+                    cur.execute(
+                        """INSERT INTO downloads_allowed (order_id, downloads_max) VALUES (%s, %s)
+                           ON CONFLICT (order_id) DO UPDATE SET downloads_max = excluded.downloads_max""",
+                        (event.order_id, event.downloads_max),
+                    )
                 case events.EditionReleased() if event.offer.downloads != DownloadTerms():
                     cur.execute(
                         "INSERT INTO download_terms (edition_id, terms) VALUES (%s, %s)",

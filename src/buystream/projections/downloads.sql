@@ -24,6 +24,12 @@ CREATE TABLE downloads (
     PRIMARY KEY (order_id, name)
 );
 
+-- Downloads of each version, of orders that have others than their edition allows.
+CREATE TABLE downloads_allowed (
+    order_id text COLLATE "C" PRIMARY KEY,
+    downloads_max integer NOT NULL
+);
+
 -- The terms of editions that have others than the usual ones.
 CREATE TABLE download_terms (
     edition_id text COLLATE "C" PRIMARY KEY,

@@ -63,6 +63,8 @@ class DownloadAccount(msgspec.Struct):
     works_until_ms: dict[str, int] = {}
     instances: dict[str, set[str]] = {}
     disabled: set[str] = set()
+    allowed: dict[str, int] = {}
+    """By order, of those that may download more often, or less."""
 
 
 class EditionAccount(msgspec.Struct):

@@ -21,6 +21,8 @@ def post(event: events.OrderEvent, order: OrderAccount, account: EditionAccount)
     match event:
         case events.DownloadStarted():
             yield from _download(event, order, account.downloads)
+        case events.DownloadsAllowed():
+            account.downloads.allowed[event.order_id] = event.downloads_max
         case events.LicenceActivated() | events.LicenceDeactivated():
             yield from _use(event, order, account.downloads)
         case events.LicenceDisabled():
@@ -36,7 +38,7 @@ def _download(event: events.DownloadStarted, order: OrderAccount, books: Downloa
         yield "the newest version is downloaded", name
     due = books.started.get(name, 0) + 1
     books.started[name] = due
-    if event.number != due or due > books.downloads_max:
+    if event.number != due or due > books.allowed.get(event.order_id, books.downloads_max):
         yield (
             "no file is downloaded more often than allowed",
             f"{name}: {event.number}, the {due}. of {books.downloads_max}",

@@ -15,6 +15,9 @@ Sha256 = Annotated[str, meaning("SHA-256 of the file, hex.", feed=True, tables=I
 MediaType = Annotated[str, meaning("What kind of file it is, such as audio/flac.", feed=True)]
 Announced = Annotated[bool, meaning("Whether the buyers get a mail about this version.", feed=True)]
 DownloadNumber = Annotated[int, meaning("Which of the order's downloads of this version it is, from 1.", feed=True)]
+DownloadsMax = Annotated[
+    int, meaning("Downloads of each version of a file that the order has, instead of its edition's.", feed=True)
+]
 WorksUntilMs = Annotated[int, meaning("Until when the link works, exclusive.", feed=True)]
 
 FILE_NAME_BYTES_MAX: Final = 200

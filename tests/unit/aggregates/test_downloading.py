@@ -100,3 +100,14 @@ def test_downloads_are_their_buyers() -> None:
 def test_an_edition_is_released_with_possible_terms(terms: dict[str, int]) -> None:
     shop = given().when(release(downloads=DownloadTerms(**terms)))
     shop.then(refusal("bad_downloads"))
+
+
+def test_a_merchant_lets_an_order_download_more_often() -> None:
+    allow = example(commands.AllowDownloads, downloads_max=3)
+    shop = sold().given(START, T0 + 60_000, START, T0 + 120_000).when(START).then(refusal("downloads_used_up"))
+    shop.when(allow).then(expect(events.DownloadsAllowed, downloads_max=3))
+    shop.when(allow).then(events.CommandRepeated)
+    shop.when(START).then(expect(events.DownloadStarted, number=3))
+    shop.when(example(commands.AllowDownloads, merchant_id="me0-0ther00000")).then(refusal("unknown_order"))
+    shop.when(example(commands.AllowDownloads, downloads_max=0)).then(refusal("bad_downloads"))
+    given(release(), place()).when(allow).then(refusal("unknown_file"))

@@ -71,7 +71,7 @@ def start_download(edition: Edition, command: commands.StartDownload, moment: Mo
             return REPEATED
         number = last.number + 1
     terms = edition.terms.downloads
-    if number > terms.downloads_max:
+    if number > edition.files.allowed.get(order.id, terms.downloads_max):
         return "downloads_used_up"
     edition.record_order(
         events.DownloadStarted,
@@ -83,6 +83,22 @@ def start_download(edition: Edition, command: commands.StartDownload, moment: Mo
         number=number,
         works_until_ms=moment.at_ms + terms.link_seconds * 1000,
     )
+    return None
+
+
+@decides(commands.AllowDownloads)
+def allow_downloads(edition: Edition, command: commands.AllowDownloads, moment: Moment) -> Outcome:
+    """For a buyer whose downloads went wrong."""
+    order = edition.sold_by(command.merchant_id, command.order_id)
+    if order is None:
+        return UNKNOWN_ORDER
+    if edition.files is None:
+        return UNKNOWN_FILE
+    if not 1 <= command.downloads_max <= moment.rules.downloads_max:
+        return "bad_downloads"
+    if edition.files.allowed.get(order.id, edition.terms.downloads.downloads_max) == command.downloads_max:
+        return REPEATED
+    edition.record_order(events.DownloadsAllowed, order, moment, downloads_max=command.downloads_max)
     return None
 
 

@@ -33,6 +33,8 @@ class Files(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How many versions each name ever had, removed files included: a version names the same bytes for ever."""
     downloads: dict[str, dict[str, Download]] = {}
     """By the order, and the file's name."""
+    allowed: dict[str, int] = {}
+    """Downloads of each version, of orders that have others than the edition allows."""
 
     def download(self, order_id: str, name: str) -> Download | None:
         """The order's newest download of the file; None when there is none."""
@@ -55,3 +57,8 @@ class Files(msgspec.Struct, kw_only=True, omit_defaults=True):
         self.downloads.setdefault(order.id, {})[event.name] = Download(
             version=event.version, number=event.number, works_until_ms=event.works_until_ms
         )
+
+    @applies(events.DownloadsAllowed)
+    def allow(self, event: events.DownloadsAllowed, order: Order) -> None:
+        """More, or fewer."""
+        self.allowed[order.id] = event.downloads_max

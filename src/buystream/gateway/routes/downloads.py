@@ -7,14 +7,21 @@ from email.utils import format_datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from litestar import Response, get, post
+from litestar import Response, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 from psycopg2.extensions import cursor
 
-from buystream.gateway.routes.bodies.downloads import DownloadBody, DownloadsBody, NewDownload, download_body
-from buystream.gateway.routes.checkout import Http, own_order
+from buystream.gateway.routes.bodies.downloads import (
+    AllowedDownloads,
+    DownloadBody,
+    DownloadsBody,
+    NewDownload,
+    download_body,
+)
+from buystream.gateway.routes.checkout import Http, order_view, own_order
+from buystream.gateway.routes.merchants import own_offer
 from buystream.gateway.routes.site import page
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import ranges
@@ -27,7 +34,8 @@ from buystream.media import NoSuchMedia
 from buystream.projections import order_views
 from buystream.projections.downloads import DownloadView, FileView, downloads_of_order, file_by_id, why_closed
 from buystream.projections.order_views import OrderView
-from buystream.vocabulary.commands import StartDownload
+from buystream.projections.people import MerchantView
+from buystream.vocabulary.commands import AllowDownloads, StartDownload
 
 HARMLESS: Final = "default-src 'none'; sandbox"
 """What a browser may do with a merchant's file, should it open it after all: nothing."""
@@ -68,6 +76,37 @@ async def start_download(
     return _body(gateway, order_id, known)
 
 
+@get("/v1/merchant/orders/{order_id:str}/downloads", summary="What an order has downloaded")
+async def merchants_downloads(
+    gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView], order_id: FromPath[str]
+) -> DownloadsBody:
+    """Without the links, which are the buyer's."""
+    own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    await gateway.views_show_the_seen(gateway.offer_of_order(order_id).partition)
+    found = await _of_order(gateway, await order_view(gateway, order_id))
+    return DownloadsBody([download_body(one, None) for one in found])
+
+
+@put(
+    "/v1/merchant/orders/{order_id:str}/downloads",
+    opt=asks(AllowDownloads),
+    summary="Let an order download more often",
+)
+async def allow_downloads(
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
+    order_id: FromPath[str],
+    data: JSONBody[AllowedDownloads],
+) -> DownloadsBody:
+    """Each version of each file, whatever its edition allows."""
+    own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    command = AllowDownloads(order_id=order_id, merchant_id=merchant.merchant_id, downloads_max=data.downloads_max)
+    await gateway.decide_and_show(command, actor=actor)
+    found = await _of_order(gateway, await order_view(gateway, order_id))
+    return DownloadsBody([download_body(one, None) for one in found])
+
+
 @get("/orders/{order_id:str}/downloads", include_in_schema=False)
 async def downloads_page(
     gateway: NamedDependency[Gateway], buyer_id: NamedDependency[str], order_id: FromPath[str]
@@ -88,7 +127,7 @@ async def download_file(
         "ETag": etag,
         "Accept-Ranges": "bytes",
         "Last-Modified": _http_date(file.added_at_ms),
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
+        "Content-Disposition": _saved_as(file.name),
         "Content-Security-Policy": HARMLESS,
         "Cache-Control": "private, no-store",
         "Cross-Origin-Resource-Policy": "same-site",
@@ -104,7 +143,10 @@ async def download_file(
     return Response(None, status_code=part.status, headers=headers)
 
 
-ROUTES: Final = [order_downloads, start_download, downloads_page, download_file]
+ROUTES: Final = [
+    *(order_downloads, start_download, downloads_page, download_file),
+    *(merchants_downloads, allow_downloads),
+]
 
 
 async def _of_order(gateway: Gateway, order: OrderView) -> list[DownloadView]:
@@ -152,6 +194,12 @@ async def _bytes(gateway: Gateway, file: FileView, part: ranges.FilePart) -> Asy
         return await gateway.media.read(f"{file.edition_id}/{file.file_id}", part.start, part.end)
     except NoSuchMedia:
         raise HttpProblem("unknown-file", "The shop has lost this file. Ask the merchant to upload it again.") from None
+
+
+def _saved_as(name: str) -> str:
+    """RFC 6266, with a name for clients that don't know RFC 8187; no name of a file has quotation marks."""
+    plain = name.encode("ascii", "replace").decode().replace("?", "_").replace("%", "_")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _http_date(at_ms: int) -> str:

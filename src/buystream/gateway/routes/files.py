@@ -16,11 +16,12 @@ from buystream.gateway.routes.checkout import Http
 from buystream.gateway.routes.merchants import own_offer
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.guard import STREAMED_BODY
-from buystream.gateway.server.problems import HttpProblem
+from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.refusals import asks
 from buystream.projections.downloads import FileView, files_of_edition, terms_of_downloads
 from buystream.projections.people import MerchantView
 from buystream.vocabulary.commands import AddFile, RemoveFile
+from buystream.vocabulary.downloads import is_file_name
 from buystream.vocabulary.ids import ALPHABET
 
 FILE_ID_CHARS: Final = 24
@@ -79,6 +80,8 @@ async def upload_file(
     first version only with `announce=true`. The same bytes again change nothing, and an upload that is cut off leaves
     nothing."""
     own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    if not is_file_name(name):
+        raise refused("bad_file")  # before the file is sent
     known = _named(await _files(gateway, edition_id), name)
     file_id = "".join(secrets.choice(ALPHABET) for _ in range(FILE_ID_CHARS))
     stored, counted = f"{edition_id}/{file_id}", Counted(request.stream())

@@ -2,7 +2,7 @@
 
 from buystream.vocabulary.actors import BUYER, MERCHANT, OPERATOR
 from buystream.vocabulary.commands.command import Command, asked
-from buystream.vocabulary.downloads import Announced, FileId, FileName, MediaType, Sha256, SizeBytes
+from buystream.vocabulary.downloads import Announced, DownloadsMax, FileId, FileName, MediaType, Sha256, SizeBytes
 from buystream.vocabulary.fields import BuyerId, EditionId, MerchantId, OrderId
 from buystream.vocabulary.order_states import SOLD
 from buystream.vocabulary.reasons import order_is_none_of
@@ -43,3 +43,12 @@ class StartDownload(Command):
     order_id: OrderId
     buyer_id: BuyerId
     name: FileName
+
+
+@asked(MERCHANT, about="order_id", refusals=["unknown_order", "unknown_file", "bad_downloads"])
+class AllowDownloads(Command):
+    """The order may download each version of its files so many times, whatever its edition allows."""
+
+    order_id: OrderId
+    merchant_id: MerchantId
+    downloads_max: DownloadsMax

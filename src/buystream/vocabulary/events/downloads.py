@@ -3,6 +3,7 @@
 from buystream.vocabulary.downloads import (
     Announced,
     DownloadNumber,
+    DownloadsMax,
     FileId,
     FileName,
     FileVersion,
@@ -43,3 +44,9 @@ class DownloadStarted(OrderEvent):
     file_id: FileId
     number: DownloadNumber
     works_until_ms: WorksUntilMs
+
+
+class DownloadsAllowed(OrderEvent):
+    """The merchant lets this order download more often, or less."""
+
+    downloads_max: DownloadsMax

@@ -53,6 +53,7 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.CancelEdition(edition_id=EDITION, merchant_id=MERCHANT, restock=True, reason="storm"),
     commands.AddFile(edition_id=EDITION, merchant_id=MERCHANT, **FILE),
     commands.RemoveFile(edition_id=EDITION, merchant_id=MERCHANT, name=FILE["name"]),
+    commands.AllowDownloads(order_id=ORDER, merchant_id=MERCHANT, downloads_max=10),
     commands.StartDownload(order_id=ORDER, buyer_id=ANNA, name=FILE["name"]),
     commands.ActivateLicence(order_id=ORDER, number=1, instance=INSTANCE),
     commands.DeactivateLicence(order_id=ORDER, number=1, instance=INSTANCE),

@@ -165,6 +165,7 @@ EVENTS: tuple[events.Event, ...] = (
         number=1,
         works_until_ms=T0 + 86_400_000,
     ),
+    events.DownloadsAllowed(**of_order(6), downloads_max=10),
     events.LicenceActivated(**of_order(5), number=1, instance=INSTANCE, activations=1),
     events.LicenceDeactivated(**of_order(6), number=1, instance=INSTANCE, activations=0),
     events.LicenceDisabled(**of_order(7), number=1, disabled=True),

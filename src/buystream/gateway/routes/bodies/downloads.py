@@ -58,6 +58,12 @@ class NewDownload(Request, frozen=True, kw_only=True):
     name: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
+class AllowedDownloads(Request, frozen=True, kw_only=True):
+    """How often the order may download each version of a file."""
+
+    downloads_max: Annotated[int, Meta(ge=1, le=1000)]
+
+
 def file_body(view: FileView) -> FileBody:
     """For its merchant."""
     return FileBody(**{name: getattr(view, name) for name in FileBody.__struct_fields__})

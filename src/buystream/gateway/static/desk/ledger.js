@@ -137,6 +137,8 @@ export class Ledger {
           ),
         order.tickets_url &&
           h("button", { type: "button", class: "button small", onclick: () => this.#tickets(order) }, "Tickets"),
+        order.downloads_url &&
+          h("button", { type: "button", class: "button small", onclick: () => this.#downloads(order) }, "Downloads"),
         order.can_refund &&
           h("button", { type: "button", class: "button small", onclick: () => this.#refund(order) }, "Refund"),
       ),
@@ -159,6 +161,28 @@ export class Ledger {
           if (!first) return;
           await this.#call("POST", `${path}/returned-tickets`, { numbers: [Number(first.value)] });
           this.#say("That ticket ends first.");
+        },
+      });
+    } catch (problem) {
+      this.#say(problem.message);
+    }
+  }
+
+  /** What the buyer has downloaded, and how often they may. */
+  async #downloads(order) {
+    const path = `/v1/merchant/orders/${order.order_id}/downloads`;
+    try {
+      const { files } = await this.#call("GET", path);
+      const words = ({ name, downloads, downloads_max: most }) => `${name}: ${downloads} of ${most} times`;
+      const most = files[0]?.downloads_max ?? 1;
+      ask({
+        title: "Downloads of this order",
+        text: files.map(words).join("\n"),
+        fields: [field("most", "Each file may be downloaded", { type: "number", min: 1, max: 1000, value: most })],
+        confirm: "Save",
+        act: async ({ most: wanted }) => {
+          await this.#call("PUT", path, { downloads_max: Number(wanted.value) });
+          this.#say(`This order may download each file ${wanted.value} times.`);
         },
       });
     } catch (problem) {
