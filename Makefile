@@ -30,7 +30,7 @@ test: check postgresql promtool chromium broker proxies stripe-mock
 thorough: $(dev) broker
 	BUYSTREAM_TEST_THOROUGH=1 BUYSTREAM_TEST_LOG=both $(python) -m pytest --numprocesses 2 --dist loadfile \
 		tests/acceptance/test_kill_the_shop_mid_rush.py tests/integration/test_schedules_of_payments.py \
-		tests/unit/aggregates tests/unit/test_statements_add_up.py
+		tests/integration/test_the_api_keeps_its_word.py tests/unit/aggregates tests/unit/test_statements_add_up.py
 
 check: $(dev)
 	$(python) -m ruff check .

@@ -21,8 +21,9 @@ from buystream.limits import Limits
 from buystream.vocabulary.commands import ShipOrder
 from buystream.vocabulary.reasons import REASONS
 from tests.support.shop import API_KEY, Shop, register_merchant, shop_at_work
+from tests.support.thorough import THOROUGH
 
-EXAMPLES = 12
+EXAMPLES = 12 if THOROUGH else 6
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 UNLIMITED = Limits(session_orders_per_minute=0, session_payments_per_minute=0, session_streams=0, network_streams=0)
 
