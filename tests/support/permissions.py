@@ -12,6 +12,7 @@ from buystream.projections.boards import MerchantBoard
 from buystream.projections.order_views import OrderView
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.order_states import SALE_STATES
+from buystream.vocabulary.values import LineUnits
 from tests.support.actors import actor_of
 from tests.support.examples import example
 
@@ -36,6 +37,13 @@ def by_order(order: Order) -> Mapping[str, commands.Command]:
         "can_cancel": example(commands.CancelOrder, **mine),
         "can_return": example(commands.ReturnOrder, **mine, refund_id=FRESH),
         "can_change_address": example(commands.ChangeAddress, **mine),
+        "can_ask_back": example(
+            commands.RequestReturn,
+            **mine,
+            request_id=FRESH,
+            units=(LineUnits(variant_id=order.variant_id, quantity=1),),
+            instead_variant_id=None,
+        ),
         "can_ship": example(commands.ShipOrder, order_id=order.id),
         "can_pack": example(commands.CreateShipment, order_id=order.id, shipment_id=FRESH, contents=()),
         "can_deliver": example(commands.RecordDelivery, order_id=order.id),

@@ -12,6 +12,7 @@ from buystream.aggregates.edition import (
     admitting,
     alerting,
     announcing,
+    asking_back,
     cancelling,
     delivering,
     disputing,
@@ -297,7 +298,7 @@ _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
     for kind, decide in decisions_of(
         housekeeping, Merchant, Buyer,
         selling, stocking, announcing, cancelling, ordering, paying, packing, serving, refunding, giving, disputing,
-        ticketing, admitting, returning, moving, downloading, licensing, alerting,
+        ticketing, admitting, returning, asking_back, moving, downloading, licensing, alerting,
         delivering,
     )
 }  # fmt: skip

@@ -32,6 +32,7 @@ class ByBuyer(TypedDict):
     can_cancel: bool
     can_return: bool
     can_change_address: bool
+    can_ask_back: bool
 
 
 class ByMerchant(TypedDict):
@@ -66,6 +67,10 @@ def by_buyer(view: OrderView, at_ms: int) -> ByBuyer:
         "can_cancel": view.state in CANCELLABLE and not is_charging,
         "can_return": view.returnable_minor(at_ms) is not None,
         "can_change_address": _may_be_readdressed(view) and not is_over,
+        "can_ask_back": view.stage in SOLD
+        and view.terms is not None
+        and not (view.terms.is_ticketed or view.terms.is_cancelled)
+        and _has_askable_units(view),
     }
 
 
@@ -74,6 +79,12 @@ def _may_be_readdressed(view: OrderView) -> bool:
     is_sent = view.terms is not None and view.terms.needs_address and (view.shipping is None or view.shipping.country)
     packed = any(parcel.stage in PACKED for parcel in view.parcels.parcels.values())
     return bool(is_sent) and not packed and view.served not in SENT and view.stage in PROMISED | {"confirmed"}
+
+
+def _has_askable_units(view: OrderView) -> bool:
+    """Whether the buyer keeps units, and hasn't asked to send them back yet."""
+    asked = {name for one in view.parcels.requests.values() if one.is_pending for name in one.units}
+    return any(line.kept > 0 and line.variant_id not in asked for line in view.lines)
 
 
 def by_merchant(view: OrderView) -> ByMerchant:

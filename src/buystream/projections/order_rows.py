@@ -210,7 +210,10 @@ def _delivered(row: Row, event: events.OrderDelivered) -> None:
     _change_parcels(row, event)
 
 
-@_changed_by(events.ShipmentCreated, events.FulfilmentRecorded, events.UnitsReturned, events.ReturnInspected)
+@_changed_by(
+    *(events.ShipmentCreated, events.FulfilmentRecorded, events.UnitsReturned, events.ReturnInspected),
+    *(events.ReturnRequested, events.ReturnRequestAnswered),
+)
 def _change_parcels(row: Row, event: OfParcels) -> None:
     parcels = parcels_in(row.parcels)
     parcels.change(event, row.kept_units)

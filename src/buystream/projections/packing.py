@@ -8,8 +8,9 @@ from buystream.projections import allowed
 from buystream.projections.order_views import OrderView, orders_where
 from buystream.vocabulary.fulfilment import STAGES
 
-Queue = Literal["to_pack", "packed", "on_the_way", "came_back"]
-"""`packed` waits for its carrier or its buyer; `came_back` are goods that somebody is to look at."""
+Queue = Literal["to_pack", "packed", "on_the_way", "asked_back", "came_back"]
+"""`packed` waits for its carrier or its buyer; of what is `asked_back` the buyer waits for an answer, or the merchant
+for the goods; `came_back` are goods that somebody is to look at."""
 
 LOOKED_AT_MAX: Final = 20_000
 """Orders that one page looks at: at most so many are read before it ends, perhaps with fewer than it could show."""
@@ -20,6 +21,7 @@ _MAY_BE: Final[dict[Queue, str]] = {
     "to_pack": "(o.served = 'confirmed' OR o.lines <> '' OR o.parcels ~ 'lost|returned_to_sender')",
     "packed": "o.parcels ~ 'processing|ready_for_pickup'",
     "on_the_way": "o.served <> '' AND o.parcels <> ''",
+    "asked_back": "o.parcels ~ 'requests'",
     "came_back": "o.parcels ~ 'waits'",
 }
 """A condition on rows that all orders of the queue meet, and few others."""
@@ -56,6 +58,8 @@ def is_in(queue: Queue, order: OrderView) -> bool:
             return any(stage.keeps and not stage.fulfils for stage in stages)
         case "on_the_way":
             return any(stage.fulfils and not stage.arrived for stage in stages)
+        case "asked_back":
+            return any(one.is_pending for one in order.parcels.requests.values())
         case "came_back":
             return any(one.waits for one in order.parcels.returns.values())
 

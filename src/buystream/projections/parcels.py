@@ -20,6 +20,8 @@ OfParcels = (
     | events.UnitsReturned
     | events.ReturnInspected
     | events.UnitsExchanged
+    | events.ReturnRequested
+    | events.ReturnRequestAnswered
 )
 
 
@@ -77,8 +79,8 @@ class SeenFulfilment(Fulfilment[SeenParcel], kw_only=True, omit_defaults=True):
             case events.OrderShipped():
                 rest = SeenParcel.of_the_rest(event)
                 self.ship_whole(rest_parcel_id(event.order_id), rest, event, kept)
-            case events.UnitsReturned():
-                self.note_return(event)
+            case events.UnitsReturned() | events.ReturnRequested() | events.ReturnRequestAnswered():
+                self.take(event)
             case events.ReturnInspected():
                 self.note_inspection(event)
             case events.UnitsExchanged():

@@ -221,6 +221,9 @@ ReusableMethod = Annotated[str, meaning("The provider's token for the next time.
 ReturnId = Annotated[
     str, meaning("The caller's name for the return, and for its refund.", feed=True, tables=InTables.LEFT_OUT)
 ]
+ReturnRequestId = Annotated[
+    str, meaning("The buyer's name for what they ask; a repeat asks nothing more.", feed=True, tables=InTables.LEFT_OUT)
+]
 RulesVersion = Annotated[int, meaning("The rules that decide from here on.", tables=InTables.SHOWN)]
 Save = Annotated[bool, meaning("Whether the buyer chose to save the details.", tables=InTables.SHOWN)]
 ShipmentId = Annotated[str, meaning("The caller's name for the parcel.", feed=True, tables=InTables.LEFT_OUT)]

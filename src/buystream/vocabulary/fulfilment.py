@@ -80,3 +80,14 @@ ReturnedUnits = Annotated[
     msgspec.Meta(max_length=20),
 ]
 ALL_GOODS: Final[frozenset[str]] = frozenset(get_args(Goods))
+
+AskedUnits = Annotated[
+    tuple[LineUnits, ...],
+    meaning("The units that the buyer asks to send back, by variant.", feed=True),
+    msgspec.Meta(max_length=20),
+]
+InsteadVariantId = Annotated[
+    str | None, meaning("The variant that the buyer asks for instead; null: the money back.", feed=True)
+]
+BuyersWords = Annotated[str, meaning("Why, in the buyer's words, encrypted with the buyer's own key.")]
+Accepted = Annotated[bool, meaning("Whether the merchant takes the units back.", feed=True)]

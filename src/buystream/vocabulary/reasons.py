@@ -139,6 +139,19 @@ REASONS: Final[Mapping[str, Reason]] = {
     "exchange_id_conflict": Reason("This Idempotency-Key was used for another exchange. Use a new one."),
     "tickets_stay": Reason("Tickets aren't exchanged. Refund them; the buyer orders others."),
     "price_differs": Reason("The other variant has another price. Refund these units; the buyer orders the others."),
+    "already_asked": Reason(
+        "These units have been asked about already. Wait for the answer.",
+        "You have asked already",
+        "The seller has your request for this and will answer it.",
+    ),
+    "too_many_returns": Reason(
+        "The order has reached the maximum number of requests to return something.",
+        "Please write to the seller",
+        "You have asked about this order many times. Write to the seller directly.",
+    ),
+    "unknown_request": Reason("The order has no such request.", status=404),
+    "request_settled": Reason("The units of this request have come back or were exchanged."),
+    "request_id_conflict": Reason("This Idempotency-Key was used for another request. Use a new one."),
     "too_many_exchanges": Reason("The order has reached the maximum number of exchanges."),
     # Recurring gifts
     "not_registered": Reason(

@@ -34,6 +34,7 @@ PRIVATE_FIELDS = {
     "statement": "what a person's bank statement shows",
     "tracking": "a carrier's site shows the address with it",
     "url": "whoever knows it can answer the bank in the person's place",
+    "words": "what a person wrote, even if encrypted",
     "reference": "leads to the person's payment at the provider",
     "save": "what a person chose",
     "demand_id": "internal",

@@ -2,7 +2,7 @@
 it is shipped in more than one step; an order that was shipped whole needs none."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Generic, Self, TypeVar
+from typing import Generic, Literal, Self, TypeVar
 
 import msgspec
 
@@ -57,6 +57,28 @@ class Returned(msgspec.Struct, kw_only=True, omit_defaults=True):
     waits: bool = False
 
 
+OfReturns = events.UnitsReturned | events.ReturnRequested | events.ReturnRequestAnswered
+
+RequestState = Literal["open", "accepted", "declined", "settled"]
+
+
+class ReturnRequest(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The buyer asks to send units back: for the money, or for `instead`. Settled: they came back, or were
+    exchanged."""
+
+    units: Units
+    instead: str | None = None
+    state: RequestState = "open"
+    words: str = ""
+    reply: str = ""
+    asked_at_ms: int = 0
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether somebody still has something to do about it."""
+        return self.state in ("open", "accepted")
+
+
 P = TypeVar("P", bound=Parcel)
 
 
@@ -68,6 +90,8 @@ class Fulfilment(msgspec.Struct, Generic[P], kw_only=True, omit_defaults=True):
     back: Units = {}
     returns: dict[str, Returned] = {}
     """By the name that the caller gave each."""
+    requests: dict[str, ReturnRequest] = {}
+    """By the name that the buyer gave each."""
 
     def take_back(self, units: Mapping[str, int]) -> None:
         """These came out of parcels that say what they hold; of one that doesn't, it follows from what is kept."""
@@ -76,8 +100,35 @@ class Fulfilment(msgspec.Struct, Generic[P], kw_only=True, omit_defaults=True):
             back = self.back.get(variant_id, 0)
             self.back[variant_id] = back + min(quantity, max(named.get(variant_id, 0) - back, 0))
 
+    def take(self, event: OfReturns) -> None:
+        """Something happened about units that come back."""
+        if isinstance(event, events.UnitsReturned):
+            self.note_return(event)
+        else:
+            self.note_request(event)
+
+    def note_request(self, event: events.ReturnRequested | events.ReturnRequestAnswered) -> None:
+        """The buyer asked, or the merchant answered."""
+        if isinstance(event, events.ReturnRequested):
+            self.requests[event.request_id] = ReturnRequest(
+                units=units_in(event.units),
+                instead=event.instead_variant_id,
+                words=event.words,
+                asked_at_ms=event.at_ms,
+            )
+        else:
+            known = self.requests[event.request_id]
+            known.state, known.reply = "accepted" if event.accepted else "declined", event.reply
+
+    def _settle(self, variant_ids: Collection[str]) -> None:
+        """What was asked about these units is done."""
+        for request in self.requests.values():
+            if request.is_pending and not request.units.keys().isdisjoint(variant_ids):
+                request.state = "settled"
+
     def note_return(self, event: events.UnitsReturned) -> None:
         """Units came back, and their money goes back."""
+        self._settle({one.variant_id for one in event.returned})
         units = units_in(event.returned)
         self.take_back(units)
         waits = event.goods == "inspect"
@@ -90,6 +141,7 @@ class Fulfilment(msgspec.Struct, Generic[P], kw_only=True, omit_defaults=True):
 
     def exchange(self, event: events.UnitsExchanged, kept: Mapping[str, int]) -> None:
         """Before the lines change: what the buyer gives up of units that had been sent came out of parcels."""
+        self._settle({event.variant_id})
         for parcel in self.parcels.values():
             if parcel.contents is None:
                 parcel.contents = self.rest(kept)

@@ -1,5 +1,7 @@
 """The buyer's side of the API after the tap: orders, payment, cancellation and erasure."""
 
+from collections.abc import Mapping
+
 from litestar import Request, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
@@ -322,11 +324,15 @@ def fulfilment_of(gateway: Gateway, view: OrderView) -> FulfilmentBody | None:
     """How far an order is that was sold, with its parcels' numbers in clear. Blocks."""
     if not view.served:
         return None
-    numbers: dict[str, str | None] = {}
-    for shipment_id, parcel in view.parcels.parcels.items():
-        plain = gateway.vault.decrypt(view.buyer_id, parcel.tracking) if parcel.tracking else None
-        numbers[shipment_id] = plain.get("tracking") if plain else None
-    return fulfilment_body(view, numbers)
+    tracking = {shipment_id: (one.tracking, "tracking") for shipment_id, one in view.parcels.parcels.items()}
+    words = {request_id: (one.words, "words") for request_id, one in view.parcels.requests.items()}
+    return fulfilment_body(view, _in_clear(gateway, view, tracking), _in_clear(gateway, view, words))
+
+
+def _in_clear(gateway: Gateway, view: OrderView, sealed: Mapping[str, tuple[str, str]]) -> dict[str, str | None]:
+    """By the same names; of each, a ciphertext of the buyer's, and the field in it. Blocks."""
+    plain = {name: gateway.vault.decrypt(view.buyer_id, text) if text else None for name, (text, _) in sealed.items()}
+    return {name: found.get(sealed[name][1]) if found else None for name, found in plain.items()}
 
 
 def card_label_of(gateway: Gateway, buyer_id: str, card_label: str) -> str:

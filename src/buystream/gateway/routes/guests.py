@@ -1,6 +1,6 @@
 """Tickets for their merchant: who comes, which tickets a refund ends, and the keys that sign them."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from litestar import get, post
 from litestar.di import NamedDependency
@@ -19,11 +19,12 @@ from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
-from buystream.projections import people, tickets
+from buystream.projections import door, people, tickets
 from buystream.projections.order_views import OrderView
 from buystream.projections.people import MerchantView
 from buystream.projections.tickets import TicketView
 from buystream.vocabulary.commands import ChooseReturnedTickets, RotateTicketKey
+from buystream.vocabulary.door import ENTRY
 
 ORDERS_PAGE_MAX = 200
 """Orders whose guests one page has at most."""
@@ -72,11 +73,12 @@ async def guests(
     offer = own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
     await gateway.views_show_the_seen(offer.partition)
 
-    def read(cur: cursor) -> tuple[list[TicketView], str | None]:
-        return tickets.tickets_page(cur, edition_id, after=after, limit=limit, now_ms=now_ms())
+    def read(cur: cursor) -> tuple[Seen, str | None]:
+        found, following = tickets.tickets_page(cur, edition_id, after=after, limit=limit, now_ms=now_ms())
+        return _seen(cur, found), following
 
-    found, following = await gateway.reads.query(read)
-    return GuestsBody(await gateway.reads.run(lambda: [_guest(gateway, one) for one in found]), following)
+    seen, following = await gateway.reads.query(read)
+    return GuestsBody(await gateway.reads.run(lambda: _guests(gateway, seen)), following)
 
 
 @get("/v1/merchants/{merchant_id:str}/ticket-keys", summary="A merchant's public ticket keys")
@@ -100,9 +102,24 @@ async def rotate_ticket_key(
 ROUTES = [merchants_tickets, choose_returned_tickets, guests, ticket_keys, rotate_ticket_key]
 
 
+class Seen(NamedTuple):
+    """Tickets, and what the door knows of them."""
+
+    tickets: list[TicketView]
+    blocked: set[str]
+    inside: set[str]
+
+
+def _seen(cur: cursor, found: list[TicketView]) -> Seen:
+    ids = [one.ticket_id for one in found]
+    passages = door.last_passages(cur, ids)
+    inside = {ticket_id for ticket_id, passage in passages.items() if passage.direction == ENTRY}
+    return Seen(found, door.blocked_tickets(cur, ids), inside)
+
+
 async def _guests_of(gateway: Gateway, order: OrderView) -> GuestsBody:
-    found = await gateway.reads.query(lambda cur: tickets.tickets_of_orders(cur, [order], now_ms=now_ms()))
-    return GuestsBody(await gateway.reads.run(lambda: [_guest(gateway, one) for one in found]))
+    seen = await gateway.reads.query(lambda cur: _seen(cur, tickets.tickets_of_orders(cur, [order], now_ms=now_ms())))
+    return GuestsBody(await gateway.reads.run(lambda: _guests(gateway, seen)))
 
 
 async def _keys(gateway: Gateway, merchant_id: str) -> TicketKeysBody:
@@ -114,19 +131,24 @@ async def _keys(gateway: Gateway, merchant_id: str) -> TicketKeysBody:
     return TicketKeysBody(gateway.ticket_keys.published(merchant_id, await gateway.reads.query(read)))
 
 
-def _guest(gateway: Gateway, ticket: TicketView) -> GuestBody:
-    """With its name in clear. Blocks."""
-    sealed = ticket.attendee or ("" if ticket.is_passed_on else ticket.delivery)
-    plain = gateway.vault.decrypt(ticket.holder_id, sealed) if sealed else None
-    return GuestBody(
-        ticket_id=ticket.ticket_id,
-        order_id=ticket.order_id,
-        number=ticket.number,
-        variant_id=ticket.variant_id,
-        variant_title=ticket.variant_title,
-        state=ticket.state,
-        issue=ticket.issue,
-        is_passed_on=ticket.is_passed_on,
-        is_named=bool(ticket.attendee),
-        name=None if plain is None else plain.get("name", ""),
-    )
+def _guests(gateway: Gateway, seen: Seen) -> list[GuestBody]:
+    """With their names in clear. Blocks."""
+    sealed = [(one.holder_id, one.attendee or ("" if one.is_passed_on else one.delivery)) for one in seen.tickets]
+    details = gateway.vault.decrypt_many(sealed)
+    return [
+        GuestBody(
+            ticket_id=one.ticket_id,
+            order_id=one.order_id,
+            number=one.number,
+            variant_id=one.variant_id,
+            variant_title=one.variant_title,
+            state=one.state,
+            issue=one.issue,
+            is_passed_on=one.is_passed_on,
+            is_named=bool(one.attendee),
+            name=None if plain is None else plain.get("name", ""),
+            is_blocked=one.ticket_id in seen.blocked,
+            is_inside=one.ticket_id in seen.inside,
+        )
+        for one, plain in zip(seen.tickets, details, strict=True)
+    ]

@@ -17,6 +17,7 @@ from buystream.gateway.routes.receipts import Drawing
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
+from buystream.gateway.server.refusals import asks
 from buystream.parcel_sheets import Layout, Print, picked, slips_of
 from buystream.postal import decoded, label_lines
 from buystream.projections import order_views, people
@@ -57,8 +58,8 @@ async def queue(
     limit: Limit = PAGE_MAX,
 ) -> MerchantOrdersBody:
     """The oldest first. `to_pack` has units in no parcel; `packed` waits for its carrier or its buyer; `on_the_way` has
-    left and not arrived; `came_back` are goods that somebody is to look at. A page may be short, and `next` still lead
-    on."""
+    left and not arrived; `asked_back` are requests of buyers that aren't settled, and `came_back` goods that somebody
+    is to look at. A page may be short, and `next` still lead on."""
     views, following = await _queued(gateway, merchant, edition_id, queue, after=after, limit=limit)
     bodies = await gateway.reads.run(lambda: [seen_by_merchant(gateway, view) for view in views])
     return MerchantOrdersBody(bodies, following)
@@ -95,7 +96,13 @@ async def print_queue(
     return answer
 
 
-@post("/v1/merchant/packing.pdf", status_code=200, summary="Print these orders", media_type="application/pdf")
+@post(
+    "/v1/merchant/packing.pdf",
+    status_code=200,
+    opt=asks(also=["unknown-order"]),
+    summary="Print these orders",
+    media_type="application/pdf",
+)
 async def print_orders(
     gateway: NamedDependency[Gateway],
     drawing: NamedDependency[Drawing],

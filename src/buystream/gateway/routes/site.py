@@ -18,7 +18,7 @@ from buystream.gateway.pages.order_words import price_words, sale_words
 from buystream.gateway.pages.permalinks import LINES, NOTICES
 from buystream.gateway.pages.previews import preview_of
 from buystream.gateway.routes.bodies.orders import order_body
-from buystream.gateway.routes.checkout import ORDERS_MAX, Http, buyer_of
+from buystream.gateway.routes.checkout import ORDERS_MAX, Http, buyer_of, fulfilment_of
 from buystream.gateway.routes.editions import all_boards, board_of
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem
@@ -26,6 +26,7 @@ from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.security import CHECKOUT_POLICY, PAYMENT_FORM_POLICY
 from buystream.projections.order_views import orders_of_buyer
 from buystream.time_zones import DEFAULT, local_day
+from buystream.vocabulary.carriers import CARRIERS
 from buystream.vocabulary.ids import MalformedId, order_of
 from buystream.vocabulary.kinds import KINDS
 from buystream.vocabulary.money import format_money
@@ -96,9 +97,10 @@ async def orders_page(request: Http, gateway: NamedDependency[Gateway]) -> Respo
         await gateway.views_show_the_seen(*range(gateway.partitions))
         views = await gateway.reads.query(lambda cur: orders_of_buyer(cur, buyer_id, limit=ORDERS_MAX))
     at_ms = now_ms()
-    answer = page(
-        "orders.html", orders=[order_body(view, at_ms=at_ms) for view in views], time_zone=DEFAULT, day=local_day
+    orders = await gateway.reads.run(
+        lambda: [order_body(view, at_ms=at_ms, fulfilment=fulfilment_of(gateway, view)) for view in views]
     )
+    answer = page("orders.html", orders=orders, time_zone=DEFAULT, day=local_day)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
@@ -138,7 +140,13 @@ async def confirm_page() -> Response[str]:
 @get("/desk", sync_to_thread=True, include_in_schema=False)
 def desk_page() -> Response[str]:
     """The merchant's desk."""
-    return page("desk.html", plotly_version=version("plotly"), plotly_styles=plotly_styles(), kinds=to_builtins(KINDS))
+    return page(
+        "desk.html",
+        plotly_version=version("plotly"),
+        plotly_styles=plotly_styles(),
+        kinds=to_builtins(KINDS),
+        carriers=[one.name for one in CARRIERS],
+    )
 
 
 @get("/bank/{payment_id:str}", include_in_schema=False)

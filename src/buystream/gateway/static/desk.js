@@ -12,6 +12,7 @@ import { Keys } from "./desk/keys.js";
 import { Ledger } from "./desk/ledger.js";
 import { Mails } from "./desk/mails.js";
 import { useZone } from "./desk/moments.js";
+import { Parcels } from "./desk/parcels.js";
 import { Past, pastCancellations } from "./desk/past.js";
 import { askRelease } from "./desk/release.js";
 import { Statement } from "./desk/statement.js";
@@ -71,6 +72,11 @@ const statement = new Statement({ call, say, download: (path, name) => download(
 const disputes = new Disputes({ call, say });
 const doors = new Doors({ call, say });
 const files = new Files({ call, say, token: () => apiKey });
+const parcels = new Parcels({
+  call,
+  say,
+  print: (body, name) => download("/v1/merchant/packing.pdf", apiKey, name, body),
+});
 const mails = new Mails({ call, say });
 const cancellations = new Cancellations(call);
 
@@ -118,6 +124,7 @@ function leave(message = "") {
   disputes.clear();
   doors.clear();
   files.clear();
+  parcels.clear();
   mails.clear();
   keepKey(null);
   for (const id of ["desk", "session", "connection"]) element(id).hidden = true;
@@ -149,6 +156,7 @@ function showLive() {
   disputes.refresh();
   doors.refresh(live.editions);
   files.refresh(live.editions);
+  parcels.refresh(live.editions);
   mails.refresh();
 }
 

@@ -2,7 +2,9 @@
 import { download } from "./buystream/api.js";
 import { sure } from "./buystream/confirm.js";
 import { h } from "./buystream/dom.js";
+import { watchOrder } from "./buystream/hub.js";
 import { HOLDING } from "./buystream/order-states.js";
+import { mayGoOn } from "./buystream/parcels.js";
 import { REFUSALS } from "./buystream/refusals.js";
 import { asBuyer, endSession, sessionToken } from "./buystream/session.js";
 import { drawGifts } from "./orders/gifts.js";
@@ -14,6 +16,8 @@ const privacy = document.getElementById("privacy");
 const erase = document.getElementById("erase");
 const AGAIN_MS = 5_000;
 const SIGNED_OUT = "You’ve been signed out, so your orders aren’t shown here any more.";
+const FOLLOWED_MAX = 20;
+const followed = []; // the ways to stop
 let mayChange = false;
 
 function say(message) {
@@ -29,6 +33,7 @@ async function load() {
       asBuyer("GET", "/v1/gifts"),
     ]);
     list.replaceChildren(...orders.map((order) => row(order, act)));
+    follow(orders.filter(mayGoOn));
     drawGifts(document.getElementById("gifts"), gifts.gifts, act);
     say(orders.length ? "" : "Nothing yet. What you buy appears here.");
     mayChange = orders.some((order) => HOLDING.has(order.state) || order.refunding_minor > 0);
@@ -37,6 +42,21 @@ async function load() {
     say(problem.isSignedOut ? SIGNED_OUT : `Your orders could not be loaded. ${problem.message}`);
     const again = { type: "button", class: "button small", onclick: startAgain };
     if (problem.isSignedOut) status.append(" ", h("button", again, "Continue as a new buyer"));
+  }
+}
+
+/** Parcels go on for days: what happens to them comes by the page's stream. */
+function follow(orders) {
+  for (const stop of followed.splice(0)) stop();
+  for (const { order_id: id, version } of orders.slice(0, FOLLOWED_MAX)) {
+    let drawn = version;
+    const draw = (order) => {
+      const old = list.querySelector(`[data-id="${id}"]`);
+      if (order.version <= drawn || !old || old.contains(document.activeElement)) return;
+      drawn = order.version;
+      old.replaceWith(row(order, act));
+    };
+    followed.push(watchOrder(id, draw));
   }
 }
 

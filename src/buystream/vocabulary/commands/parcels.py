@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from buystream.vocabulary.actors import MERCHANT
+from buystream.vocabulary.actors import BUYER, MERCHANT
 from buystream.vocabulary.commands.command import Command, asked
 from buystream.vocabulary.fields import (
     BY_CLIENT,
     AmountMinor,
+    BuyerId,
     Carrier,
     ExchangeId,
     FulfilmentId,
@@ -16,12 +17,22 @@ from buystream.vocabulary.fields import (
     Quantity,
     Restock,
     ReturnId,
+    ReturnRequestId,
     ShipmentId,
     Tracking,
     VariantId,
     meaning,
 )
-from buystream.vocabulary.fulfilment import Contents, GoodsWord, ReturnedUnits, Stage
+from buystream.vocabulary.fulfilment import (
+    Accepted,
+    AskedUnits,
+    BuyersWords,
+    Contents,
+    GoodsWord,
+    InsteadVariantId,
+    ReturnedUnits,
+    Stage,
+)
 from buystream.vocabulary.order_states import SOLD
 from buystream.vocabulary.reasons import order_is_none_of
 
@@ -123,3 +134,35 @@ class ExchangeUnits(Command):
     restock: Restock
     variant_id: VariantId = ""
     reason: OwnWords = ""
+
+
+@asked(
+    BUYER,
+    about="order_id",
+    refusals=[
+        *order_is_none_of(SOLD),
+        *("unknown_order", "unknown_variant", "cancelled", "bad_quantity", "tickets_stay"),
+        *("already_asked", "too_many_returns", "request_id_conflict"),
+    ],
+)
+class RequestReturn(Command):
+    """The buyer asks to send units back: for the money, or for as many of another variant. The merchant answers.
+    `words` is a ciphertext under the buyer's key. The buyer chooses `request_id`."""
+
+    order_id: OrderId
+    buyer_id: BuyerId
+    request_id: Annotated[ReturnRequestId, BY_CLIENT]
+    units: AskedUnits
+    instead_variant_id: InsteadVariantId = None
+    words: BuyersWords = ""
+
+
+@asked(MERCHANT, about="order_id", refusals=["unknown_order", "unknown_request", "request_settled"])
+class AnswerReturnRequest(Command):
+    """The merchant accepts that units come back, or doesn't. What becomes of them is recorded when they are there."""
+
+    order_id: OrderId
+    merchant_id: MerchantId
+    request_id: ReturnRequestId
+    accepted: Accepted
+    reply: OwnWords = ""

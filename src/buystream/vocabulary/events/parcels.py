@@ -11,12 +11,22 @@ from buystream.vocabulary.fields import (
     Quantity,
     Restock,
     ReturnId,
+    ReturnRequestId,
     ShipmentId,
     Tracking,
     VariantId,
     meaning,
 )
-from buystream.vocabulary.fulfilment import Contents, GoodsWord, ReturnedUnits, Stage
+from buystream.vocabulary.fulfilment import (
+    Accepted,
+    AskedUnits,
+    BuyersWords,
+    Contents,
+    GoodsWord,
+    InsteadVariantId,
+    ReturnedUnits,
+    Stage,
+)
 from buystream.vocabulary.values import LineUnits
 
 
@@ -79,3 +89,21 @@ class UnitsExchanged(OrderEvent):
             LineUnits(variant_id=self.variant_id, quantity=-self.quantity),
             LineUnits(variant_id=self.instead_variant_id, quantity=self.quantity),
         )
+
+
+class ReturnRequested(OrderEvent):
+    """The buyer asks to send units back, for the money or for another variant. `words` is a ciphertext under the
+    buyer's key."""
+
+    request_id: ReturnRequestId
+    units: AskedUnits
+    instead_variant_id: InsteadVariantId = None
+    words: BuyersWords = ""
+
+
+class ReturnRequestAnswered(OrderEvent):
+    """The merchant accepts that the units come back, or doesn't."""
+
+    request_id: ReturnRequestId
+    accepted: Accepted
+    reply: OwnWords = ""

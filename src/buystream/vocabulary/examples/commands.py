@@ -123,6 +123,17 @@ COMMANDS: tuple[commands.Command, ...] = (
         restock=True,
         reason="It was too small.",
     ),
+    commands.RequestReturn(
+        order_id=ORDER,
+        buyer_id=ANNA,
+        request_id="wish-1",
+        units=(LineUnits(variant_id="m", quantity=1),),
+        instead_variant_id="l",
+        words=DELIVERY,
+    ),
+    commands.AnswerReturnRequest(
+        order_id=ORDER, merchant_id=MERCHANT, request_id="wish-1", accepted=True, reply="Send it to our workshop."
+    ),
     commands.ShipOrder(order_id=ORDER, merchant_id=MERCHANT, carrier="Parcel Post", tracking="PP-1"),
     commands.RecordDelivery(order_id=ORDER, merchant_id=MERCHANT),
     commands.PassTicketOn(order_id=ORDER, number=1, buyer_id=ANNA, issue=1, claim=CLAIM),

@@ -87,8 +87,9 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     `fulfilment` once it is sold, `dispute` (open, won, lost, withdrawn) once a bank has been involved. `alternatives`
     are other projects of a merchant whose campaign missed its target. `shipping` is what delivery costs, which
     `total_minor` includes: null before a payment was requested, and where delivery has no price. `state_name` and
-    `meaning` describe the state in words. `can_pay`, `can_cancel`, `can_return` and `can_change_address` are what the
-    buyer can do now: a moment later the shop may refuse it. `version` grows with every change."""
+    `meaning` describe the state in words. `can_pay`, `can_cancel`, `can_return`, `can_change_address` and
+    `can_ask_back` (ask the merchant to take something back) are what the buyer can do now: a moment later the shop may
+    refuse it. `version` grows with every change."""
 
     order_id: str
     edition_id: str
@@ -129,6 +130,7 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     can_cancel: bool = False
     can_return: bool = False
     can_change_address: bool = False
+    can_ask_back: bool = False
 
 
 class PastOrderBody(OrderBody, frozen=True, kw_only=True):

@@ -61,6 +61,23 @@ class NewGoodsReturn(Request, frozen=True, kw_only=True):
     reason: Reason = ""
 
 
+class NewReturnRequest(Request, frozen=True, kw_only=True):
+    """The buyer asks to send units back, for the money or for `instead_variant_id`. `words` say why, to the merchant
+    only. `request_id` identifies this request, unless an Idempotency-Key does."""
+
+    request_id: Annotated[str, Meta(min_length=8, max_length=64, pattern="^[0-9a-zA-Z-]*$")] | None = None
+    lines: UnitsByLine
+    instead_variant_id: VariantId | None = None
+    words: Annotated[str, Meta(max_length=1000, pattern=PLAIN)] = ""
+
+
+class ReturnAnswer(Request, frozen=True, kw_only=True):
+    """Whether the units may come back; the buyer reads the `reply`."""
+
+    accepted: bool
+    reply: Reason = ""
+
+
 class Inspection(Request, frozen=True, kw_only=True):
     """Whether the goods go on sale again; otherwise they stay withdrawn."""
 
@@ -128,6 +145,19 @@ class GoodsReturnBody(Struct, frozen=True):
     waits: bool
 
 
+class ReturnRequestBody(Struct, frozen=True):
+    """What the buyer asks to send back, for the money or for another variant, and the merchant's answer. `state`: open,
+    accepted, declined, or settled once the units are back or exchanged. `words` is null after an erasure."""
+
+    request_id: str
+    lines: list[PackedBody]
+    instead_variant_id: str | None
+    state: str
+    words: str | None
+    reply: str
+    asked_at_ms: int
+
+
 class FulfilmentBody(Struct, frozen=True):
     """How far the order is, by line and by parcel, and what came back. `progress`: how many of the units that the buyer
     keeps are on their way or arrived."""
@@ -136,10 +166,13 @@ class FulfilmentBody(Struct, frozen=True):
     lines: list[LineBody]
     parcels: list[ParcelBody]
     returns: list[GoodsReturnBody]
+    requests: list[ReturnRequestBody]
 
 
-def fulfilment_body(view: OrderView, tracking: Mapping[str, str | None]) -> FulfilmentBody:
-    """`tracking` are the parcels' numbers in clear, by the parcel's id."""
+def fulfilment_body(
+    view: OrderView, tracking: Mapping[str, str | None], words: Mapping[str, str | None]
+) -> FulfilmentBody:
+    """`tracking` are the parcels' numbers in clear, by the parcel's id; `words` are those of the buyer's requests."""
     kept, fulfilled = view.kept_units, view.fulfilled_units
     sent, all_kept = sum(fulfilled.values()), sum(kept.values())
     progress: Progress = "nothing" if not sent else "all" if sent == all_kept else "partial"
@@ -155,7 +188,11 @@ def fulfilment_body(view: OrderView, tracking: Mapping[str, str | None]) -> Fulf
         GoodsReturnBody(return_id, _packed(one.units), one.goods, one.reason, one.waits)
         for return_id, one in view.parcels.returns.items()
     ]
-    return FulfilmentBody(progress, lines, parcels, returns)
+    requests = [
+        ReturnRequestBody(name, _packed(one.units), one.instead, one.state, words.get(name), one.reply, one.asked_at_ms)
+        for name, one in view.parcels.requests.items()
+    ]
+    return FulfilmentBody(progress, lines, parcels, returns, requests)
 
 
 def _packed(units: Mapping[str, int]) -> list[PackedBody]:

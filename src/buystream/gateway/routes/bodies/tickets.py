@@ -82,7 +82,8 @@ class TicketsBody(Struct, frozen=True):
 
 
 class GuestBody(Struct, frozen=True, kw_only=True):
-    """A ticket as its merchant sees it: who comes, or else who bought it. `name` is null after an erasure."""
+    """A ticket as its merchant sees it: who comes, or else who bought it. `name` is null after an erasure. The merchant
+    blocked one that `is_blocked`; whom one that `is_inside` let in hasn't left."""
 
     ticket_id: str
     order_id: str
@@ -94,6 +95,8 @@ class GuestBody(Struct, frozen=True, kw_only=True):
     is_passed_on: bool
     is_named: bool
     name: str | None
+    is_blocked: bool
+    is_inside: bool
 
 
 class GuestsBody(Struct, frozen=True):

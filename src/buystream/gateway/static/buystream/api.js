@@ -17,6 +17,7 @@ export class Problem extends Error {
     this.status = status;
     this.reason = body.reason ?? null;
     this.available = body.available ?? null; // how many are left, when fewer than were ordered
+    this.lines = body.lines ?? null; // what is wrong with each line of a file
     this.variant = body.variant_id ?? null; // what is short, of an order with several lines
     this.retryAfterSeconds = retryAfterSeconds;
   }
@@ -63,10 +64,11 @@ export async function request(method, path, { body, token, idempotencyKey, keepa
   }
 }
 
-/** A file of the shop's, as a browser's own download. Throws `Problem`. */
-export async function download(path, token, name) {
-  const headers = { Authorization: `Bearer ${token}` };
-  const response = await fetch(origin + path, { headers }).catch(() => {
+/** A file of the shop's, as a browser's own download; with a `body`, the answer to a POST. Throws `Problem`. */
+export async function download(path, token, name, body) {
+  const headers = { Authorization: `Bearer ${token}`, ...(body && { "Content-Type": "application/json" }) };
+  const sent = body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers };
+  const response = await fetch(origin + path, sent).catch(() => {
     throw new Problem({ status: 0 });
   });
   if (!response.ok) throw new Problem({ status: response.status, body: parsed(await response.text()) });

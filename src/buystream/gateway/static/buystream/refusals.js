@@ -22,6 +22,11 @@ export const REFUSALS = {
     "Too late to return",
     "The deadline for returning this order has passed. The seller may still be able to help.",
   ],
+  already_asked: ["You have asked already", "The seller has your request for this and will answer it."],
+  too_many_returns: [
+    "Please write to the seller",
+    "You have asked about this order many times. Write to the seller directly.",
+  ],
   not_registered: [
     "Save your card first",
     "Give once and tick “Save for one-tap payment”. After that you can give every month.",

@@ -8,6 +8,7 @@ import { canVouch, onceSeen } from "./guard.js";
 import { money } from "./money.js";
 import { heading, muted, primary, promised, quiet, savedLines, summary } from "./parts.js";
 import { PayForm } from "./pay-form.js";
+import { parcelList } from "./parcels.js";
 import { proofButton } from "./proof.js";
 import { ATTEMPTS_MAX } from "./purchase.js";
 import { areEnough, lackOnlyTheAddress } from "./saved-details.js";
@@ -394,6 +395,7 @@ export class Screens {
         h("p", { class: "reference" }, "Order ", h("code", {}, order.order_id.slice(-8))),
       ),
       state === "pledged" && promised(this.#board()),
+      state === "paid" && parcelList(order),
       primary("Done", () => this.#actions.close()),
       h(
         "div",

@@ -2,6 +2,7 @@
 // scan.
 import { h } from "../buystream/dom.js";
 import { ask, field } from "./ask.js";
+import { showGuests } from "./guests.js";
 import { clockTime } from "./moments.js";
 
 const REFRESH_MS_MIN = 3_000;
@@ -22,6 +23,10 @@ export class Doors {
     element("door-edition").addEventListener("change", () => this.#load());
     element("door-scanner").addEventListener("click", () => this.#addScanner());
     element("door-gates").addEventListener("click", () => this.#arrange());
+    element("door-guests").addEventListener("click", () => {
+      const { title } = this.#editions.find(({ edition_id: id }) => id === element("door-edition").value);
+      showGuests({ call: this.#call, say: this.#say, path: this.#path, title });
+    });
   }
 
   /** Before another merchant signs in. */

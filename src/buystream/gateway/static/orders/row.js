@@ -4,11 +4,13 @@ import { sure } from "../buystream/confirm.js";
 import { h } from "../buystream/dom.js";
 import { money } from "../buystream/money.js";
 import { randomText } from "../buystream/order-id.js";
+import { parcelList } from "../buystream/parcels.js";
 import { proofButton } from "../buystream/proof.js";
 import { projectList } from "../buystream/projects.js";
 import { draftKey } from "../buystream/purchase.js";
 import { remember } from "../buystream/storage.js";
 import { costWords } from "../buystream/words.js";
+import { askBackButton, requestLines } from "./ask-back.js";
 
 const CONTINUE = { authenticate: "Approve at your bank", another_card: "Use another card" };
 
@@ -18,7 +20,7 @@ export function row(order, act) {
   const when = placed.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
   return h(
     "li",
-    { class: "order" },
+    { class: "order", "data-id": order.order_id },
     h("strong", {}, order.title),
     h("span", { class: "total" }, costWords(order.total_minor, order.currency)),
     h(
@@ -28,7 +30,7 @@ export function row(order, act) {
       h("br"),
       unitWords(order),
       h("time", { datetime: placed.toISOString() }, when),
-      order.tracking && ` · ${order.tracking}`,
+      order.tracking && !order.fulfilment?.parcels.length && ` · ${order.tracking}`,
       h("br"),
       "Order ",
       h("code", {}, order.order_id.slice(-8)),
@@ -37,6 +39,8 @@ export function row(order, act) {
     h("span", { class: `state state-${order.state}` }, order.state_name),
     h("p", { class: "detail" }, order.meaning),
     order.pledge && h("p", { class: "detail" }, whenCharged(order.pledge)),
+    parcelList(order),
+    ...requestLines(order),
     h("div", { class: "order-actions" }, ...actions(order, act)),
     order.alternatives.length > 0 &&
       h(
@@ -97,6 +101,7 @@ function actions(order, act) {
       ),
     order.can_return &&
       returnButton(order, (button, refundId) => act(button, "POST", `${path}/return`, { refund_id: refundId })),
+    order.can_ask_back && !order.can_return && askBackButton(order, act),
     order.tickets_url && h("a", { class: "button small primary", href: order.tickets_url }, "Tickets"),
     order.downloads_url && h("a", { class: "button small primary", href: order.downloads_url }, "Downloads"),
     order.receipt_url && h("a", { class: "button small", href: order.receipt_url }, "Receipt"),
