@@ -17,7 +17,7 @@ WAITING: Final = frozenset({"processing", "ready_for_pickup"})
 """Stages of a parcel that is packed and has not left."""
 
 
-class Content(Struct, frozen=True):
+class PrintedUnits(Struct, frozen=True):
     """Units of one thing."""
 
     name: str
@@ -41,9 +41,9 @@ class Slip(Struct, frozen=True, kw_only=True):
     placed_on: str
     merchant_name: str
     address: tuple[str, ...]
-    here: tuple[Content, ...]
-    later: tuple[Content, ...] = ()
-    sent: tuple[Content, ...] = ()
+    here: tuple[PrintedUnits, ...]
+    later: tuple[PrintedUnits, ...] = ()
+    sent: tuple[PrintedUnits, ...] = ()
 
 
 def number_of(order_id: str) -> str:
@@ -101,7 +101,7 @@ def _parcels(order: OrderView) -> list[tuple[str, dict[str, int]]]:
 _LOST: Final = frozenset(stage for stage in ENDED if not STAGES[stage].keeps)  # type: ignore[index]
 
 
-def _split(order: OrderView, here: Mapping[str, int], shipment_id: str) -> dict[str, tuple[Content, ...]]:
+def _split(order: OrderView, here: Mapping[str, int], shipment_id: str) -> dict[str, tuple[PrintedUnits, ...]]:
     """The units of the order that the buyer keeps: in this parcel, later, and sent before."""
     names, kept, sent = _names(order), order.kept_units, dict(order.fulfilled_units)
     parcel = order.parcels.parcels.get(shipment_id)
@@ -109,7 +109,7 @@ def _split(order: OrderView, here: Mapping[str, int], shipment_id: str) -> dict[
         sent = {variant_id: max(units - here.get(variant_id, 0), 0) for variant_id, units in sent.items()}
     later = {variant_id: max(kept[variant_id] - here.get(variant_id, 0) - sent[variant_id], 0) for variant_id in kept}
     return {
-        part: tuple(Content(names[variant_id], quantity) for variant_id, quantity in units.items() if quantity)
+        part: tuple(PrintedUnits(names[variant_id], quantity) for variant_id, quantity in units.items() if quantity)
         for part, units in (("here", here), ("later", later), ("sent", sent))
     }
 

@@ -61,7 +61,7 @@ def test_an_order_is_packed_followed_asked_back_and_taken_back(
     desk = phone.new_page()
     desk.goto(f"{demo_shop.url}/desk#key={demo_shop.sample('label')['api_key']}")
     room = desk.locator("#parcels-panel")
-    desk.get_by_label("Edition", exact=True).select_option(edition_id)
+    room.get_by_label("Edition", exact=True).select_option(edition_id)
     expect(room).to_contain_text(f"Order {number}")
     expect(room).to_contain_text("2 × Black, 1 × Blue")
     looks(desk, "desk-parcels-to-pack", screenshot, room)

@@ -13,8 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from buystream.demo.samples import SAMPLES
-from tests.support.patience import patient
+from buystream.demo.first_orders import are_there
+from buystream.demo.samples import SAMPLES, Identity
+from tests.support.patience import patient, wait_until
 from tests.support.ports import reserved_port
 from tests.support.shop_process import BUYSTREAM, buystream
 
@@ -68,6 +69,11 @@ def test_the_samples_are_made_once_and_their_keys_open_the_desk() -> None:
             sold = httpx.get(f"{url}/v1/editions/{newest['edition_id']}").json()["sold"]
             assert sold >= 8
             assert buystream("audit", "--data-dir", str(data_dir)).returncode == 0
+            label = json.loads((data_dir / "demo.json").read_text())["label"]
+            wait_until(lambda: are_there(url, Identity(**label)))
+            desk = httpx.get(f"{url}/demo/desk/label")
+            assert (desk.status_code, desk.headers["location"]) == (303, f"/desk#key={label['api_key']}")
+            assert httpx.get(f"{url}/demo/desk/nobody").status_code == 404
         with demo(data_dir) as (url, keys_again):
             again = httpx.get(f"{url}/v1/editions").json()["editions"]
             assert keys_again == keys

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from buystream.gateway.pages.label_pdf import SHEETS, labels
 from buystream.gateway.pages.packing_pdf import pick_list
 from buystream.gateway.pages.parcel_prints import FEW, PrintJob, printed
-from buystream.parcel_sheets import Content, Layout, Picked, Slip, picked, slips_of
+from buystream.parcel_sheets import PrintedUnits, Layout, Picked, Slip, picked, slips_of
 from buystream.projections.order_lines import LineView
 from buystream.projections.order_views import OrderView
 from buystream.projections.parcels import SeenFulfilment, SeenParcel
@@ -21,8 +21,8 @@ SLIP = Slip(
     placed_on="2027-01-15",
     merchant_name="Night Sky",
     address=ADDRESS,
-    here=(Content("Night Sky: Large", 2),),
-    later=(Content("Night Sky: Small", 1),),
+    here=(PrintedUnits("Night Sky: Large", 2),),
+    later=(PrintedUnits("Night Sky: Small", 1),),
 )
 
 
@@ -108,7 +108,7 @@ def slips(*of: Slip) -> bytes:
 
 
 def test_a_slip_is_a_page_and_reads_back() -> None:
-    pdf = slips(SLIP, replace(SLIP, number="OTHER", address=(), sent=(Content("Poster", 3),)))
+    pdf = slips(SLIP, replace(SLIP, number="OTHER", address=(), sent=(PrintedUnits("Poster", 3),)))
     assert len(pypdfium2.PdfDocument(pdf)) == 2
     for said in ("Night Sky", NUMBER, "2027-01-15", "In this parcel", "2 ×", LARGE, "Follows in another parcel", SMALL):
         assert said in words(pdf)

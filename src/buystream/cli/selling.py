@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -107,6 +108,7 @@ def demo(
 
 
 def _demo_with_pages(settings: Settings, *, opens_browser: bool) -> None:
+    from buystream.demo import first_orders
     from buystream.demo.samples import open_samples
     from buystream.wiring.shop import open_shop
 
@@ -123,7 +125,13 @@ def _demo_with_pages(settings: Settings, *, opens_browser: bool) -> None:
                     table.add_row(sample.merchant, identity.api_key)
             console = Console(soft_wrap=True)
             console.print(table)
-            console.print(f"Timeline  {url}/\nDesk      {url}/desk\nAPI       {url}/schema\nCtrl-C ends the demo.")
+            console.print(
+                f"Timeline  {url}/\nInbox     {url}/demo/inbox\nParcels   {url}/demo/desk/label\n"
+                f"Door      {url}/demo/desk/band\nDesk      {url}/desk\nAPI       {url}/schema\nCtrl-C ends the demo."
+            )
+            record = next((one for one in samples if one[0].slug == first_orders.OF), None)
+            if record is not None:
+                Thread(target=first_orders.make, args=(url, *record), name="first orders", daemon=True).start()
             logger.info("the shop is open: %s", url)
             if opens_browser:
                 webbrowser.open(f"{url}/")

@@ -1,7 +1,6 @@
 """A rush without a screen: boot a shop, let a crowd at one limited edition, settle, stop, audit, and say what happened
 in numbers that can be checked."""
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -14,11 +13,12 @@ import psycopg2
 
 from buystream import rush
 from buystream.database import connected
-from buystream.demo.samples import Identity, Sample, new_identity, open_sample
+from buystream.demo import first_orders
+from buystream.demo.ready import wait_until_ready
+from buystream.demo.samples import SAMPLES, Identity, Sample, new_identity, open_sample
 from buystream.errors import BuystreamError
 from buystream.log import EVENTS, Log, read_all
 from buystream.replay.audit import audit
-from buystream.rush.client import Client, NoAnswer
 from buystream.settings import Settings
 from buystream.vocabulary.codec import read_event
 from buystream.vocabulary.events import (
@@ -35,7 +35,6 @@ from buystream.wiring.opening import open_database, open_log
 from buystream.wiring.shop import open_shop
 
 SETTLE_SECONDS = 60.0
-READY_SECONDS = 120.0
 LOOK_SECONDS = 0.2
 
 logger = logging.getLogger(__name__)
@@ -86,6 +85,8 @@ def run(
     with open_shop(settings) as shop:
         sample = rush_sample(stock, hold_seconds)
         open_sample(shop, sample, identity)
+        record, record_identity = _record(), new_identity(0)
+        open_sample(shop, record, record_identity)
         plan = rush.Plan(
             url=shop.settings.url,
             edition_id=identity.edition_id,
@@ -93,14 +94,15 @@ def run(
             buyers=buyers,
             concurrency=concurrency,
         )
-        outcome: Future[tuple[rush.Outcome, EditionBooks]] = Future()
+        outcome: Future[tuple[rush.Outcome, EditionBooks, bool]] = Future()
 
         def crowd_and_settle(stop: Callable[[], object]) -> None:
             try:
                 wait_until_ready(plan.url)
                 seen = rush.run(plan, on_progress=on_progress)
                 books = settle(shop.dsn, identity.edition_id, patience_seconds=SETTLE_SECONDS + hold_seconds)
-                outcome.set_result((seen, books))
+                first_orders.make(plan.url, record, record_identity)
+                outcome.set_result((seen, books, first_orders.are_there(plan.url, record_identity)))
             except BaseException as error:
                 outcome.set_exception(error)
             finally:
@@ -109,8 +111,14 @@ def run(
         shop.serve(lambda stop: Thread(target=crowd_and_settle, args=(stop,), daemon=True).start())
         if not outcome.done():
             raise BuystreamError("interrupted before the crowd was through")
-        seen, by_views = outcome.result()
-    return _examine(settings, identity, stock, seen, by_views)
+        seen, by_views, is_packed = outcome.result()
+    result, wrong = _examine(settings, identity, stock, seen, by_views)
+    return result, wrong if is_packed else [*wrong, "not kept: one record is shipped and one waits to be packed"]
+
+
+def _record() -> Sample:
+    """What is packed and shipped."""
+    return next(sample for sample in SAMPLES if sample.slug == first_orders.OF)
 
 
 def rush_sample(stock: int, hold_seconds: int) -> Sample:
@@ -128,26 +136,6 @@ def rush_sample(stock: int, hold_seconds: int) -> Sample:
         limit_per_buyer=4,
         hold_seconds=hold_seconds,
     )
-
-
-def wait_until_ready(url: str) -> None:
-    """Returns when the shop at `url` is ready; raises BuystreamError when it isn't in time."""
-    deadline = monotonic() + READY_SECONDS
-    while (said := asyncio.run(_readiness(url))) is not None:
-        if monotonic() > deadline:
-            raise BuystreamError(f"{url} is not ready: {said}")
-        sleep(LOOK_SECONDS)
-
-
-async def _readiness(url: str) -> str | None:
-    client = Client(url)
-    try:
-        answer = await client.request("GET", "/readyz")
-    except NoAnswer as error:
-        return str(error)
-    finally:
-        client.close()
-    return None if answer.status == 200 else answer.body.decode(errors="replace").strip()
 
 
 def settle(dsn: str, edition_id: str, *, patience_seconds: float = SETTLE_SECONDS) -> EditionBooks:

@@ -5,7 +5,7 @@ from typing import Final
 
 from fpdf.enums import XPos, YPos
 
-from buystream.parcel_sheets import Content, Picked, Slip
+from buystream.parcel_sheets import PrintedUnits, Picked, Slip
 from buystream.print_fonts import fonts_for
 from buystream.printing import new_pdf, take_pen, write_lines
 
@@ -70,7 +70,7 @@ class _Sheet:
     def gap(self, height_mm: float) -> None:
         self.pdf.ln(height_mm)
 
-    def contents(self, heading: str, units: Sequence[Content], *, boxed: bool = False) -> None:
+    def contents(self, heading: str, units: Sequence[PrintedUnits], *, boxed: bool = False) -> None:
         """Nothing where there are none."""
         if units:
             self.text(heading, size=SMALL, soft=True)

@@ -28,7 +28,7 @@ export async function showGuests({ call, say, path, title }) {
       item.hidden = !item.textContent.toLowerCase().includes(wanted);
       shown += !item.hidden;
     }
-    count.textContent = `${shown.toLocaleString()} tickets${next ? ", and more" : ""}`;
+    count.textContent = `${shown.toLocaleString()} ${shown === 1 ? "ticket" : "tickets"}${next ? ", and more" : ""}`;
   };
   const load = async () => {
     const query = new URLSearchParams({ limit: PAGE, ...(next && { after: next }) });

@@ -6,8 +6,8 @@ import { named } from "../buystream/parcels.js";
 
 const ANSWERS = {
   open: "You asked to send this back. The seller will answer.",
-  accepted: "The seller takes it back.",
-  declined: "The seller doesn’t take it back.",
+  accepted: "The seller agrees. Send it back.",
+  declined: "The seller doesn’t agree.",
   settled: "Done.",
 };
 
