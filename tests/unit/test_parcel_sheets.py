@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from buystream.gateway.pages.label_pdf import SHEETS, labels
 from buystream.gateway.pages.packing_pdf import pick_list
 from buystream.gateway.pages.parcel_prints import FEW, PrintJob, printed
-from buystream.parcel_sheets import PrintedUnits, Layout, Picked, Slip, picked, slips_of
+from buystream.parcel_sheets import Layout, Picked, PrintedUnits, Slip, picked, slips_of
 from buystream.projections.order_lines import LineView
 from buystream.projections.order_views import OrderView
 from buystream.projections.parcels import SeenFulfilment, SeenParcel

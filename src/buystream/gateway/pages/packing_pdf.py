@@ -5,7 +5,7 @@ from typing import Final
 
 from fpdf.enums import XPos, YPos
 
-from buystream.parcel_sheets import PrintedUnits, Picked, Slip
+from buystream.parcel_sheets import Picked, PrintedUnits, Slip
 from buystream.print_fonts import fonts_for
 from buystream.printing import new_pdf, take_pen, write_lines
 
