@@ -48,7 +48,7 @@ export function askPack({ change, carriers }, order) {
   const lines = order.fulfilment.lines.filter((line) => left(line) > 0);
   ask({
     title: "Pack a parcel",
-    text: [order.buyer?.name, order.buyer?.address].filter(Boolean).join("\n"),
+    text: [order.buyer?.name, ...(order.buyer?.address_lines ?? [order.buyer?.address])].filter(Boolean).join("\n"),
     confirm: "Save the parcel",
     fields: [
       ...unitFields(lines, order, left, "Units"),
