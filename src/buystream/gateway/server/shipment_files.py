@@ -97,7 +97,7 @@ def _line(number: int, cells: dict[str, Any]) -> FileLine | BadLine:
     variant_id = texts.get("variant_id", "")
     return FileLine(
         number,
-        texts["order"],
+        texts["order"].lower(),  # slips and pages write numbers in capitals
         texts["carrier"],
         texts["tracking"],
         variant_id,
