@@ -11,11 +11,15 @@ import msgspec
 from buystream.demo.ready import wait_until_ready
 from buystream.demo.samples import Identity, Sample
 from buystream.errors import BuystreamError
+from buystream.postal import PostalAddress
 from buystream.rush.client import Client, NoAnswer
 
 FANS: Final = (
-    ("Nuala Quay", "3 Pier Cottages\nPortnahaven\nIsle of Islay"),
-    ("Joss Marram", "17 Dune Row\nWells-next-the-Sea\nNorfolk"),
+    (
+        "Nuala Quay",
+        PostalAddress(country="GB", street=("3 Pier Cottages",), city="Isle of Islay", postal_code="PA47 7TD"),
+    ),
+    ("Joss Marram", PostalAddress(country="GB", street=("17 Dune Row",), city="Wells", postal_code="NR23 1AB")),
 )
 """Who bought the first records; the first one's has been shipped."""
 
@@ -63,7 +67,9 @@ async def _make(url: str, sample: Sample, identity: Identity) -> None:
             client.close()
 
 
-async def _buy(client: Client, sample: Sample, identity: Identity, *, number: int, name: str, address: str) -> None:
+async def _buy(
+    client: Client, sample: Sample, identity: Identity, *, number: int, name: str, address: PostalAddress
+) -> None:
     """One record; the id is the same at every start, so that an order that is there is another buyer's: refused."""
     order_id = f"{identity.edition_id}-{number:020}"
     token = str((await _asked(client, "POST", "/v1/session", said={}))["token"])

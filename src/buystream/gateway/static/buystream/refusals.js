@@ -18,6 +18,7 @@ export const REFUSALS = {
     "People on your network hold many of these without having paid. Wait a minute, then tap again.",
   ],
   order_id_conflict: ["Let’s start again", "That order belongs to another session. Tap again for a new one."],
+  country_not_served: ["No delivery there", "The seller doesn’t deliver to this country."],
   too_late: [
     "Too late to return",
     "The deadline for returning this order has passed. The seller may still be able to help.",
