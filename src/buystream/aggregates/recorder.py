@@ -43,7 +43,8 @@ class Recorder:
         partition itself."""
         state = self.state
         if type(event) in _OF_ORDERS:
-            return bool(event.edition_version == state.editions[event.edition_id].version + 1)
+            version: int = event.edition_version
+            return version == state.editions[event.edition_id].version + 1
         if isinstance(event, events.PartitionEvent):
             return event.originator_version == state.version + 1
         known = state.editions.get(event.originator_id) or state.merchants.get(event.originator_id)

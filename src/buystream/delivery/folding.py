@@ -11,8 +11,7 @@ from buystream.aggregates.partition import Partition
 from buystream.delivery.sequence import EventSequence, head_of
 from buystream.log import EVENTS, READ_LIMIT, Damaged, Log, Record
 from buystream.metrics import FOLD_SECONDS
-from buystream.vocabulary import codec
-from buystream.vocabulary.events import Event
+from buystream.vocabulary.codec import Unreadable, read_event
 
 logger = logging.getLogger(__name__)
 
@@ -72,11 +71,15 @@ def fold_batch(partition: Partition, records: Sequence[Record], sequence: EventS
     dense versions: attributes take as long to read as events to fold."""
     if not sequence.takes_all(records):
         records = [record for record in records if sequence.takes(record)]
-    for record in records:
-        event = _event_of(record)
-        if not partition.expects(event):
-            raise Damaged(f"event at position {record.position} of partition {record.partition} has no dense version")
-        partition.happens(event)
+    expects, happens = partition.expects, partition.happens
+    try:
+        for record in records:
+            event = read_event(record.value)
+            if not expects(event):
+                raise Damaged(f"event {_place(record)} has no dense version")
+            happens(event)
+    except Unreadable as error:
+        raise Damaged(f"event {_place(record)}: {error}") from error
     if records:
         state, last = partition.state, records[-1]
         head = head_of(last)
@@ -85,8 +88,5 @@ def fold_batch(partition: Partition, records: Sequence[Record], sequence: EventS
     return records
 
 
-def _event_of(record: Record) -> Event:
-    try:
-        return codec.read_event(record.value)
-    except codec.Unreadable as error:
-        raise Damaged(f"event at position {record.position} of partition {record.partition}: {error}") from error
+def _place(record: Record) -> str:
+    return f"at position {record.position} of partition {record.partition}"

@@ -141,6 +141,11 @@ class EventSequence:
     def takes(self, record: Record) -> EventHead | None:
         """The record's attributes if it is to be read, because it is the next event. None for a repeat, and for what is
         foreign. Raises Damaged and LogUnavailable."""
+        partition = record.partition
+        expected = self._expected.get(partition)
+        if expected is not None and (head := _expected_head(record, expected)) is not None:
+            self._expected[partition] = expected + 1
+            return head
         try:
             return self.next_head(record)
         except Foreign as error:
@@ -170,5 +175,6 @@ def _expected_head(record: Record, sequence: int) -> EventHead | None:
         head = read_head(record.value)
     except Unreadable:
         return None
-    is_next = head.id == f"{record.partition}-{sequence}" and head.sequence == f"{sequence:0{SEQUENCE_DIGITS}}"
+    number = str(sequence)
+    is_next = head.id == f"{record.partition}-{number}" and head.sequence == number.zfill(SEQUENCE_DIGITS)
     return head if is_next and not head.replayof and head.type.startswith(OURS) else None
