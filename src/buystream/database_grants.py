@@ -52,7 +52,7 @@ _APPENDS: Final = {
 }
 
 _READS_THE_TLOG: Final = {
-    **dict.fromkeys(("tlog.tree", "tlog.tile", "tlog.bundle", "tlog.run", "tlog.checkpoint"), "SELECT"),
+    **dict.fromkeys(("tlog.tree", "tlog.key", "tlog.tile", "tlog.bundle", "tlog.run", "tlog.checkpoint"), "SELECT"),
 }
 
 GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -107,6 +107,7 @@ GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
         "log.record": "SELECT",
         "log.moved": "SELECT",
         "tlog.tree": "SELECT, INSERT, UPDATE (size)",
+        "tlog.key": "SELECT",
         "tlog.place": "SELECT, INSERT, UPDATE",
         "tlog.tile": "SELECT, INSERT, UPDATE",
         "tlog.bundle": "SELECT, INSERT, UPDATE",

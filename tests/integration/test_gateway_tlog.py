@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from buystream.consumers.notary.notary import Notary
+from buystream.secret_versions import open_root
 from buystream.transparency.checkpoints import Checkpoint, read_checkpoint
 from buystream.transparency.merkle import leaf_hash, root_of
 from buystream.transparency.notes import read_key, verified
@@ -26,7 +27,8 @@ def shop(module_shop_database_url: str) -> Iterator[Shop]:
     """A shop whose notary is at work."""
     with shop_at_work(module_shop_database_url) as running:
         register_merchant(running)
-        with at_work(Notary(running.log, dsn=running.dsn, root=SECRET, origin=ORIGIN)):
+        root = open_root(running.dsn, SECRET)
+        with at_work(Notary(running.log, dsn=running.dsn, root=root, origin=ORIGIN)):
             yield running
 
 
@@ -168,6 +170,16 @@ def test_the_export_is_what_is_served_and_grows(shop: Shop, tmp_path: Path) -> N
     assert (done.returncode, "holds another log" in done.stderr) == (1, True)
     told = buystream("tlog", "key", **environment)
     assert told.stdout == httpx.get(f"{shop.url}/tlog/key").text
+    until_now = told.stdout.strip()
+    done = buystream("tlog", "rotate-key", "--overlap", "50", "--json", **environment)
+    assert done.returncode == 0, done.stderr
+    changed = json.loads(done.stdout)
+    listed = httpx.get(f"{shop.url}/tlog/keys").json()
+    assert listed == {"origin": ORIGIN, "keys": [changed["new"], changed["old"]]}
+    assert (changed["old"]["vkey"], changed["old"]["until_size"]) == (until_now, changed["new"]["from_size"] + 49)
+    assert httpx.get(f"{shop.url}/tlog/key").text.strip() == changed["new"]["vkey"] != until_now
+    again = buystream("tlog", "rotate-key", **environment)
+    assert (again.returncode, "signs until the log has" in again.stderr) == (1, True)
 
 
 def test_who_came_after_the_last_one_gets_the_proof_that_it_was_sold_out(shop: Shop) -> None:

@@ -19,22 +19,22 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command()
 @click.argument("file", type=FILE)
-@click.option("--key", "vkey", help="The log's verifier key: name+hash+base64.")
+@click.option("--key", "vkeys", multiple=True, help="The log's verifier key: name+hash+base64; of several, any.")
 @click.option("--policy", type=FILE, help="A policy (https://c2sp.org/tlog-policy) with the log's key and witnesses.")
 @click.option("--checkpoint", type=FILE, help="A published checkpoint that the receipt must agree with.")
 @options.as_json
-def verify(file: Path, vkey: str | None, policy: Path | None, checkpoint: Path | None, as_json: bool) -> None:
+def verify(file: Path, vkeys: tuple[str, ...], policy: Path | None, checkpoint: Path | None, as_json: bool) -> None:
     """Check a receipt (FILE.tlog-proof) offline: that the log holds the event that it carries.
 
     At least one of --key, --policy and --checkpoint says whom to trust; it must come from elsewhere than the receipt.
     """
     try:
-        if vkey and policy:
+        if vkeys and policy:
             raise BuystreamError("use either --key or --policy, which names the key itself")
         verdict = verify_proof(
             read_proof(file.read_bytes()),
             policy=read_policy(policy.read_text()) if policy else None,
-            keys=[read_key(vkey)] if vkey else [],
+            keys=[read_key(vkey) for vkey in vkeys],
             published=read_checkpoint(checkpoint.read_bytes())[0] if checkpoint else None,
         )
     except BuystreamError as error:

@@ -3,9 +3,11 @@
 
 - a tile or a bundle is full, or the last of its level; a partial one is rendered from what it grew into;
 - a bundle is what 256 leaves were made of: titles and commitments, which are public, and salts, which are not;
+- a key signs the trees of its sizes; while there is no row, the one key of the tree signs all of them;
 - a run says where consecutive events of a partition stand in the tree;
 - a checkpoint is signed before it is published, so that what was published is always known here."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -27,6 +29,12 @@ TABLES = Tables(
         origin text NOT NULL,
         vkey text NOT NULL,
         size bigint NOT NULL DEFAULT 0
+    );
+    CREATE TABLE IF NOT EXISTS tlog.key (
+        number integer PRIMARY KEY,
+        vkey text NOT NULL,
+        from_size bigint NOT NULL,
+        until_size bigint
     );
     CREATE TABLE IF NOT EXISTS tlog.place (
         partition integer PRIMARY KEY,
@@ -68,11 +76,37 @@ TABLES = Tables(
 
 
 class Tree(NamedTuple):
-    """Which log it is, whose key signs it, and how many leaves it has."""
+    """Which log it is, its newest key, and how many leaves it has."""
 
     origin: str
     vkey: str
     size: int
+
+
+class LogKey(msgspec.Struct, frozen=True):
+    """A key of the log, which signs the checkpoints of trees from `from_size` to `until_size` leaves; None: of all that
+    follow. `number` counts them from 0."""
+
+    number: int
+    vkey: str
+    from_size: int = 0
+    until_size: int | None = None
+
+    def signs(self, size: int) -> bool:
+        """Whether a checkpoint of so many leaves has its signature."""
+        return self.from_size <= size and (self.until_size is None or size <= self.until_size)
+
+
+class KeyList(msgspec.Struct, frozen=True):
+    """What is published of a log's keys, the newest first."""
+
+    origin: str
+    keys: tuple[LogKey, ...]
+
+
+def key_list(origin: str, keys: Sequence[LogKey]) -> KeyList:
+    """From `keys_of`."""
+    return KeyList(origin, tuple(reversed(keys)))
 
 
 class Bundle(msgspec.Struct, frozen=True):
@@ -107,6 +141,16 @@ def tree_of(cur: cursor, *, lock: bool = False) -> Tree | None:
     cur.execute(f"SELECT origin, vkey, size FROM tlog.tree {'FOR UPDATE' if lock else ''}")
     row = cur.fetchone()
     return Tree(*row) if row else None
+
+
+def keys_of(cur: cursor, tree: Tree) -> list[LogKey]:
+    """All keys that the log ever had, the oldest first."""
+    cur.execute("SELECT to_regclass('tlog.key') IS NOT NULL")  # a gateway may be newer than the notary
+    if cur.fetchone() == (True,):
+        cur.execute("SELECT number, vkey, from_size, until_size FROM tlog.key ORDER BY number")
+        if rows := cur.fetchall():
+            return [LogKey(*row) for row in rows]
+    return [LogKey(0, tree.vkey)]
 
 
 def tile(cur: cursor, level: int, number: int) -> bytes:

@@ -49,7 +49,13 @@ KEY = str(SIGNER.key)
 SEEN = GOOD.partition("\n\n")[2]
 EXTRA = base64.encode(SALT + RECORD)
 
+BOTH = GOOD + receipt(300, 41, signer=OTHER).rpartition("\n\n")[2]
+"""During a change of keys."""
+
 RIGHT = {
+    "by the old key of two": (BOTH, KEY, ""),
+    "by the new key of two": (BOTH, str(OTHER.key), ""),
+    "by the new key of two, and published under the old one": (BOTH, str(OTHER.key), BOTH.partition("\n\n")[2]),
     "by its key": (GOOD, KEY, ""),
     "by a published checkpoint": (GOOD, "", SEEN),
     "by both": (GOOD, KEY, SEEN),
@@ -60,6 +66,12 @@ RIGHT = {
     "with an unknown signature below": (GOOD + "— other.example AAAAAAECAwQ=\n", KEY, ""),
 }
 WRONG = {
+    "a third key of the log": (BOTH, str(Signer("shop.example/tlog", bytes(32)).key), ""),
+    "one of two signatures is of something else": (
+        GOOD + receipt(301, 41, signer=OTHER).rpartition("\n\n")[2],
+        str(OTHER.key),
+        "",
+    ),
     "nothing vouches for it": (GOOD, "", ""),
     "another event": (GOOD.replace(EXTRA, base64.encode(SALT + RECORD.replace(b"sold_out", b"too_fast"))), KEY, ""),
     "another salt": (GOOD.replace(EXTRA, base64.encode(bytes(16) + RECORD)), KEY, ""),

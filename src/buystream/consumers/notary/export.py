@@ -10,10 +10,12 @@ from buystream.errors import BuystreamError
 from buystream.transparency import tables
 from buystream.transparency.checkpoints import Checkpoint, read_checkpoint
 from buystream.transparency.merkle import root_of
+from buystream.transparency.tables import key_list
 from buystream.transparency.tiles import tiles_of
 
 CHECKPOINT: Final = "checkpoint"
 KEY: Final = "key"
+KEYS: Final = "keys"
 
 
 class StaticFiles(msgspec.Struct, frozen=True):
@@ -38,6 +40,7 @@ def export_into(cur: cursor, folder: Path) -> StaticFiles:
             _write(file, tables.served(cur, name))
             files += 1
     _write(folder / KEY, f"{tree.vkey}\n".encode())
+    _write(folder / KEYS, msgspec.json.encode(key_list(tree.origin, tables.keys_of(cur, tree))))
     _write(folder / CHECKPOINT, str(note).encode())
     return StaticFiles(checkpoint.size, files)
 

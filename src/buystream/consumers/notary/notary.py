@@ -8,11 +8,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+import msgspec
 from psycopg2.extensions import connection, cursor
 
 from buystream.consumers.notary import forgetting, growing
 from buystream.consumers.notary.growing import Grown, Overtaken
-from buystream.consumers.notary.publishing import Forked, Publisher, signer_of
+from buystream.consumers.notary.publishing import Forked, Publisher, Signers, signer_of
 from buystream.consumers.notary.taking import take
 from buystream.database import DatabaseUnavailable, connected, transaction
 from buystream.delivery.policy import Backoff, Place
@@ -23,7 +24,7 @@ from buystream.metrics import TLOG_LEAVES, TLOG_STOPPED, TLOG_UNPUBLISHED_SECOND
 from buystream.transparency import tables
 from buystream.transparency.people import mark_of
 from buystream.transparency.policies import Policy
-from buystream.transparency.tables import Tree
+from buystream.transparency.tables import LogKey, Tree
 from buystream.transparency.tiles import WIDTH, NoSuchTile
 from buystream.vocabulary import codec, events
 
@@ -93,8 +94,8 @@ class Notary:
             with transaction(conn) as cur:
                 tables.TABLES.ensure(cur)
                 tree = self._tree(cur)
-                signer = signer_of(self._root, tree.origin)
-            with closing(Publisher(signer, file=self._file, policy=self._policy)) as publisher:
+                signers = Signers(self._root, tree.origin)
+            with closing(Publisher(signers, file=self._file, policy=self._policy)) as publisher:
                 with transaction(conn) as cur:
                     publisher.check(cur, tree)
                     TLOG_STOPPED.set(0)
@@ -128,6 +129,33 @@ def begin_anew(cur: cursor, root: bytes, origin: str) -> None:
         raise BuystreamError(f"the log {origin} was begun before: one name stands for one history, choose another")
     cur.execute(f"TRUNCATE {', '.join(tables.TABLES.tables)}")
     begin(cur, root, origin)
+
+
+def rotate_key(cur: cursor, root: bytes, *, overlap: int) -> tuple[LogKey, LogKey]:
+    """From the next leaf on another key signs, and the one before it, too, for `overlap` leaves more; both. Raises
+    BuystreamError while a key before that one still signs, and when there is no log, or one of another secret."""
+    tables.TABLES.ensure(cur)
+    tree = tables.tree_of(cur, lock=True)  # nothing is signed meanwhile
+    if tree is None:
+        raise BuystreamError("the shop has no transparency log yet: start it, or its notary")
+    known = tables.keys_of(cur, tree)
+    Signers(root, tree.origin).known(known)  # refuses those of another secret
+    *before, last = known
+    if before and before[-1].signs(tree.size + 1):
+        raise BuystreamError(
+            f"the key before this one signs until the log has {before[-1].until_size} leaves; it has {tree.size}"
+        )
+    last = msgspec.structs.replace(last, until_size=tree.size + overlap)
+    number = last.number + 1
+    new = LogKey(number, str(signer_of(root, tree.origin, number).key), tree.size + 1)
+    for key in (last, new):
+        cur.execute(
+            """INSERT INTO tlog.key (number, vkey, from_size, until_size) VALUES (%s, %s, %s, %s)
+               ON CONFLICT (number) DO UPDATE SET until_size = excluded.until_size""",
+            (key.number, key.vkey, key.from_size, key.until_size),
+        )
+    cur.execute("UPDATE tlog.tree SET vkey = %s", (new.vkey,))
+    return last, new
 
 
 class _Following:

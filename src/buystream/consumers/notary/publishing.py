@@ -3,6 +3,7 @@ that a checkpoint which anyone may have seen is one that this shop remembers, wh
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,9 +15,9 @@ from buystream.sealing import purpose_key
 from buystream.transparency import tables
 from buystream.transparency.checkpoints import BadCheckpoint, Checkpoint, read_checkpoint
 from buystream.transparency.merkle import root_of
-from buystream.transparency.notes import NotSigned, SignedNote, Signer, verified
+from buystream.transparency.notes import NotSigned, SignedNote, Signer, VerifierKey, verified
 from buystream.transparency.policies import Policy
-from buystream.transparency.tables import Tree
+from buystream.transparency.tables import LogKey, Tree
 from buystream.transparency.tiles import NoSuchTile
 
 if TYPE_CHECKING:
@@ -32,9 +33,37 @@ class Forked(BuystreamError):
     what a transparency log must never do."""
 
 
-def signer_of(root: bytes, origin: str) -> Signer:
-    """The key of the log with that origin, from the shop's root secret."""
-    return Signer(origin, purpose_key(root, f"transparency log {origin}"))
+def signer_of(root: bytes, origin: str, number: int = 0) -> Signer:
+    """A key of the log with that origin, from the shop's root secret; the first has the number 0."""
+    purpose = f"transparency log {origin}"
+    return Signer(origin, purpose_key(root, f"{purpose} key {number}" if number else purpose))
+
+
+class Signers:
+    """The keys of one log, from the shop's root secret."""
+
+    def __init__(self, root: bytes, origin: str) -> None:
+        self._root = root
+        self._origin = origin
+        self._made: dict[int, Signer] = {}
+
+    def known(self, keys: Sequence[LogKey]) -> list[VerifierKey]:
+        """Their public halves; raises Forked if one isn't ours."""
+        return [self._signer(key).key for key in keys]
+
+    def sign(self, checkpoint: Checkpoint, keys: Sequence[LogKey]) -> SignedNote:
+        """With the signature of every key that signs a tree of that size, the newest first."""
+        newest, *others = [self._signer(key) for key in reversed(keys) if key.signs(checkpoint.size)]
+        note = newest.sign(checkpoint.text)
+        return note.with_signatures(line for one in others for line in one.sign(checkpoint.text).signatures)
+
+    def _signer(self, key: LogKey) -> Signer:
+        if key.number not in self._made:
+            self._made[key.number] = signer_of(self._root, self._origin, key.number)
+        signer = self._made[key.number]
+        if str(signer.key) != key.vkey:
+            raise Forked(f"the transparency log {self._origin} was begun with another secret, or begun anew: {BEGIN}")
+        return signer
 
 
 def _witnesses_of(policy: Policy) -> "Witnesses | None":
@@ -48,17 +77,16 @@ def _witnesses_of(policy: Policy) -> "Witnesses | None":
 class Publisher:
     """Signs and publishes the checkpoints of one tree. Used by one thread."""
 
-    def __init__(self, signer: Signer, *, file: Path | None, policy: Policy) -> None:
+    def __init__(self, signers: Signers, *, file: Path | None, policy: Policy) -> None:
         """`file` keeps the newest checkpoint outside the database."""
-        self._signer = signer
+        self._signers = signers
         self._file = file
         self._policy = policy
         self._witnesses = _witnesses_of(policy)
 
     def check(self, cur: cursor, tree: Tree) -> None:
         """That the tree continues the newest checkpoint that was signed, here and in the file. Raises Forked."""
-        if tree.vkey != str(self._signer.key):
-            raise Forked(f"the transparency log {tree.origin} was begun with another secret: {BEGIN}")
+        self._signers.known(tables.keys_of(cur, tree))
         found = tables.signed(cur)
         if found:
             self._refuse_fork(cur, tree, *found, where="the database")
@@ -100,7 +128,7 @@ class Publisher:
     def _sign(self, cur: cursor) -> tuple[SignedNote, Checkpoint, bool]:
         """The checkpoint of the tree, signed now or before, and whether it was published."""
         tree = tables.tree_of(cur, lock=True)
-        if tree is None or tree.vkey != str(self._signer.key):
+        if tree is None:
             raise Forked("the transparency log was begun anew meanwhile")
         last = tables.signed(cur)
         if last:
@@ -108,13 +136,13 @@ class Publisher:
             if last[1].size == tree.size:
                 return *last, tables.published_size(cur) == tree.size and tables.published(cur, tree.size) is not None
         checkpoint = Checkpoint(tree.origin, tree.size, root_of(tables.hashes_of(cur), tree.size))
-        note = self._signer.sign(checkpoint.text)
+        note = self._signers.sign(checkpoint, tables.keys_of(cur, tree))
         cur.execute("INSERT INTO tlog.checkpoint (size, note) VALUES (%s, %s)", (checkpoint.size, str(note)))
         return note, checkpoint, False
 
     def _refuse_fork(self, cur: cursor, tree: Tree, note: SignedNote, checkpoint: Checkpoint, *, where: str) -> None:
         try:
-            verified(note, [self._signer.key])
+            verified(note, self._signers.known(tables.keys_of(cur, tree)))
         except NotSigned as error:
             raise Forked(f"the newest checkpoint in {where} isn't ours: {error}. {BEGIN}") from None
         if checkpoint.size > tree.size:

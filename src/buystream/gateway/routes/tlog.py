@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
 from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
@@ -54,11 +55,25 @@ async def checkpoint(gateway: NamedDependency[Gateway]) -> Response[str]:
 
 @get("/tlog/key", include_in_schema=False)
 async def key(gateway: NamedDependency[Gateway]) -> Response[str]:
-    """The log's verifier key. Who trusts the shop least gets it elsewhere."""
+    """The log's newest verifier key. Who trusts the shop least gets it elsewhere."""
     found = await gateway.reads.query(tables.tree_of)
     if found is None:
         raise HttpProblem("not-found", NOT_BEGUN)
     return Response(f"{found.vkey}\n", media_type=TEXT, headers={"Cache-Control": CHECKPOINT_CACHE})
+
+
+@get("/tlog/keys", include_in_schema=False)
+async def keys(gateway: NamedDependency[Gateway]) -> Response[bytes]:
+    """All keys that the log ever had, the newest first, with the sizes of the trees that each of them signs."""
+
+    def read(cur: cursor) -> bytes | None:
+        tree = tables.tree_of(cur)
+        return msgspec.json.encode(tables.key_list(tree.origin, tables.keys_of(cur, tree))) if tree else None
+
+    found = await gateway.reads.query(read)
+    if found is None:
+        raise HttpProblem("not-found", NOT_BEGUN)
+    return Response(found, media_type="application/json", headers={"Cache-Control": CHECKPOINT_CACHE})
 
 
 @get("/tlog/tile/{path:path}", include_in_schema=False)
@@ -113,7 +128,7 @@ async def sold_out_proof(
     return _file(f"{edition_id}-sold-out.tlog-proof", proof)
 
 
-ROUTES: Final[list[Any]] = [checkpoint, key, tile, receipt_proof, sold_out_proof]
+ROUTES: Final[list[Any]] = [checkpoint, key, keys, tile, receipt_proof, sold_out_proof]
 
 
 def _file(name: str, proof: Proof) -> Response[str]:

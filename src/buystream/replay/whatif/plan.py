@@ -85,8 +85,6 @@ class Rewriting:
         self._adapts = assumption.adapts
         self._totals: dict[str, tuple[int, int]] = {}
         """By order id, what the order cost in reality and costs here."""
-        self.asked_for_less = 0
-        """Orders that ask for fewer units than in reality."""
         self.is_needed = bool(plan.limits or plan.prices)
 
     @property
@@ -99,9 +97,6 @@ class Rewriting:
         lines = tuple(map(self._line, command.lines))
         if lines == command.lines:
             return command
-        self.asked_for_less += any(
-            line.quantity < real.quantity for line, real in zip(lines, command.lines, strict=True)
-        )
         self._totals[command.order_id] = _total_minor(command.lines), _total_minor(lines)
         return msgspec.structs.replace(command, lines=lines)
 

@@ -8,7 +8,7 @@ import msgspec
 from buystream.consumers.answering import UNDECIDABLE, UNREADABLE
 from buystream.delivery.sequence import EventSequence
 from buystream.log import EVENTS, READ_LIMIT, Log, Record
-from buystream.replay.whatif.tally import COUNTED, SaleTally
+from buystream.replay.whatif.tally import COUNTS, SaleTally
 from buystream.vocabulary import codec, events
 
 
@@ -52,7 +52,7 @@ def read_recorded(log: Log, partition: int, editions: Collection[str] | None) ->
                     recorded.set_aside.add(answer.commandposition)
             case events.TimePassedOver(position=position):
                 verdicts.append((position, answer.commandposition))
-            case _ if type(event) in COUNTED:
+            case _ if type(event) in COUNTS:
                 edition_id: str = event.edition_id  # type: ignore[attr-defined]
                 if isinstance(event, events.EditionReleased) and (editions is None or edition_id in editions):
                     tallies[edition_id] = SaleTally()
@@ -88,6 +88,6 @@ def _times_within(log: Log, partition: int, verdicts: list[tuple[int, int]]) -> 
 _SKIPPED: Final = frozenset(
     codec.type_name(kind)
     for kind in codec.EVENTS
-    if kind not in COUNTED and kind not in (events.CommandRefused, events.TimePassedOver)
+    if kind not in COUNTS and kind not in (events.CommandRefused, events.TimePassedOver)
 )
 """Types of events that say nothing to a tally or a refold; one in an old version is read, whatever it is."""

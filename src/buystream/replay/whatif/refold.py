@@ -1,7 +1,7 @@
 """A refold: the recorded commands of a partition decided again, by the code that decides them in a shop, under a
 hypothesis about some of its editions. With nothing changed it gives what happened."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -14,7 +14,7 @@ from buystream.log import Record
 from buystream.replay.whatif.assumption import Assumption, drawn_number, pays
 from buystream.replay.whatif.plan import EditionPlan, Rewriting, assumed_delivery
 from buystream.replay.whatif.real import Recorded
-from buystream.replay.whatif.tally import COUNTED, SaleTally
+from buystream.replay.whatif.tally import COUNTS, SaleTally
 from buystream.vocabulary import codec, commands, events
 
 TICK_LATE_MS: Final = 1_000
@@ -42,6 +42,36 @@ class _Due(NamedTuple):
     actor: str | None
 
 
+class Recording(NamedTuple):
+    """A recorded command, as all refolds of its partition take it."""
+
+    position: int
+    at_ms: int
+    envelope: codec.CommandEnvelope | None
+    """None if it was set aside."""
+    edition_id: str
+    """The edition that it is about, or empty."""
+    of_the_clock: bool
+
+
+def recordings(recorded: Recorded, records: Iterable[Record]) -> Iterator[Recording]:
+    """The commands of these that were decided, each read once. Raises Unreadable."""
+    times, set_aside, last = recorded.decided_at_ms, recorded.set_aside, recorded.last_command
+    for record in records:
+        position = record.position
+        if position > last:
+            return
+        at_ms = times.get(position, record.at_ms) if times else record.at_ms
+        if position in set_aside:
+            yield Recording(position, at_ms, None, "", False)
+            continue
+        envelope = codec.read_command(record.value)
+        kind = type(envelope.data)
+        finder = _EDITION_ABOUT.get(kind)
+        edition_id = "" if finder is None else finder(envelope.data)
+        yield Recording(position, at_ms, envelope, edition_id, kind in _OF_THE_CLOCK)
+
+
 class Refold:
     """Of one partition and one hypothesis; `plans` are those of the editions that matter, all other commands are
     skipped."""
@@ -54,8 +84,6 @@ class Refold:
         """By edition, why it could not be released under the hypothesis."""
         self.unfollowed: dict[str, int] = dict.fromkeys(plans, 0)
         """By edition, orders that held stock here and not in reality."""
-        self.adapted: set[str] = set()
-        """Editions some of whose buyers are assumed to do what the rule leaves them."""
         self._paid: dict[str, bool] = {}
         """By order id, of orders that held stock here and not in reality."""
         self._recorded = recorded
@@ -77,29 +105,26 @@ class Refold:
 
     def run(self, records: Iterable[Record]) -> None:
         """Decide all of these, and what is due after them. Raises Impossible."""
-        for record in records:
-            if record.position > self._recorded.last_command:
-                break
-            envelope = None if record.position in self._recorded.set_aside else codec.read_command(record.value)
-            self.take(record, envelope, edition_about(envelope.data) if envelope else "")
+        for recording in recordings(self._recorded, records):
+            self.take(recording)
         self.finish()
 
-    def take(self, record: Record, envelope: codec.CommandEnvelope | None, edition_id: str) -> None:
-        """The next command, which is about that edition; no `envelope` if it was set aside."""
-        at_ms = self._recorded.decided_at_ms.get(record.position, record.at_ms)
+    def take(self, recording: Recording) -> None:
+        """The next command."""
+        position, at_ms, envelope, edition_id, of_the_clock = recording
         if self._is_changed and at_ms >= self._next_look_ms:
             self._carry_on_until(at_ms)
-        self._position = record.position
+        self._position = position
         state = self._partition.state
-        if envelope is None:
-            state.at_ms = max(state.at_ms, at_ms)
-            return
-        command = envelope.data
-        if edition_id in self._plans:
-            self._take_about(edition_id, command, max(at_ms, state.at_ms), envelope.actor)
-        elif type(command) in _OF_THE_CLOCK:
-            self._decide(command, at_ms, envelope.actor)
-        elif at_ms > state.at_ms:
+        if envelope is not None:
+            if edition_id in self._plans:
+                now_ms = state.at_ms
+                self._take_about(edition_id, envelope.data, at_ms if at_ms > now_ms else now_ms, envelope.actor)
+                return
+            if of_the_clock:
+                self._decide(envelope.data, at_ms, envelope.actor)
+                return
+        if at_ms > state.at_ms:
             state.at_ms = at_ms
 
     def finish(self) -> None:
@@ -114,8 +139,6 @@ class Refold:
             rewriting = self._rewriting[edition_id]
             if rewriting.is_needed:
                 command = rewriting.order(command)  # type: ignore[arg-type]
-                if rewriting.asked_for_less:
-                    self.adapted.add(edition_id)
             if self._is_changed and self._puts_off(plan, command, at_ms, actor):  # type: ignore[arg-type]
                 return
         elif not self._is_changed:
@@ -123,9 +146,8 @@ class Refold:
         elif kind is commands.ReleaseEdition:
             if command.offer == plan.real_offer:  # type: ignore[attr-defined]
                 command = msgspec.structs.replace(command, offer=plan.offer)
-        elif (self._put_off or self._rewriting[edition_id].has_rewritten) and (
-            order_id := order_about(command)
-        ) is not None:
+        elif kind in _ORDER_ABOUT and (self._put_off or self._rewriting[edition_id].has_rewritten):
+            order_id = _ORDER_ABOUT[kind](command)
             command = self._rewriting[edition_id].fact(order_id, command)
             if order_id in self._put_off:
                 self._add(at_ms + self._put_off[order_id], command, actor)
@@ -147,8 +169,6 @@ class Refold:
             return True  # sent again
         if not begins_ms <= at_ms < ends_ms:
             return False
-        if at_ms < opened_ms:
-            self.adapted.add(order.edition_id)
         self._put_off[order.order_id] = ends_ms - at_ms
         lot = (
             0 if plan.drawn_at_ms is None else drawn_number(self._seed, "draw", f"{order.edition_id} {order.buyer_id}")
@@ -201,15 +221,18 @@ class Refold:
             raise Impossible(f"{place} can't be decided here: {type(error).__name__}: {error}") from error
         for event in decided:
             kind = type(event)
-            if kind in COUNTED:
-                self.tallies[event.edition_id].note(event)  # type: ignore[attr-defined]
+            if kind not in _MATTERS:
+                continue
+            if kind in COUNTS:
+                COUNTS[kind](self.tallies[event.edition_id], event)  # type: ignore[attr-defined]
             if kind in _SETTING_HOLDS and event.hold_expires_at_ms is not None:  # type: ignore[attr-defined]
                 self._look_at(event.hold_expires_at_ms + TICK_LATE_MS)  # type: ignore[attr-defined]
             if kind in _FOLLOWED:
                 _FOLLOWED[kind](self, self._plans[event.edition_id], event)  # type: ignore[attr-defined]
-        if isinstance(command, commands.ReleaseEdition) and isinstance(decided[0], events.CommandRefused):
-            self.refusals[command.edition_id] = decided[0].reason
-        if type(command) in _OF_THE_CLOCK:
+        asked = type(command)
+        if asked is commands.ReleaseEdition and isinstance(decided[0], events.CommandRefused):
+            self.refusals[command.edition_id] = decided[0].reason  # type: ignore[attr-defined]
+        if asked in _OF_THE_CLOCK:
             self._look_at(at_ms + TICK_LATE_MS)
         elif self._has_agenda and (due_ms := self._partition.agenda.next_ms()) is not None:
             self._look_at(max(due_ms, at_ms) + TICK_LATE_MS)
@@ -285,6 +308,9 @@ _SETTING_HOLDS: Final = frozenset(
     {events.OrderPlaced, events.HoldExtended, events.AuthenticationRequired, events.PaymentDeclined}
 )
 
+_MATTERS: Final = frozenset({*COUNTS, *_SETTING_HOLDS, *_FOLLOWED})
+"""All other events change nothing here."""
+
 _OF_THE_CLOCK: Final = frozenset({commands.Tick, commands.OwnerStarted, commands.AdoptRules})
 """What the partition itself decides and its editions depend on."""
 
@@ -299,19 +325,17 @@ def _finder(kind: type[commands.Command]) -> Callable[[Any], str] | None:
 
 
 _EDITION_ABOUT: Final = {kind: finder for kind in codec.COMMANDS if (finder := _finder(kind)) is not None}
+"""What finds the edition that decides the command. Others a merchant, a buyer or the partition decides. An order's,
+gift's or payment's id begins with its edition's."""
 
 
-def edition_about(command: commands.Command) -> str:
-    """The edition that decides the command; empty for what a merchant, a buyer or the partition decides. An order's,
-    gift's or payment's id begins with it."""
-    finder = _EDITION_ABOUT.get(type(command))
-    return "" if finder is None else finder(command)
-
-
-def order_about(command: commands.Command) -> str | None:
-    """The order that the command is about, itself or by its payment."""
-    if type(command).about == "order_id":
-        return str(command.order_id)  # type: ignore[attr-defined]
-    if type(command).about == "payment_id":
-        return str(command.payment_id).rpartition(".")[0]  # type: ignore[attr-defined]
+def _order_finder(kind: type[commands.Command]) -> Callable[[Any], str] | None:
+    if kind.about == "order_id":
+        return attrgetter("order_id")
+    if kind.about == "payment_id":
+        return lambda command: str(command.payment_id).rpartition(".")[0]
     return None
+
+
+_ORDER_ABOUT: Final = {kind: finder for kind in codec.COMMANDS if (finder := _order_finder(kind)) is not None}
+"""What finds the order that a command is about, itself or by its payment."""

@@ -2,6 +2,7 @@
 processes."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from buystream.analysis.keyed_ids import KeyedIds
@@ -13,10 +14,9 @@ from buystream.replay.whatif.fairness import DIGITS
 from buystream.replay.whatif.hypothesis import Hypothesis, Unsupported
 from buystream.replay.whatif.plan import EditionPlan, plan_of
 from buystream.replay.whatif.real import Recorded, read_recorded
-from buystream.replay.whatif.refold import Refold, edition_about
+from buystream.replay.whatif.refold import Refold, recordings
 from buystream.replay.whatif.report import EditionReport, SaleOutcome, WhatIfReport, WorkedOut, outcome_of, total_of
 from buystream.replay.whatif.tally import SaleTally
-from buystream.vocabulary import codec
 from buystream.vocabulary.ids import is_edition_id, partition_of
 
 _AS_IT_WAS: Final = -1
@@ -25,6 +25,12 @@ LOW_END: Final = "low"
 HIGH_END: Final = "high"
 MIDDLE: Final = "outcome"
 """Between the ends."""
+
+AT_ONCE: Final = 5_000
+"""Commands that a refold takes before it is another one's turn: the states of two are too much for a processor's
+cache."""
+
+_ENDS: Final = {MIDDLE: OBSERVED, LOW_END: LOW, HIGH_END: HIGH}
 
 
 class _Run(NamedTuple):
@@ -48,8 +54,6 @@ class _Done(NamedTuple):
     real: SaleOutcome | None
     """In the runs between both ends."""
     assumed: int
-    ends_alike: frozenset[str]
-    """The ends at which it is the same, because nothing was assumed that differs there."""
     served: tuple[str, ...]
 
 
@@ -81,15 +85,10 @@ def whatif(
             if edition_id not in known:
                 raise BuystreamError(f"there is no edition {edition_id}")
         plans, refused = _plans(known, hypotheses)
-        done: list[_Done] = []
         tasks_each = -(-options.processes // len(recorded))  # so that no process is idle
-        for ends in ({MIDDLE: OBSERVED}, {LOW_END: LOW, HIGH_END: HIGH}):
-            certain = {(one.edition_id, one.number, end) for one in done for end in one.ends_alike}
-            tasks = [
-                task for one in recorded for task in _tasks(open_log, one, plans, ends, certain, options, tasks_each)
-            ]
-            tasks.sort(key=lambda task: -task[1].events)
-            done += [one for found in each(_refold, tasks) for one in found]
+        tasks = [task for one in recorded for task in _tasks(open_log, one, plans, options, tasks_each)]
+        tasks.sort(key=lambda task: -task[1].events)
+        done = [one for found in each(_refold, tasks) for one in found]
     return _report(known, hypotheses, refused, done, options)
 
 
@@ -128,20 +127,18 @@ def _tasks(
     open_log: OpenLog,
     recorded: Recorded,
     plans: dict[int, dict[str, EditionPlan]],
-    ends: dict[str, Assumption],
-    certain: Collection[tuple[str, int, str]],
     options: _Options,
     tasks: int,
 ) -> Iterator[tuple[OpenLog, Recorded, list[_Run], _Options]]:
-    """So many tasks at most, each of which reads the commands once for all its runs. What is `certain` to be the same
-    at an end isn't refolded again."""
+    """So many tasks at most, each of which reads the commands once for all its runs: that costs more than to refold an
+    end that turns out to be like the middle. Where nothing is changed, both ends are."""
     runs = []
     for number, of in plans.items():
-        for end, assumption in ends.items():
+        for end, assumption in _ENDS.items():
             own = {
                 edition_id: plan
                 for edition_id, plan in of.items()
-                if edition_id in recorded.tallies and (edition_id, number, end) not in certain
+                if edition_id in recorded.tallies and (end == MIDDLE or plan.changes_anything)
             }
             if own:
                 runs.append(_Run(number, end, assumption, own))
@@ -152,13 +149,11 @@ def _tasks(
 def _refold(open_log: OpenLog, recorded: Recorded, runs: Sequence[_Run], options: _Options) -> list[_Done]:
     refolds = [Refold(recorded, run.plans, run.assumption, options.seed) for run in runs]
     with open_log() as log:
-        for record in read_all(log, COMMANDS, recorded.partition):
-            if record.position > recorded.last_command:
-                break
-            envelope = None if record.position in recorded.set_aside else codec.read_command(record.value)
-            edition_id = edition_about(envelope.data) if envelope else ""
+        commands = recordings(recorded, read_all(log, COMMANDS, recorded.partition))
+        while some := list(islice(commands, AT_ONCE)):
             for refold in refolds:
-                refold.take(record, envelope, edition_id)
+                for recording in some:
+                    refold.take(recording)
     done = []
     for run, refold in zip(runs, refolds, strict=True):
         refold.finish()
@@ -174,19 +169,10 @@ def _refold(open_log: OpenLog, recorded: Recorded, runs: Sequence[_Run], options
                     outcome=outcome_of(tally, asked),
                     real=outcome_of(recorded.tallies[edition_id], asked) if is_middle else None,
                     assumed=refold.unfollowed[edition_id],
-                    ends_alike=_ends_alike(refold, edition_id),
                     served=keyed(tally.units_of, options.key) if is_middle else (),
                 )
             )
     return done
-
-
-def _ends_alike(refold: Refold, edition_id: str) -> frozenset[str]:
-    """At the high end buyers do as in the middle, and more of those are paid whom the log doesn't follow; at the low
-    end nobody adapts either."""
-    if refold.unfollowed[edition_id]:
-        return frozenset()
-    return frozenset({HIGH_END} if edition_id in refold.adapted else {LOW_END, HIGH_END})
 
 
 def keyed(buyers: Iterable[str], key: bytes | None) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class SaleTally:
 
     def note(self, event: events.Event) -> None:
         """Count it; most kinds count nothing."""
-        count = _COUNTS.get(type(event))
+        count = COUNTS.get(type(event))
         if count is not None:
             count(self, event)
 
@@ -182,7 +182,7 @@ class SaleTally:
             self.left[variant_id] = left + quantity
 
 
-_COUNTS: Final[dict[type[events.Event], Callable[[SaleTally, Any], None]]] = {
+COUNTS: Final[dict[type[events.Event], Callable[[SaleTally, Any], None]]] = {
     events.EditionReleased: SaleTally._release,
     events.TermsApplied: SaleTally._apply_terms,
     events.OrderPlaced: SaleTally._place,
@@ -202,7 +202,4 @@ _COUNTS: Final[dict[type[events.Event], Callable[[SaleTally, Any], None]]] = {
     events.StockReleased: SaleTally._release_stock,
     events.BuyerPaused: SaleTally._flag,
 }
-"""What each kind of event changes in a tally."""
-
-COUNTED: Final = frozenset(_COUNTS)
-"""All others change nothing."""
+"""What each kind of event changes in a tally; all others change nothing."""
