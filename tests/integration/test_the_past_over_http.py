@@ -47,9 +47,10 @@ def test_the_figures_of_a_sale_are_found_again_at_every_moment(shop: Shop) -> No
 
         def live() -> dict[str, Any]:
             board = merchant.get(f"/v1/editions/{edition_id}").json()
+            listed = httpx.get(f"{shop.url}/v1/editions").json()["editions"]
             orders = merchant.get("/v1/merchant/orders").json()["orders"]
             seen: dict[str, Any] = merchant.get("/v1/merchant/dashboard").json()
-            return {"as_of_ms": seen["as_of_ms"], "dashboard": seen, "board": board, "orders": orders}
+            return {"as_of_ms": seen["as_of_ms"], "dashboard": seen, "board": board, "listed": listed, "orders": orders}
 
         def keep() -> None:
             time_of = wait_until(lambda: settled(shop, live))
@@ -81,6 +82,8 @@ def test_the_figures_of_a_sale_are_found_again_at_every_moment(shop: Shop) -> No
             assert merchant.get("/v1/merchant/dashboard", params=asked).json() == then["dashboard"]
             board = merchant.get(f"/v1/editions/{edition_id}", params=asked).json()
             assert board == {**then["board"], "as_of_ms": then["as_of_ms"]}
+            listed = httpx.get(f"{shop.url}/v1/editions", params=asked).json()
+            assert listed == {"editions": then["listed"], "as_of_ms": then["as_of_ms"]}
             past = merchant.get("/v1/merchant/orders", params=asked).json()
             assert (past["orders"], past["as_of_ms"]) == (then["orders"], then["as_of_ms"])
 
@@ -119,6 +122,10 @@ def test_the_figures_of_a_sale_are_found_again_at_every_moment(shop: Shop) -> No
 def test_a_moment_that_is_none_has_an_answer_of_its_own(shop: Shop) -> None:
     edition_id = shop.release()
     board = f"/v1/editions/{edition_id}"
+    early = httpx.get(f"{shop.url}/v1/editions", params={"as_of": "2020-01-01T00:00:00Z"}).json()
+    assert (early["editions"], early["as_of_ms"]) == ([], 1_577_836_800_000)
+    for moment, said in ((iso(now_ms() + 3_600_000), "in-the-future"), ("Friday", "bad-moment")):
+        assert problem(httpx.get(f"{shop.url}/v1/editions", params={"as_of": moment})) == (422, said)
     with shop.merchant() as merchant:
         dashboard, orders = "/v1/merchant/dashboard", "/v1/merchant/orders"
         for path in (board, dashboard, orders):

@@ -48,7 +48,7 @@ def board(cur: cursor, edition_id: str, *, now_ms: int | None = None) -> Board |
 
 def boards(cur: cursor, *, now_ms: int | None = None) -> list[Board]:
     """All editions, newest first."""
-    cur.execute(f"{_SELECT} ORDER BY e.released_at_ms DESC, e.edition_id")
+    cur.execute(_ALL)
     return [board_of(*_read(row, now_ms)) for row in cur]
 
 
@@ -87,6 +87,12 @@ def edition_fields(cur: cursor, edition_ids: Sequence[str]) -> list[dict[str, An
     return [_read(row, 0)[0] for row in cur]
 
 
+def fields_of_all(cur: cursor) -> list[dict[str, Any]]:
+    """The same of all editions, newest first."""
+    cur.execute(_ALL)
+    return [_read(row, 0)[0] for row in cur]
+
+
 def edition_fields_of_merchant(cur: cursor, merchant_id: str) -> list[dict[str, Any]]:
     """The same of all of the merchant's editions, newest first."""
     cur.execute(_OF_MERCHANT, (merchant_id,))
@@ -111,6 +117,7 @@ _SELECT = f"""
     SELECT {", ".join(f"e.{column}" for column in _READ)}, coalesce(m.name, '') AS merchant_name,
         (SELECT json_agg(v ORDER BY v.number) FROM views.variants AS v WHERE v.edition_id = e.edition_id) AS variants
     FROM views.editions AS e LEFT JOIN views.merchants AS m USING (merchant_id)"""
+_ALL = f"{_SELECT} ORDER BY e.released_at_ms DESC, e.edition_id"
 _OF_MERCHANT = f"{_SELECT} WHERE e.merchant_id = %s ORDER BY e.released_at_ms DESC, e.edition_id"
 
 

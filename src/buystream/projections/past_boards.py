@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor
 
 from buystream.projections.boards import Board, MerchantBoard, board_of, merchant_board_of
 from buystream.projections.differences import ChangedField, differences, shown
-from buystream.projections.edition_board import edition_fields, edition_fields_of_merchant
+from buystream.projections.edition_board import edition_fields, edition_fields_of_merchant, fields_of_all
 from buystream.projections.keyframes import COLUMNS, Keyframe
 from buystream.projections.merchant_dashboard import (
     MINUTE_MS,
@@ -109,6 +109,12 @@ def past_board(cur: cursor, edition_id: str, *, at_ms: int) -> PastBoard | None:
     past = _Past(cur, edition_fields(cur, [edition_id]), at_ms)
     boards = [PastBoard(**shallow(board_of(one, at_ms)), as_of_ms=at_ms) for one in past.fields.values()]
     return boards[0] if boards else None
+
+
+def past_boards(cur: cursor, *, at_ms: int) -> list[Board]:
+    """All editions that had been released by the end of that millisecond, as they were, newest first."""
+    past = _Past(cur, fields_of_all(cur), at_ms)
+    return [board_of(one, at_ms) for one in past.fields.values()]
 
 
 def past_fields(cur: cursor, edition_ids: Sequence[str], *, at_ms: int) -> dict[str, dict[str, Any]]:

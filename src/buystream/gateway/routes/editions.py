@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from psycopg2.extensions import cursor
 
-from buystream.gateway.routes.bodies.editions import EditionsBody
+from buystream.gateway.routes.bodies.editions import EditionsBody, PastEditionsBody
 from buystream.gateway.routes.bodies.orders import MineBody, MineOfVariantBody
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.past_moments import nothing_yet, past_ms
@@ -17,16 +17,22 @@ from buystream.gateway.server.streams import Place
 from buystream.projections import edition_board, order_views
 from buystream.projections.boards import Board
 from buystream.projections.edition_board import released_at_ms
-from buystream.projections.past_boards import PastBoard, past_board
+from buystream.projections.past_boards import PastBoard, past_board, past_boards
 
 BOARD_SECONDS = 0.2
 """How old a board may be, and how often a stream of boards speaks at most."""
 
 
 @get("/v1/editions", summary="Everything on sale")
-async def editions(gateway: NamedDependency[Gateway]) -> EditionsBody:
-    """Boards, newest first."""
-    return EditionsBody(await all_boards(gateway))
+async def editions(
+    gateway: NamedDependency[Gateway], as_of: FromQuery[str | None] = None
+) -> EditionsBody | PastEditionsBody:
+    """Boards, newest first; with `as_of`, as they were at that time in ISO 8601."""
+    if as_of is None:
+        return EditionsBody(await all_boards(gateway))
+    at_ms = past_ms(as_of)
+    await gateway.views_show_the_past(*range(gateway.partitions))
+    return PastEditionsBody(await gateway.reads.query(lambda cur: past_boards(cur, at_ms=at_ms)), at_ms)
 
 
 @get("/v1/editions/{edition_id:str}", summary="One edition's board")

@@ -206,3 +206,9 @@ class EditionsBody(Struct, frozen=True):
     """Everything on sale."""
 
     editions: list[Board]
+
+
+class PastEditionsBody(EditionsBody, frozen=True):
+    """Everything that had been released by the end of the millisecond `as_of_ms`, as it was then."""
+
+    as_of_ms: int
