@@ -44,7 +44,7 @@ class About(msgspec.Struct, frozen=True):
         }
 
 
-class Content:
+class MailContent:
     """What is said of one kind: texts by their names in `words`."""
 
     def __init__(self, about: About, name: str, *texts: str, encloses: str = "") -> None:
@@ -87,17 +87,17 @@ def _delivery_of(view: OrderView, language: str) -> list[tuple[str, str]]:
     return [] if charge is None else [(charge.title, money(language, charge.amount_minor, view.currency))]
 
 
-def _confirmed(about: About) -> Content:
+def _confirmed(about: About) -> MailContent:
     order = about.order
     if order.gift_id and not order.order_id.endswith(f"{DERIVED}1"):
-        return Content(about, "gift", "text", "end", encloses=ORDER)
+        return MailContent(about, "gift", "text", "end", encloses=ORDER)
     if order.payment is not None and order.payment.off_session:
-        return Content(about, "charged_pledge", "text", encloses=ORDER)
+        return MailContent(about, "charged_pledge", "text", encloses=ORDER)
     texts = ["text"] if order.total_minor else ["free"]
     if order.terms is not None and order.terms.needs_address:
         texts.append("ships")
     has_downloads = order.terms is not None and order.terms.has_downloads
-    content = Content(about, "confirmed", *texts, *(["downloads"] if has_downloads else []), encloses=ORDER)
+    content = MailContent(about, "confirmed", *texts, *(["downloads"] if has_downloads else []), encloses=ORDER)
     content.buttons += [_to_downloads(about)] if has_downloads else []
     return content
 
@@ -106,37 +106,37 @@ def _to_downloads(about: About) -> tuple[str, str]:
     return say(about.language, "download"), f"{about.url}/orders/{about.order.order_id}/downloads"
 
 
-def _pledged(about: About) -> Content:
-    return Content(about, "pledged", "text")
+def _pledged(about: About) -> MailContent:
+    return MailContent(about, "pledged", "text")
 
 
-def _missed(about: About) -> Content:
-    return Content(about, "missed", "text")
+def _missed(about: About) -> MailContent:
+    return MailContent(about, "missed", "text")
 
 
-def _declined(about: About) -> Content:
+def _declined(about: About) -> MailContent:
     order = about.order
     payment = order.payment
     if payment is None or payment.payment_id != about.facts["payment_id"] or payment.state != "declined":
         raise NotCalledFor("the buyer has paid by now, or tried another card")
     if order.gift_id and payment.off_session:
-        return Content(about, "gift_failing", "text", "todo")
-    return Content(about, "declined", "text", "held" if order.state == "held" else "ended")
+        return MailContent(about, "gift_failing", "text", "todo")
+    return MailContent(about, "declined", "text", "held" if order.state == "held" else "ended")
 
 
-def _refunded(about: About) -> Content:
-    return Content(about, "refunded", "text")
+def _refunded(about: About) -> MailContent:
+    return MailContent(about, "refunded", "text")
 
 
-def _shipped(about: About) -> Content:
+def _shipped(about: About) -> MailContent:
     """The whole order, or the rest of it: a parcel that its merchant names has a mail of its own."""
     if rest_parcel_id(about.order.order_id) not in about.order.parcels.parcels:
         raise NotCalledFor("each of its parcels has a mail of its own")
     return _on_its_way(about)
 
 
-def _on_its_way(about: About) -> Content:
-    content = Content(about, "shipped", "text")
+def _on_its_way(about: About) -> MailContent:
+    content = MailContent(about, "shipped", "text")
     parcel = about.parcel
     if parcel is not None and parcel.carrier:
         content.rows.append((say(about.language, "carrier"), parcel.carrier))
@@ -147,47 +147,47 @@ def _on_its_way(about: About) -> Content:
     return content
 
 
-def _parcel_ready(about: About) -> Content:
-    return Content(about, "ready", "text")
+def _parcel_ready(about: About) -> MailContent:
+    return MailContent(about, "ready", "text")
 
 
-def _delivered(about: About) -> Content:
+def _delivered(about: About) -> MailContent:
     if about.order.terms is not None and not about.order.terms.needs_address:
         raise NotCalledFor("it was no parcel")
-    return Content(about, "delivered", "text")
+    return MailContent(about, "delivered", "text")
 
 
-def _called_off(about: About) -> Content:
+def _called_off(about: About) -> MailContent:
     order = about.order
     if order.terms is None or not order.terms.is_cancelled:
         raise NotCalledFor("it wasn't called off")
-    return Content(about, "called_off", "text", "paid" if order.paid_minor else "unpaid")
+    return MailContent(about, "called_off", "text", "paid" if order.paid_minor else "unpaid")
 
 
-def _gift_ended(about: About) -> Content:
-    return Content(about, "gift_ended", "text", "todo")
+def _gift_ended(about: About) -> MailContent:
+    return MailContent(about, "gift_ended", "text", "todo")
 
 
-def _announced(about: About) -> Content:
-    content = Content(about, "announced", "about")
+def _announced(about: About) -> MailContent:
+    content = MailContent(about, "announced", "about")
     content.is_announcement = True
     content.subject = content.heading = about.facts["headline"]
     content.paragraphs = [*about.facts["text"].split("\n\n"), *content.paragraphs]
     return content
 
 
-def _new_version(about: About) -> Content:
+def _new_version(about: About) -> MailContent:
     """To those whose downloads are open."""
     if why_closed(about.order) or about.order.terms is None or not about.order.terms.has_downloads:
         raise NotCalledFor("its downloads are closed")
-    content = Content(about, "new_version", "text", "counted")
+    content = MailContent(about, "new_version", "text", "counted")
     content.is_announcement = True
     content.buttons.append(_to_downloads(about))
     return content
 
 
-def _event_moved(about: About) -> Content:
-    content = Content(about, "event_moved", "text", "calendar", encloses=EVENT)
+def _event_moved(about: About) -> MailContent:
+    content = MailContent(about, "event_moved", "text", "calendar", encloses=EVENT)
     for row in ("now", "before"):
         event = msgspec.convert(about.facts["event" if row == "now" else "old_event"], TicketedEvent)
         when = local_time(about.language, event.starts_at_ms, event.time_zone)
@@ -196,7 +196,7 @@ def _event_moved(about: About) -> Content:
     return content
 
 
-CONTENTS: Final[Mapping[str, Callable[[About], Content]]] = {
+CONTENTS: Final[Mapping[str, Callable[[About], MailContent]]] = {
     "confirmed": _confirmed,
     "pledged": _pledged,
     "missed": _missed,

@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor
 
 from buystream import postal
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
-from buystream.consumers.notifications.contents import CONTENTS, About, Content, lines_of
+from buystream.consumers.notifications.contents import CONTENTS, About, MailContent, lines_of
 from buystream.consumers.notifications.letters import Attachment, Letter, NotCalledFor, Unsubscribing, day, say
 from buystream.consumers.notifications.queueing import EVENT_MOVED, FIND_ORDERS, STOCK_ALERT, TO_MERCHANTS
 from buystream.consumers.notifications.stock_alerts import stock_alert_letter
@@ -109,7 +109,7 @@ class LetterWriter:
             self._letter(cur, CONTENTS[row.kind](about), about, person, at_ms), view.merchant_id, person.buyer_id
         )
 
-    def _letter(self, cur: cursor, content: Content, about: About, person: Person, at_ms: int) -> Letter:
+    def _letter(self, cur: cursor, content: MailContent, about: About, person: Person, at_ms: int) -> Letter:
         view, language = about.order, person.language
         details = people.legal_details(cur, view.merchant_id, at_ms=at_ms)
         enclosed = self._enclosures(cur, view, person, content.encloses) if content.encloses else Enclosed()
