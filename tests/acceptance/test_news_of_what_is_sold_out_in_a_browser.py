@@ -1,4 +1,4 @@
-"""Whoever finds an edition sold out leaves an address on its page, and gets a mail when there is stock again."""
+"""A buyer who finds an edition sold out leaves an address on its page, and gets a mail when there is stock again."""
 
 from email import message_from_bytes
 from email.policy import default

@@ -388,7 +388,7 @@ def test_each_parcel_of_an_order_has_a_mail_and_the_order_none_more(mailed: Shop
     assert left_out == [("shipped", "each of its parcels has a mail of its own")]
 
 
-def test_whoever_waits_for_what_is_sold_out_gets_a_mail_when_it_is_back(
+def test_a_buyer_who_waits_for_what_is_sold_out_gets_a_mail_when_it_is_back(
     mailed: Shop, mail_server: ServerOfMail
 ) -> None:
     edition_id = mailed.release(stock=1)

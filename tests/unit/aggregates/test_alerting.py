@@ -1,4 +1,5 @@
-"""Whoever waits for stock of what is sold out is told in turn, once, and no more buyers than units came back."""
+"""Buyers who wait for stock of what is sold out get their alerts in turn, once, and no more of them than units came
+back."""
 
 import pytest
 
@@ -22,7 +23,7 @@ def sold_out(*waiting: str) -> Scenario:
     return given(release(stock=1), place(quantity=1), *map(wish, waiting))
 
 
-def test_whoever_waits_is_told_in_turn_and_once() -> None:
+def test_buyers_who_wait_get_their_alerts_in_turn_and_once() -> None:
     shop = sold_out(ANNA, BEN, CARLA).when(add(2))
     shop.then(
         events.StockAdded,
@@ -34,7 +35,7 @@ def test_whoever_waits_is_told_in_turn_and_once() -> None:
     shop.when(add(5, "and more")).then(events.StockAdded)
 
 
-def test_a_unit_that_comes_back_is_told_to_one() -> None:
+def test_a_unit_that_comes_back_alerts_one() -> None:
     shop = sold_out(ANNA, BEN).when(example(commands.CancelOrder))
     shop.then(events.OrderCancelled, events.StockReleased, expect(events.StockAlertDue, buyer_id=ANNA))
 

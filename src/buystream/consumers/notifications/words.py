@@ -73,7 +73,7 @@ EN: Final = {
     "stock_alert.subject": "Available again: {title}",
     "stock_alert.heading": "{title} is available again",
     "stock_alert.text": "You asked for a message when {title} is available again. It is now.",
-    "stock_alert.no_reservation": "Nothing is reserved for you: whoever buys first gets it, and others may have got"
+    "stock_alert.no_reservation": "Nothing is reserved for you: the first to buy gets it, and others may have got"
     " this message too.",
     "stock_alert.buy": "Buy",
     "stock_alert.footer": "You get this message once, because you asked for it on {shop}, where {merchant} sells.",

@@ -1,4 +1,4 @@
-"""Whoever finds an edition sold out may ask for a mail when there is stock again."""
+"""A buyer who finds an edition sold out may ask for a mail when there is stock again."""
 
 from typing import Annotated, Literal
 

@@ -44,7 +44,7 @@ export class AddressForm {
   #onCountry;
   #drawing = Promise.resolve();
 
-  /** known: an address, or null. usual: the country of whoever sells. onCountry(code): it is another one now. */
+  /** known: an address, or null. usual: the country of the seller. onCountry(code): it is another one now. */
   constructor({ known = null, usual = "", onCountry = () => {} }) {
     this.#known = known ?? {};
     this.#onCountry = onCountry;
