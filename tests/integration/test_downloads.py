@@ -107,7 +107,7 @@ def test_nobody_downloads_what_they_have_not_bought_or_by_a_link_that_was_altere
         assert httpx.get(f"{lasting_shop.url}/downloads/{token}/any other name").content == ALBUM
 
 
-def test_a_buyer_who_has_used_up_the_downloads_gets_more_from_the_merchant(lasting_shop: Shop) -> None:
+def test_a_buyer_without_downloads_left_gets_more_from_the_merchant(lasting_shop: Shop) -> None:
     edition = lasting_shop.release(downloads={"downloads_max": 1, "link_seconds": 60})
     uploaded(lasting_shop, edition)
     with lasting_shop.buyer() as buyer, lasting_shop.merchant() as merchant:
