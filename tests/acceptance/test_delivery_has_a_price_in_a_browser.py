@@ -3,6 +3,7 @@ address once more before it is packed."""
 
 from typing import Any
 
+import httpx
 from playwright.sync_api import BrowserContext, expect
 
 from tests.acceptance.test_a_fan_buys_on_a_phone import at
@@ -77,3 +78,51 @@ def test_a_record_goes_to_italy_at_the_price_that_was_shown(
     confirm.tap()
     again.sees("It’s yours!")
     assert [one["paid_minor"] for one in again.orders()] == [4200, 4200]
+
+    page = again.page
+    page.goto(f"{demo_shop.url}/orders")
+    page.get_by_role("button", name="Change address").first.tap()
+    asked = page.get_by_role("dialog", name="Change the address")
+    asked.get_by_label("Country").select_option("GB")
+    for label, text in {"Street address": "1 Sample Street", "Town": "Sampletown", "Postcode": "S1 2AB"}.items():
+        asked.get_by_label(label, exact=True).fill(text)
+    asked.get_by_role("button", name="Save the address").tap()
+    expect(asked.get_by_text("Delivery there has another price")).to_be_visible()
+    screenshot(page, "phone-change-address")
+    expect_to_fit(page)
+    asked.get_by_label("Country").select_option("FR")
+    asked.get_by_label("Street address").fill("12 rue de la Paix")
+    asked.get_by_label("City").fill("Paris")
+    asked.get_by_label("Code postal").fill("75002")
+    asked.get_by_role("button", name="Save the address").tap()
+    expect(asked).to_have_count(0)
+    key = {"Authorization": f"Bearer {demo_shop.sample('label')['api_key']}"}
+    orders = httpx.get(f"{demo_shop.url}/v1/merchant/orders", headers=key).json()["orders"]
+    assert orders[0]["buyer"]["address_lines"] == ["12 rue de la Paix", "75002 PARIS", "FRANCE"]
+
+
+def test_the_desk_releases_an_edition_with_prices_of_delivery(
+    phone: BrowserContext, demo_shop: DemoShop, screenshot: Screenshot
+) -> None:
+    page = phone.new_page()
+    page.goto(f"{demo_shop.url}/desk")
+    page.get_by_label("API key").fill(demo_shop.sample("label")["api_key"])
+    page.get_by_role("button", name="Open the desk").tap()
+    page.get_by_role("button", name="Release an edition").tap()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Title").fill("Tide tables")
+    form.get_by_label("Kind").select_option("record")
+    form.get_by_label("Price", exact=True).fill("30")
+    form.get_by_text("What delivery costs").tap()
+    form.get_by_label("Rates, one a line").fill("GB: Royal Mail 4.00\n*: Airmail 500 g 9, 2000 g 15, free from 100")
+    form.get_by_label("Weight of a unit").fill("300")
+    form.get_by_label("Sent from").fill("GB")
+    form.get_by_label("Collected at").fill("2 Quay Street")
+    screenshot(page, "phone-desk-delivery")
+    expect_to_fit(page)
+    form.get_by_role("button", name="Release", exact=True).tap()
+    expect(form).to_have_count(0)
+    editions = httpx.get(f"{demo_shop.url}/v1/editions").json()["editions"]
+    [shipping] = [one["shipping"] for one in editions if one["title"] == "Tide tables"]
+    assert [zone["countries"] for zone in shipping["zones"]] == [["GB"], []]
+    assert shipping["zones"][1]["rates"][0]["prices"][1] == {"up_to_grams": 2000, "price_minor": 1500}

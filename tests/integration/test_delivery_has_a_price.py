@@ -139,15 +139,15 @@ def test_saved_details_pay_with_delivery_and_the_address_changes_until_it_is_pac
         assert (order["paid_minor"], order["can_change_address"]) == (4900, True)
 
         path = f"/v1/orders/{second}/address"
-        dearer = buyer.post(path, json={"delivery": ABROAD})
+        dearer = buyer.post(path, json={"address": ITALY})
         assert (dearer.status_code, dearer.json()["reason"]) == (409, "delivery_price_differs")
-        next_door = {**DELIVERY, "address": {**ADDRESS, "street": ["2 Sample Street"]}}
-        assert buyer.post(path, json={"delivery": next_door}).status_code == 200
+        next_door = {**ADDRESS, "street": ["2 Sample Street"]}
+        assert buyer.post(path, json={"address": next_door}).status_code == 200
         seen = merchant.get("/v1/merchant/orders").json()["orders"][0]
         assert (seen["order_id"], seen["buyer"]["address"]["street"]) == (second, ["2 Sample Street"])
         packed = merchant.post(f"/v1/merchant/orders/{second}/shipments", json={"stage": "processing"})
         assert packed.status_code == 200, packed.text
-        late = buyer.post(path, json={"delivery": DELIVERY})
+        late = buyer.post(path, json={"address": ADDRESS})
         assert (late.status_code, late.json()["reason"]) == (409, "already_packed")
         assert not buyer.get(f"/v1/orders/{second}").json()["can_change_address"]
 
@@ -156,7 +156,7 @@ def test_saved_details_pay_with_delivery_and_the_address_changes_until_it_is_pac
         assert pay(buyer, third, **collected).status_code == 202
         order = comes_to(buyer, third, "confirmed")
         assert (order["paid_minor"], order["shipping"]["country"]) == (4500, "")
-        nowhere = buyer.post(f"/v1/orders/{third}/address", json={"delivery": DELIVERY})
+        nowhere = buyer.post(f"/v1/orders/{third}/address", json={"address": ADDRESS})
         assert (nowhere.status_code, nowhere.json()["reason"]) == (409, "not_posted")
     report = audit(shop.log)
     assert report.ok, report.violations

@@ -9,11 +9,11 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta, Struct
 
 from buystream import postal
-from buystream.gateway.routes.bodies.fields import Request
+from buystream.gateway.routes.bodies.fields import NOT_BLANK, Request
 from buystream.gateway.routes.bodies.orders import OrderBody
 from buystream.gateway.routes.bodies.payments import Delivery
 from buystream.gateway.routes.checkout import Http, body_of, language_of, order_after, own_order
-from buystream.gateway.routes.details import sealed
+from buystream.gateway.routes.details import decrypted, sealed
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.refusals import asks
@@ -75,9 +75,10 @@ class DeliveryOptionsBody(Struct, frozen=True, kw_only=True):
 
 
 class NewAddress(Request, frozen=True, kw_only=True):
-    """Where the order is sent instead."""
+    """Where the order is sent instead; without a `name`, to the same person."""
 
-    delivery: Delivery
+    address: PostalAddress
+    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)] | None = None
 
 
 @get("/v1/address-forms", summary="Countries that have a form of an address")
@@ -133,8 +134,12 @@ async def change_address(
     data: JSONBody[NewAddress],
 ) -> OrderBody:
     """Until the order is packed. What was paid doesn't change, so delivery there must cost the same."""
-    await own_order(gateway, buyer_id, order_id)
-    delivery, country = await sealed(gateway, buyer_id, data.delivery, is_sent=True, language=language_of(request))
+    view = await own_order(gateway, buyer_id, order_id)
+    known = await gateway.reads.run(lambda: decrypted(gateway, buyer_id, view.delivery))
+    if known is None:
+        raise HttpProblem("not-posted", reason="not_posted")
+    where = Delivery(name=data.name or known.name, email=known.email, address=data.address)
+    delivery, country = await sealed(gateway, buyer_id, where, is_sent=True, language=language_of(request))
     command = ChangeAddress(order_id=order_id, buyer_id=buyer_id, delivery=delivery, country=country)
     answer = await gateway.decisions.ask(command, actor=session.actor)
     return await body_of(gateway, await order_after(gateway, answer, order_id, buyer_id=buyer_id))

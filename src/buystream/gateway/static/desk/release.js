@@ -4,6 +4,7 @@ import { CURRENCIES } from "../buystream/currencies.js";
 import { money, parseMoney, whyNotCharge } from "../buystream/money.js";
 import { ask, field } from "./ask.js";
 import { momentField, momentOf } from "./moments.js";
+import { shipping, shippingFields } from "./shipping.js";
 
 const MISSED = [
   ["keep", "Keep the gifts"],
@@ -60,6 +61,7 @@ export function askRelease({ call, say, currency }) {
         field("names", "Ask who will come with each ticket", { type: "checkbox" }),
       ),
     ),
+    shippingFields(),
     h(
       "details",
       { class: "ask-more" },
@@ -191,5 +193,6 @@ async function terms(form) {
     refund: await refundRule(form),
     ...campaign(form, currency),
     ...(await event(form)),
+    ...shipping(form, (text) => amount(text, currency)),
   };
 }

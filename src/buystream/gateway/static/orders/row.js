@@ -9,8 +9,10 @@ import { proofButton } from "../buystream/proof.js";
 import { projectList } from "../buystream/projects.js";
 import { draftKey } from "../buystream/purchase.js";
 import { remember } from "../buystream/storage.js";
+import { asBuyer } from "../buystream/session.js";
 import { costWords } from "../buystream/words.js";
 import { askBackButton, requestLines } from "./ask-back.js";
+import { askAddress } from "./new-address.js";
 
 const CONTINUE = { authenticate: "Approve at your bank", another_card: "Use another card" };
 
@@ -102,6 +104,16 @@ function actions(order, act) {
     order.can_return &&
       returnButton(order, (button, refundId) => act(button, "POST", `${path}/return`, { refund_id: refundId })),
     order.can_ask_back && !order.can_return && askBackButton(order, act),
+    order.can_change_address &&
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button small",
+          onclick: () => askAddress((address) => asBuyer("POST", `${path}/address`, { body: { address } })),
+        },
+        "Change address",
+      ),
     order.tickets_url && h("a", { class: "button small primary", href: order.tickets_url }, "Tickets"),
     order.downloads_url && h("a", { class: "button small primary", href: order.downloads_url }, "Downloads"),
     order.receipt_url && h("a", { class: "button small", href: order.receipt_url }, "Receipt"),
