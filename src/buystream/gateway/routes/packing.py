@@ -184,8 +184,8 @@ def _addresses(gateway: Gateway, views: list[OrderView]) -> dict[str, tuple[str,
 
 def _sent_from(gateway: Gateway, view: OrderView) -> str:
     """The country, in two letters; "" where it isn't known."""
-    shipping = gateway.offer_of_order(view.order_id).shipping
-    return "" if shipping is None else shipping.ships_from
+    offer = gateway.catalogue.offer(view.edition_id)
+    return "" if offer is None or offer.shipping is None else offer.shipping.ships_from
 
 
 def _lines(plain: dict[str, str], *, from_country: str) -> tuple[str, ...]:
