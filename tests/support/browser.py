@@ -113,7 +113,7 @@ class Buying:
         """An invented one, in the form of that country; `fields` by their labels."""
         self.sheet.get_by_label("Country").select_option(country)
         usual = {"Street address": "1 Sample Street", "Town": "Sampletown", "Postcode": "S1 2AB"}
-        for label, text in (fields or usual).items():
+        for label, text in reversed((fields or usual).items()):  # the postal code shows that its form is there
             self.sheet.get_by_label(label, exact=True).fill(text)
 
     def choose(self, card: str) -> None:

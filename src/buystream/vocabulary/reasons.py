@@ -106,7 +106,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     "already_packed": Reason("The order is packed, so its address can't be changed any more. Contact the merchant."),
     "not_posted": Reason("This order is collected, so it has no address."),
     "delivery_price_differs": Reason(
-        "Delivery there has another price, and what was paid doesn't change. Contact the merchant."
+        "Delivery there has another price or goes another way, and what was paid doesn't change. Contact the merchant."
     ),
     # Refunds, returns and disputes
     "bad_amount": Reason("That is more than can be refunded. Read the order's refunds and request less."),

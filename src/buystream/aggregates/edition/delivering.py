@@ -1,5 +1,7 @@
 """How an edition decides about delivery: what it costs, by the terms of the release, and where a paid order goes."""
 
+from typing import Final
+
 from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import admission
 from buystream.aggregates.edition.edition import UNKNOWN_ORDER, Edition, Outcome
@@ -11,6 +13,8 @@ from buystream.vocabulary.fulfilment import PACKED
 from buystream.vocabulary.money import why_not_charge
 from buystream.vocabulary.order_states import PROMISED, SENT
 from buystream.vocabulary.shipping import DeliveryCharge, Shipping
+
+COUNTRY_NOT_SERVED: Final = "country_not_served"
 
 
 def price(
@@ -91,6 +95,8 @@ def _why_not_there(terms: Terms, order: Order, country: str) -> str:
     if not paid.country:
         return "not_posted"
     there = _charge(terms, terms.shipping, order, country, paid.method_id)
-    if isinstance(there, str):
+    if there == COUNTRY_NOT_SERVED:
         return there
+    if isinstance(there, str):
+        return "delivery_price_differs"  # that way of delivery doesn't exist there
     return "" if there.amount_minor == paid.amount_minor else "delivery_price_differs"

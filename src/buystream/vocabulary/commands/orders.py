@@ -100,7 +100,7 @@ class RequestPayment(Command):
         *order_is_none_of(PROMISED | SOLD),
         *("unknown_order", "edition_cancelled", "campaign_missed", "already_packed", "not_posted"),
         "delivery_price_differs",
-        *DELIVERY_REASONS,
+        "country_not_served",
     ],
 )
 class ChangeAddress(Command):
