@@ -82,6 +82,9 @@ def test_an_oembed_consumer_gets_a_frame_it_may_show(lasting_shop: Shop) -> None
     [
         ("url=https://elsewhere.example/e/ed0-0123456789", 404),
         ("url=nothing", 404),
+        ("url=http://[::1/e/x", 404),
+        ("url=//[/e/x", 404),
+        ("url=http://%E2%84%80/e/x", 404),
         ("", 422),
         ("url={}&format=xml", 501),
         ("url={}&maxwidth=wide", 422),

@@ -11,6 +11,7 @@ from typing import Any
 
 from buystream.vocabulary import values
 from buystream.vocabulary.reasons import order_is_none_of, payment_is_none_of
+from buystream.vocabulary.shipping import Shipping
 
 RETURNS_A_REASON = {
     "Outcome",
@@ -22,6 +23,8 @@ RETURNS_A_REASON = {
     "Units | str | None",
     "Over",
     "NotOnSale",
+    "DeliveryCharge | str",
+    "DeliveryCharge | str | None",
 }
 """The annotations of functions that return a reason; a text of another meaning has a Literal of its own."""
 COMPUTED = {
@@ -136,9 +139,9 @@ def resolved(function: FunctionType, expression: ast.expr) -> Any:
 
 _OF_VALUES = {
     name: method
-    for value in vars(values).values()
+    for value in (*vars(values).values(), Shipping)
     if isinstance(value, type)
     for name, method in vars(value).items()
-    if isinstance(method, FunctionType) and name == "why_not"
+    if isinstance(method, FunctionType) and name in ("why_not", "charge")
 }
 """The methods of values that say why something is refused."""

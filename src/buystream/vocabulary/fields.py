@@ -121,6 +121,7 @@ CountryCode = Annotated[
     str,
     meaning(
         "Where the order is sent, in two letters of ISO 3166-1; empty when nothing depends on it.",
+        feed=True,
         tables=InTables.SHOWN,
     ),
 ]

@@ -93,7 +93,8 @@ SYSTEMS_OWN = {
 OFFERED = {"AddStock.variant_id", "WithdrawStock.variant_id", "RecordFulfilment.shipment_id",
     "ScanTicket.ticket_id", "ScanTicket.gate_id", "ScanTicket.variant_id", "UndoScan.ticket_id",
     "BlockTicket.ticket_id",
-    "InspectReturn.return_id", "ExchangeUnits.variant_id", "ExchangeUnits.instead_variant_id",}  # fmt: skip
+    "InspectReturn.return_id", "ExchangeUnits.variant_id", "ExchangeUnits.instead_variant_id",
+    "RequestStockAlert.variant_id", "RequestReturn.instead_variant_id", "AnswerReturnRequest.request_id",}  # fmt: skip
 """Names that an earlier command gave: any other is unknown."""
 
 AUTHORITIES = {"DescribeMerchant.tax_id", "DescribeMerchant.charity_id"}

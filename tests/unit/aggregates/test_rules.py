@@ -92,6 +92,7 @@ PUBLISHED: dict[str, object] = {
     "file_bytes_max": 5_000_000_000_000,
     "downloads_max": 1000,
     "activations_max": 1000,
+    "stock_alerts_max": 1000,
     "link_seconds_min": 60,
     "link_seconds_max": 2_592_000,
     "expiries_per_tick_max": 1000,

@@ -45,6 +45,15 @@ def test_a_malformed_item_is_refused(path: str) -> None:
         ([("buyer/email", "a@example.org"), ("buyer", "x"), ("totals/0", "1")], f"/e/{EDITION}?lines=:2"),
         ([("access_token", "s"), ("attribution/email", "a@b.c"), ("lines", ":9")], f"/e/{EDITION}?lines=:2"),
         ([("x", "a\r\nb"), ("y\n", "1"), ("z", "a" * 201)], f"/e/{EDITION}?lines=:2"),
+        (
+            [("a", "+441234567890"), ("b", "44 1234 567890"), ("c", "a@b.co"), ("d", "4242424242424242")],
+            f"/e/{EDITION}?lines=:2",
+        ),
+        ([("e", "bsk_" + "x" * 32), ("f", "eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl" * 2)], f"/e/{EDITION}?lines=:2"),
+        (
+            [("utm_campaign", "Tour 2026 (autumn), part 2")],
+            f"/e/{EDITION}?lines=:2&utm_campaign=Tour+2026+%28autumn%29,+part+2",
+        ),
         ([("continue_to", "/orders"), ("a", "b")], "/orders?a=b"),
         ([("continue_to", f"/e/{EDITION}")], f"/e/{EDITION}?lines=:2"),
         ([("continue_to", "//evil.example")], f"/e/{EDITION}?lines=:2"),

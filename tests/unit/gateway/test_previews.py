@@ -31,6 +31,7 @@ def variant(variant_id: str = "", title: str = "", price_minor: int = 2400, **ot
         "variant_id": variant_id,
         "title": title,
         "limit_per_buyer": 4,
+        "weight_grams": 0,
         "is_sold_out": False,
         **dict.fromkeys(("price_minor", "price_min_minor", "price_max_minor"), price_minor),
     }

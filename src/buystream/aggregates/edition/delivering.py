@@ -96,7 +96,7 @@ def _why_not_there(terms: Terms, order: Order, country: str) -> str:
         return "not_posted"
     there = _charge(terms, terms.shipping, order, country, paid.method_id)
     if there == COUNTRY_NOT_SERVED:
-        return there
+        return COUNTRY_NOT_SERVED
     if isinstance(there, str):
         return "delivery_price_differs"  # that way of delivery doesn't exist there
     return "" if there.amount_minor == paid.amount_minor else "delivery_price_differs"

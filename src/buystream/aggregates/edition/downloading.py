@@ -94,6 +94,8 @@ def allow_downloads(edition: Edition, command: commands.AllowDownloads, moment: 
         return UNKNOWN_ORDER
     if edition.files is None:
         return UNKNOWN_FILE
+    if order.stage not in SOLD:
+        return UNKNOWN_ORDER
     if not 1 <= command.downloads_max <= moment.rules.downloads_max:
         return "bad_downloads"
     if edition.files.allowed.get(order.id, edition.terms.downloads.downloads_max) == command.downloads_max:

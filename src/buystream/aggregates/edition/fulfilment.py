@@ -57,18 +57,13 @@ class Returned(msgspec.Struct, kw_only=True, omit_defaults=True):
     waits: bool = False
 
 
-OfReturns = events.UnitsReturned | events.ReturnRequested | events.ReturnRequestAnswered
-
-RequestState = Literal["open", "accepted", "declined", "settled"]
-
-
 class ReturnRequest(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The buyer asks to send units back: for the money, or for `instead`. Settled: they came back, or were
     exchanged."""
 
     units: Units
     instead: str | None = None
-    state: RequestState = "open"
+    state: Literal["open", "accepted", "declined", "settled"] = "open"
     words: str = ""
     reply: str = ""
     asked_at_ms: int = 0
@@ -100,7 +95,7 @@ class Fulfilment(msgspec.Struct, Generic[P], kw_only=True, omit_defaults=True):
             back = self.back.get(variant_id, 0)
             self.back[variant_id] = back + min(quantity, max(named.get(variant_id, 0) - back, 0))
 
-    def take(self, event: OfReturns) -> None:
+    def take(self, event: events.UnitsReturned | events.ReturnRequested | events.ReturnRequestAnswered) -> None:
         """Something happened about units that come back."""
         if isinstance(event, events.UnitsReturned):
             self.note_return(event)

@@ -5,7 +5,7 @@ from typing import Final, Literal, Self
 import msgspec
 
 from buystream.aggregates.applying import appliers_of, applies
-from buystream.aggregates.edition.fulfilment import Fulfilment, OfReturns, Parcel
+from buystream.aggregates.edition.fulfilment import Fulfilment, Parcel
 from buystream.aggregates.edition.payment import Payment
 from buystream.aggregates.edition.ticket import Ticket, ended
 from buystream.aggregates.edition.units import by_variant, exchanged, plus
@@ -301,7 +301,7 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         self._parcels().proceed(event, self.kept_units)
 
     @applies(events.UnitsReturned, events.ReturnRequested, events.ReturnRequestAnswered)
-    def _take_back(self, event: OfReturns) -> None:
+    def _take_back(self, event: events.UnitsReturned | events.ReturnRequested | events.ReturnRequestAnswered) -> None:
         self._parcels().take(event)
 
     @applies(events.ReturnInspected)

@@ -17,8 +17,8 @@ ITEMS_MAX: Final = 20
 QUERY_MAX: Final = 40
 """Parameters that are read; the rest is dropped."""
 
-VALUE_CHARS_MAX: Final = 200
-"""Of a parameter that is passed on."""
+PLAIN_VALUE: Final = re.compile(r"[\w .,:()-]{0,80}")
+"""Of a parameter that is passed on: a campaign's name, not an address, a key or a token."""
 
 CONTINUE_TO: Final = "continue_to"
 
@@ -43,6 +43,9 @@ NOTICES: Final = {
 """What an edition's page says by its `notice`."""
 
 _SECRET: Final = re.compile(r"token|secret|passw|api_?key|session|auth|credential|mail|phone", re.IGNORECASE)
+_PERSONAL: Final = re.compile(r"\d[\d ().-]{6,}\d|[^\s,:()-]{33}")
+"""What may be a telephone's, a card's or an account's number, or a key."""
+
 _RAW: Final = re.compile(r"[A-Za-z0-9._-]+")
 _QUANTITY: Final = re.compile(r"[1-9][0-9]{0,5}")
 _VARIANT: Final = re.compile(r"[a-z0-9-]{1,40}")
@@ -137,7 +140,7 @@ def _sorted(query: Iterable[tuple[str, str]]) -> tuple[str, dict[str, str]]:
 
 def _carried(name: str, value: str) -> Mapping[str, str]:
     """The parameter, unless it may be a secret or somebody's, or is no plain text."""
-    is_plain = CARRIED.fullmatch(name) and len(value) <= VALUE_CHARS_MAX and value.isprintable()
+    is_plain = CARRIED.fullmatch(name) and PLAIN_VALUE.fullmatch(value) and not _PERSONAL.search(value)
     return {name: value} if is_plain and not _SECRET.search(name) and name not in ("lines", "notice") else {}
 
 

@@ -2,7 +2,6 @@
 
 from html import escape
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from litestar import Response, get
 from litestar.di import NamedDependency
@@ -135,10 +134,9 @@ def _poster(board: Board, url: str) -> bytes:
 
 def _edition_of(gateway: Gateway, url: str) -> str:
     """The edition whose page has that address; raises HttpProblem (404)."""
-    asked, ours = urlsplit(url), urlsplit(gateway.public_url)
-    start, _, edition_id = asked.path.rpartition("/")
-    is_ours = (asked.scheme, asked.netloc) == (ours.scheme, ours.netloc) and start == f"{ours.path.rstrip('/')}/e"
-    if not is_ours or not is_edition_id(edition_id):
+    address, _, _ = url.partition("?")
+    edition_id = address.partition("#")[0].removeprefix(f"{gateway.public_url}/e/")
+    if not is_edition_id(edition_id):
         raise HttpProblem("unknown-edition", "Ask for the address of an edition's page here.")
     return edition_id
 

@@ -440,7 +440,7 @@ export class Screens {
   /** A way to learn that there is stock again. */
   #alert(state) {
     const board = this.#board();
-    const isSoldOut = board.state === "sold_out" || this.#purchase.problem?.reason === "sold_out";
+    const isSoldOut = board.available === 0 || this.#purchase.problem?.reason === "sold_out";
     return isSoldOut && (state === "unavailable" || state === "refused") && stockAlert(board);
   }
 
