@@ -114,7 +114,7 @@ PROJECTION_SECONDS: Final = Histogram(
 )
 MAILS_QUEUED: Final = Counter("buystream_mails_queued", "Mails that events called for, put into the outbox.")
 MAILS: Final = Counter("buystream_mails", "Mails of the outbox that are done with, by what came of them.", ["state"])
-for _state in ("sent", "left_out", "suppressed", "refused", "given_up"):
+for _state in ("sent", "left_out", "suppressed", "refused", "given_up", "unsendable"):
     MAILS.labels(_state)
 MAILS_WAITING: Final = Gauge("buystream_mails_waiting", "Mails of the outbox that are due.")
 MAILS_OLDEST_SECONDS: Final = Gauge(

@@ -13,10 +13,12 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from buystream.vocabulary.texts import LINE
+
 CHARS_MAX: Final = 200
 """Of one field, and of one line of the street."""
 
-Text = Annotated[str, Meta(max_length=CHARS_MAX, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[str, Meta(max_length=CHARS_MAX, pattern=LINE)]
 FieldName = Literal["company", "street", "district", "city", "region", "postal_code", "sorting_code", "country"]
 
 
@@ -30,8 +32,8 @@ class PostalAddress(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     district: Text = ""
     city: Text = ""
     region: Text = ""
-    postal_code: Annotated[str, Meta(max_length=20, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
-    sorting_code: Annotated[str, Meta(max_length=20, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    postal_code: Annotated[str, Meta(max_length=20, pattern=LINE)] = ""
+    sorting_code: Annotated[str, Meta(max_length=20, pattern=LINE)] = ""
 
 
 class Choice(Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from buystream.errors import BuystreamError
+from buystream.vocabulary.email_addresses import is_email
 
 SECRET_CHARS_MIN = 32
 ORIGIN_CHARS_MAX = 200
@@ -248,7 +249,7 @@ def smtp_url(text: str) -> MailServer:
 
 def mail_address(text: str) -> str:
     """A bare address."""
-    if not re.fullmatch(r"[\w.+\-]+@[\w.\-]+", text, re.ASCII):
+    if not is_email(text) and not is_email(f"{text}.localdomain"):  # a host of this network has no full stop
         raise BadSetting("must be an address such as orders@shop.example: each merchant's name is put before it")
     return text
 

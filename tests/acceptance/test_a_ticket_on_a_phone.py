@@ -33,7 +33,10 @@ def bought(phone: BrowserContext, shop: DemoShop) -> tuple[Page, str]:
     fan.enter("Accepted")
     fan.pay()
     fan.sees("You’re going!")
-    return page, fan.orders()[0]["order_id"]
+    order_id = fan.orders()[0]["order_id"]
+    link = fan.sheet.get_by_role("link", name="Your tickets")
+    expect(link).to_have_attribute("href", f"{shop.url}/orders/{order_id}/tickets")
+    return page, order_id
 
 
 def test_a_ticket_is_shown_offline_and_passed_on_to_another_phone(

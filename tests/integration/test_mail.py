@@ -201,6 +201,24 @@ def test_while_the_server_is_away_all_mails_wait(mailed: Shop, mail_server: Serv
     assert run_sql(mailed.dsn, "SELECT state, attempts FROM mail.outbox") == [("waiting", 0)]
 
 
+def test_what_older_records_have_as_an_address_is_trouble_that_the_merchant_sees(
+    mailed: Shop, mail_server: ServerOfMail, caplog: pytest.LogCaptureFixture
+) -> None:
+    order_id = buy(mailed)
+    ((buyer_id,),) = run_sql(mailed.dsn, "SELECT buyer_id FROM views.orders WHERE order_id = %s", (order_id,))
+    odd = mailed.vault.encrypt(buyer_id, {"name": "Anna", "email": "a..b@x.example"})
+    with one_transaction(mailed.dsn, "tests") as cur:
+        cur.execute("UPDATE views.orders SET delivery = %s WHERE order_id = %s", (odd, order_id))
+    with sending(mailed, SmtpServer(mail_server.at)), mailed.merchant() as merchant:
+        wait_until(lambda: states(mailed) == {order_id: "unsendable"})
+        (trouble,) = merchant.get("/v1/merchant/mails").json()["trouble"]
+    assert (trouble["about"], trouble["state"]) == (order_id, "unsendable")
+    assert [
+        record.levelname for record in caplog.records if order_id[:8] in record.message or "mail " in record.message
+    ]
+    assert mail_server.mails == []
+
+
 def test_an_erased_buyer_gets_nothing(mailed: Shop, mail_server: ServerOfMail) -> None:
     order_id = buy(mailed)
     wait_until(lambda: states(mailed) == {order_id: "waiting"})

@@ -4,7 +4,7 @@ import pypdfium2
 import pytest
 from msgspec.structs import replace
 
-from buystream.gateway.pages.label_pdf import SHEETS, labels
+from buystream.gateway.pages.label_pdf import CUT, SHEETS, labels
 from buystream.gateway.pages.packing_pdf import pick_list
 from buystream.gateway.pages.parcel_prints import FEW, PrintJob, printed
 from buystream.parcel_sheets import Layout, Picked, PrintedUnits, Slip, picked, slips_of
@@ -147,3 +147,19 @@ def test_every_label_is_within_its_own(layout: Layout) -> None:
         inside = page.get_textpage().get_text_bounded(left=left, bottom=bottom, right=right, top=top)
         assert NUMBER in inside
         assert all(word in inside for text in lines for word in text.split() if word.isascii())
+
+
+@pytest.mark.parametrize("layout", SHEETS)
+def test_what_has_no_room_on_a_label_is_cut_and_never_on_the_next(layout: Layout) -> None:
+    sheet = SHEETS[layout]
+    long = replace(SLIP, address=tuple(f"Line {number} {'with more to say ' * 12}" for number in range(40)))
+    pdf = pypdfium2.PdfDocument(labels([long, replace(SLIP, number="NEXT")], layout=layout, skip=0, made_at_ms=T0))
+    bottom = (sheet.page[1] - sheet.top - sheet.height) * 72 / 25.4
+    page = pdf[0].get_textpage()
+    first = page.get_text_bounded(bottom=bottom, right=(sheet.left + sheet.width) * 72 / 25.4)
+    assert "Line 0" in first
+    assert CUT in first
+    assert NUMBER in first
+    beyond = page.get_text_range().replace("\r\n", "\n")
+    assert beyond.count("more to say") == first.count("more to say")
+    assert "Line 39" not in beyond

@@ -29,6 +29,7 @@ from buystream.vocabulary.events import CommandRefused, CommandRepeated, Merchan
 from buystream.vocabulary.ids import new_command_id, new_merchant_id, partition_of
 from buystream.vocabulary.money import minor_digits, minor_of
 from buystream.vocabulary.reasons import REASONS
+from buystream.vocabulary.texts import PLAIN
 from buystream.vocabulary.values import Fee
 from buystream.wiring.deciding import decided, deciding
 from buystream.wiring.opening import open_database, open_log, refuse_moved
@@ -135,10 +136,10 @@ def details(
     command = DescribeMerchant(
         merchant_id=merchant_id,
         legal_name=options.plain(legal_name, "a receipt's legal name", chars_max=200),
-        address=options.plain(address, "a receipt's address", chars_max=1000),
+        address=options.plain(address, "a receipt's address", chars_max=1000, form=PLAIN),
         tax_id=options.plain(tax_id, "a tax number", chars_min=0, chars_max=80),
         charity_id=options.plain(charity_id, "a charity's number", chars_min=0, chars_max=80),
-        email=options.plain(email, "an e-mail address", chars_min=0, chars_max=254),
+        email=options.email(email),
     )
     _submit(command, merchant_id, chosen)
     click.echo(f"{merchant_id}: receipts are from {legal_name}")

@@ -12,6 +12,8 @@ from rich.console import Console
 from buystream.errors import BuystreamError
 from buystream.host import log_lines
 from buystream.settings import Settings, read_log_format, read_settings
+from buystream.vocabulary.email_addresses import WHAT_IT_IS, is_email
+from buystream.vocabulary.texts import IN_WORDS, LINE
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -82,13 +84,19 @@ def print_table(table: "Table") -> None:
     Console(width=WIDE, soft_wrap=True, markup=False, emoji=False).print(table)
 
 
-def plain(text: str, what: str, *, chars_max: int, chars_min: int = 1) -> str:
+def plain(text: str, what: str, *, chars_max: int, chars_min: int = 1, form: str = LINE) -> str:
     """The text without spaces around it; raises BuystreamError unless it has the form that the API takes, too."""
-    from buystream.gateway.routes.bodies.fields import PLAIN
-
     text = text.strip()
-    if not chars_min <= len(text) <= chars_max or re.fullmatch(PLAIN, text) is None:
-        raise BuystreamError(f"{what} has {chars_min} to {chars_max} characters, and no control characters")
+    if not chars_min <= len(text) <= chars_max or re.search(form, text) is None:
+        raise BuystreamError(f"{what} has {chars_min} to {chars_max} characters: {IN_WORDS[form]}")
+    return text
+
+
+def email(text: str) -> str:
+    """The address without spaces around it, or nothing; raises BuystreamError unless it is one."""
+    text = text.strip()
+    if text and not is_email(text):
+        raise BuystreamError(f"{text!r} can't be written to: give {WHAT_IT_IS}")
     return text
 
 

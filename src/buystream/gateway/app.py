@@ -29,7 +29,7 @@ from buystream.gateway.server.json_bodies import refuse_double_members
 from buystream.gateway.server.problems import MEDIA_TYPE, HttpProblem, problem_of
 from buystream.gateway.server.security import page_headers
 from buystream.gateway.server.sessions import Session
-from buystream.gateway.server.valid_values import WHOLE_BODY, body_type, valid_values
+from buystream.gateway.server.valid_values import WHOLE_BODY, body_type, in_words, valid_values
 from buystream.vocabulary.trace import CURRENT, TRACEPARENT, traceparent_of
 
 
@@ -229,4 +229,4 @@ def _fault(fault: dict[str, str], body: Any) -> str:
     key, message = fault.get("key", ""), fault.get("message", "")
     if key == WHOLE_BODY and message == repr(WHOLE_BODY):  # the framework looked for it in vain
         return "The request has no body. Send one JSON object."
-    return f"{key}: {message}{valid_values(body, key, message)}".strip(": ")
+    return f"{key}: {in_words(message)}{valid_values(body, key, message)}".strip(": ")

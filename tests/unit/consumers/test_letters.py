@@ -83,10 +83,15 @@ def test_no_text_adds_a_header() -> None:
     assert mail["Subject"] == "Hello Bcc: all@example.org"
 
 
-@pytest.mark.parametrize("recipient", ["no address", "a@b@c.example", "anna@exa\nmple.org", ""])
+@pytest.mark.parametrize("recipient", ["no address", "a@b@c.example", "anna@exa\nmple.org", "", "a..b@x.yy", "é@x.yy"])
 def test_what_is_no_address_is_not_written_to(recipient: str) -> None:
     with pytest.raises(BadLetter):
         sent(recipient=recipient)
+
+
+def test_a_mail_goes_out_without_a_reply_to_that_is_no_address() -> None:
+    assert sent(reply_to="x")["Reply-To"] is None
+    assert sent(reply_to="desk@nuit.example")["Reply-To"].addresses[0].addr_spec == "desk@nuit.example"
 
 
 def test_the_same_mail_has_the_same_id_at_each_try_and_no_other_mail_has() -> None:

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -21,6 +20,7 @@ from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
 from buystream.consumers.notifications.words import DEFAULT, WORDS
 from buystream.errors import BuystreamError
 from buystream.time_zones import zone
+from buystream.vocabulary.email_addresses import is_email
 from buystream.vocabulary.money import decimal_of
 
 SEVEN_BITS = SMTP.clone(cte_type="7bit")
@@ -106,12 +106,11 @@ def email_of(letter: Letter, *, mail_id: str, sender: str, at_ms: int) -> bytes:
     mail["Date"] = format_datetime(datetime.fromtimestamp(at_ms / 1000, UTC))
     mail["Subject"] = _line(letter.subject)
     mail["From"] = Address(_line(letter.merchant), addr_spec=sender)
-    try:
-        mail["To"] = Address(_line(letter.name), addr_spec=letter.recipient)
-        if letter.reply_to:
-            mail["Reply-To"] = Address(_line(letter.merchant), addr_spec=letter.reply_to)
-    except (HeaderParseError, ValueError, IndexError) as error:
-        raise BadLetter(f"an address isn't one: {type(error).__name__}") from None
+    if not is_email(letter.recipient):
+        raise BadLetter("the address isn't one that mail can be sent to")
+    mail["To"] = Address(_line(letter.name), addr_spec=letter.recipient)
+    if is_email(letter.reply_to):
+        mail["Reply-To"] = Address(_line(letter.merchant), addr_spec=letter.reply_to)
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
     if letter.unsubscribe is not None:
         mail["List-Unsubscribe"] = f"<{letter.unsubscribe.url}>"

@@ -18,7 +18,16 @@ from buystream.consumers.notifications.announcing import address_buyers
 from buystream.consumers.notifications.letters import BadLetter, NotCalledFor, email_of
 from buystream.consumers.notifications.post import Deferred, InDoubt, NoSuchAddress, Post, PostAway, Refused
 from buystream.consumers.notifications.queueing import ANNOUNCEMENT
-from buystream.consumers.notifications.tables import ENDS, GIVEN_UP, LEFT_OUT, REFUSED, SENT, SUPPRESSED, TABLES
+from buystream.consumers.notifications.tables import (
+    ENDS,
+    GIVEN_UP,
+    LEFT_OUT,
+    REFUSED,
+    SENT,
+    SUPPRESSED,
+    TABLES,
+    UNSENDABLE,
+)
 from buystream.consumers.notifications.taken import NotShownYet, TakenMail
 from buystream.consumers.notifications.writing import LetterWriter, Written
 from buystream.database import DatabaseError, connect, transaction
@@ -158,9 +167,14 @@ class Sending:
             return
         try:
             written = self._write(row)
-            mail = email_of(written.letter, mail_id=row.mail_id, sender=self._from, at_ms=wall_clock_ms())
-        except (NotCalledFor, BadLetter) as error:
+        except NotCalledFor as error:
             self._end(row, LEFT_OUT, str(error))
+            return
+        try:
+            mail = email_of(written.letter, mail_id=row.mail_id, sender=self._from, at_ms=wall_clock_ms())
+        except BadLetter as error:
+            logger.warning("mail %s can't be sent: %s", row.mail_id, error)
+            self._end(row, UNSENDABLE, str(error), written)
             return
         address = self._hashes.of(written.letter.recipient)
         if reason := self._why_suppressed(address):

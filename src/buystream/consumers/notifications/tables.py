@@ -58,6 +58,7 @@ LEFT_OUT: Final = "left_out"
 SUPPRESSED: Final = "suppressed"
 REFUSED: Final = "refused"
 GIVEN_UP: Final = "given_up"
-ENDS: Final = (SENT, LEFT_OUT, SUPPRESSED, REFUSED, GIVEN_UP)
+UNSENDABLE: Final = "unsendable"
+ENDS: Final = (SENT, LEFT_OUT, SUPPRESSED, REFUSED, GIVEN_UP, UNSENDABLE)
 """Delivered to the server; not called for any more; to an address that doesn't exist; rejected by the server for good;
-deferred by it for too long."""
+deferred by it for too long; to what can't be an address."""

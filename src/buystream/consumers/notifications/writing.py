@@ -20,6 +20,7 @@ from buystream.consumers.notifications.words import DEFAULT, LANGUAGES
 from buystream.projections import edition_board, order_views, people, recurring_gifts
 from buystream.projections.order_views import OrderView
 from buystream.projections.parcels import SeenParcel
+from buystream.vocabulary.email_addresses import is_email
 from buystream.vocabulary.ids import rest_parcel_id
 from buystream.vocabulary.values import TicketedEvent
 
@@ -114,7 +115,7 @@ class LetterWriter:
         details = people.legal_details(cur, view.merchant_id, at_ms=at_ms)
         enclosed = self._enclosures(cur, view, person, content.encloses) if content.encloses else Enclosed()
         footer = [say(language, "footer", merchant=view.merchant_name)]
-        if details.email:
+        if is_email(details.email):
             footer.append(say(language, "reply", merchant=view.merchant_name))
         return Letter(
             language=language,

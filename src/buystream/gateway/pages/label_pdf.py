@@ -47,6 +47,9 @@ _SMALL: Final = 6
 _LINE: Final = 0.42
 """Millimetres of a line's height for each point."""
 
+CUT: Final = "(continued on the slip)"
+"""Instead of the lines of an address that have no room."""
+
 INK, SOFT = (0, 0, 0), (80, 83, 95)
 
 
@@ -71,16 +74,28 @@ def labels(slips: Sequence[Slip], *, layout: Layout, skip: int, made_at_ms: int)
 
 def _draw(pdf: FPDF, chosen: Chosen, sheet: Sheet, slip: Slip, *, left: float, top: float) -> None:
     width, height = sheet.width - 2 * PADDING_MM, sheet.height - 2 * PADDING_MM
-    text = "\n".join(map(chosen.shown, slip.address))
+    lines = [chosen.shown(line) for line in slip.address]
     room = height - _SMALL * _LINE - 1
     for size in _SIZES:
         take_pen(pdf, size, INK)
-        height_mm = pdf.multi_cell(width, size * _LINE, text, dry_run=True, output=MethodReturnValue.HEIGHT, align="L")
-        if isinstance(height_mm, float) and height_mm <= room:
+        fitting = _wrapped(pdf, lines, width, size)
+        most = int(room / (size * _LINE))
+        if len(fitting) <= most:
             break
+    else:  # it must not run into the next label, which is another buyer's
+        lines = [*fitting[: most - 1], CUT]
     pdf.set_xy(left + PADDING_MM, top + PADDING_MM)
-    for line in slip.address:
-        pdf.multi_cell(width, size * _LINE, chosen.shown(line), align="L", new_x=XPos.LEFT, new_y=YPos.NEXT)
+    for line in lines:
+        pdf.multi_cell(width, size * _LINE, line, align="L", new_x=XPos.LEFT, new_y=YPos.NEXT)
     take_pen(pdf, _SMALL, SOFT)
     pdf.set_xy(left + PADDING_MM, top + sheet.height - PADDING_MM - _SMALL * _LINE)
     pdf.cell(width, _SMALL * _LINE, slip.number, align="R")
+
+
+def _wrapped(pdf: FPDF, lines: Sequence[str], width: float, size: int) -> list[str]:
+    """The lines as they are drawn, at that size."""
+    found = pdf.multi_cell(
+        width, size * _LINE, "\n".join(lines), dry_run=True, output=MethodReturnValue.LINES, align="L"
+    )
+    assert isinstance(found, list)
+    return found

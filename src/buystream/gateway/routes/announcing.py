@@ -8,7 +8,7 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
 from psycopg2.extensions import cursor
 
-from buystream.gateway.routes.bodies.fields import NOT_BLANK, Request
+from buystream.gateway.routes.bodies.fields import Request
 from buystream.gateway.routes.checkout import Http
 from buystream.gateway.routes.merchants import own_offer
 from buystream.gateway.runtime import Gateway
@@ -16,20 +16,22 @@ from buystream.gateway.server.idempotency import idempotent_name
 from buystream.gateway.server.refusals import asks
 from buystream.projections.people import MerchantView
 from buystream.vocabulary.commands import AnnounceToBuyers
+from buystream.vocabulary.texts import NAME, NOT_BLANK
 
 SHOWN_MAX: Final = 50
 
 _COUNTS: Final = "SELECT state, count(*) FROM mail.outbox WHERE merchant_id = %s GROUP BY state"
 _TROUBLE: Final = """
     SELECT kind, about, state, doubts, error, (extract(epoch FROM changed_at) * 1000)::bigint FROM mail.outbox
-    WHERE merchant_id = %s AND (doubts > 0 OR state IN ('suppressed', 'refused', 'given_up') OR attempts > 0)
+    WHERE merchant_id = %s
+        AND (doubts > 0 OR attempts > 0 OR state IN ('suppressed', 'refused', 'given_up', 'unsendable'))
     ORDER BY changed_at DESC LIMIT %s"""
 
 
 class Announcement(Request, frozen=True, kw_only=True):
     """A mail to all buyers. An empty line separates paragraphs of the text."""
 
-    subject: Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
+    subject: Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
     text: Annotated[str, Meta(min_length=1, max_length=5000, pattern=NOT_BLANK)]
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from psycopg2.extensions import cursor
 
 from buystream.api_keys import api_key_hash, new_api_key
-from buystream.gateway.routes.bodies.fields import NOT_BLANK, Request
+from buystream.gateway.routes.bodies.fields import Request
 from buystream.gateway.routes.checkout import Http
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import key_uses
@@ -20,12 +20,13 @@ from buystream.projections import people
 from buystream.vocabulary.actors import merchant_key
 from buystream.vocabulary.commands import AddApiKey, Command, RevokeApiKey
 from buystream.vocabulary.ids import partition_of
+from buystream.vocabulary.texts import NAME
 
 
 class NewApiKey(Request, frozen=True, kw_only=True):
     """The key's purpose, such as the ticket scanner."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=80, pattern=NOT_BLANK)]
+    name: Annotated[str, Meta(min_length=1, max_length=80, pattern=NAME)]
 
 
 class ApiKeyBody(Struct, frozen=True):

@@ -9,7 +9,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta, Struct
 
 from buystream import postal
-from buystream.gateway.routes.bodies.fields import NOT_BLANK, Request
+from buystream.gateway.routes.bodies.fields import Request
 from buystream.gateway.routes.bodies.orders import OrderBody
 from buystream.gateway.routes.bodies.payments import Delivery
 from buystream.gateway.routes.checkout import Http, body_of, language_of, order_after, own_order
@@ -23,6 +23,7 @@ from buystream.projections.order_views import OrderView
 from buystream.vocabulary.commands import ChangeAddress
 from buystream.vocabulary.reasons import REASONS
 from buystream.vocabulary.shipping import DeliveryCharge, Shipping
+from buystream.vocabulary.texts import NAME
 
 FORMS_KEPT_SECONDS: Final = 3600
 
@@ -78,7 +79,7 @@ class NewAddress(Request, frozen=True, kw_only=True):
     """Where the order is sent instead; without a `name`, to the same person."""
 
     address: PostalAddress
-    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)] | None = None
+    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)] | None = None
 
 
 @get("/v1/address-forms", summary="Countries that have a form of an address")

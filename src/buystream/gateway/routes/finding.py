@@ -2,16 +2,15 @@
 address that nobody bought with; which mail is sent is found out elsewhere, and later."""
 
 import secrets
-from typing import Annotated
 
 from litestar import post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
-from msgspec import Meta, Struct
+from msgspec import Struct
 from psycopg2.extensions import cursor
 
 from buystream.consumers.notifications.queueing import FIND_ORDERS, ask_for_orders
-from buystream.gateway.routes.bodies.fields import EMAIL, Request
+from buystream.gateway.routes.bodies.fields import EmailAddress, Request
 from buystream.gateway.routes.checkout import Http, client_of, language_of
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.guard import own_pages_only
@@ -20,7 +19,7 @@ from buystream.gateway.server.guard import own_pages_only
 class Search(Request, frozen=True, kw_only=True):
     """The address that something was bought with."""
 
-    email: Annotated[str, Meta(max_length=254, pattern=EMAIL)]
+    email: EmailAddress
 
 
 class SearchBody(Struct, frozen=True):

@@ -14,7 +14,7 @@ from buystream.consumers.webhooks import endpoints
 from buystream.consumers.webhooks.addresses import BadAddress, target_of
 from buystream.consumers.webhooks.endpoints import DeliveryView, EndpointView
 from buystream.consumers.webhooks.signing import SigningKeys
-from buystream.gateway.routes.bodies.fields import PLAIN, Request
+from buystream.gateway.routes.bodies.fields import Request
 from buystream.gateway.routes.checkout import Http
 from buystream.gateway.routes.paging import page_of
 from buystream.gateway.runtime import Gateway
@@ -24,6 +24,7 @@ from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
 from buystream.projections.people import MerchantView
 from buystream.vocabulary.ids import partition_of
+from buystream.vocabulary.texts import LINE
 
 DELIVERIES_SHOWN: Final = 50
 
@@ -32,7 +33,7 @@ class NewEndpoint(Request, frozen=True, kw_only=True):
     """Where the merchant's events are sent: an https address on the internet."""
 
     url: Annotated[str, Meta(min_length=1, max_length=2_000)]
-    purpose: Annotated[str, Meta(max_length=80, pattern=PLAIN)] = ""
+    purpose: Annotated[str, Meta(max_length=80, pattern=LINE)] = ""
 
 
 class EndpointsBody(Struct, frozen=True):

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
 
-from buystream.gateway.routes.bodies.fields import EMAIL, Request
+from buystream.gateway.routes.bodies.fields import EmailAddress, Request
 from buystream.gateway.routes.checkout import Http, client_of, language_of
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.refusals import asks
@@ -18,7 +18,7 @@ from buystream.vocabulary.commands import RequestStockAlert
 class StockAlertWish(Request, frozen=True, kw_only=True):
     """Where the mail goes. `consent`: the person has agreed to get it."""
 
-    email: Annotated[str, Meta(max_length=254, pattern=EMAIL)]
+    email: EmailAddress
     consent: Literal[True]
     variant_id: Annotated[str, Meta(max_length=40)] = ""
 

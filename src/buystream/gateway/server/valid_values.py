@@ -1,10 +1,12 @@
 """What would have been right: the values that a field of a request's body takes, where they are few."""
 
 from collections.abc import Iterable
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from litestar.handlers import BaseRouteHandler
+
+from buystream.vocabulary import email_addresses, texts
 
 ENUM_FAULT = "Invalid enum value"
 FIELD_FAULT = "Object contains unknown field"
@@ -28,6 +30,21 @@ def valid_values(body: Any, key: str, message: str) -> str:
     if message.startswith(FIELD_FAULT):
         return _one_of(_fields(found))
     return ""
+
+
+def in_words(message: str) -> str:
+    """The message, for people where it would show them a regular expression of a text's form."""
+    return _FORMS.get(message, message)
+
+
+_FORMS: Final = {
+    f"Expected `str` matching regex {pattern!r}": f"Expected {words}"
+    for pattern, words in {
+        **texts.IN_WORDS,
+        **dict.fromkeys((email_addresses.EMAIL, email_addresses.EMAIL_OR_NONE), email_addresses.WHAT_IT_IS),
+    }.items()
+}
+"""By the message that msgspec has."""
 
 
 def _one_of(values: Iterable[object]) -> str:

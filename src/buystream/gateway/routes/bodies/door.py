@@ -4,14 +4,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from buystream.gateway.routes.bodies.fields import NOT_BLANK, PLAIN, AtMs, EditionId, Reason, Request, VariantId
+from buystream.gateway.routes.bodies.fields import AtMs, EditionId, Reason, Request, VariantId
 from buystream.projections.door import DoubleEntry
 from buystream.vocabulary.door import GATES_MAX, DoorGate, Passage
+from buystream.vocabulary.texts import LINE, NAME
 
-Code = Annotated[str, Meta(min_length=1, max_length=400, pattern=PLAIN)]
+Code = Annotated[str, Meta(min_length=1, max_length=400, pattern=LINE)]
 Nonce = Annotated[str, Meta(min_length=8, max_length=64, pattern="^[0-9A-Za-z_-]+$")]
 GateId = Annotated[str, Meta(max_length=40, pattern="^[a-z0-9-]*$")]
-ScannerName = Annotated[str, Meta(max_length=80, pattern=PLAIN)]
+ScannerName = Annotated[str, Meta(max_length=80, pattern=LINE)]
 TicketId = Annotated[str, Meta(max_length=100)]
 
 SCANS_AT_ONCE_MAX = 100
@@ -100,7 +101,7 @@ class GateWish(Request, frozen=True, kw_only=True):
     """A way in, for these variants; none: all."""
 
     gate_id: Annotated[str, Meta(min_length=1, max_length=40, pattern="^[a-z0-9-]+$")]
-    title: Annotated[str, Meta(min_length=1, max_length=80, pattern=NOT_BLANK)]
+    title: Annotated[str, Meta(min_length=1, max_length=80, pattern=NAME)]
     variant_ids: Annotated[tuple[VariantId, ...], Meta(max_length=100)] = ()
 
 
@@ -114,7 +115,7 @@ class DoorWish(Request, frozen=True, kw_only=True):
 class NewScanner(Request, frozen=True, kw_only=True):
     """A phone that scans tickets: its name, and for how long."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=80, pattern=NOT_BLANK)]
+    name: Annotated[str, Meta(min_length=1, max_length=80, pattern=NAME)]
     hours: Annotated[int, Meta(ge=1, le=24 * 31)] = 24
 
 

@@ -5,8 +5,6 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from buystream.gateway.routes.bodies.fields import (
-    NOT_BLANK,
-    PLAIN,
     Amount,
     AtMs,
     BasisPoints,
@@ -20,6 +18,7 @@ from buystream.gateway.routes.bodies.orders import OrderBody
 from buystream.projections.boards import Board
 from buystream.vocabulary.money import CURRENCIES
 from buystream.vocabulary.shipping import COUNTRIES_MAX, GRAMS_MAX, METHODS_MAX, STEPS_MAX, ZONES_MAX
+from buystream.vocabulary.texts import LINE, NAME, NOT_BLANK, PLAIN
 
 Grams = Annotated[int, Meta(ge=0, le=GRAMS_MAX)]
 Country = Annotated[str, Meta(pattern="^[A-Z]{2}$")]
@@ -40,7 +39,7 @@ class NewVariant(Request, frozen=True, kw_only=True):
     price, or both bounds; `stock` null means unlimited. `limit_per_buyer` null means the edition's."""
 
     variant_id: Annotated[str, Meta(min_length=1, max_length=40, pattern="^[a-z0-9-]*$")]
-    title: Annotated[str, Meta(min_length=1, max_length=80, pattern=NOT_BLANK)]
+    title: Annotated[str, Meta(min_length=1, max_length=80, pattern=NAME)]
     price_minor: Amount | None = None
     price_min_minor: Amount | None = None
     price_max_minor: Amount | None = None
@@ -56,7 +55,7 @@ class NewEvent(Request, frozen=True, kw_only=True):
     starts_at_ms: AtMs
     doors_at_ms: AtMs | None = None
     ends_at_ms: AtMs | None = None
-    venue: Annotated[str, Meta(min_length=1, max_length=120, pattern=NOT_BLANK)]
+    venue: Annotated[str, Meta(min_length=1, max_length=120, pattern=NAME)]
     address: Annotated[str, Meta(max_length=300, pattern=PLAIN)] = ""
     time_zone: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
     asks_names: bool = False
@@ -69,7 +68,7 @@ class MovedEvent(Request, frozen=True, kw_only=True):
     starts_at_ms: AtMs
     doors_at_ms: AtMs | None = None
     ends_at_ms: AtMs | None = None
-    venue: Annotated[str, Meta(min_length=1, max_length=120, pattern=NOT_BLANK)] | None = None
+    venue: Annotated[str, Meta(min_length=1, max_length=120, pattern=NAME)] | None = None
     address: Annotated[str, Meta(max_length=300, pattern=PLAIN)] | None = None
     time_zone: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
 
@@ -96,7 +95,7 @@ class NewWeightPrice(Request, frozen=True, kw_only=True):
 
 
 MethodId = Annotated[str, Meta(min_length=1, max_length=40, pattern="^[a-z0-9-]*$")]
-MethodTitle = Annotated[str, Meta(min_length=1, max_length=80, pattern=NOT_BLANK)]
+MethodTitle = Annotated[str, Meta(min_length=1, max_length=80, pattern=NAME)]
 
 
 class NewShippingRate(Request, frozen=True, kw_only=True):
@@ -147,7 +146,7 @@ class NewEdition(Request, frozen=True, kw_only=True):
     `event`, each unit is a ticket with a code that is scanned at the door. With `shipping`, delivery has prices of its
     own, by country and `weight_grams` of a unit."""
 
-    title: Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
+    title: Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
     currency: Annotated[str, Meta(extra_json_schema={"enum": sorted(CURRENCIES)})] | None = None
     price_minor: Amount | None = None
     price_min_minor: Amount | None = None
@@ -164,7 +163,7 @@ class NewEdition(Request, frozen=True, kw_only=True):
     closes_at_ms: AtMs | None = None
     needs_address: bool | None = None
     tax_bps: BasisPoints = 0
-    tax_label: Annotated[str, Meta(max_length=40, pattern=PLAIN)] = ""
+    tax_label: Annotated[str, Meta(max_length=40, pattern=LINE)] = ""
     refund: NewRefundRule = NewRefundRule()
     target_minor: Amount | None = None
     all_or_nothing: bool = False

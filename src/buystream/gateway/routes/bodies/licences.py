@@ -4,11 +4,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from buystream.gateway.routes.bodies.fields import NOT_BLANK, Request
+from buystream.gateway.routes.bodies.fields import Request
 from buystream.projections.licences import LicenceState, LicenceView
+from buystream.vocabulary.texts import NAME
 
 Key = Annotated[str, Meta(min_length=1, max_length=80)]
-Place = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
+Place = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
 Status = Literal[LicenceState, "activations_used_up", "unknown"]
 
 

@@ -6,21 +6,23 @@ import msgspec
 from msgspec import Meta, Struct
 
 from buystream.gateway.pages.order_words import desk_word
-from buystream.gateway.routes.bodies.fields import NOT_BLANK, PLAIN, Reason, Request
+from buystream.gateway.routes.bodies.fields import Reason, Request
 from buystream.gateway.routes.bodies.orders import OrderBody, order_fields
 from buystream.gateway.routes.bodies.parcels import FulfilmentBody, UnitsByLine
 from buystream.gateway.routes.bodies.payments import DeliveryBody
 from buystream.projections import allowed
 from buystream.projections.order_views import OrderView
+from buystream.vocabulary.email_addresses import CHARS_MAX, EMAIL_OR_NONE
 from buystream.vocabulary.money import ANY_AMOUNT_MINOR_MAX
 from buystream.vocabulary.order_states import SENT
+from buystream.vocabulary.texts import LINE, NAME, NOT_BLANK
 
 
 class Shipment(Request, frozen=True, kw_only=True):
     """The carrier and the tracking number."""
 
-    carrier: Annotated[str, Meta(min_length=1, max_length=80, pattern=NOT_BLANK)]
-    tracking: Annotated[str, Meta(max_length=120, pattern=PLAIN)] = ""
+    carrier: Annotated[str, Meta(min_length=1, max_length=80, pattern=NAME)]
+    tracking: Annotated[str, Meta(max_length=120, pattern=LINE)] = ""
 
 
 class Refund(Request, frozen=True, kw_only=True):
@@ -40,17 +42,17 @@ class Refund(Request, frozen=True, kw_only=True):
 class Details(Request, frozen=True, kw_only=True):
     """A merchant's legal details, as shown on receipts from now on."""
 
-    legal_name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
+    legal_name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
     address: Annotated[str, Meta(min_length=1, max_length=1000, pattern=NOT_BLANK)]
-    tax_id: Annotated[str, Meta(max_length=80, pattern=PLAIN)] = ""
-    charity_id: Annotated[str, Meta(max_length=80, pattern=PLAIN)] = ""
-    email: Annotated[str, Meta(max_length=254, pattern=PLAIN)] = ""
+    tax_id: Annotated[str, Meta(max_length=80, pattern=LINE)] = ""
+    charity_id: Annotated[str, Meta(max_length=80, pattern=LINE)] = ""
+    email: Annotated[str, Meta(max_length=CHARS_MAX, pattern=EMAIL_OR_NONE)] = ""
 
 
 class TimeZone(Request, frozen=True, kw_only=True):
     """An IANA time zone."""
 
-    time_zone: Annotated[str, Meta(min_length=1, max_length=80, pattern=PLAIN, examples=["Europe/Vienna"])]
+    time_zone: Annotated[str, Meta(min_length=1, max_length=80, pattern=LINE, examples=["Europe/Vienna"])]
 
 
 class MerchantOrderBody(OrderBody, frozen=True, kw_only=True):

@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from buystream.gateway.routes.bodies.fields import PLAIN, Quantity, Reason, Request, VariantId
+from buystream.gateway.routes.bodies.fields import Quantity, Reason, Request, VariantId
 from buystream.projections.order_views import OrderView
 from buystream.projections.parcels import SeenParcel
 from buystream.vocabulary.carriers import tracking_link
 from buystream.vocabulary.fulfilment import ENDED, STAGES, FulfilmentStage, Goods
 from buystream.vocabulary.money import ANY_AMOUNT_MINOR_MAX
+from buystream.vocabulary.texts import LINE, PLAIN
 from buystream.vocabulary.values import ORDER_LINES_MAX, LineUnits, Units
 
 Progress = Literal["nothing", "partial", "all"]
@@ -39,16 +40,16 @@ class NewShipment(Request, frozen=True, kw_only=True):
     shipment_id: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[0-9a-zA-Z-]*$")] | None = None
     lines: Annotated[tuple[UnitsOfLine, ...], Meta(max_length=100)] = ()
     stage: FulfilmentStage = "shipped"
-    carrier: Annotated[str, Meta(max_length=80, pattern=PLAIN)] = ""
-    tracking: Annotated[str, Meta(max_length=300, pattern=PLAIN)] = ""
+    carrier: Annotated[str, Meta(max_length=80, pattern=LINE)] = ""
+    tracking: Annotated[str, Meta(max_length=300, pattern=LINE)] = ""
 
 
 class NewFulfilmentEvent(Request, frozen=True, kw_only=True):
     """Something happened to a parcel. An empty `carrier` or `tracking` leaves the one of before."""
 
     stage: FulfilmentStage
-    carrier: Annotated[str, Meta(max_length=80, pattern=PLAIN)] = ""
-    tracking: Annotated[str, Meta(max_length=300, pattern=PLAIN)] = ""
+    carrier: Annotated[str, Meta(max_length=80, pattern=LINE)] = ""
+    tracking: Annotated[str, Meta(max_length=300, pattern=LINE)] = ""
 
 
 class NewGoodsReturn(Request, frozen=True, kw_only=True):

@@ -5,9 +5,10 @@ from typing import Annotated, Literal, Self
 
 from msgspec import Meta, Struct
 
-from buystream.gateway.routes.bodies.fields import EMAIL, NOT_BLANK, Amount, Request, Token
+from buystream.gateway.routes.bodies.fields import Amount, EmailAddress, Request, Token
 from buystream.postal import PostalAddress, decoded, label_lines
 from buystream.providers.sandbox import SandboxCard
+from buystream.vocabulary.texts import NAME
 
 MethodId = Annotated[str, Meta(max_length=40, pattern="^[a-z0-9-]*$")]
 
@@ -15,8 +16,8 @@ MethodId = Annotated[str, Meta(max_length=40, pattern="^[a-z0-9-]*$")]
 class Delivery(Request, frozen=True, kw_only=True):
     """Where the order goes. Encrypted with the buyer's own key before it is stored anywhere."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
-    email: Annotated[str, Meta(max_length=254, pattern=EMAIL)]
+    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
+    email: EmailAddress
     address: PostalAddress | None = None
 
 

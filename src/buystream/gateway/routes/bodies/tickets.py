@@ -4,8 +4,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from buystream.gateway.routes.bodies.fields import EMAIL, NOT_BLANK, PLAIN, Request
+from buystream.gateway.routes.bodies.fields import EmailAddress, Request
 from buystream.ticket_keys import PublicTicketKey
+from buystream.vocabulary.texts import LINE, NAME
 from buystream.vocabulary.values import TicketedEvent
 
 Number = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -21,14 +22,14 @@ class TicketClaimRequest(Request, frozen=True, kw_only=True):
     """`token` is the part of the link after the `#`. Name and e-mail are encrypted with the recipient's own key."""
 
     token: Annotated[str, Meta(min_length=1, max_length=100, pattern="^[0-9A-Za-z_-]+$")]
-    name: Annotated[str, Meta(max_length=200, pattern=PLAIN)] = ""
-    email: Annotated[str, Meta(max_length=254, pattern=EMAIL)] | None = None
+    name: Annotated[str, Meta(max_length=200, pattern=LINE)] = ""
+    email: EmailAddress | None = None
 
 
 class AttendeeName(Request, frozen=True, kw_only=True):
     """Who will come with the ticket."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK)]
+    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
 
 
 class ReturnedTickets(Request, frozen=True, kw_only=True):

@@ -395,7 +395,7 @@ export class Screens {
         h("p", { class: "reference" }, "Order ", h("code", {}, order.order_id.slice(-8))),
       ),
       state === "pledged" && promised(this.#board()),
-      state === "paid" && parcelList(order),
+      state === "paid" && [parcelList(order), ...this.#files(order)],
       primary("Done", () => this.#actions.close()),
       h(
         "div",
@@ -405,6 +405,13 @@ export class Screens {
         proofButton({ orderId: order.order_id }),
       ),
     ];
+  }
+
+  /** Tickets and downloads; only a page of the shop itself has the cookie that opens theirs. */
+  #files({ tickets_url: tickets, downloads_url: downloads }) {
+    if (this.#isFramed) return [];
+    const link = (path, text) => path && h("a", { class: "primary", href: new URL(path, origin).href }, text);
+    return [link(tickets, "Your tickets"), link(downloads, "Your downloads")];
   }
 
   #ordersLink() {

@@ -12,6 +12,7 @@ const STATES = {
   suppressed: "wasn’t sent: the address doesn’t exist",
   refused: "was rejected",
   given_up: "couldn’t be delivered in three days",
+  unsendable: "wasn’t sent: the address can’t be one",
 };
 
 export class Mails extends PolledPanel {
