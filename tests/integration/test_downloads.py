@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ def test_what_was_uploaded_is_downloaded_whole_and_in_parts_for_one_count(lastin
         assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(ALBUM)), b"")
         beyond = httpx.get(link, headers={"range": f"bytes={len(ALBUM)}-"})
         assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(ALBUM)}")
+        assert beyond.json()["type"].endswith("/no-such-range")
         assert httpx.get(link, headers={"if-none-match": whole.headers["etag"]}).status_code == 304
         (file,) = files_of(buyer, order_id)
         assert (file["downloads"], file["downloads_max"], file["can_download"]) == (1, 5, True)
@@ -140,9 +142,22 @@ def test_a_name_that_no_file_may_have_is_refused_before_the_file_is_taken(lastin
     path = f"/v1/merchant/editions/{lasting_shop.release()}/files"
     with lasting_shop.merchant() as merchant:
         for name in ("%22.zip", "two%0Alines.zip", "..%5Cup.zip"):
-            assert merchant.put(f"{path}/{name}", content=b"x").status_code in (400, 409)
-        assert merchant.put(f"{path}/a.zip", content=b"x", headers={"content-type": "no type"}).status_code == 409
+            refused = merchant.put(f"{path}/{name}", content=b"x")
+            assert refused.status_code == 400 or refused.json()["detail"].startswith("A file's name has ")
+        untyped = merchant.put(f"{path}/a.zip", content=b"x", headers={"content-type": "no type"})
+        assert untyped.json()["detail"] == "The Content-Type is no media type, such as application/zip."
     assert not [one for one in lasting_shop.commands("AddFile") if b"lines.zip" in one or b"up.zip" in one]
+
+
+def test_each_of_several_uploads_at_once_is_answered_with_its_own_version(lasting_shop: Shop) -> None:
+    edition = lasting_shop.release()
+    contents = [bytes([number]) * 1000 for number in range(8)]
+    with ThreadPoolExecutor(len(contents)) as pool:
+        told = list(pool.map(lambda content: uploaded(lasting_shop, edition, content), contents))
+    assert [one["sha256"] for one in told] == [hashlib.sha256(content).hexdigest() for content in contents]
+    assert sorted(one["version"] for one in told) == list(range(1, 9))
+    newest = max(told, key=lambda one: one["version"])
+    assert uploaded(lasting_shop, edition, contents[told.index(newest)]) == newest
 
 
 def test_an_upload_that_is_cut_off_leaves_nothing(lasting_shop: Shop) -> None:

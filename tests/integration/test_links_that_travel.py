@@ -107,6 +107,7 @@ def test_a_buy_permalink_leads_to_the_page_with_its_choice_and_orders_nothing(la
     placed = len(lasting_shop.commands("PlaceOrder"))
     answer = httpx.get(f"{lasting_shop.url}/buy/{edition}:2?attribution/utm_source=mail&buyer/email=a@example.org")
     assert (answer.status_code, answer.headers["location"]) == (303, f"/e/{edition}?lines=:2&utm_source=mail")
+    assert answer.content == b""
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["referrer-policy"] == "no-referrer"
     page = httpx.get(f"{lasting_shop.url}{answer.headers['location']}").text

@@ -103,6 +103,16 @@ def test_a_part_is_refunded_once_and_the_rest_stays(shop: Shop) -> None:
         assert refund(merchant, order_id).status_code == 202
 
 
+def test_an_order_that_named_refunds_took_whole_has_nothing_left_to_refund(shop: Shop) -> None:
+    with shop.buyer() as buyer, shop.merchant() as merchant:
+        order_id = bought(shop, buyer, with_fees(shop))
+        assert refund(merchant, order_id, key="whole", amount_minor=4500).status_code == 202
+        wait_until(lambda: buyer.get(f"/v1/orders/{order_id}").json()["state"] == "refunded")
+        answer = refund(merchant, order_id)
+        assert answer.status_code == 409, answer.text
+        assert answer.json()["reason"] == "order_refunded"
+
+
 def test_only_sold_orders_of_ones_own_can_be_refunded(shop: Shop) -> None:
     body = order_of(shop.release())
     with shop.buyer() as buyer, shop.merchant() as merchant:

@@ -25,7 +25,7 @@ from buystream.gateway.routes.buy import BODY_BYTES_MAX, PATH, BuyRoute
 from buystream.gateway.runtime import Gateway, GatewayParts
 from buystream.gateway.server import guard as admission
 from buystream.gateway.server import idempotency, key_holders, query_names
-from buystream.gateway.server.json_bodies import refuse_double_members
+from buystream.gateway.server.json_bodies import StrictRequest, fault_of_body, refuse_double_members
 from buystream.gateway.server.problems import MEDIA_TYPE, HttpProblem, problem_of
 from buystream.gateway.server.security import page_headers
 from buystream.gateway.server.sessions import Session
@@ -140,6 +140,7 @@ def _framework(gateway: Gateway, *, documented: bool = False) -> Litestar:
             expose_headers=["Retry-After", "Date"],
             max_age=86_400,
         ),
+        request_class=StrictRequest,
         request_max_body_size=BODY_BYTES_MAX,
         before_request=_refuse_ambiguous,
         # Not response_headers: route handlers, which are one for all applications of a process, keep the first one's.
@@ -195,7 +196,7 @@ def _framework_problem(error: Exception, request: Any) -> HttpProblem | None:
         case MethodNotAllowedException():
             return HttpProblem("method-not-allowed", headers=_allowed(error.headers or {}))
         case ValidationException():
-            return HttpProblem("invalid", _faults(error, body_type(request.route_handler)))
+            return HttpProblem("invalid", _faults(error, body_type(request.route_handler), fault_of_body(request)))
         case InternalServerException(detail="client disconnected prematurely"):
             return HttpProblem("bad-request", "The request ended before its body did.")
         case HTTPException(status_code=413):
@@ -205,7 +206,7 @@ def _framework_problem(error: Exception, request: Any) -> HttpProblem | None:
         case RecursionError() if request.method in ("POST", "PUT"):
             return HttpProblem("malformed-json", "The body is nested too deeply.")
         case ClientException():
-            return HttpProblem("bad-request", _faults(error, None))
+            return HttpProblem("bad-request", _faults(error, None, None))
         case _:
             return None
 
@@ -218,10 +219,13 @@ def _allowed(headers: Mapping[str, str]) -> Mapping[str, str]:
     }
 
 
-def _faults(error: HTTPException, body: Any) -> str:
-    """What is wrong with which field, and what would be right where that is one of a few; `body` is the body's type."""
-    faults = error.extra if isinstance(error.extra, list) else []
-    described = "; ".join(_fault(fault, body) for fault in faults if isinstance(fault, dict))
+def _faults(error: HTTPException, body: Any, of_body: dict[str, str] | None) -> str:
+    """What is wrong with which field, and what would be right where that is one of a few; `body` is the body's type,
+    `of_body` what is wrong with it, if anything is."""
+    faults = [fault for fault in error.extra if isinstance(fault, dict)] if isinstance(error.extra, list) else []
+    if of_body is not None:
+        faults = [of_body if fault.get("key") == WHOLE_BODY else fault for fault in faults]
+    described = "; ".join(_fault(fault, body) for fault in faults)
     return described or error.detail
 
 

@@ -50,7 +50,7 @@ SECURITY_SCHEMES: Final = {
 FOR_EVERYBODY: Final = frozenset(
     {
         *("/v1/config", "/v1/editions", "/v1/editions/{edition_id}", "/v1/editions/{edition_id}/stream"),
-        "/v1/editions/{edition_id}/sold-out.tlog-proof",
+        *("/v1/editions/{edition_id}/sold-out.tlog-proof", "/downloads/{token}/{name}"),
         *("/v1/licences/check", "/v1/licences/deactivate"),
         *("/v1/session", "/v1/host/logout", "/v1/webhooks/stripe", "/v1/orders/{order_id}/authentication"),
     }
@@ -65,6 +65,9 @@ ALSO_CSV: Final = frozenset({"/v1/merchant/statement"})
 WITH_FILE: Final = frozenset({"/v1/merchant/editions/{edition_id}/files/{name}"})
 """Their body is the file itself."""
 
+AS_FILE: Final = frozenset({"/downloads/{token}/{name}"})
+"""Their answer is a file, or a range of one, of whatever media type it is."""
+
 ANY_BYTES: Final = {"type": "string", "format": "binary"}
 
 ALWAYS: Final = (400, 403, 404, 408, 414, 417, 429, 431, 503)
@@ -76,6 +79,7 @@ REFUSALS: Final = "x-refusals"
 TO_ORDER: Final = Asks((PlaceOrder,), also=frozenset({"too-many-holds"}))
 """What the hot path asks."""
 
+OF_FILES: Final = (412, 416)
 WITH_BODY: Final = (413, 415, 422)
 CHANGING: Final = (409, 422)
 
@@ -99,7 +103,7 @@ class Reference:
     def document(self) -> Json:
         """The document. Blocks the first time."""
         app = self._documented()
-        document = app.openapi_schema.to_schema()
+        document: Json = _without_ellipses(app.openapi_schema.to_schema())
         asked = _asked(app)
         _add_hot_path(document)
         components = document["components"]
@@ -161,6 +165,19 @@ def _asked(app: Litestar) -> Mapping[tuple[str, str], Asks]:
     return {**said, (PATH, "post"): TO_ORDER}
 
 
+def _without_ellipses(part: Any) -> Any:
+    """The framework reads `tuple[X, ...]` as X or anything, where each X would be both."""
+    if isinstance(part, list):
+        return [_without_ellipses(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    said = {name: _without_ellipses(value) for name, value in part.items()}
+    match said.get("items"):
+        case {"oneOf": [item, {**rest}]} if not rest:
+            said["items"] = item
+    return said
+
+
 def _complete(operation: Json, path: str, method: str, refusals: Set[str]) -> None:
     """What the framework can't know: who may call, which other answers there are, the refusals, and the form of ids."""
     changes = method != "get"
@@ -198,6 +215,11 @@ def _complete(operation: Json, path: str, method: str, refusals: Set[str]) -> No
     for response in responses.values():
         if response.get("content", {}).get(JSON, {}).get("schema") == {"type": "null"}:
             del response["content"]  # the framework's word for an answer without a body
+    if path in AS_FILE:
+        whole = {"content": {"*/*": {"schema": ANY_BYTES}}}
+        responses["200"] = {"description": "The whole file", **whole}
+        responses["206"] = {"description": "The range of it that was asked for", **whole}
+        responses["304"] = {"description": "The client has these bytes already"}
     if path in ALSO_CSV:
         responses["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
     for status in sorted(statuses):
@@ -226,7 +248,7 @@ _OF_DECISIONS: Final = frozenset(slug_of(reason) for reason in REASONS) - {slug_
 
 
 def _statuses() -> tuple[int, ...]:
-    return tuple(sorted({401, *ALWAYS, *WITH_BODY, *CHANGING}))
+    return tuple(sorted({401, *ALWAYS, *OF_FILES, *WITH_BODY, *CHANGING}))
 
 
 def _response_name(status: int) -> str:

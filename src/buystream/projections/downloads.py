@@ -61,6 +61,16 @@ def file_by_id(cur: cursor, edition_id: str, file_id: str) -> FileView | None:
     return next(_files(cur), None)
 
 
+def file_of_digest(cur: cursor, edition_id: str, name: str, sha256: str) -> FileView | None:
+    """The newest version of the name that has these bytes; None when it was removed, or never was."""
+    cur.execute(
+        f"""SELECT {_COLUMNS} FROM views.files
+            WHERE edition_id = %s AND name = %s AND sha256 = %s AND state <> 'removed' ORDER BY version DESC LIMIT 1""",
+        (edition_id, name, sha256),
+    )
+    return next(_files(cur), None)
+
+
 def terms_of_downloads(cur: cursor, edition_id: str) -> DownloadTerms:
     """How the edition's files are downloaded."""
     cur.execute("SELECT terms FROM views.download_terms WHERE edition_id = %s", (edition_id,))

@@ -21,6 +21,8 @@ DownloadsMax = Annotated[
 WorksUntilMs = Annotated[int, meaning("Until when the link works, exclusive.", feed=True)]
 
 FILE_NAME_BYTES_MAX: Final = 200
+UNFIT: Final = '/ \\ : * ? " < > |'
+"""What no file's name has, because some computer's files can't have it."""
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _FILE_ID: Final = re.compile(r"[0-9a-z]{10,40}")
@@ -34,13 +36,17 @@ def is_file_name(name: str) -> bool:
         and name.isprintable()
         and name == name.strip()
         and name.strip(".") != ""
-        and not set(name) & set('/\\:*?"<>|')
+        and not set(name) & set(UNFIT.replace(" ", ""))
     )
+
+
+def is_media_type(text: str) -> bool:
+    """Whether the text is a media type in lower case without parameters."""
+    return _MEDIA_TYPE.fullmatch(text) is not None
 
 
 def are_file_facts(*, file_id: str, sha256: str, media_type: str) -> bool:
     """Whether each has the form of its kind."""
-    return all(
-        form.fullmatch(text) is not None
-        for form, text in ((_FILE_ID, file_id), (_SHA256, sha256), (_MEDIA_TYPE, media_type))
+    return (
+        _FILE_ID.fullmatch(file_id) is not None and _SHA256.fullmatch(sha256) is not None and is_media_type(media_type)
     )

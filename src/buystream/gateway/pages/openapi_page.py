@@ -42,12 +42,21 @@ _FIELDS: Final = {
     "address": "1 Sample Street, 1010 Vienna",
     "legal_name": "Night Sky Association",
     "carrier": "Post",
+    "nonce": "scan-00000001",
+    "token": "token-of-the-link",
+    "order": "ed0-0123456789-0123456789abcdefghjk",
+    "variant_id": "m",
+    "instead_variant_id": "l",
 }
 """Examples that a schema can't provide, by the name of the field."""
+
+_ADDRESS: Final = {"country": "AT", "street": ["1 Sample Street"], "city": "Vienna", "postal_code": "1010"}
 
 _BODIES: Final[Mapping[str, Json]] = {
     "/v1/merchant/editions": {"title": "Night Sky, live", "kind": "ticket", "price_minor": 2500, "stock": 100},
     "/v1/merchant/editions/{edition_id}/stock": {"add": 10},
+    "/v1/address-checks": {"address": _ADDRESS},
+    "/v1/orders/{order_id}/address": {"address": _ADDRESS},
     "/v1/merchant/keys": {"name": "Ticket scanner"},
     "/v1/orders/{order_id}/payment": {
         "payment_method": "sandbox_accepted",
@@ -137,7 +146,7 @@ def _value(name: str, schema: Json, schemas: Json) -> Any:
     for several in ("oneOf", "anyOf", "allOf"):
         if several in schema:
             return _value(name, schema[several][0], schemas)
-    if name in _FIELDS:
+    if name in _FIELDS and schema.get("type") != "object":
         return _FIELDS[name]
     if "enum" in schema:
         return schema["enum"][0]
@@ -150,7 +159,7 @@ def _value(name: str, schema: Json, schemas: Json) -> Any:
         case "boolean":
             return True
         case "array":
-            return []
+            return [_value(name.removesuffix("s"), schema["items"], schemas)] * schema.get("minItems", 0)
         case _:
             return "…"
 

@@ -11,6 +11,7 @@ from litestar.params import FromPath
 
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem
+from buystream.gateway.server.replies import without_body
 
 KEPT_IN: Final = "demo.json"
 """As `buystream.demo.samples`, in the folder that the mails' folder is in."""
@@ -30,7 +31,7 @@ async def demo_desk(gateway: NamedDependency[Gateway], slug: FromPath[str]) -> R
     except (OSError, KeyError, msgspec.DecodeError) as error:
         raise HttpProblem("not-found") from error
     headers = {"Location": f"/desk#key={quote(key)}", "Cache-Control": "no-store"}
-    return Response(None, status_code=303, headers=headers)
+    return without_body(303, headers)
 
 
 ROUTES: Final = [demo_desk]

@@ -26,9 +26,10 @@ from buystream.gateway.routes.site import page
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import ranges
 from buystream.gateway.server.download_links import PATH, DownloadLink, read_link
-from buystream.gateway.server.problems import HttpProblem, refused
+from buystream.gateway.server.problems import HttpProblem, refused, slug_of
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
+from buystream.gateway.server.replies import without_body
 from buystream.gateway.server.sessions import Session
 from buystream.media import NoSuchMedia
 from buystream.projections import order_views
@@ -36,9 +37,13 @@ from buystream.projections.downloads import DownloadView, FileView, downloads_of
 from buystream.projections.order_views import OrderView
 from buystream.projections.people import MerchantView
 from buystream.vocabulary.commands import AllowDownloads, StartDownload
+from buystream.vocabulary.order_states import SOLD
+from buystream.vocabulary.reasons import order_is_none_of
 
 HARMLESS: Final = "default-src 'none'; sandbox"
 """What a browser may do with a merchant's file, should it open it after all: nothing."""
+
+_ENDS_LINKS: Final = {slug_of(reason) for reason in (*order_is_none_of(SOLD), "cancelled")}
 
 
 @get("/v1/orders/{order_id:str}/downloads", summary="The files of one of the buyer's orders")
@@ -115,11 +120,15 @@ async def downloads_page(
     return page("downloads.html", order=await own_order(gateway, buyer_id, order_id))
 
 
-@get(PATH + "{token:str}/{name:str}", include_in_schema=False)
+@get(
+    PATH + "{token:str}/{name:str}",
+    opt=asks(also={*_ENDS_LINKS, "bad-link", "unknown-file", "no-such-range", "other-bytes"}),
+    summary="Download a file",
+)
 async def download_file(
     request: Http, gateway: NamedDependency[Gateway], token: FromPath[str], name: FromPath[str]
 ) -> Response[Any]:
-    """The bytes that the link is about, or the range of them that the client wants."""
+    """The bytes that the link is about, or the range of them that the client wants. It needs no key but the link."""
     file = await _linked(gateway, token)
     etag = f'"{file.sha256}"'
     part = ranges.part_of(request.headers, size_bytes=file.size_bytes, etag=etag)
@@ -139,8 +148,10 @@ async def download_file(
         chunks = await _bytes(gateway, file, part)
         return Stream(chunks, status_code=part.status, media_type=file.media_type, headers=headers)
     if part.status == ranges.NOT_SATISFIABLE:
-        headers["Content-Range"] = f"bytes */{file.size_bytes}"
-    return Response(None, status_code=part.status, headers=headers)
+        raise HttpProblem("no-such-range", headers={"Content-Range": f"bytes */{file.size_bytes}"})
+    if part.status == ranges.PRECONDITION_FAILED:
+        raise HttpProblem("other-bytes", headers={"ETag": etag})
+    return without_body(part.status, headers)
 
 
 ROUTES: Final = [

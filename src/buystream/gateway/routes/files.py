@@ -11,17 +11,18 @@ from litestar import delete, get, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
-from buystream.gateway.routes.bodies.downloads import FileBody, FilesBody, file_body
+from buystream.gateway.routes.bodies.downloads import FileBody, FilesBody, added_file_body, file_body
 from buystream.gateway.routes.checkout import Http
 from buystream.gateway.routes.merchants import own_offer
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.guard import STREAMED_BODY
-from buystream.gateway.server.problems import HttpProblem, refused
+from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.refusals import asks
-from buystream.projections.downloads import FileView, files_of_edition, terms_of_downloads
+from buystream.projections.downloads import FileView, file_of_digest, files_of_edition, terms_of_downloads
 from buystream.projections.people import MerchantView
 from buystream.vocabulary.commands import AddFile, RemoveFile
-from buystream.vocabulary.downloads import is_file_name
+from buystream.vocabulary.downloads import FILE_NAME_BYTES_MAX, UNFIT, is_file_name, is_media_type
+from buystream.vocabulary.events import FileAdded
 from buystream.vocabulary.ids import ALPHABET
 
 FILE_ID_CHARS: Final = 24
@@ -80,8 +81,11 @@ async def upload_file(
     first version only with `announce=true`. The same bytes again change nothing, and an upload that is cut off leaves
     nothing."""
     own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
-    if not is_file_name(name):
-        raise refused("bad_file")  # before the file is sent
+    media_type = _media_type(request.headers.get("content-type", ""), name)
+    if not is_file_name(name):  # all that can be known before the file is sent
+        raise _bad_file(f"A file's name has 1 to {FILE_NAME_BYTES_MAX} bytes of UTF-8, no path, and none of {UNFIT}")
+    if not is_media_type(media_type):
+        raise _bad_file("The Content-Type is no media type, such as application/zip")
     known = _named(await _files(gateway, edition_id), name)
     file_id = "".join(secrets.choice(ALPHABET) for _ in range(FILE_ID_CHARS))
     stored, counted = f"{edition_id}/{file_id}", Counted(request.stream())
@@ -93,21 +97,25 @@ async def upload_file(
         file_id=file_id,
         size_bytes=counted.size_bytes,
         sha256=counted.sha256,
-        media_type=_media_type(request.headers.get("content-type", ""), name),
+        media_type=media_type,
         announced=known is not None if announce is None else announce,
     )
     try:
-        await gateway.decide_and_show(command, actor=actor)
+        answer = await gateway.decide_and_show(command, actor=actor)
     except HttpProblem as problem:
         if problem.status < 500:  # else it may have been decided all the same
             await gateway.media.remove(stored)
+        if problem.slug == "bad-file":
+            raise _bad_file(f"The shop takes no file of {counted.size_bytes} bytes") from problem
         raise
-    newest = _named(await _files(gateway, edition_id), name)
-    if newest is None:
+    if isinstance(answer.event, FileAdded):
+        return added_file_body(answer.event)
+    same = await gateway.reads.query(lambda cur: file_of_digest(cur, edition_id, name, counted.sha256))
+    if same is None:
         raise HttpProblem("unknown-file")  # removed since
-    if newest.file_id != file_id and newest.sha256 == counted.sha256:
+    if same.file_id != file_id:
         await gateway.media.remove(stored)  # nothing new
-    return file_body(newest)
+    return file_body(same)
 
 
 @delete(
@@ -147,6 +155,10 @@ async def _body(gateway: Gateway, edition_id: str) -> FilesBody:
 
 def _named(found: list[FileView], name: str) -> FileView | None:
     return next((one for one in found if one.name == name), None)
+
+
+def _bad_file(detail: str) -> HttpProblem:
+    return HttpProblem("bad-file", f"{detail}.", reason="bad_file")
 
 
 def _media_type(said: str, name: str) -> str:

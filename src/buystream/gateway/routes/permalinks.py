@@ -7,6 +7,7 @@ from litestar import Request, Response, get
 from litestar.params import FromPath
 
 from buystream.gateway.pages.permalinks import BadPermalink, destination, items_of
+from buystream.gateway.server.replies import without_body
 
 FALLBACK: Final = "/"
 """Where a link leads that can't be read."""
@@ -34,4 +35,4 @@ def _redirect(request: Request[Any, Any, Any], items: str) -> Response[None]:
     except BadPermalink:
         path = FALLBACK
     headers = {"Location": path, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-    return Response(None, status_code=303, headers=headers)
+    return without_body(303, headers)

@@ -103,6 +103,12 @@ async def refund(
     if isinstance(answer.event, events.CommandRefused):
         raise _not_refunded(answer.event.reason, offer.currency)
     view = await order_after(gateway, answer, order_id)
+    if (
+        isinstance(answer.event, events.CommandRepeated)
+        and not refund_id
+        and not await _has_whole_refund(gateway, order_id)
+    ):
+        raise refused("order_refunded")  # by other refunds, of which this repeats none
     return RefundBody(refund_id, await gateway.reads.run(lambda: seen_by_merchant(gateway, view)))
 
 
@@ -189,6 +195,12 @@ def _not_refunded(reason: str, currency: str) -> HttpProblem:
     if reason in _SUMMED_UP:
         return HttpProblem("not-refundable", reason="not_refundable", because=reason)
     return refused(reason, currency=currency)
+
+
+async def _has_whole_refund(gateway: Gateway, order_id: str) -> bool:
+    """Whether a refund without a name is among the order's: the one that the next without a name repeats."""
+    made = await gateway.reads.query(lambda cur: refunds.refunds_of_order(cur, order_id))
+    return any(not one.refund_id for one in made)
 
 
 async def _count(gateway: Gateway, edition_id: str) -> CancellationProgress:

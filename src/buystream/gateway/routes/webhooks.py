@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.guard import SIGNED_BODY
 from buystream.gateway.server.problems import HttpProblem
+from buystream.gateway.server.replies import without_body
 from buystream.metrics import WEBHOOKS
 from buystream.providers import BadNotification, ForeignNotification
 
@@ -37,7 +38,7 @@ async def stripe_webhook(request: Request[None, None, State], gateway: NamedDepe
         WEBHOOKS.labels("later").inc()
         raise
     WEBHOOKS.labels(outcome).inc()
-    return Response(None, status_code=202)
+    return without_body(202)
 
 
 ROUTES = [stripe_webhook]

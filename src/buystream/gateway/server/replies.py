@@ -1,10 +1,14 @@
-"""Answers that go to the socket as they are, without the framework: to a click, and to what isn't a valid request."""
+"""Answers that go to the socket as they are, without the framework: to a click, and to what isn't a valid request; and
+the framework's answers without a body."""
 
+from collections.abc import Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from time import time
+from typing import Any
 
 import msgspec
+from litestar import MediaType, Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from buystream.gateway.server.problems import MEDIA_TYPE, problem_of
@@ -35,6 +39,11 @@ class Reply(msgspec.Struct, frozen=True):
             b"" if keep_alive else b"connection: close\r\n",
             self.body,
         )
+
+
+def without_body(status: int, headers: Mapping[str, str] = {}) -> Response[Any]:
+    """The framework would send `null`."""
+    return Response(b"", status_code=status, media_type=MediaType.TEXT, headers=dict(headers))
 
 
 def reply_of(error: Exception, doing: str) -> Reply:

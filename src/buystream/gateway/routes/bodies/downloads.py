@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from buystream.gateway.routes.bodies.fields import Request
 from buystream.projections.downloads import DownloadView, FileView
+from buystream.vocabulary.events import FileAdded
 
 
 class FileBody(Struct, frozen=True, kw_only=True):
@@ -67,6 +68,18 @@ class AllowedDownloads(Request, frozen=True, kw_only=True):
 def file_body(view: FileView) -> FileBody:
     """For its merchant."""
     return FileBody(**{name: getattr(view, name) for name in FileBody.__struct_fields__})
+
+
+def added_file_body(added: FileAdded) -> FileBody:
+    """The version that an upload made, whatever came after it."""
+    return FileBody(
+        name=added.name,
+        version=added.version,
+        size_bytes=added.size_bytes,
+        sha256=added.sha256,
+        media_type=added.media_type,
+        added_at_ms=added.at_ms,
+    )
 
 
 def download_body(view: DownloadView, url: str | None) -> DownloadBody:
