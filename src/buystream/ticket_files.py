@@ -18,6 +18,7 @@ from buystream.projections.tickets import TicketView
 from buystream.ticket_codes import sign
 from buystream.ticket_keys import TicketKeys
 from buystream.time_zones import zone
+from buystream.vocabulary.door import ENTRY
 from buystream.vocabulary.money import format_money
 from buystream.vocabulary.values import TicketedEvent
 
@@ -37,6 +38,7 @@ _INK: Final = (0, 0, 0)
 
 STATE_WORDS: Final = {
     "valid": "",
+    "used": "Used",
     "offered": "Passed on, and not accepted yet",
     "refunded": "Refunded: this ticket is no longer valid",
     "blocked": "Not valid while your bank investigates the payment",
@@ -49,7 +51,8 @@ STATE_WORDS: Final = {
 
 
 class ShownTicket(Struct, frozen=True, kw_only=True):
-    """A ticket as its holder sees it. `code` is the signed text, empty while it admits nobody, which `state` explains.
+    """A ticket as its holder sees it. `code` is the signed text, empty while it admits nobody. `says` is what `state`
+    means to its holder, empty while it is valid.
     `number` of `quantity` tickets of its order. `url` is its page. Its event was moved `event_moves` times."""
 
     ticket_id: str
@@ -61,6 +64,7 @@ class ShownTicket(Struct, frozen=True, kw_only=True):
     merchant_name: str
     event: TicketedEvent
     state: str
+    says: str
     code: str
     attendee: str
     price: str
@@ -74,8 +78,7 @@ def shown_ticket(
     """The ticket as that buyer sees it: only its holder has the code. `public_url` is the shop's; `attendee` is in
     clear."""
     is_mine = view.holder_id == seen_by
-    state = view.state if is_mine or view.state not in ("valid", "offered") else "passed_on"
-    is_valid = is_mine and state == "valid"
+    state = view.state if is_mine or view.state not in ("valid", "used", "offered") else "passed_on"
     return ShownTicket(
         ticket_id=view.ticket_id,
         order_id=view.order_id,
@@ -86,12 +89,22 @@ def shown_ticket(
         merchant_name=view.merchant_name,
         event=view.event,
         state=state,
-        code=sign(view.code, keys.private(view.merchant_id, view.key_version)) if is_valid else "",
+        says=_state_words(view, state),
+        code=sign(view.code, keys.private(view.merchant_id, view.key_version)) if is_mine and view.is_shown else "",
         attendee=attendee if is_mine else "",
         price=format_money(view.price_minor, view.currency) if view.price_minor else "Free",
         url=f"{public_url}/tickets/{view.ticket_id}",
         event_moves=view.event_moves,
     )
+
+
+def _state_words(view: TicketView, state: str) -> str:
+    last = view.last_passage
+    if state != "used" or last is None:
+        return STATE_WORDS[state]
+    is_inside, at = last.direction == ENTRY, event_time(last.scanned_at_ms, view.event)
+    again = f": the code lets you {'out' if is_inside else 'in again'}" if view.reentry else ""
+    return f"{'Used' if is_inside else 'Left'} at {at}{again}"
 
 
 @lru_cache(maxsize=64)
@@ -201,10 +214,10 @@ class _Sheets:
         if ticket.attendee:
             self._text(ticket.attendee, size=12)
         self._pdf.ln(4)
+        if ticket.says:
+            self._text(ticket.says, size=16)
         if ticket.code:
             self._code(ticket.code)
-        else:
-            self._text(STATE_WORDS[ticket.state], size=16)
         self._text(f"Ticket {ticket.number} of {ticket.quantity} · {ticket.price}", size=10, soft=True)
         self._text(f"Order {ticket.order_id}", size=8, soft=True)
         if ticket.code:

@@ -127,16 +127,21 @@ def test_two_scanners_without_a_network_let_a_ticket_in_twice_and_it_is_named(
     for page in (north, south):
         doubles = page.locator("#doubles li")
         expect(doubles).to_have_count(2)
+        expect(doubles.first).to_be_hidden()
+        page.get_by_text("Double entries: 2").tap()
+        expect(doubles.first).to_be_visible()
         expect(doubles.first).to_contain_text("North")
         expect(doubles.first).to_contain_text("South")
     with lasting_shop.merchant() as merchant:
         board = merchant.get(f"/v1/merchant/editions/{sold.edition_id}/door").json()
     names = {(one["first"]["scanner"], one["second"]["scanner"]) for one in board["double_entries"]}
     assert names == {("North", "South")}
-    scans(south, sold.first, "already_used")
+    scans(south, sold.first.lower(), "already_used")
     south.get_by_label("Lost phone?").fill("anna")
     south.get_by_role("button", name="Search").tap()
     expect(south.locator("#found li")).to_have_count(1)
+    expect(south.locator("#found li")).to_contain_text("Inside since")
+    expect(south.get_by_role("button", name="Let in")).to_have_count(0)
     assert violations(south) == []
     expect_to_fit(south)
     for context in contexts:

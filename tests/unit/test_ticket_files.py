@@ -27,6 +27,7 @@ TICKET = ShownTicket(
     merchant_name="Night Sky",
     event=CONCERT,
     state="valid",
+    says="",
     code=TEXT,
     attendee="Ana Šimić ธนพร",
     price="$45.00",

@@ -20,6 +20,15 @@ RECENT_SHOWN: Final = 20
 
 MINUTE_MS: Final = 60_000
 
+USED_TICKETS: Final = """
+    CASE WHEN e.event IS NULL THEN NULL ELSE ARRAY(
+        SELECT substr(t.ticket_id, length(o.order_id) + 2)::integer FROM views.door_tickets AS t
+        WHERE t.ticket_id > o.order_id || '~' AND t.ticket_id < o.order_id || '~:' ORDER BY 1) END,
+    CASE WHEN e.event IS NULL THEN NULL ELSE (
+        SELECT numbers FROM views.returned_first AS r WHERE r.order_id = o.order_id) END"""
+"""Of an order `o` of an edition `e`: the numbers of its tickets that someone came in with, and of those that end first
+when units come back; NULL where there are no tickets. ':' follows the digits."""
+
 
 class Arrangement(msgspec.Struct, frozen=True, kw_only=True):
     """The gates, each with the variants it admits (none: all), and whether a ticket that has left is let in again."""
@@ -118,11 +127,27 @@ def changed_orders(cur: cursor, edition_id: str, *, after: int, limit: int) -> l
 
 def last_passages(cur: cursor, ticket_ids: Sequence[str]) -> dict[str, Passage]:
     """By ticket; those that never passed are missing."""
+    cur.execute(f"{_LAST_PASSAGES} WHERE t.ticket_id = ANY(%s)", (ENTRY, EXIT, list(ticket_ids)))
+    return _by_ticket(cur)
+
+
+def passages_of_orders(cur: cursor, order_ids: Sequence[str]) -> dict[str, Passage]:
+    """The last ones of all tickets of these orders, by ticket."""
     cur.execute(
-        """SELECT ticket_id, nonce, CASE WHEN inside THEN %s ELSE %s END, scanned_at_ms, scanner, gate_id
-           FROM views.door_tickets WHERE ticket_id = ANY(%s)""",
-        (ENTRY, EXIT, list(ticket_ids)),
+        f"""{_LAST_PASSAGES} JOIN unnest(%s::text[]) AS o (order_id)
+            ON t.ticket_id > (o.order_id || '~') COLLATE "C" AND t.ticket_id < (o.order_id || '~:') COLLATE "C"
+        """,
+        (ENTRY, EXIT, list(order_ids)),
     )
+    return _by_ticket(cur)
+
+
+_LAST_PASSAGES: Final = """
+    SELECT t.ticket_id, t.nonce, CASE WHEN t.inside THEN %s ELSE %s END, t.scanned_at_ms, t.scanner, t.gate_id
+    FROM views.door_tickets AS t"""
+
+
+def _by_ticket(cur: cursor) -> dict[str, Passage]:
     return {
         ticket_id: Passage(nonce=nonce, direction=direction, scanned_at_ms=at_ms, scanner=scanner, gate_id=gate_id)
         for ticket_id, nonce, direction, at_ms, scanner, gate_id in cur

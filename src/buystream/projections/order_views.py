@@ -6,12 +6,15 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
+from buystream.aggregates.edition.ticket import unused_units
 from buystream.delivery.batch_reader import Batch
 from buystream.log import Damaged
 from buystream.projections import campaigns, order_lines
+from buystream.projections.door import USED_TICKETS
 from buystream.projections.offer_columns import REFUND
 from buystream.projections.order_lines import LineView
 from buystream.projections.order_rows import Row, change, changed_order, created
@@ -92,6 +95,10 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_unanswered: bool = False
     """A payment was requested, and the provider has said nothing yet."""
     parcels: SeenFulfilment = msgspec.field(default_factory=SeenFulfilment)
+    used: list[int] = []
+    """The numbers of the tickets that someone came in with."""
+    returned_first: list[int] = []
+    """The tickets that end first when units come back."""
 
     @property
     def ordered_lines(self) -> list[LineView]:
@@ -134,16 +141,31 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """What the buyer gets for giving the order back at that time; None when that can't be done: as the edition
         decides it."""
         terms = self.terms
-        if terms is None or terms.is_over or self.state not in RETURNABLE or self.kept <= 0:
+        if terms is None or terms.is_over or self.state not in RETURNABLE:
+            return None
+        unused = self._unused_units()
+        if not any(unused):
             return None
         if terms.refund.why_not(at_ms) or any(self.fulfilled_units.values()):
             return None
         left_minor = self.refundable_minor
-        if self.return_asked or terms.keeps_delivery:
-            delivery_minor = 0 if terms.keeps_delivery or self.shipping is None else self.shipping.amount_minor
-            left_minor = min(left_minor, sum(line.kept * line.price_minor for line in self.lines) + delivery_minor)
+        is_part = sum(unused) < self.kept
+        if self.return_asked or terms.keeps_delivery or is_part:
+            keeps = terms.keeps_delivery or is_part
+            delivery_minor = 0 if keeps or self.shipping is None else self.shipping.amount_minor
+            worth_minor = sum(units * line.price_minor for units, line in zip(unused, self.lines, strict=True))
+            left_minor = min(left_minor, worth_minor + delivery_minor)
         amount_minor = whole_steps(terms.refund.share_of(left_minor), currency_of(self.currency))
         return None if self.paid_minor and not amount_minor else amount_minor
+
+    def _unused_units(self) -> list[int]:
+        """Of each line what the buyer keeps and could return: of tickets, those that nobody came in with."""
+        kept = [line.kept for line in self.lines]
+        if not self.used:
+            return kept
+        quantities = [line.quantity for line in self.lines]
+        gone = [line.quantity - line.kept for line in self.lines]
+        return unused_units(quantities, gone, self.returned_first, self.used)
 
     @property
     def may_choose_another(self) -> bool:
@@ -270,7 +292,8 @@ _SELECT = f"""
         coalesce(m.name, ''),
         {", ".join(f"e.{column}" for column in _TERMS)},
         EXISTS (SELECT FROM views.files AS f WHERE f.edition_id = o.edition_id AND f.state = 'offered')
-            OR EXISTS (SELECT FROM views.licence_terms AS l WHERE l.edition_id = o.edition_id)
+            OR EXISTS (SELECT FROM views.licence_terms AS l WHERE l.edition_id = o.edition_id),
+        {USED_TICKETS}
     FROM views.orders AS o LEFT JOIN views.editions AS e USING (edition_id)
         LEFT JOIN views.variants AS v
             ON v.edition_id = o.edition_id AND v.variant_id = o.variant_id AND o.lines = ''
@@ -282,10 +305,11 @@ _UPSERT = f"""
 
 
 def _view(row: Sequence[Any]) -> OrderView:
-    title, variant_title, titles, merchant_name, *terms = row[len(_COLUMNS) :]
+    title, variant_title, titles, merchant_name, *terms, used, first = row[len(_COLUMNS) :]
     o = Row(*row[: len(_COLUMNS)])
     titles = {o.variant_id: variant_title} if titles is None else titles
-    return view_of(o, terms=_terms(terms), titles=titles, title=title, merchant_name=merchant_name)
+    view = view_of(o, terms=_terms(terms), titles=titles, title=title, merchant_name=merchant_name)
+    return replace(view, used=used, returned_first=first or []) if used else view
 
 
 _AS_IN_THE_ROW: Final = tuple(

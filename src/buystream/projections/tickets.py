@@ -10,20 +10,22 @@ from psycopg2.extensions import cursor
 
 from buystream.aggregates.edition.ticket import ended, spans
 from buystream.delivery.batch_reader import Batch
-from buystream.projections import edition_board, order_views
+from buystream.projections import door, edition_board, order_views
 from buystream.projections.boards import Board
 from buystream.projections.order_views import OrderView
 from buystream.ticket_codes import TicketCode
 from buystream.ticket_keys import FIRST_VERSION
 from buystream.vocabulary import events
+from buystream.vocabulary.door import Passage
 from buystream.vocabulary.ids import ticket_id_of, ticket_of
 from buystream.vocabulary.order_states import SOLD
 from buystream.vocabulary.values import TicketedEvent
 
 NAME: Final = "ticket_views"
 
-TicketState = Literal["valid", "offered", "refunded", "blocked", "cancelled", "unpaid", "over"]
-"""`offered`: passed on and not claimed yet. `blocked`: a bank has the money. `over`: the event has ended."""
+TicketState = Literal["valid", "used", "offered", "refunded", "blocked", "cancelled", "unpaid", "over"]
+"""`used`: someone came in with it. `offered`: passed on and not claimed yet. `blocked`: a bank has the money. `over`:
+the event has ended."""
 
 
 class TicketView(Struct, frozen=True, kw_only=True, gc=False):
@@ -31,7 +33,8 @@ class TicketView(Struct, frozen=True, kw_only=True, gc=False):
     `attendee` is who comes (a ciphertext of the holder's key; empty: nobody was named), `delivery` what the buyer said
     (a ciphertext of the buyer's). `key_version` is the version of the merchant's key that signs it. `event` is when and
     where it admits; the code says when it would have at the release, so that an event that moves changes no code.
-    It was moved `event_moves` times."""
+    It was moved `event_moves` times. `last_passage` is its last one at the door, which lets people who left in again
+    where there is `reentry`."""
 
     ticket_id: str
     order_id: str
@@ -56,6 +59,13 @@ class TicketView(Struct, frozen=True, kw_only=True, gc=False):
     attendee: str
     delivery: str
     key_version: int
+    last_passage: Passage | None = None
+    reentry: bool = True
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether its code is of use: it lets its holder in, or out and in again."""
+        return self.state == "valid" or (self.state == "used" and self.reentry)
 
     @property
     def is_passed_on(self) -> bool:
@@ -92,6 +102,8 @@ class _Facts(NamedTuple):
     keys: dict[str, dict[int, int]]
     released: dict[str, TicketedEvent]
     moves: dict[str, int]
+    passages: dict[str, Passage]
+    reentry: dict[str, bool]
 
 
 def tickets_of_order(cur: cursor, order_id: str, *, now_ms: int) -> list[TicketView]:
@@ -171,6 +183,8 @@ def _facts(cur: cursor, orders: Sequence[OrderView]) -> _Facts:
         _keys(cur, sorted({order.merchant_id for order in orders})),
         edition_board.events_as_released(cur, edition_ids),
         moves,
+        door.passages_of_orders(cur, order_ids),
+        {name: door.arrangement(cur, name).reentry for name in edition_ids},
     )
 
 
@@ -187,8 +201,10 @@ def _views(order: OrderView, board: Board, facts: _Facts, now_ms: int) -> Iterat
     for line, numbers in zip(lines, spans(quantities), strict=True):
         for number in numbers:
             changed = facts.tickets.get((order.order_id, number), _Changed())
+            ticket_id = ticket_id_of(order.order_id, number)
+            last = facts.passages.get(ticket_id)
             yield TicketView(
-                ticket_id=ticket_id_of(order.order_id, number),
+                ticket_id=ticket_id,
                 order_id=order.order_id,
                 number=number,
                 quantity=order.quantity,
@@ -203,7 +219,7 @@ def _views(order: OrderView, board: Board, facts: _Facts, now_ms: int) -> Iterat
                 event=event,
                 event_as_released=facts.released[order.edition_id],
                 event_moves=facts.moves.get(order.edition_id, 0),
-                state=_state(order, board, number in over, event, changed, now_ms),
+                state=_state(order, board, number in over, event, changed, last is not None, now_ms),
                 issue=changed.issue,
                 holder_id=changed.holder_id or order.buyer_id,
                 buyer_id=order.buyer_id,
@@ -211,11 +227,13 @@ def _views(order: OrderView, board: Board, facts: _Facts, now_ms: int) -> Iterat
                 attendee=changed.attendee,
                 delivery=order.delivery,
                 key_version=version,
+                last_passage=last,
+                reentry=facts.reentry[order.edition_id],
             )
 
 
 def _state(
-    order: OrderView, board: Board, is_over: bool, event: TicketedEvent, changed: _Changed, now_ms: int
+    order: OrderView, board: Board, is_over: bool, event: TicketedEvent, changed: _Changed, is_used: bool, now_ms: int
 ) -> TicketState:
     if order.state == "refunded" or is_over:
         return "refunded"
@@ -227,7 +245,9 @@ def _state(
         return "unpaid"
     if now_ms >= event.ends_at_ms:
         return "over"
-    return "offered" if changed.claim else "valid"
+    if changed.claim:
+        return "offered"
+    return "used" if is_used else "valid"
 
 
 _CHANGE: Final = """

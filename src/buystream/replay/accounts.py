@@ -209,6 +209,8 @@ class OrderAccount(msgspec.Struct):
     done: dict[str, tuple[int, dict[str, int] | None]] = {}
     disputes: dict[str, DisputeAccount] = {}
     tickets: dict[int, TicketAccount] = {}
+    returned_by_buyer: dict[str, int] = {}
+    """Units of tickets, by refund, unless it failed."""
     placed_at_ms: int = 0
     runs_until_ms: int | None = None
     """When the hold's clock runs out; None while it stands still."""

@@ -20,6 +20,7 @@ class Sold(Protocol):
     confirmed: bool
     refunded: bool
     bought: dict[str, int]
+    returned_by_buyer: dict[str, int]
 
 
 def post(event: events.DoorEvent, doors: dict[str, "DoorAccount"], orders: Mapping[str, Sold]) -> Iterator[Finding]:
@@ -31,6 +32,17 @@ def post(event: events.DoorEvent, doors: dict[str, "DoorAccount"], orders: Mappi
         order = orders.get(order_id)
         if order is None or not order.confirmed or order.refunded or int(number) > sum(order.bought.values()):
             yield "a ticket that lets in is paid for", f"{event.ticket_id} by {event.nonce}"
+
+
+def return_units(event: events.RefundRequested, doors: Mapping[str, "DoorAccount"], order: Sold) -> Iterator[Finding]:
+    """Count what a buyer returns: never a ticket that someone came in with."""
+    if event.asked_by != "buyer" or (door := doors.get(event.edition_id)) is None:
+        return
+    order.returned_by_buyer[event.refund_id] = event.quantity or 0
+    sold, returned = sum(order.bought.values()), sum(order.returned_by_buyer.values())
+    used = sum(door.has_used(f"{event.order_id}~{number}") for number in range(1, sold + 1))
+    if used + returned > sold:
+        yield "who came in gets no money back", f"{event.order_id}: {used} used and {returned} returned of {sold}"
 
 
 def close(doors: Mapping[str, "DoorAccount"]) -> Iterator[Finding]:
@@ -45,6 +57,7 @@ class Pass(msgspec.Struct, frozen=True):
     at_ms: int
     nonce: str
     is_entry: bool
+    despite: str = ""
 
 
 class DoorAccount(msgspec.Struct):
@@ -95,6 +108,10 @@ class DoorAccount(msgspec.Struct):
         passes = self.passes.get(ticket_id)
         return passes[-1].is_entry if passes else False
 
+    def has_used(self, ticket_id: str) -> bool:
+        """Whether someone came in with a ticket that was good."""
+        return any(not one.despite for one in self.passes.get(ticket_id, ()))
+
     def _pass(self, event: events.TicketScanned) -> Iterator[Finding]:
         is_entry = event.direction == "entry"
         if self._is_known(event) and event.nonce not in self.refused:
@@ -108,7 +125,7 @@ class DoorAccount(msgspec.Struct):
         self.nonces[event.nonce] = event.at_ms
         self.refused.discard(event.nonce)
         passes = self.passes.setdefault(event.ticket_id, [])
-        here = Pass(event.scanned_at_ms, event.nonce, is_entry)
+        here = Pass(event.scanned_at_ms, event.nonce, is_entry, event.despite)
         insort_right(passes, here, key=lambda one: one.at_ms)
         place = passes.index(here)
         before = passes[place - 1] if place else None

@@ -233,9 +233,11 @@ class Ledger:
                 yield from _capture(event, order, account)
             case events.RefundRequested():
                 yield from _ask_back(event, order)
+                yield from doors.return_units(event, self.state.doors, order)
             case events.PaymentRefunded():
                 yield from _return(event, order, account)
             case events.RefundFailed():
+                order.returned_by_buyer.pop(event.refund_id, None)
                 yield from unit_postings.fail(event, order, account)
             case events.PaymentDisputed():
                 yield from _dispute(event, order)

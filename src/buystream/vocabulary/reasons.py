@@ -207,6 +207,7 @@ REASONS: Final[Mapping[str, Reason]] = {
         "The ticket changed in the meantime: it was passed on, taken back or claimed. Read it again."
     ),
     "ticket_over": Reason("The event is over."),
+    "ticket_used": Reason("Someone came in with this ticket, so it can't be passed on or returned any more."),
     "ticket_key_conflict": Reason("The key's next version is another one. Read the keys again."),
     # Downloads
     "unknown_file": Reason("There is no such file.", status=404),

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from buystream.aggregates.edition.ticket import ended
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.ids import ticket_id_of
+from buystream.vocabulary.values import LineUnits, RefundRule
 from tests.support.examples import ANNA, BEN, CONCERT, MERCHANT, ORDER, PRICE_MINOR, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authorised, captured, deliver, pay, place, refund, refunded, release
@@ -137,6 +140,52 @@ def test_a_refund_that_failed_gives_its_tickets_back() -> None:
     failed = example(commands.RecordRefundFailure, refund_id="a")
     shop = sold().given(*part("a", 2)).when(failed).then(events.RefundFailed)
     assert ended_of(shop) == []
+
+
+def entry(number: int) -> commands.ScanTicket:
+    """Someone comes in with the ticket."""
+    return example(
+        commands.ScanTicket,
+        ticket_id=ticket_id_of(ORDER, number),
+        nonce=f"scan-{number}",
+        gate_id="",
+        scanned_at_ms=CONCERT.doors_at_ms,
+    )
+
+
+def give_back(quantity: int | None = None) -> commands.ReturnOrder:
+    """Anna wants her money back, for some of the tickets."""
+    units = (LineUnits(quantity=quantity),) if quantity else ()
+    return example(commands.ReturnOrder, refund_id=f"return-{quantity}", units=units)
+
+
+def at_the_doors(*more: Any) -> Scenario:
+    """The doors are open; returns are, too."""
+    return sold(refund=RefundRule(by="buyer")).given(CONCERT.doors_at_ms, *more)
+
+
+def test_a_used_ticket_is_neither_passed_on_nor_claimed_until_the_scan_is_undone() -> None:
+    shop = at_the_doors(entry(2)).when(pass_on()).then(refusal("ticket_used"))
+    undo = example(commands.UndoScan, ticket_id=ticket_id_of(ORDER, 2), nonce="scan-2")
+    shop.given(undo).when(pass_on()).then(events.TicketPassedOn)
+    offline = msgspec.structs.replace(entry(1), passed=True)
+    shop = at_the_doors(pass_on(number=1), offline).when(claim(number=1)).then(refusal("ticket_used"))
+    shop.when(take_back(number=1)).then(events.TicketTakenBack)
+
+
+def test_nobody_who_came_in_gets_the_money_back() -> None:
+    shop = at_the_doors(entry(1), entry(2), entry(3)).when(give_back()).then(refusal("ticket_used"))
+    shop.when(refund()).then(events.RefundRequested)
+
+
+def test_of_an_order_the_unused_tickets_are_returned() -> None:
+    shop = at_the_doors(entry(3), entry(2)).when(give_back(2)).then(refusal("ticket_used"))
+    shop.when(give_back()).then(
+        events.ReturnedTicketsChosen, expect(events.RefundRequested, quantity=1, amount_minor=PRICE_MINOR)
+    )
+    assert ended_of(shop) == [1]
+    shop.when(give_back(1)).then(refusal("ticket_used"))
+    at_the_doors(entry(1)).when(give_back(2)).then(expect(events.RefundRequested, quantity=2))
 
 
 def test_a_used_order_keeps_its_tickets() -> None:

@@ -100,6 +100,27 @@ def test_the_books_find_what_no_decision_makes(happened: tuple[events.DoorEvent,
     assert invariant in findings(DoorAccount(), *happened)
 
 
+def test_the_books_find_who_came_in_and_got_the_money_back() -> None:
+    ledger, shop = Ledger(), given(T0 + HOUR)
+    scans = [
+        example(
+            commands.ScanTicket,
+            ticket_id=f"{ORDER}~{number}",
+            nonce=f"scan-{number}",
+            gate_id="",
+            scanned_at_ms=T0 + HOUR,
+            valid_until_ms=T0 + 2 * HOUR,
+        )
+        for number in (1, 2)
+    ]
+    for command in (release(), place(quantity=2), pay(), authorised(), captured(amount_minor=9_000), *scans):
+        for event in shop.when(command).decided:
+            assert not list(ledger.post(event)), event
+    asked: Any = shop.when(refund(refund_id="back")).decided[0]
+    wrong = list(ledger.post(msgspec.structs.replace(asked, asked_by="buyer")))
+    assert [invariant for invariant, _ in wrong] == ["who came in gets no money back"]
+
+
 def test_a_double_entry_that_is_named_is_in_order() -> None:
     first, second = scanned("scan-1"), scanned("scan-2", passed=True)
     named: Any = EXAMPLES[events.DoubleEntryFound]

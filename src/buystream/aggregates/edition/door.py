@@ -40,6 +40,10 @@ class Door(msgspec.Struct, kw_only=True, omit_defaults=True):
         passages = self.passages.get(ticket_id)
         return passages[-1] if passages else None
 
+    def has_used(self, ticket_id: str) -> bool:
+        """Whether someone came in with the ticket, and no scanner took it back."""
+        return ticket_id in self.passages
+
     def pairs_around(self, ticket_id: str, passage: Passage) -> list[tuple[Passage, Passage]]:
         """The double entries that a further entry makes: it and the scan before or after it, where that is one too."""
         before, after = self._neighbours(ticket_id, passage)

@@ -5,7 +5,7 @@ takes the units that it was granted. Disputes, which a bank decides, are in `dis
 from typing import Any
 
 from buystream.aggregates.decides import decides
-from buystream.aggregates.edition import admission, delivering, packing
+from buystream.aggregates.edition import admission, delivering, packing, ticketing
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.payment import Payment, Refund
@@ -154,7 +154,9 @@ def return_order(edition: Edition, command: commands.ReturnOrder, moment: Moment
     terms = edition.terms
     if wrong := terms.refund.why_not(moment.at_ms):
         return wrong
-    units = free = order.free_units
+    free, units = order.free_units, ticketing.returnable_units(edition, order)
+    if free and not units:
+        return ticketing.TICKET_USED
     if command.units and free:
         units = named(command.units, order.lines, free) or ()
         if not units:
@@ -163,6 +165,8 @@ def return_order(edition: Edition, command: commands.ReturnOrder, moment: Moment
     amount_minor = whole_steps(share_minor, terms.charges_in(moment.rules))
     if not units or (paid.captured_minor and not amount_minor):
         return "not_returnable"  # among others, while an earlier return is on its way
+    if wrong := ticketing.spare_used(edition, order, units, moment):
+        return wrong
     ask(
         edition,
         paid,

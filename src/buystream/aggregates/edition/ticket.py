@@ -1,7 +1,7 @@
 """One ticket of an order: kept once something happened to it. What was never passed on needs no record: every unit that
 is paid for is a ticket, in its first issue, held by the order's buyer."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -38,6 +38,14 @@ def spans(quantities: Iterable[int]) -> Iterator[range]:
     for quantity in quantities:
         yield range(begins, begins + quantity)
         begins += quantity
+
+
+def unused_units(
+    quantities: Sequence[int], gone: Sequence[int], first: Sequence[int], used: Collection[int]
+) -> list[int]:
+    """How many of each line's units that haven't ended are tickets that nobody came in with."""
+    over = {*ended(quantities, gone, first)}
+    return [sum(number not in over and number not in used for number in numbers) for numbers in spans(quantities)]
 
 
 def ended(quantities: Iterable[int], gone: Iterable[int], first: Sequence[int]) -> list[int]:

@@ -4,16 +4,20 @@ a partial refund ends."""
 from buystream.aggregates.decides import decides
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
 from buystream.aggregates.edition.order import Order
-from buystream.aggregates.edition.ticket import Ticket
+from buystream.aggregates.edition.ticket import Ticket, ended, spans, unused_units
+from buystream.aggregates.edition.units import at_most, by_variant
 from buystream.aggregates.moment import Moment
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.ids import ticket_id_of
 from buystream.vocabulary.order_states import SOLD
+from buystream.vocabulary.values import Units
 
 UNKNOWN_TICKET = "unknown_ticket"
 """Also said to those who don't hold it: it reveals nothing."""
 
 TICKET_CHANGED = "ticket_changed"
 TICKET_OVER = "ticket_over"
+TICKET_USED = "ticket_used"
 
 
 @decides(commands.PassTicketOn)
@@ -24,7 +28,7 @@ def pass_ticket_on(edition: Edition, command: commands.PassTicketOn, moment: Mom
         return UNKNOWN_ORDER if order is None else UNKNOWN_TICKET
     if ticket.claim == command.claim and ticket.issue == command.issue + 1:
         return REPEATED
-    if wrong := _why_not_valid(edition, order, command.number, moment):
+    if wrong := _why_not_handed_over(edition, order, command.number, moment):
         return wrong
     if ticket.claim or ticket.issue != command.issue:
         return TICKET_CHANGED
@@ -57,7 +61,7 @@ def claim_ticket(edition: Edition, command: commands.ClaimTicket, moment: Moment
     ticket = order.ticket(command.number)
     if command.claim and ticket.claimed == command.claim:
         return REPEATED if ticket.holder == command.buyer_id else TICKET_CHANGED
-    if wrong := _why_not_valid(edition, order, command.number, moment):
+    if wrong := _why_not_handed_over(edition, order, command.number, moment):
         return wrong
     if not ticket.claim or ticket.claim != command.claim:
         return UNKNOWN_TICKET
@@ -101,6 +105,62 @@ def choose_returned_tickets(edition: Edition, command: commands.ChooseReturnedTi
         return "ticket_returned"
     edition.record_order(events.ReturnedTicketsChosen, order, moment, numbers=(*over, *chosen))
     return None
+
+
+def spare_used(edition: Edition, order: Order, units: Units, moment: Moment) -> str:
+    """Before a buyer returns units: tickets that nobody came in with end first. The reason of a refusal where too few
+    are unused."""
+    used = used_tickets(edition, order)
+    if not used:
+        return ""
+    if any(quantity > _unused(order, used).get(name, 0) for name, quantity in by_variant(units).items()):
+        return TICKET_USED
+    over, returned = order.ended_tickets, by_variant(units)
+    quantities = [line.quantity for line in order.lines]
+    gone = [
+        quantity + returned.get(line.variant_id, 0) for line, quantity in zip(order.lines, _gone(order), strict=True)
+    ]
+    if not used & {*ended(quantities, gone, order.returned_first)} - {*over}:
+        return ""
+    unused = [number for numbers in spans(quantities) for number in reversed(numbers) if number not in used]
+    chosen = [number for number in order.returned_first if number not in used]
+    edition.record_order(
+        events.ReturnedTicketsChosen, order, moment, numbers=tuple(dict.fromkeys((*over, *chosen, *unused)))
+    )
+    return ""
+
+
+def returnable_units(edition: Edition, order: Order) -> Units:
+    """What its buyer may still return: the units that are free and, of tickets, unused."""
+    used = used_tickets(edition, order)
+    return at_most(order.free_units, _unused(order, used)) if used else order.free_units
+
+
+def used_tickets(edition: Edition, order: Order) -> set[int]:
+    """The numbers of the tickets that someone came in with."""
+    door = edition.door
+    if door is None:
+        return set()
+    return {number for number in range(1, order.quantity + 1) if door.has_used(ticket_id_of(order.id, number))}
+
+
+def _unused(order: Order, used: set[int]) -> dict[str, int]:
+    quantities = [line.quantity for line in order.lines]
+    unused = unused_units(quantities, _gone(order), order.returned_first, used)
+    return dict(zip((line.variant_id for line in order.lines), unused, strict=True))
+
+
+def _gone(order: Order) -> list[int]:
+    """The units of each line that are back, or on their way."""
+    free = by_variant(order.free_units)
+    return [line.quantity - free.get(line.variant_id, 0) for line in order.lines]
+
+
+def _why_not_handed_over(edition: Edition, order: Order, number: int, moment: Moment) -> str:
+    """Why nobody else may have the ticket, or nothing. Who came in with it has used it for themselves."""
+    if wrong := _why_not_valid(edition, order, number, moment):
+        return wrong
+    return TICKET_USED if number in used_tickets(edition, order) else ""
 
 
 def _held(order: Order, number: int, buyer_id: str) -> Ticket | None:

@@ -9,6 +9,7 @@ from litestar.params import FromQuery, JSONBody
 
 from buystream import ticket_codes
 from buystream.gateway.routes.bodies.door import (
+    BATCH_BYTES_MAX,
     DoorBody,
     DoorVariant,
     ScanBody,
@@ -23,7 +24,7 @@ from buystream.gateway.server.key_holders import KeyHolder
 from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
-from buystream.projections import door
+from buystream.projections import door, tickets
 from buystream.projections.edition_board import merchant_board
 from buystream.ticket_codes import BadCode, TicketCode
 from buystream.vocabulary import events
@@ -77,7 +78,13 @@ async def scan(
     return await _scanned(gateway, scanner, data, keys)
 
 
-@post("/v1/door/scans/batch", status_code=200, opt=asks(ScanTicket), summary="Upload scans")
+@post(
+    "/v1/door/scans/batch",
+    status_code=200,
+    opt=asks(ScanTicket),
+    request_max_body_size=BATCH_BYTES_MAX,
+    summary="Upload scans",
+)
 async def scans(
     scanner: NamedDependency[KeyHolder], gateway: NamedDependency[Gateway], data: JSONBody[ScanWishes]
 ) -> ScansBody:
@@ -117,7 +124,7 @@ ROUTES: Final = [the_door, scan, scans, undo]
 async def _scanned(gateway: Gateway, holder: KeyHolder, wish: ScanWish, keys: door_codes.PublicKeys) -> ScanBody:
     """The answer to one scan; raises HttpProblem where the request itself is wrong."""
     try:
-        code = ticket_codes.read(wish.code.strip(), keys)
+        code = await _code(gateway, holder, wish, keys)
     except BadCode as error:
         return _answered("unknown", wish, advice=f"{DOOR_ANSWERS['unknown'].advice} Its code is bad: {error}.")
     edition_id = edition_of(holder, gateway, wish.edition_id or code.edition_id)
@@ -147,6 +154,24 @@ async def _scanned(gateway: Gateway, holder: KeyHolder, wish: ScanWish, keys: do
         case _:
             await gateway.reads.passed(answer.partition, answer.position)
             return await _repeated(gateway, edition_id, wish, code)
+
+
+async def _code(gateway: Gateway, holder: KeyHolder, wish: ScanWish, keys: door_codes.PublicKeys) -> TicketCode:
+    """What the code says, or would say if they had it with them; raises BadCode, and HttpProblem for neither or both.
+    Codes are in upper case, whatever was typed."""
+    if (wish.code is None) == (wish.ticket_id is None):
+        raise HttpProblem("invalid", "Send code or ticket_id.")
+    if wish.code is not None:
+        return ticket_codes.read(wish.code.strip().upper(), keys)
+    ticket_id = wish.ticket_id or ""
+    edition_id = door_codes.edition_of_ticket(ticket_id)
+    if edition_id != edition_of(holder, gateway, wish.edition_id or edition_id):
+        raise HttpProblem("unknown-ticket")
+    await gateway.views_show_the_seen(gateway.offer(edition_id).partition)
+    found = await gateway.reads.query(lambda cur: tickets.ticket(cur, ticket_id, now_ms=now_ms()))
+    if found is None:
+        raise HttpProblem("unknown-ticket")
+    return found.code
 
 
 async def _repeated(gateway: Gateway, edition_id: str, wish: ScanWish, code: TicketCode) -> ScanBody:

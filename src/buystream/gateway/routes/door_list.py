@@ -48,13 +48,14 @@ class DoorListBody(Struct, frozen=True, kw_only=True):
 
 
 class FoundTicket(Struct, frozen=True, kw_only=True):
-    """A ticket of somebody who was searched for."""
+    """A ticket of somebody who was searched for, and its last passage at the door, if any: it is inside after an entry.
+    `POST /v1/door/scans` takes its `ticket_id`."""
 
     ticket_id: str
     variant_id: str
     name: str
     email: str
-    code: str
+    last: Passage | None
 
 
 class FoundTickets(Struct, frozen=True, kw_only=True):
@@ -173,14 +174,14 @@ def _search(
 ) -> tuple[list[FoundTicket], str | None]:
     """Those of the next orders, and the order after which to go on; None at the end."""
     orders = order_views.sold_orders_of_edition(cur, edition_id, after=after, limit=SEARCHED_AT_ONCE)
-    views = [view for view in tickets.tickets_of_orders(cur, orders, now_ms=0) if view.state == "valid"]
+    views = [view for view in tickets.tickets_of_orders(cur, orders, now_ms=0) if view.state in ("valid", "used")]
     found = [
         FoundTicket(
             ticket_id=view.ticket_id,
             variant_id=view.variant_id,
             name=who.get("name", ""),
             email=who.get("email", ""),
-            code=_code(gateway, view, view.issue),
+            last=view.last_passage,
         )
         for view, who in zip(views, _names(gateway, views), strict=True)
         if wanted in who.get("name", "").casefold() or wanted in who.get("email", "").casefold()

@@ -20,7 +20,6 @@ from buystream.gateway.server.sessions import Session
 from buystream.projections import tickets as views
 from buystream.projections.tickets import TicketView
 from buystream.ticket_files import (
-    STATE_WORDS,
     ShownTicket,
     event_words,
     shown_ticket,
@@ -293,7 +292,7 @@ async def _body(gateway: Gateway, view: TicketView, buyer_id: str) -> TicketBody
         event=view.event,
         when=event_words(view.event),
         state=shown.state,
-        state_words=STATE_WORDS[shown.state],
+        state_words=shown.says,
         issue=view.issue,
         code=shown.code or None,
         attendee=shown.attendee,

@@ -4,11 +4,13 @@ import re
 from typing import Final
 
 from buystream.gateway.routes import buy, shipment_imports, webhooks
+from buystream.gateway.routes.bodies import door
 from buystream.gateway.server.problems import HttpProblem
 from buystream.limits import Limits
 
 _LARGE: Final = (
     (b"/v1/webhooks/", webhooks.BODY_BYTES_MAX),
+    (b"/v1/door/scans/batch", door.BATCH_BYTES_MAX),
     (shipment_imports.PATH.encode(), shipment_imports.BODY_BYTES_MAX),
 )
 _FILE: Final = re.compile(rb"/v1/merchant/editions/[^/?]+/files/[^/?]+(?:\?.*)?")

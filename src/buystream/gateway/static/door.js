@@ -15,7 +15,7 @@ const SHOWN_MS = 2500;
 const element = (id) => document.getElementById(id);
 const answers = JSON.parse(element("door").dataset.answers);
 const time = (atMs, zone) =>
-  new Date(atMs).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", timeZone: zone });
+  new Date(atMs).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: zone });
 
 const store = await openStore();
 const clock = new Clock(store, (await store.kept("aheadMs")) ?? 0);
@@ -94,6 +94,8 @@ async function showState() {
   element("queued").textContent = queued ? `${queued.toLocaleString()} to upload` : "All uploaded";
   element("scan").dataset.listed = listed;
   element("scan").dataset.queued = queued;
+  const uploadProblem = scanner?.uploadProblem ?? "";
+  element("upload-problem").textContent = uploadProblem && `Scans on this phone can’t be uploaded. ${uploadProblem}`;
 }
 
 function showDoor() {
@@ -111,6 +113,7 @@ function showDoor() {
     element("gate-field").hidden = !door.gates.length;
   }
   element("doubles-panel").hidden = !door.double_entries.length;
+  element("doubles-title").textContent = `Double entries: ${door.double_entries.length.toLocaleString()}`;
   element("doubles").replaceChildren(...door.double_entries.map(doubleRow));
 }
 
@@ -135,11 +138,14 @@ const short = (ticketId) => ticketId.slice(-8).toUpperCase();
 
 // Scanning.
 
-async function scan(text) {
+/** Codes are in upper case, whatever was typed. */
+const scan = (text) => answered(scanner.scan(text.trim().toUpperCase()));
+
+async function answered(answer) {
   unlockSound();
   camera?.pause(true);
   try {
-    show(await scanner.scan(text.trim()));
+    show(await answer);
   } catch (problem) {
     if (problem.status === undefined) throw problem;
     show({ answer: problem.status === 401 ? "signed_out" : "problem", detail: problem.message });
@@ -216,10 +222,25 @@ async function search(name) {
   }
 }
 
-function foundRow({ name, email, code, ticket_id: ticketId, variant_id: variantId }) {
+function foundRow({ name, email, last, ticket_id: ticketId, variant_id: variantId }) {
   const variant = scanner.door.variants.find((one) => one.variant_id === variantId)?.title;
   const who = [name, email, variant, short(ticketId)].filter(Boolean).join(", ");
-  return h("li", {}, h("span", {}, who), h("button", { class: "button small", onclick: () => scan(code) }, "Let in"));
+  const isInside = last?.direction === "entry";
+  const since = last && `${isInside ? "Inside since" : "Left at"} ${time(last.scanned_at_ms, scanner.door.time_zone)}`;
+  const isOffered = !isInside && (!last || scanner.door.reentry);
+  return h(
+    "li",
+    {},
+    h("span", {}, who, since && h("strong", {}, h("br"), since)),
+    isOffered && h("button", { type: "button", class: "button small", onclick: () => letIn(ticketId) }, "Let in"),
+  );
+}
+
+async function letIn(ticketId) {
+  scanner.direction = "entry";
+  element("scan").querySelector("[value=entry]").checked = true;
+  element("found").replaceChildren();
+  await answered(scanner.admit(ticketId));
 }
 
 element("sign-in").addEventListener("submit", (event) => {

@@ -173,6 +173,7 @@ class RefundOrder(Command):
     refusals=[
         *order_is_none_of(RETURNABLE),
         *("unknown_order", "cancelled", "not_returnable", "too_late", "refund_id_conflict", "bad_quantity"),
+        "ticket_used",
     ],
 )
 class ReturnOrder(Command):

@@ -25,7 +25,7 @@ _OF_ANY_TICKET = (
 )
 
 
-@asked(BUYER, about="order_id", refusals=[*_OF_ANY_TICKET, "ticket_changed"])
+@asked(BUYER, about="order_id", refusals=[*_OF_ANY_TICKET, "ticket_changed", "ticket_used"])
 class PassTicketOn(Command):
     """Its holder gives the ticket to the first person who follows a link: the old code ends at once. `issue` is the one
     that is passed on."""
@@ -46,7 +46,7 @@ class TakeTicketBack(Command):
     buyer_id: BuyerId
 
 
-@asked(BUYER, about="order_id", refusals=[*_OF_ANY_TICKET, "ticket_changed"])
+@asked(BUYER, about="order_id", refusals=[*_OF_ANY_TICKET, "ticket_changed", "ticket_used"])
 class ClaimTicket(Command):
     """`buyer_id` has the link, once, and becomes the ticket's holder. `claim` is the hash of what the link says."""
 

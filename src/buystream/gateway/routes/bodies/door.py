@@ -17,12 +17,17 @@ TicketId = Annotated[str, Meta(max_length=100)]
 
 SCANS_AT_ONCE_MAX = 100
 
+BATCH_BYTES_MAX = SCANS_AT_ONCE_MAX * 2048
+"""Of a body: no scan is longer, however its characters are escaped."""
+
 
 class ScanWish(Request, frozen=True, kw_only=True):
     """A code that was shown at the door. `at` is the scanner's time in milliseconds since 1970; `nonce` names the scan,
-    so that a repeat changes nothing. `passed`: without a network the scanner has let them through already."""
+    so that a repeat changes nothing. `passed`: without a network the scanner has let them through already. A code may
+    be typed in lower case. Instead of it, `ticket_id` names a ticket that a search has found."""
 
-    code: Code
+    code: Code | None = None
+    ticket_id: TicketId | None = None
     at: AtMs
     nonce: Nonce
     scanner: ScannerName = ""

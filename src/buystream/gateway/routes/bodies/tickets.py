@@ -45,11 +45,12 @@ class NextTicketKey(Request, frozen=True, kw_only=True):
 
 
 class TicketBody(Struct, frozen=True, kw_only=True):
-    """A ticket: number `number` of `quantity` in its order. States: valid; offered (passed on, not accepted yet);
-    passed_on (somebody else holds it); refunded, blocked (a bank has the money), cancelled, unpaid and over (the event
-    has ended) admit nobody. `code` is what its QR code says, null unless the ticket is valid and yours. `issue` goes up
-    when it is passed on, which voids the code. `claim_url` is the link to send, while nobody has accepted it.
-    `can_pass_on`, `can_take_back` and `can_name` are what you can do now."""
+    """A ticket: number `number` of `quantity` in its order. States: valid; used (someone came in with it); offered
+    (passed on, not accepted yet); passed_on (somebody else holds it); refunded, blocked (a bank has the money),
+    cancelled, unpaid and over (the event has ended) admit nobody. `code` is what its QR code says, null unless the
+    ticket is yours and valid, or used at a door that lets people in again. `issue` goes up when it is passed on, which
+    voids the code. `claim_url` is the link to send, while nobody has accepted it. `can_pass_on`, `can_take_back` and
+    `can_name` are what you can do now."""
 
     ticket_id: str
     order_id: str

@@ -1,5 +1,6 @@
 // The scanner without its screen: it decides with the shop or, without a network, on its own; what it decided on its
 // own waits in the queue, and is uploaded in order.
+import { Problem } from "../buystream/api.js";
 import { randomText } from "../buystream/order-id.js";
 import { decide, lets, nameOf } from "./decide.js";
 
@@ -21,14 +22,32 @@ export class Scanner {
     this.gateId = "";
     this.direction = "entry";
     this.last = null;
+    this.uploadProblem = "";
+  }
+
+  /** Lets someone in or out whom a search has found, which the shop alone can do. Throws `Problem`. */
+  async admit(ticketId) {
+    if (!(await this.upload())) throw new Problem({ status: 0 });
+    const scan = this.#scanOf({ ticket_id: ticketId });
+    const shown = fromShop(await this.call("POST", "/v1/door/scans", scan));
+    if (lets(shown.answer)) {
+      await this.#remember(ticketId, scan);
+      this.last = { ticketId, nonce: scan.nonce };
+    }
+    return shown;
+  }
+
+  #scanOf(shown) {
+    return {
+      ...shown,
+      ...{ nonce: randomText(), at: Math.round(this.#now()), scanner: this.name },
+      ...{ gate: this.gateId, direction: this.direction },
+    };
   }
 
   /** Answers a code: by the shop if it answers in time, else by the list. */
   async scan(text) {
-    const scan = {
-      ...{ code: text, nonce: randomText(), at: Math.round(this.#now()), scanner: this.name },
-      ...{ gate: this.gateId, direction: this.direction },
-    };
+    const scan = this.#scanOf({ code: text });
     const answer = navigator.onLine === false ? null : await this.#ask(scan);
     const shown = answer ?? (await this.#decideAlone(scan));
     if (lets(shown.answer)) this.last = { ticketId: shown.ticketId, nonce: scan.nonce };
@@ -98,11 +117,13 @@ export class Scanner {
     try {
       for (;;) {
         const waiting = await this.#store.waiting(UPLOADED_AT_ONCE);
+        this.uploadProblem = "";
         if (!waiting.length) return true;
         await this.#uploadSome(waiting);
       }
     } catch (problem) {
       if (problem.status === undefined) throw problem;
+      this.uploadProblem = problem.status === 0 ? "" : problem.message;
       return false;
     } finally {
       this.#uploading = false;
@@ -117,8 +138,19 @@ export class Scanner {
       });
       return this.#store.forget([waiting[0].place]);
     }
-    const scans = firstUndo < 0 ? waiting : waiting.slice(0, firstUndo);
-    await this.call("POST", "/v1/door/scans/batch", { scans: scans.map(({ scan }) => scan) }, 20_000);
+    return this.#uploadScans(firstUndo < 0 ? waiting : waiting.slice(0, firstUndo));
+  }
+
+  /** In halves where they are too large together. */
+  async #uploadScans(scans) {
+    try {
+      await this.call("POST", "/v1/door/scans/batch", { scans: scans.map(({ scan }) => scan) }, 20_000);
+    } catch (problem) {
+      if (problem.status !== 413 || scans.length === 1) throw problem;
+      const half = Math.ceil(scans.length / 2);
+      await this.#uploadScans(scans.slice(0, half));
+      return this.#uploadScans(scans.slice(half));
+    }
     return this.#store.forget(scans.map(({ place }) => place));
   }
 
