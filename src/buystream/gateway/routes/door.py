@@ -68,7 +68,7 @@ async def the_door(
     )
 
 
-@post("/v1/door/scans", status_code=200, opt=asks(ScanTicket), summary="Scan a ticket")
+@post("/v1/door/scans", status_code=200, opt=asks(ScanTicket, also={"unknown-ticket"}), summary="Scan a ticket")
 async def scan(
     scanner: NamedDependency[KeyHolder], gateway: NamedDependency[Gateway], data: JSONBody[ScanWish]
 ) -> ScanBody:
@@ -81,7 +81,7 @@ async def scan(
 @post(
     "/v1/door/scans/batch",
     status_code=200,
-    opt=asks(ScanTicket),
+    opt=asks(ScanTicket, also={"unknown-ticket"}),
     request_max_body_size=BATCH_BYTES_MAX,
     summary="Upload scans",
 )
