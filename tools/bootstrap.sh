@@ -59,6 +59,7 @@ make_venv() {
 install() {
     make_venv
     echo "installing $1: a minute or two the first time"
+    : >.venv/pip.log # there before the first look at it
     .venv/bin/python -m pip install --no-input --disable-pip-version-check --progress-bar off --no-compile \
         -e "$1" -c constraints.txt >.venv/pip.log 2>&1 &
     show_progress $! .venv/pip.log

@@ -172,7 +172,7 @@ def test_an_order_is_shipped_and_another_refunded(desk: Page, demo_shop: DemoSho
     desk.get_by_label("Carrier").fill("Pigeon Post")
     desk.get_by_label("Tracking number").fill("PP-7")
     lines = desk.locator(".ask-text").evaluate("text => text.innerText.split('\\n')")
-    assert lines[-1] == "1 Example Street", lines
+    assert "1 Example Street" in lines, lines
     screenshot(desk, "desk-ship")
     desk.get_by_role("button", name="Mark as shipped").click()
     expect(row).to_contain_text("shipped")

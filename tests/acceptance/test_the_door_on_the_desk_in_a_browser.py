@@ -2,7 +2,9 @@
 how the event is moved."""
 
 import time
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -74,6 +76,9 @@ def test_the_door_the_guests_and_the_move_of_an_event(
     desk.get_by_role("button", name="Close").tap()
 
     desk.get_by_role("button", name="Move Tonight at the Boathouse").tap()
+    event = demo_shop.board(edition_id)["event"]
+    starts = datetime.fromtimestamp(event["starts_at_ms"] / 1000, ZoneInfo(event["time_zone"]))
+    expect(desk.get_by_label("New start")).to_have_value(f"{starts:%Y-%m-%dT%H:%M}")
     desk.get_by_label("New start").fill("2031-05-02T20:00")
     desk.get_by_label("Venue", exact=True).fill("The Old Brewery")
     assert violations(desk) == []

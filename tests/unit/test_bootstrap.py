@@ -28,6 +28,7 @@ def test_each_package_is_named_while_pip_takes_it_up(tmp_path: Path) -> None:
     done = bootstrapped(tmp_path, "exit 0")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1:] == ["  litestar==2", "  uvloop==1"]
+    assert done.stderr == ""  # also while pip hasn't begun to write
     assert (tmp_path / ".venv/.buystream-run").exists()
 
 

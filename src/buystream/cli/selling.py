@@ -127,7 +127,8 @@ def _demo_with_pages(settings: Settings, *, opens_browser: bool) -> None:
             console.print(table)
             console.print(
                 f"Timeline  {url}/\nInbox     {url}/demo/inbox\nParcels   {url}/demo/desk/label\n"
-                f"Door      {url}/demo/desk/band\nDesk      {url}/desk\nAPI       {url}/schema\nCtrl-C ends the demo."
+                f"Door      {url}/door, with a scanner’s key from {url}/demo/desk/band\n"
+                f"Desk      {url}/desk\nAPI       {url}/schema\nCtrl-C ends the demo."
             )
             record = next((one for one in samples if one[0].slug == first_orders.OF), None)
             if record is not None:

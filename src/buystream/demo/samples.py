@@ -3,6 +3,7 @@ of any amount, once or every month, and a campaign that is all or nothing."""
 
 import os
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ import msgspec
 from buystream.api_keys import api_key_hash, new_api_key
 from buystream.demo.album import upload_album
 from buystream.errors import BuystreamError
+from buystream.time_zones import zone
 from buystream.vocabulary.commands import Command, DescribeMerchant, RegisterMerchant, ReleaseEdition, SetFeeTerms
 from buystream.vocabulary.events import CommandRefused
 from buystream.vocabulary.ids import new_edition_id, new_merchant_id
@@ -34,6 +36,8 @@ KEPT_IN: Final = "demo.json"
 
 DAY_MS: Final = 86_400_000
 HOUR_MS: Final = 3_600_000
+TIME_ZONE: Final = "Europe/London"
+"""Of the venue."""
 
 
 class Charity(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,8 +52,7 @@ class Charity(msgspec.Struct, frozen=True, kw_only=True):
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """A merchant and what it sells; the fields of its offer. A fixed price has equal bounds. `of` is the slug of
-    the sample that it shares its merchant with. A campaign `runs_days`; buyers may return what has
-    `returns_days`, both from the release on."""
+    the sample that it shares its merchant with. A campaign `runs_days` from the release on."""
 
     slug: str
     merchant: str
@@ -66,13 +69,12 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     of: str = ""
     charity: Charity | None = None
     tax: Tax = Tax()
-    returns_days: int | None = None
     returns_share_bps: int = BPS_WHOLE
     campaign: CampaignTerms | None = None
     runs_days: int | None = None
     is_download: bool = False
     venue: str = ""
-    """With one, it is tonight: the doors are open, and it starts within two hours."""
+    """With one, it is an event, and buyers may return their tickets until it starts."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -174,14 +176,14 @@ SAMPLES: Final = (
         merchant="The Paper Lanterns",
         currency="USD",
         title="The Paper Lanterns, live at the Boathouse",
-        description="Tonight only, standing room, doors are open. Your tickets are on your phone once you’ve paid.",
+        description="One night only, standing room. The doors are open already, so that you can try them: your tickets"
+        " are on your phone once you’ve paid.",
         kind="ticket",
         price_min_minor=3500,
         price_max_minor=3500,
         stock=500,
         limit_per_buyer=4,
         hold_seconds=300,
-        returns_days=14,
         returns_share_bps=9_000,
         venue="The Boathouse",
     ),
@@ -238,6 +240,7 @@ def _merchant_commands(sample: Sample, identity: Identity) -> list[Command]:
 
 def _release(sample: Sample, identity: Identity) -> ReleaseEdition:
     now_ms = time.time_ns() // 1_000_000
+    event = evening(sample.venue, now_ms) if sample.venue else None
     return ReleaseEdition(
         edition_id=identity.edition_id,
         merchant_id=identity.merchant_id,
@@ -261,28 +264,32 @@ def _release(sample: Sample, identity: Identity) -> ReleaseEdition:
             window=SaleWindow(closes_at_ms=_days_after(now_ms, sample.runs_days)),
             tax=sample.tax,
             refund=RefundRule(
-                by="merchant" if sample.returns_days is None else "buyer",
-                until_ms=_days_after(now_ms, sample.returns_days),
+                by="merchant" if event is None else "buyer",
+                until_ms=None if event is None else event.starts_at_ms,
                 share_bps=sample.returns_share_bps,
             ),
             campaign=sample.campaign,
             receipts=KINDS[sample.kind].receipts,
-            event=_tonight(sample.venue, now_ms) if sample.venue else None,
+            event=event,
         ),
         awaits_terms=sample.charity is not None,
     )
 
 
-def _tonight(venue: str, now_ms: int) -> TicketedEvent:
-    """At a full hour, so that the page says a time that people would."""
-    doors_at_ms = now_ms - now_ms % HOUR_MS
+def evening(venue: str, now_ms: int) -> TicketedEvent:
+    """At the next eight in the evening there that is two hours away or more. Its doors are open already."""
+    now = datetime.fromtimestamp(now_ms / 1000, zone(TIME_ZONE))
+    starts = now.replace(hour=20, minute=0, second=0, microsecond=0)
+    if starts - now < timedelta(hours=2):
+        starts += timedelta(days=1)
+    starts_at_ms = int(starts.timestamp() * 1000)
     return TicketedEvent(
-        doors_at_ms=doors_at_ms,
-        starts_at_ms=doors_at_ms + 2 * HOUR_MS,
-        ends_at_ms=doors_at_ms + 8 * HOUR_MS,
+        doors_at_ms=now_ms - now_ms % HOUR_MS,
+        starts_at_ms=starts_at_ms,
+        ends_at_ms=starts_at_ms + 6 * HOUR_MS,
         venue=venue,
         address="2 Quay Street, Greenwich",
-        time_zone="Europe/London",
+        time_zone=TIME_ZONE,
     )
 
 

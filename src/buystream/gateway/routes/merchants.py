@@ -187,6 +187,17 @@ async def merchant_orders(
     return MerchantOrdersBody(bodies, last.order_id if last else None)
 
 
+@get("/v1/merchant/orders/{order_id:str}", summary="One of the merchant's orders")
+async def merchant_order(
+    gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView], order_id: FromPath[str]
+) -> MerchantOrderBody:
+    """With its buyer's delivery details."""
+    offer = own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    await gateway.views_show_the_seen(offer.partition)
+    view = await order_view(gateway, order_id)
+    return await gateway.reads.run(lambda: seen_by_merchant(gateway, view))
+
+
 async def _past_orders(
     gateway: Gateway, merchant: MerchantView, *, at_ms: int, after: str | None, limit: int
 ) -> PastMerchantOrdersBody:
@@ -240,6 +251,7 @@ ROUTES = [
     resume,
     change_stock,
     merchant_orders,
+    merchant_order,
     ship,
     deliver,
 ]

@@ -1,4 +1,4 @@
-"""What a local time means in the merchant's time zone: for forms, whose browser may be anywhere."""
+"""What a local time means in the merchant's time zone, or an event's: for forms, whose browser may be anywhere."""
 
 from litestar import get
 from litestar.di import NamedDependency
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from buystream.gateway.server.problems import HttpProblem
 from buystream.projections.people import MerchantView
-from buystream.time_zones import Moment, NoSuchTime, moments
+from buystream.time_zones import Moment, NoSuchTime, UnknownTimeZone, moments
 
 
 class MomentsBody(Struct, frozen=True):
@@ -18,11 +18,15 @@ class MomentsBody(Struct, frozen=True):
 
 
 @get("/v1/merchant/moments", summary="What a local time means in the merchant's time zone")
-async def merchants_moments(merchant: NamedDependency[MerchantView], local: FromQuery[str]) -> MomentsBody:
-    """`local` is a date and time without a zone, such as 2027-10-31T02:30."""
+async def merchants_moments(
+    merchant: NamedDependency[MerchantView], local: FromQuery[str], time_zone: FromQuery[str | None] = None
+) -> MomentsBody:
+    """`local` is a date and time without a zone, such as 2027-10-31T02:30. `time_zone` is another than the merchant's,
+    such as an event's."""
+    there = time_zone or merchant.time_zone
     try:
-        return MomentsBody(merchant.time_zone, moments(local, merchant.time_zone))
-    except NoSuchTime as error:
+        return MomentsBody(there, moments(local, there))
+    except (NoSuchTime, UnknownTimeZone) as error:
         raise HttpProblem("invalid", f"{error}.") from None
 
 

@@ -4,7 +4,7 @@ import { asBuyer } from "./buystream/session.js";
 
 const SURE = {
   "pass-on": [
-    "Pass this ticket on? Its code ends at once. You get a link; the first person who opens it has the ticket.",
+    "Pass this ticket on? Its code ends at once. You get a link; the first person who accepts it has the ticket.",
     "Pass it on",
   ],
   "take-back": ["Keep this ticket? The link ends.", "Keep it"],

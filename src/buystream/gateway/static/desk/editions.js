@@ -4,7 +4,7 @@ import { arrange, h } from "../buystream/dom.js";
 import { money, shortMoney } from "../buystream/money.js";
 import { SALES } from "../buystream/order-states.js";
 import { ask, field } from "./ask.js";
-import { momentField, momentOf, timeAt } from "./moments.js";
+import { isAsBefore, momentField, momentOf, timeAt } from "./moments.js";
 
 /** A row is drawn again when this changes. */
 const keyOf = ({ state, can_pause, can_resume, can_add_stock, can_cancel, event }) =>
@@ -122,33 +122,35 @@ function row(edition, { call, say }) {
         say(`“${words.subject}” is on its way to the buyers of ${edition.title}.`);
       },
     });
-  const move = () =>
+  const move = () => {
+    const { starts_at_ms: starts, doors_at_ms: doors, ends_at_ms: ends, time_zone: zone, venue } = edition.event;
     ask({
       title: "Move the event",
       text:
-        `${edition.title} is at ${timeAt(edition.event.starts_at_ms, edition.event.time_zone)}, ` +
-        `${edition.event.venue}. Tickets that were sold stay valid, and buyers get a mail.`,
+        `${edition.title} is at ${timeAt(starts, zone)}, ${venue}. ` +
+        "Tickets that were sold stay valid, and buyers get a mail.",
       confirm: "Move it",
       dismiss: "Leave it",
       fields: [
-        momentField("starts", "New start", { call, hint: "Empty: the time stays" }),
-        momentField("doors", "New doors", { call, hint: "Empty: as long before the start as now" }),
-        momentField("ends", "New end", { call, hint: "Empty: it lasts as long as now" }),
-        field("venue", "Venue", { maxlength: 120, required: true, value: edition.event.venue }),
+        momentField("starts", "New start", { call, zone, atMs: starts }),
+        momentField("doors", "New doors", { call, zone, atMs: doors, hint: "Left as it is, it moves with the start" }),
+        momentField("ends", "New end", { call, zone, atMs: ends, hint: "Left as it is, it moves with the start" }),
+        field("venue", "Venue", { maxlength: 120, required: true, value: venue }),
         field("address", "Address", { maxlength: 300, rows: 3, value: edition.event.address }),
       ],
-      act: async ({ starts, doors, ends, venue, address }) => {
+      act: async (form) => {
         const wish = {
-          starts_at_ms: (await momentOf(starts)) ?? edition.event.starts_at_ms,
-          doors_at_ms: await momentOf(doors),
-          ends_at_ms: await momentOf(ends),
-          venue: venue.value.trim(),
-          address: address.value.trim(),
+          starts_at_ms: (await momentOf(form.starts)) ?? starts,
+          doors_at_ms: isAsBefore(form.doors) ? null : await momentOf(form.doors),
+          ends_at_ms: isAsBefore(form.ends) ? null : await momentOf(form.ends),
+          venue: form.venue.value.trim(),
+          address: form.address.value.trim(),
         };
         await call("PUT", `${path}/event`, wish);
         say(`${edition.title} has moved.`);
       },
     });
+  };
   return h(
     "li",
     { "data-id": edition.edition_id, "data-state": edition.state, "data-key": keyOf(edition) },

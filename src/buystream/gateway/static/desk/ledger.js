@@ -130,6 +130,7 @@ export class Ledger {
         order.can_ship &&
           h("button", { type: "button", class: "button small", onclick: () => this.#ship(order) }, "Ship"),
         order.can_deliver &&
+          (order.is_sent || !order.can_ship) && // what waits to be shipped was not handed over
           h(
             "button",
             { type: "button", class: "button small", onclick: () => this.#deliver(order) },

@@ -1,5 +1,5 @@
-// Times in the merchant's time zone, whatever this browser's: what is shown names the zone, and what is typed is parsed
-// by the shop.
+// Times in the merchant's time zone, or an event's, whatever this browser's: what is shown names the zone, and what is
+// typed is parsed by the shop.
 import { h } from "../buystream/dom.js";
 import { field } from "./ask.js";
 
@@ -46,16 +46,17 @@ export const timeAt = (atMs, zone) =>
 const readings = new WeakMap(); // control → {which, call, typed, answer: Promise of moments}
 
 /**
- * A date and time in the merchant's zone, followed by the shop's reading of it, and by a choice where an hour repeats.
+ * A date and time in that zone, the merchant's unless given, followed by the shop's reading of it, and by a choice
+ * where an hour repeats. It begins with `atMs`, if given.
  */
-export function momentField(name, label, { hint, call }) {
+export function momentField(name, label, { hint, call, zone = timeZone, atMs = null }) {
   const understood = h("small", { class: "muted understood", role: "status" });
   const which = h("select", { "aria-label": "Which of the two", hidden: true });
   const read = async ({ currentTarget: control }) => {
     understood.textContent = "";
     which.hidden = true;
     try {
-      const moments = await answerFor(control, which, call);
+      const moments = await answerFor(control);
       if (!moments.length || readings.get(control).typed !== control.value) return;
       which.replaceChildren(...moments.map(({ at_ms: atMs, text }) => h("option", { value: atMs }, text)));
       which.hidden = moments.length < 2;
@@ -64,29 +65,45 @@ export function momentField(name, label, { hint, call }) {
       understood.textContent = problem.message;
     }
   };
-  const wrapper = field(name, `${label} (${timeZone})`, { type: "datetime-local", hint, onchange: read });
-  readings.set(wrapper.querySelector("input"), { which, call });
+  const wrapper = field(name, `${label} (${zone})`, { type: "datetime-local", hint, onchange: read });
+  const control = wrapper.querySelector("input");
+  if (atMs != null) control.value = localText(atMs, zone);
+  readings.set(control, { which, call, zone, first: { text: control.value, atMs } });
   wrapper.append(understood, which);
   return wrapper;
 }
 
+/** `2027-10-31T02:30`, as it is there. */
+function localText(atMs, zone) {
+  const form = { timeZone: zone, dateStyle: "short", timeStyle: "short", hourCycle: "h23" };
+  return new Date(atMs).toLocaleString("sv-SE", form).replace(" ", "T");
+}
+
+/** Whether the control has the moment that it began with. */
+export const isAsBefore = (control) => control.value === readings.get(control).first.text;
+
 /** What the control's text means, in milliseconds since 1970, or null when it is empty. */
 export async function momentOf(control) {
   if (!control.value) return null;
-  const { which, call, typed } = readings.get(control);
+  const { first } = readings.get(control);
+  if (first.atMs != null && isAsBefore(control)) return first.atMs;
+  const { which, typed } = readings.get(control);
   const wasShown = typed === control.value && !which.hidden;
-  const moments = await (typed === control.value ? readings.get(control).answer : answerFor(control, which, call));
+  const moments = await (typed === control.value ? readings.get(control).answer : answerFor(control));
   if (moments.length === 1) return moments[0].at_ms;
   if (!wasShown)
     throw new Error(`${control.value.replace("T", " ")} occurs twice, because the clocks go back. Choose which one.`);
   return Number(which.value);
 }
 
-function answerFor(control, which, call) {
+function answerFor(control) {
   const typed = control.value;
+  const known = readings.get(control);
+  const { call } = known;
+  const query = new URLSearchParams({ local: typed, time_zone: known.zone });
   const answer = typed
-    ? call("GET", `/v1/merchant/moments?local=${encodeURIComponent(typed)}`).then(({ moments }) => moments)
+    ? call("GET", `/v1/merchant/moments?${query}`).then(({ moments }) => moments)
     : Promise.resolve([]);
-  readings.set(control, { which, call, typed, answer });
+  readings.set(control, { ...known, typed, answer });
   return answer;
 }

@@ -55,9 +55,9 @@ export function row(order, act) {
 }
 
 /** How many of what, where that isn't one. */
-function unitWords({ quantity, lines }) {
+function unitWords({ quantity, lines, tickets_url: tickets }) {
   if (lines.length > 1) return `${lines.map((line) => `${line.quantity} × ${line.title}`).join(", ")}, `;
-  return quantity > 1 ? `${quantity} units, ` : "";
+  return quantity > 1 ? `${quantity} ${tickets ? "tickets" : "units"}, ` : "";
 }
 
 function whenCharged({ charged, ends_at_ms: ends }) {
