@@ -79,6 +79,11 @@ def test_a_ticket_is_shown_offline_and_passed_on_to_another_phone(
     assert theirs != mine["code"]
     assert ":2:" in theirs
     screenshot(friend, "phone-ticket-accepted")
+    friend.goto(f"{demo_shop.url}/orders")
+    expect(friend.get_by_role("link", name="Ticket", exact=True)).to_have_attribute(
+        "href", f"/tickets/{mine['ticket_id']}"
+    )
+    expect(friend.get_by_text("Nothing yet")).to_have_count(0)
     friends.close()
 
     page.reload()

@@ -35,6 +35,7 @@ from tests.support.shop import DELIVERY, Shop, lasting_shop, order_of
 __all__ = ["lasting_shop", "mail_server"]
 
 CARD = "sandbox_accepted"
+UNTIL_QUIET = "SELECT 1 FROM mail.outbox WHERE kind = 'announcement' AND due_at > now() + interval '9 minutes'"
 
 
 @pytest.fixture
@@ -355,6 +356,9 @@ def test_a_merchant_writes_to_each_buyer_once_and_one_click_ends_it(mailed: Shop
         assert ended.status_code == 200, ended.text
         assert merchant.post(path, json={"subject": "Again", "text": "Once more"}).status_code == 202
         wait_until(lambda: merchant.get("/v1/merchant/mails").json()["states"] == {"sent": 3, "left_out": 1})
+        assert merchant.post(path, json={"subject": "Third", "text": "Yet more"}).status_code == 202
+        fourth = merchant.post(path, json={"subject": "Fourth", "text": "Too many"})
+        assert (fourth.status_code, "at most 3" in fourth.json()["detail"]) == (429, True)
     assert len(mail_server.mails) == 3
 
 
@@ -369,9 +373,13 @@ def test_buyers_learn_of_a_new_version_once_and_where_to_download_it(mailed: Sho
         assert merchant.put(album, content=b"two", params={"announce": "false"}).status_code == 200
         for _ in range(2):
             assert merchant.put(album, content=b"three").json()["version"] == 3
+        assert merchant.put(album, content=b"four").json()["version"] == 4
+        wait_until(lambda: len(run_sql(mailed.dsn, UNTIL_QUIET)) == 2)
+        with one_transaction(mailed.dsn, "tests") as cur:
+            cur.execute("UPDATE mail.outbox SET due_at = now() WHERE state = 'waiting'")
         wait_until(lambda: len(mail_server.mails) == 2)
         assert mail_server.mails[1]["Subject"] == "New version: album.zip"
-        assert "version 3 of album.zip" in text_of(mail_server.mails[1])
+        assert "version 4 of album.zip" in text_of(mail_server.mails[1])
         assert mail_server.mails[1]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert len(mail_server.mails) == 2
 

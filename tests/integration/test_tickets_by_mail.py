@@ -1,6 +1,7 @@
 """The mail that confirms an order brings its tickets: a picture, a sheet of paper and an entry for the calendar."""
 
 import io
+import re
 from email.message import EmailMessage
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from PIL import Image
 from buystream.consumers.notifications.post import SmtpServer
 from buystream.ticket_codes import read
 from buystream.vocabulary.ids import ticket_id_of
-from tests.integration.test_mail import buy, mailed, pay_for, sending, states
+from tests.integration.test_mail import buy, find_orders, mailed, pay_for, sending, states
 from tests.integration.test_tickets import EVENT, STARTS_AT_MS, concert, keys_of, on_paper, tickets_of
 from tests.support.mail_server import ServerOfMail, mail_server
 from tests.support.patience import wait_until
@@ -62,7 +63,11 @@ def test_when_an_event_is_moved_buyers_and_holders_get_its_new_entry_for_the_cal
             new = {"starts_at_ms": STARTS_AT_MS + days * 86_400_000, "venue": "The Old Brewery"}
             assert merchant.put(f"/v1/merchant/editions/{edition_id}/event", json=new).status_code == 200
         with sending(mailed, SmtpServer(mail_server.at)):
-            wait_until(lambda: run_sql(mailed.dsn, ENDED) == [("event_moved", 4, 2), ("confirmed", 1, 1)])
+            wait_until(
+                lambda: (
+                    run_sql(mailed.dsn, ENDED) == [("event_moved", 4, 2), ("confirmed", 1, 1), ("ticket_claimed", 1, 1)]
+                )
+            )
     news = [mail for mail in mail_server.mails if mail["Subject"].startswith("New date or place")]
     assert {str(mail["To"]) for mail in news} == {"Anna Example <anna@example.org>", "Ben <ben@example.org>"}
     for mail in news:
@@ -71,3 +76,30 @@ def test_when_an_event_is_moved_buyers_and_holders_get_its_new_entry_for_the_cal
         assert (entry.uid, entry["sequence"]) == (f"{edition_id}@buystream", 2)
         assert entry["location"].startswith("The Old Brewery")
         assert entry.start.timestamp() * 1000 == STARTS_AT_MS + 7 * 86_400_000
+
+
+def test_whoever_accepts_a_ticket_gets_it_by_mail_sees_it_without_scripts_and_finds_it_again(
+    mailed: Shop, mail_server: ServerOfMail
+) -> None:
+    order = order_of(concert(mailed))
+    with mailed.buyer() as buyer, mailed.buyer() as friend:
+        pay_for(buyer, order, "anna@example.org")
+        path = f"/v1/tickets/{order['order_id']}~1"
+        wait_until(lambda: tickets_of(buyer, order["order_id"]))
+        link = buyer.post(f"{path}/pass-on", json={"issue": 1}).json()["claim_url"]
+        friend.headers["Accept-Language"] = "fr"
+        claim = {"token": urlsplit(link).fragment, "name": "Ben", "email": "ben@example.org"}
+        assert friend.post(f"{path}/claim", json=claim).status_code == 200
+        with sending(mailed, SmtpServer(mail_server.at)):
+            wait_until(lambda: "Votre billet : Night Sky, live" in [mail["Subject"] for mail in mail_server.mails])
+            (mail,) = [mail for mail in mail_server.mails if mail["To"] == "Ben <ben@example.org>"]
+            enclosed = {kind: parts_of(mail, kind) for kind in ("application/pdf", "text/calendar", "image/png")}
+            assert [len(parts) for parts in enclosed.values()] == [1, 1, 1]
+            (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(enclosed["image/png"][0])))
+            assert found.text == friend.get(path).json()["code"]
+            friend.post(f"{path}/attendee", json={"name": "Benjamin"})
+            assert find_orders(mailed, "ben@example.org").status_code == 202
+            assert re.findall('href="(/tickets/.*?)"', friend.get("/orders").text) == [
+                f"/tickets/{order['order_id']}~1"
+            ]
+            wait_until(lambda: "Benjamin <ben@example.org>" in [mail["To"] for mail in mail_server.mails])

@@ -9,7 +9,7 @@ from psycopg2.extensions import cursor
 
 from buystream.consumers.clock import wall_clock_ms
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
-from buystream.consumers.notifications.contents import EVENT
+from buystream.consumers.notifications.contents import EVENT, TICKETS
 from buystream.consumers.notifications.letters import Attachment
 from buystream.consumers.notifications.post import Folder, Post, SmtpServer
 from buystream.consumers.notifications.sending import Sending
@@ -71,6 +71,8 @@ def enclosures_of(root: bytes, url: str) -> Enclosures:
         found = tickets_of_orders(cur, [view], now_ms=at_ms)
         shown = [shown_ticket(one, seen_by=person.buyer_id, keys=keys, public_url=url) for one in found]
         tickets = [one for one in shown if one.code]
+        if what == TICKETS:
+            return Enclosed(_of_tickets(tickets, view.edition_id, at_ms), [_picture(one) for one in tickets])
         if what == EVENT:
             return Enclosed([_calendar(tickets[0], view.edition_id, at_ms)] if tickets else [])
         files = [*_receipt(cur, view, person), *_of_tickets(tickets, view.edition_id, at_ms)]

@@ -7,7 +7,8 @@ import msgspec
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
-from buystream.consumers.notifications.queueing import ANNOUNCED, EVENT_MOVED, IN_TURN
+from buystream.consumers.notifications.letters import NotCalledFor
+from buystream.consumers.notifications.queueing import ANNOUNCED, ANNOUNCEMENT, EVENT_MOVED, IN_TURN, NEW_VERSION
 from buystream.consumers.notifications.taken import TakenMail, require_shown
 from buystream.vocabulary.order_states import PROMISED, SOLD
 
@@ -23,14 +24,21 @@ _HOLDERS = """
     WHERE order_id = ANY(%s) AND holder_id IS NOT NULL AND attendee <> '' ORDER BY holder_id, order_id, number"""
 _ADD = """
     INSERT INTO mail.outbox (mail_id, kind, about, facts, partition, position, rank) VALUES %s ON CONFLICT DO NOTHING"""
+_NEWER = """
+    SELECT 1 FROM mail.outbox WHERE kind = %s AND partition = %s AND position > %s AND about = %s
+        AND facts::json ->> 'to_each' = %s AND facts::json ->> 'file' = %s"""
 _REACHED = "UPDATE mail.outbox SET facts = %s WHERE mail_id = %s"
 
 
 def address_buyers(cur: cursor, row: TakenMail) -> bool:
     """One step; whether more follow. Each buyer gets one mail, however many orders they have, and so does each
-    holder of a ticket, where an event was moved. Raises NotShownYet."""
+    holder of a ticket, where an event was moved. Raises NotShownYet, and NotCalledFor."""
     require_shown(cur, row)
     facts: dict[str, Any] = msgspec.json.decode(row.facts)
+    if facts.get("to_each") == NEW_VERSION and "after" not in facts:
+        cur.execute(_NEWER, (ANNOUNCEMENT, row.partition, row.position, row.about, NEW_VERSION, facts["file"]))
+        if cur.fetchone() is not None:
+            raise NotCalledFor("a newer version is announced")
     after = facts.get("after", row.about)
     states = sorted(SOLD | PROMISED)
     cur.execute(_ORDERS, {"after": after, "edition_id": row.about, "states": states, "limit": ORDERS_AT_ONCE})

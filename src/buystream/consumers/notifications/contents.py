@@ -6,17 +6,18 @@ from typing import Any, Final
 import msgspec
 
 from buystream.consumers.notifications.letters import NotCalledFor, local_time, money, say
-from buystream.consumers.notifications.queueing import ANNOUNCED, EVENT_MOVED, NEW_VERSION
+from buystream.consumers.notifications.queueing import ANNOUNCED, EVENT_MOVED, NEW_VERSION, TICKET_CLAIMED
 from buystream.projections.downloads import why_closed
 from buystream.projections.order_views import NUMBER_CHARS, OrderView
 from buystream.projections.parcels import SeenParcel
 from buystream.vocabulary.carriers import tracking_link
-from buystream.vocabulary.ids import DERIVED, rest_parcel_id
+from buystream.vocabulary.ids import DERIVED, rest_parcel_id, ticket_id_of
 from buystream.vocabulary.values import TicketedEvent
 
 ORDER: Final = "order"
 EVENT: Final = "event"
-"""What goes with a mail: an order's receipt and tickets, or only its event for a calendar."""
+TICKETS: Final = "tickets"
+"""What goes with a mail: an order's receipt and tickets, or only its event for a calendar, or only tickets."""
 
 
 class About(msgspec.Struct, frozen=True):
@@ -48,7 +49,7 @@ class MailContent:
     """What is said of one kind: texts by their names in `words`."""
 
     def __init__(self, about: About, name: str, *texts: str, encloses: str = "") -> None:
-        """`texts` are the names of the paragraphs, of that kind; `encloses` is ORDER or EVENT, if anything."""
+        """`texts` are the names of the paragraphs, of that kind; `encloses` is ORDER, EVENT or TICKETS, if anything."""
         self._about = about
         self._name = name
         self.encloses = encloses
@@ -196,6 +197,13 @@ def _event_moved(about: About) -> MailContent:
     return content
 
 
+def _ticket_claimed(about: About) -> MailContent:
+    content = MailContent(about, "ticket_claimed", "text", encloses=TICKETS)
+    ticket_id = ticket_id_of(about.order.order_id, about.facts["number"])
+    content.buttons.append((content.text("show"), f"{about.url}/tickets/{ticket_id}"))
+    return content
+
+
 CONTENTS: Final[Mapping[str, Callable[[About], MailContent]]] = {
     "confirmed": _confirmed,
     "pledged": _pledged,
@@ -211,5 +219,6 @@ CONTENTS: Final[Mapping[str, Callable[[About], MailContent]]] = {
     ANNOUNCED: _announced,
     NEW_VERSION: _new_version,
     EVENT_MOVED: _event_moved,
+    TICKET_CLAIMED: _ticket_claimed,
 }
 """By the kind of a mail. Each raises NotCalledFor when what happened since makes the mail pointless."""

@@ -37,9 +37,13 @@ AT_ONCE, IN_TURN = 0, 1
 ANNOUNCEMENT: Final = "announcement"
 """A row of this kind is no mail: it becomes one row for each buyer, in steps."""
 
+NEW_VERSION_PAUSE_SECONDS: Final = 600
+"""Before a new version is announced: whoever uploads again by then announces only the last one."""
+
 ANNOUNCED: Final = "announced"
 NEW_VERSION: Final = "new_version"
 EVENT_MOVED: Final = "event_moved"
+TICKET_CLAIMED: Final = "ticket_claimed"
 STOCK_ALERT: Final = "stock_alert"
 FIND_ORDERS: Final = "found"
 WEBHOOK_FAILING: Final = "webhook_failing"
@@ -112,11 +116,26 @@ def announced(event: events.AnnouncementMade) -> Queued:
 
 
 def new_version(event: events.FileAdded) -> Queued | None:
-    """There is a new version of a file: a row for each buyer follows."""
+    """There is a new version of a file: a row for each buyer follows, unless there is a newer one by then."""
     if not event.announced:
         return None
     facts = {"to_each": NEW_VERSION, "file": event.name, "version": event.version}
-    return Queued(kind=ANNOUNCEMENT, about=event.edition_id, facts=facts, rank=IN_TURN)
+    return Queued(
+        kind=ANNOUNCEMENT,
+        about=event.edition_id,
+        facts=facts,
+        rank=IN_TURN,
+        pause_seconds=NEW_VERSION_PAUSE_SECONDS,
+    )
+
+
+def ticket_claimed(event: events.TicketClaimed) -> Queued | None:
+    """Somebody accepted a ticket that was passed on, and perhaps left an address."""
+    if not event.attendee:
+        return None
+    return Queued(
+        kind=TICKET_CLAIMED, about=event.order_id, facts={"number": event.number, "holder_id": event.buyer_id}
+    )
 
 
 def event_moved(event: events.EventMoved) -> Queued:
@@ -172,6 +191,7 @@ QUEUED: Final[Mapping[type[events.Event], Callable[[Any], Queued | None]]] = {
     events.EventMoved: event_moved,
     events.StockAlertDue: stock_alert,
     events.FileAdded: new_version,
+    events.TicketClaimed: ticket_claimed,
 }
 """What each event calls for."""
 

@@ -203,8 +203,12 @@ class Sending:
             self._record_sent(row, written, stop)
 
     def _address(self, row: TakenMail) -> None:
-        with self._transaction() as cur:
-            is_more = address_buyers(cur, row)
+        try:
+            with self._transaction() as cur:
+                is_more = address_buyers(cur, row)
+        except NotCalledFor as error:
+            self._end(row, LEFT_OUT, str(error))
+            return
         if is_more:
             self._again(row, "", pause_seconds=0)
         else:

@@ -77,6 +77,10 @@ EN: Final = {
     " this message too.",
     "stock_alert.buy": "Buy",
     "stock_alert.footer": "You get this message once, because you asked for it on {shop}, where {merchant} sells.",
+    "ticket_claimed.subject": "Your ticket: {title}",
+    "ticket_claimed.heading": "You have a ticket",
+    "ticket_claimed.text": "You have accepted a ticket for {title} by {merchant}.",
+    "ticket_claimed.show": "Show the ticket",
     "event_moved.subject": "New date or place: {title}",
     "event_moved.heading": "{title} has a new date or place",
     "event_moved.text": "{merchant} has moved {title}. Your tickets stay valid, and their codes are the same.",
@@ -197,6 +201,10 @@ FR: Final = {
     "stock_alert.buy": "Acheter",
     "stock_alert.footer": "Vous recevez ce message une seule fois, parce que vous l’avez demandé sur {shop}, où vend"
     " {merchant}.",
+    "ticket_claimed.subject": "Votre billet : {title}",
+    "ticket_claimed.heading": "Vous avez un billet",
+    "ticket_claimed.text": "Vous avez accepté un billet pour {title}, proposé par {merchant}.",
+    "ticket_claimed.show": "Afficher le billet",
     "event_moved.subject": "Nouvelle date ou nouveau lieu : {title}",
     "event_moved.heading": "{title} : nouvelle date ou nouveau lieu",
     "event_moved.text": "{merchant} a changé la date ou le lieu de {title}. Vos billets restent valables, avec les"

@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor
 
 from buystream import postal
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
-from buystream.consumers.notifications.contents import CONTENTS, About, MailContent, lines_of
+from buystream.consumers.notifications.contents import CONTENTS, TICKETS, About, MailContent, lines_of
 from buystream.consumers.notifications.letters import Attachment, Letter, NotCalledFor, Unsubscribing, day, say
 from buystream.consumers.notifications.queueing import EVENT_MOVED, FIND_ORDERS, STOCK_ALERT, TO_MERCHANTS
 from buystream.consumers.notifications.stock_alerts import stock_alert_letter
@@ -25,6 +25,9 @@ from buystream.vocabulary.ids import rest_parcel_id
 from buystream.vocabulary.values import TicketedEvent
 
 ORDERS_LOOKED_AT: Final = 50
+_HELD: Final = """
+    SELECT attendee, placed_at_ms FROM views.tickets JOIN views.orders USING (order_id)
+    WHERE holder_id = %s AND attendee <> '' ORDER BY placed_at_ms DESC LIMIT %s"""
 BUYERS_FOUND_MAX: Final = 10
 """Browsers and applications that one person bought with, in one mail."""
 
@@ -104,6 +107,8 @@ class LetterWriter:
         if row.kind == EVENT_MOVED:
             _require_current(cur, view, facts, at_ms)
         person = self._person(*_recipient_of(cur, view, facts))
+        if facts.get("holder_id", person.buyer_id) != person.buyer_id:
+            raise NotCalledFor("the ticket was passed on again")
         parcel = view.parcels.parcels.get(facts.get("shipment_id", rest_parcel_id(view.order_id)))
         about = About(view, facts, person.language, parcel, self._tracking(view.buyer_id, parcel), self._url)
         return Written(
@@ -114,6 +119,8 @@ class LetterWriter:
         view, language = about.order, person.language
         details = people.legal_details(cur, view.merchant_id, at_ms=at_ms)
         enclosed = self._enclosures(cur, view, person, content.encloses) if content.encloses else Enclosed()
+        if content.encloses == TICKETS and not enclosed.pictures:
+            raise NotCalledFor("the ticket isn't valid any more")
         footer = [say(language, "footer", merchant=view.merchant_name)]
         if is_email(details.email):
             footer.append(say(language, "reply", merchant=view.merchant_name))
@@ -181,14 +188,16 @@ class LetterWriter:
         return Written(letter, "", "")
 
     def _newest(self, cur: cursor, buyer_id: str, address: bytes) -> list[tuple[Person, int]]:
-        """The buyer's newest order with that address, if there is one."""
-        for view in order_views.orders_of_buyer(cur, buyer_id, limit=ORDERS_LOOKED_AT):
+        """The buyer's newest order with that address, or ticket that was passed on to it, if there is one."""
+        bought = order_views.orders_of_buyer(cur, buyer_id, limit=ORDERS_LOOKED_AT)
+        cur.execute(_HELD, (buyer_id, ORDERS_LOOKED_AT))
+        for sealed, placed_at_ms in [*((view.delivery, view.placed_at_ms) for view in bought), *cur.fetchall()]:
             try:
-                person = self._person(buyer_id, view.delivery)
+                person = self._person(buyer_id, sealed)
             except NotCalledFor:
                 continue
             if self._hashes.of(person.email) == address:
-                return [(person, view.placed_at_ms)]
+                return [(person, placed_at_ms)]
         return []
 
     def _tracking(self, buyer_id: str, parcel: SeenParcel | None) -> str:

@@ -25,6 +25,8 @@ from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.security import CHECKOUT_POLICY, PAYMENT_FORM_POLICY
 from buystream.projections.order_views import orders_of_buyer
+from buystream.projections.tickets import tickets_held_by
+from buystream.ticket_files import event_words
 from buystream.time_zones import DEFAULT, local_day
 from buystream.vocabulary.carriers import CARRIERS
 from buystream.vocabulary.ids import MalformedId, order_of
@@ -92,15 +94,17 @@ async def edition_page(request: Http, gateway: NamedDependency[Gateway], edition
 async def orders_page(request: Http, gateway: NamedDependency[Gateway]) -> Response[str]:
     """The buyer's orders: drawn by the page's script, which keeps them up to date, or as plain HTML without scripts."""
     buyer_id = buyer_of(request, gateway)
-    views = []
+    views, held = [], []
     if buyer_id is not None:
         await gateway.views_show_the_seen(*range(gateway.partitions))
         views = await gateway.reads.query(lambda cur: orders_of_buyer(cur, buyer_id, limit=ORDERS_MAX))
+        held = await gateway.reads.query(lambda cur: tickets_held_by(cur, buyer_id, now_ms=now_ms()))
     at_ms = now_ms()
     orders = await gateway.reads.run(
         lambda: [order_body(view, at_ms=at_ms, fulfilment=fulfilment_of(gateway, view)) for view in views]
     )
-    answer = page("orders.html", orders=orders, time_zone=DEFAULT, day=local_day)
+    accepted = [(one, event_words(one.event)) for one in held if one.is_passed_on]
+    answer = page("orders.html", orders=orders, tickets=accepted, time_zone=DEFAULT, day=local_day)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
@@ -126,7 +130,7 @@ async def checkout_page() -> Response[str]:
 @get("/checkout/orders", include_in_schema=False)
 async def checkout_orders_page() -> Response[str]:
     """The buyer's orders inside that frame, where only the script has a session."""
-    return _framed(page("checkout-orders.html", orders=[], time_zone=DEFAULT, day=local_day))
+    return _framed(page("checkout-orders.html", orders=[], tickets=[], time_zone=DEFAULT, day=local_day))
 
 
 @get("/confirm", include_in_schema=False)

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from buystream.gateway.routes.bodies.tickets import AttendeeName, PassOn, TicketBody, TicketClaimRequest, TicketsBody
-from buystream.gateway.routes.checkout import own_order, refuse_unknown_order
+from buystream.gateway.routes.checkout import Http, language_of, own_order, refuse_unknown_order
 from buystream.gateway.routes.receipts import Drawing
 from buystream.gateway.routes.site import page
 from buystream.gateway.runtime import Gateway
@@ -99,18 +99,21 @@ async def take_back(
     "/v1/tickets/{ticket_id:str}/claim", status_code=200, opt=asks(ClaimTicket), summary="Accept a ticket by its link"
 )
 async def claim(
+    request: Http,
     gateway: NamedDependency[Gateway],
     buyer_id: NamedDependency[str],
     session: NamedDependency[Session],
     ticket_id: FromPath[str],
     data: JSONBody[TicketClaimRequest],
 ) -> TicketBody:
-    """The session's buyer holds the ticket from then on."""
+    """The session's buyer holds the ticket from then on. To an e-mail address, it is also sent."""
     order_id, number = await _named(gateway, ticket_id)
     found = await gateway.reads.query(lambda cur: views.ticket(cur, ticket_id, now_ms=now_ms()))
     if found is not None and found.claim and found.claim != _hash(data.token):
         raise HttpProblem("unknown-ticket")  # without a record for each guess
-    attendee = await _sealed(gateway, buyer_id, data.name, data.email or "")
+    attendee = ""
+    if data.name.strip() or data.email:
+        attendee = await _sealed(gateway, buyer_id, data.name, data.email or "", language_of(request))
     command = ClaimTicket(
         order_id=order_id, number=number, buyer_id=buyer_id, claim=_hash(data.token), attendee=attendee
     )
@@ -125,9 +128,14 @@ async def name_attendee(
     ticket_id: FromPath[str],
     data: JSONBody[AttendeeName],
 ) -> TicketBody:
-    """The name is encrypted with the holder's own key; the merchant and the door read it."""
+    """The name is encrypted with the holder's own key; the merchant and the door read it. An address that the holder
+    left when they accepted the ticket stays."""
     order_id, number = await _named(gateway, ticket_id)
-    attendee = await _sealed(gateway, buyer_id, data.name, "")
+    view = await gateway.reads.query(lambda cur: views.ticket(cur, ticket_id, now_ms=now_ms()))
+    known: dict[str, str] = {}
+    if view is not None and view.attendee and view.holder_id == buyer_id:
+        known = await gateway.reads.run(lambda: gateway.vault.decrypt(buyer_id, view.attendee)) or {}
+    attendee = await _sealed(gateway, buyer_id, data.name, known.get("email", ""), known.get("language", ""))
     command = NameAttendee(order_id=order_id, number=number, buyer_id=buyer_id, attendee=attendee)
     return await _after(gateway, command, session, ticket_id)
 
@@ -304,10 +312,9 @@ async def _body(gateway: Gateway, view: TicketView, buyer_id: str) -> TicketBody
     )
 
 
-async def _sealed(gateway: Gateway, buyer_id: str, name: str, email: str) -> str:
-    if not (name.strip() or email):
-        return ""
-    return await gateway.reads.run(lambda: gateway.vault.encrypt(buyer_id, {"name": name, "email": email}))
+async def _sealed(gateway: Gateway, buyer_id: str, name: str, email: str, language: str) -> str:
+    plain = {"name": name, "email": email, "language": language}
+    return await gateway.reads.run(lambda: gateway.vault.encrypt(buyer_id, plain))
 
 
 def _token(gateway: Gateway, ticket_id: str, issue: int) -> str:

@@ -9,6 +9,7 @@ import { REFUSALS } from "./buystream/refusals.js";
 import { asBuyer, endSession, sessionToken } from "./buystream/session.js";
 import { drawGifts } from "./orders/gifts.js";
 import { row } from "./orders/row.js";
+import { drawTickets } from "./orders/tickets.js";
 
 const list = document.getElementById("orders");
 const status = document.getElementById("orders-status");
@@ -27,17 +28,19 @@ function say(message) {
 
 async function load() {
   try {
-    const [{ orders }, me, gifts] = await Promise.all([
+    const [{ orders }, me, gifts, { tickets }] = await Promise.all([
       asBuyer("GET", "/v1/orders"),
       asBuyer("GET", "/v1/me"),
       asBuyer("GET", "/v1/gifts"),
+      asBuyer("GET", "/v1/tickets"),
     ]);
     list.replaceChildren(...orders.map((order) => row(order, act)));
     follow(orders.filter(mayGoOn));
     drawGifts(document.getElementById("gifts"), gifts.gifts, act);
-    say(orders.length ? "" : "Nothing yet. What you buy appears here.");
+    drawTickets(document.getElementById("tickets"), tickets);
+    say(orders.length || tickets.length ? "" : "Nothing yet. What you buy appears here.");
     mayChange = orders.some((order) => HOLDING.has(order.state) || order.refunding_minor > 0);
-    privacy.hidden = !(me.registered || orders.length);
+    privacy.hidden = !(me.registered || orders.length || tickets.length);
   } catch (problem) {
     say(problem.isSignedOut ? SIGNED_OUT : `Your orders could not be loaded. ${problem.message}`);
     const again = { type: "button", class: "button small", onclick: startAgain };
