@@ -65,7 +65,7 @@ def test_when_an_event_is_moved_buyers_and_holders_get_its_new_entry_for_the_cal
         with sending(mailed, SmtpServer(mail_server.at)):
             wait_until(
                 lambda: (
-                    run_sql(mailed.dsn, ENDED) == [("event_moved", 4, 2), ("confirmed", 1, 1), ("ticket_claimed", 1, 1)]
+                    run_sql(mailed.dsn, ENDED) == [("ticket_claimed", 1, 1), ("event_moved", 4, 2), ("confirmed", 1, 1)]
                 )
             )
     news = [mail for mail in mail_server.mails if mail["Subject"].startswith("New date or place")]
@@ -78,7 +78,7 @@ def test_when_an_event_is_moved_buyers_and_holders_get_its_new_entry_for_the_cal
         assert entry.start.timestamp() * 1000 == STARTS_AT_MS + 7 * 86_400_000
 
 
-def test_whoever_accepts_a_ticket_gets_it_by_mail_sees_it_without_scripts_and_finds_it_again(
+def test_a_friend_who_accepts_a_ticket_gets_it_by_mail_sees_it_without_scripts_and_finds_it_again(
     mailed: Shop, mail_server: ServerOfMail
 ) -> None:
     order = order_of(concert(mailed))

@@ -38,7 +38,7 @@ ANNOUNCEMENT: Final = "announcement"
 """A row of this kind is no mail: it becomes one row for each buyer, in steps."""
 
 NEW_VERSION_PAUSE_SECONDS: Final = 600
-"""Before a new version is announced: whoever uploads again by then announces only the last one."""
+"""Before a new version is announced: of several in a row, only the last one is."""
 
 ANNOUNCED: Final = "announced"
 NEW_VERSION: Final = "new_version"

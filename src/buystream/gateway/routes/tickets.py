@@ -134,7 +134,7 @@ async def name_attendee(
     view = await gateway.reads.query(lambda cur: views.ticket(cur, ticket_id, now_ms=now_ms()))
     known: dict[str, str] = {}
     if view is not None and view.attendee and view.holder_id == buyer_id:
-        known = await gateway.reads.run(lambda: gateway.vault.decrypt(buyer_id, view.attendee)) or {}
+        known = await gateway.reads.run(lambda: gateway.vault.decrypt(buyer_id, view.attendee) or {})
     attendee = await _sealed(gateway, buyer_id, data.name, known.get("email", ""), known.get("language", ""))
     command = NameAttendee(order_id=order_id, number=number, buyer_id=buyer_id, attendee=attendee)
     return await _after(gateway, command, session, ticket_id)

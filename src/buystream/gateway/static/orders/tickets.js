@@ -12,7 +12,11 @@ export function drawTickets(section, tickets) {
         h("strong", {}, title),
         h("span", { class: "detail" }, merchant, h("br"), `${when}, ${event.venue}`),
         h("p", { class: "detail" }, state),
-        h("div", { class: "order-actions" }, h("a", { class: "button small primary", href: `/tickets/${id}` }, "Ticket")),
+        h(
+          "div",
+          { class: "order-actions" },
+          h("a", { class: "button small primary", href: `/tickets/${id}` }, "Ticket"),
+        ),
       ),
     ),
   );
