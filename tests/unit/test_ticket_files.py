@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from PIL import Image
 
 from buystream.ticket_codes import read, sign
-from buystream.ticket_files import ShownTicket, event_words, ticket_ics, ticket_pdf, ticket_png, ticket_svg
+from buystream.ticket_files import STATE_WORDS, ShownTicket, event_words, ticket_ics, ticket_pdf, ticket_png, ticket_svg
 from buystream.vocabulary.ids import ticket_id_of
 from tests.support.examples import CONCERT, EDITION, ORDER, T0
 from tests.unit.test_ticket_codes import CODE, KEY, KEYS, TEXT
@@ -58,7 +58,7 @@ def test_each_page_of_the_pdf_has_its_own_ticket() -> None:
 
 
 def test_a_ticket_that_admits_nobody_is_printed_without_a_code() -> None:
-    pdf = ticket_pdf([replace(TICKET, code="", state="refunded")])
+    pdf = ticket_pdf([replace(TICKET, code="", state="refunded", says=STATE_WORDS["refunded"])])
     assert [zxingcpp.read_barcodes(page) for page in pages_of(pdf)] == [[]]
     assert "no longer valid" in pypdfium2.PdfDocument(pdf)[0].get_textpage().get_text_range()
 
