@@ -284,7 +284,7 @@ DENIED = {
     ),
     "notifications": (
         *(EVENT, MOVE, EPOCH, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS[3:]),
-        *("SELECT FROM consumer.checkpoint", "DELETE FROM vault.buyer_key", "DELETE FROM mail.suppressed"),
+        *("DELETE FROM consumer.checkpoint", "DELETE FROM vault.buyer_key", "DELETE FROM mail.suppressed"),
     ),
     "webhooks": (
         *(EVENT, EVENT.replace("events", "commands"), MOVE, EPOCH, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS[1:]),
