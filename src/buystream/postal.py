@@ -343,9 +343,12 @@ def encoded(address: PostalAddress) -> str:
     return msgspec.json.encode(address).decode()
 
 
+_decode = msgspec.json.Decoder(PostalAddress).decode
+
+
 def decoded(text: str) -> PostalAddress | None:
     """What `encoded` made; None for anything else, such as no address."""
     try:
-        return msgspec.json.decode(text, type=PostalAddress)
+        return _decode(text)
     except msgspec.DecodeError:
         return None

@@ -13,6 +13,10 @@ from buystream.aggregates.state import NOWHERE as NOWHERE
 from buystream.aggregates.state import STATE_VERSION, State
 from buystream.vocabulary import commands, events
 
+_decode = msgspec.msgpack.Decoder(State).decode
+"""Made before there are threads: while msgspec reads a type's fields for the first time, a second thread that decodes
+the same type crashes the process."""
+
 
 class Partition(Recorder):
     """Decides and folds. Used by one thread."""
@@ -23,7 +27,7 @@ class Partition(Recorder):
     @classmethod
     def restore(cls, snapshot: bytes) -> Self:
         """From a snapshot; raises msgspec.DecodeError when it is of another form."""
-        state = msgspec.msgpack.decode(snapshot, type=State)
+        state = _decode(snapshot)
         if state.state_version != STATE_VERSION:
             raise msgspec.ValidationError(f"state version {state.state_version}, not {STATE_VERSION}")
         return cls(state.number, state)

@@ -257,10 +257,13 @@ def remembered(log: Log, partition: int) -> Memory:
     return Memory(place, merchants, foreign)
 
 
+_decode_place = msgspec.json.Decoder(Place).decode
+
+
 def progress_of(record: Record) -> Place | None:
     """How far a relay says that it has come; None when no relay wrote this."""
     try:
-        place = msgspec.json.decode(record.value, type=Place)
+        place = _decode_place(record.value)
     except msgspec.DecodeError:
         return None
     return place if msgspec.json.encode(place) == record.value else None

@@ -225,10 +225,13 @@ def dead_letter(record: Record, reason: str, consumer: str, program: str = __ver
     return Message(msgspec.json.encode(envelope), letter.key)
 
 
+_decode_letter = msgspec.json.Decoder(DeadLetterEnvelope).decode
+
+
 def read_dead_letter(record: Record) -> DeadLetter | None:
     """What the dead letter says; None when it is none of ours."""
     try:
-        return msgspec.json.decode(record.value, type=DeadLetterEnvelope).data
+        return _decode_letter(record.value).data
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

@@ -61,6 +61,10 @@ class Said(msgspec.Struct, frozen=True):
     port: int = 0
 
 
+_decode_order: Final = msgspec.json.Decoder(Order).decode
+_decode_said: Final = msgspec.json.Decoder(Said).decode
+
+
 class _Line:
     """Messages over a socket."""
 
@@ -119,7 +123,7 @@ class Orders:
             if came is None:
                 os._exit(1)
             self._came += came
-        order: Order = msgspec.json.decode(self._came.pop(0), type=Order)
+        order: Order = _decode_order(self._came.pop(0))
         return order
 
 
@@ -197,7 +201,7 @@ class Companion:
     def _listen(self) -> None:
         while (messages := self._line.receive()) is not None:
             for message in messages:
-                self._hear(msgspec.json.decode(message, type=Said))
+                self._hear(_decode_said(message))
         if not self._is_stopping:
             logger.critical("the keeper of the second process died; restart the shop")
             self._hear(Said(failure="the keeper of the second process died; restart the shop"))
@@ -249,7 +253,7 @@ class _Keeper:
         """False when the program is gone."""
         messages = self._program.receive()
         for message in messages or ():
-            self._orders.append(msgspec.json.decode(message, type=Order))
+            self._orders.append(_decode_order(message))
             if self._companion:
                 self._companion.send(self._orders[-1])
         return messages is not None and (self._companion is not None or len(self._orders) <= 1)
@@ -259,7 +263,7 @@ class _Keeper:
         assert self._companion
         messages = self._companion.receive()
         for message in messages or ():
-            self._program.send(msgspec.json.decode(message, type=Said))
+            self._program.send(_decode_said(message))
         if messages is None:
             self._note_end()
         return messages is not None

@@ -103,10 +103,13 @@ class _Said(msgspec.Struct, frozen=True):
     data: _Named = _Named()
 
 
+_decode = msgspec.json.Decoder(_Said).decode
+
+
 def _said_in(value: bytes) -> _Said:
     """Nothing when it can't be read."""
     try:
-        return msgspec.json.decode(value, type=_Said)
+        return _decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Said()
 

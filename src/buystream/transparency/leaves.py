@@ -64,12 +64,15 @@ def entry_of(title: str, committed: bytes) -> bytes:
     return _FORM % (title.encode(), b2a_base64(committed, newline=False))
 
 
+_decode_head = msgspec.json.Decoder(_Head).decode
+
+
 def opened_by(extra: bytes) -> tuple[Opening, bytes]:
     """The opening that a proof carries, and the entry that it opens; raises BadOpening. The event's id is its partition
     and its place there: `2-1041`."""
     opening = Opening(extra[:SALT_BYTES], extra[SALT_BYTES:])
     try:
-        head = msgspec.json.decode(opening.record, type=_Head)
+        head = _decode_head(opening.record)
         partition, sequence = head.id.split("-")
         title = title_of(int(partition), int(sequence), head.type)
         entry = entry_of(title, commitment(opening.salt, opening.record))

@@ -87,7 +87,7 @@ _encode: Final = msgspec.json.Encoder().encode
 def _public_kind(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
     """The same message or value with its public fields only, and likewise the values inside it."""
     public, config = public_fields(kind), kind.__struct_config__
-    return msgspec.defstruct(
+    made = msgspec.defstruct(
         kind.__name__,
         [_public_field(field) for field in msgspec.structs.fields(kind) if field.name in public],
         tag_field=config.tag_field,
@@ -96,6 +96,9 @@ def _public_kind(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
         omit_defaults=config.omit_defaults,
         gc=False,
     )
+    # Its fields are read here, by one thread: a second one that uses the type meanwhile would crash the process.
+    msgspec.json.Decoder(made)
+    return made
 
 
 def _public_field(field: FieldInfo) -> tuple[str, Any] | tuple[str, Any, Any]:

@@ -68,4 +68,4 @@ def drawn(job: PrintJob) -> bytes:
 
 if __name__ == "__main__":
     os.nice(_NICE)
-    sys.stdout.buffer.write(drawn(msgspec.json.decode(sys.stdin.buffer.read(), type=PrintJob)))
+    sys.stdout.buffer.write(drawn(msgspec.json.Decoder(PrintJob).decode(sys.stdin.buffer.read())))

@@ -94,6 +94,7 @@ async def search(
     if len(wanted) < 2:
         raise HttpProblem("invalid", "Search for two characters at least.")
     edition_id = edition_of(scanner, gateway, edition_id)
+    await gateway.views_show_the_seen(gateway.offer(edition_id).partition)
     found: list[FoundTicket] = []
     after: str | None = None
     while len(found) < FOUND_MAX:
