@@ -243,7 +243,8 @@ class Queueing:
             return places
         begins = {partition: 0 if places else self._log.end(EVENTS, partition) for partition in missing}
         begin_places(cur, CONSUMER, begins)
-        if past := sum(begins.values()):
+        if not places:
+            past = sum(begins.values())
             logger.info("notifications begin now: the %d events that are on the log send nothing", past)
         return known_places(cur, CONSUMER)
 
