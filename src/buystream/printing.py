@@ -10,10 +10,11 @@ from typing import Any, Final
 import uharfbuzz as hb
 from fontTools.ttLib import TTFont
 from fpdf import FPDF
-from fpdf.enums import XPos, YPos
+from fpdf.enums import RenderStyle, XPos, YPos
 from fpdf.fonts import HarfBuzzFont, SubsetMap, TTFFont
 
 from buystream.print_fonts import BASE, Chosen, drawn_only, reduced
+from buystream.qr_codes import QUIET_MODULES, qr_code
 
 A4_MM: Final = (210.0, 297.0)
 
@@ -118,3 +119,21 @@ def write_line(
 def _fits(pdf: FPDF, text: str, width_mm: float) -> bool:
     is_surely_short = len(text) * pdf.font_size <= width_mm  # hardly a letter is as wide as the font is high
     return is_surely_short or bool(pdf.get_string_width(text) <= width_mm)
+
+
+def draw_code(pdf: FPDF, text: str, *, side_mm: float) -> None:
+    """A QR code with its border, from where the pen is; it stays there. In lines of black squares, not as a picture: it
+    prints sharp at any resolution."""
+    rows = [bytes(row) for row in qr_code(text).matrix_iter(border=QUIET_MODULES)]
+    side = side_mm / len(rows)
+    left, top = pdf.get_x(), pdf.get_y()
+    pdf.set_fill_color(0, 0, 0)
+    for y, row in enumerate(rows):
+        x = 0
+        while x < len(row):
+            end = x
+            while end < len(row) and row[end]:
+                end += 1
+            if end > x:
+                pdf.rect(left + x * side, top + y * side, (end - x) * side, side, style=RenderStyle.F)
+            x = end + 1

@@ -4,17 +4,12 @@ shown, so that a page, a printed copy and an attachment are the same ticket."""
 import io
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Final
 
-import segno
-from fpdf.enums import RenderStyle
-from icalendar import Calendar, Event
 from msgspec import Struct
 
-from buystream.print_fonts import fonts_for
-from buystream.printing import new_pdf, take_pen, write_lines
 from buystream.projections.tickets import TicketView
+from buystream.qr_codes import QUIET_MODULES, qr_code
 from buystream.ticket_codes import sign
 from buystream.ticket_keys import TicketKeys
 from buystream.time_zones import zone
@@ -22,19 +17,8 @@ from buystream.vocabulary.door import ENTRY
 from buystream.vocabulary.money import format_money
 from buystream.vocabulary.values import TicketedEvent
 
-ERROR_LEVEL: Final = "m"
-"""15% of the code may be unreadable: a scratched screen, a folded sheet. A higher level makes its squares smaller."""
-
-QUIET_MODULES: Final = 4
-"""The white border that ISO/IEC 18004 asks for."""
-
 PNG_SCALE: Final = 8
 """Pixels per square: about 400 pixels across, sharp on any phone."""
-
-_MARGIN_MM: Final = 20
-_CODE_MM: Final = 90
-_SOFT: Final = (80, 83, 95)
-_INK: Final = (0, 0, 0)
 
 STATE_WORDS: Final = {
     "valid": "",
@@ -107,15 +91,9 @@ def _state_words(view: TicketView, state: str) -> str:
     return f"{'Used' if is_inside else 'Left'} at {at}{again}"
 
 
-@lru_cache(maxsize=64)
-def _qr(code: str) -> segno.QRCode:
-    """Kept for a moment: a mail has the same code as a picture and on paper, and to encode it takes 5 ms."""
-    return segno.make(code, error=ERROR_LEVEL, micro=False)
-
-
 def ticket_svg(code: str) -> str:
     """The QR code as an SVG element, without a size of its own."""
-    picture: str = _qr(code).svg_inline(
+    picture: str = qr_code(code).svg_inline(
         border=QUIET_MODULES, omitsize=True, dark="#000", light="#fff", svgclass="qr", lineclass=None, title="QR code"
     )
     return picture
@@ -124,26 +102,30 @@ def ticket_svg(code: str) -> str:
 def ticket_png(code: str) -> bytes:
     """The QR code as a picture, black on white."""
     file = io.BytesIO()
-    _qr(code).save(file, kind="png", scale=PNG_SCALE, border=QUIET_MODULES)
+    qr_code(code).save(file, kind="png", scale=PNG_SCALE, border=QUIET_MODULES)
     return file.getvalue()
 
 
 def ticket_pdf(tickets: Sequence[ShownTicket]) -> bytes:
     """One page of A4 for each ticket: the same file for the same tickets."""
-    return _Sheets(tickets).drawn()
+    from buystream.ticket_sheets import draw  # its fonts take long to load, and few processes need them
+
+    return draw(tickets)
 
 
 def ticket_ics(ticket: ShownTicket, *, stamped_at_ms: int, edition_id: str) -> bytes:
     """The event as an iCalendar file (RFC 5545), with its time zone's rules. `stamped_at_ms` is when this was last
     known to be true. All tickets of an event have one UID, so a calendar shows it once; a higher SEQUENCE replaces what
     a calendar has."""
+    from icalendar import Calendar, Event  # takes long to load too
+
     event = ticket.event
     is_cancelled = ticket.state == "cancelled"
     entry = Event()
     entry.add("uid", f"{edition_id}@buystream")
     entry.add("dtstamp", datetime.fromtimestamp(stamped_at_ms // 1000, UTC))
-    entry.add("dtstart", _local(event.starts_at_ms, event))
-    entry.add("dtend", _local(event.ends_at_ms, event))
+    entry.add("dtstart", at_venue(event.starts_at_ms, event))
+    entry.add("dtend", at_venue(event.ends_at_ms, event))
     entry.add("summary", ticket.title)
     entry.add("location", ", ".join(filter(None, (event.venue, *event.address.splitlines()))))
     entry.add("description", f"Doors {event_time(event.doors_at_ms, event)}. Your ticket: {ticket.url}")
@@ -159,94 +141,25 @@ def ticket_ics(ticket: ShownTicket, *, stamped_at_ms: int, edition_id: str) -> b
     return bytes(calendar.to_ical())
 
 
+def at_venue(at_ms: int, event: TicketedEvent) -> datetime:
+    """That moment by the venue's clock. Whole seconds: iCalendar has nothing smaller."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=at_ms // 1000)).astimezone(zone(event.time_zone))
+
+
 def event_day(at_ms: int, event: TicketedEvent) -> str:
     """`Friday, 27 November 2026`, where the event is."""
-    local = _local(at_ms, event)
+    local = at_venue(at_ms, event)
     return f"{local:%A}, {local.day} {local:%B %Y}"
 
 
 def event_time(at_ms: int, event: TicketedEvent) -> str:
     """`20:00`, where the event is."""
-    return f"{_local(at_ms, event):%H:%M}"
+    return f"{at_venue(at_ms, event):%H:%M}"
 
 
 def event_words(event: TicketedEvent) -> str:
     """When it is: `Friday, 27 November 2026, 20:00 (doors 19:00, GMT)`."""
     starts, doors = event_time(event.starts_at_ms, event), event_time(event.doors_at_ms, event)
-    named = _local(event.starts_at_ms, event).tzname()
+    named = at_venue(event.starts_at_ms, event).tzname()
     opens = f"doors {doors}, " if event.doors_at_ms != event.starts_at_ms else ""
     return f"{event_day(event.starts_at_ms, event)}, {starts} ({opens}{named})"
-
-
-def _local(at_ms: int, event: TicketedEvent) -> datetime:
-    """There. Whole seconds: iCalendar has nothing smaller."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=at_ms // 1000)).astimezone(zone(event.time_zone))
-
-
-class _Sheets:
-    """Draws each ticket from top to bottom."""
-
-    def __init__(self, tickets: Sequence[ShownTicket]) -> None:
-        self._tickets = tickets
-        self._chosen = fonts_for(text for ticket in tickets for text in _texts(ticket))
-        title = "Tickets" if len(tickets) > 1 else "Ticket"
-        self._pdf = new_pdf(
-            self._chosen, title=title, dated_ms=tickets[0].event.starts_at_ms, margin_mm=_MARGIN_MM, breaks_pages=False
-        )
-
-    def drawn(self) -> bytes:
-        """The file."""
-        for ticket in self._tickets:
-            self._pdf.add_page()
-            self._draw(ticket)
-        return bytes(self._pdf.output())
-
-    def _draw(self, ticket: ShownTicket) -> None:
-        event = ticket.event
-        self._text(ticket.merchant_name, size=10, soft=True)
-        self._text(ticket.title, size=22)
-        self._text(event_words(event), size=12)
-        self._text(event.venue, size=12)
-        self._text(event.address, size=10, soft=True)
-        self._pdf.ln(4)
-        if ticket.variant_title:
-            self._text(ticket.variant_title, size=16)
-        if ticket.attendee:
-            self._text(ticket.attendee, size=12)
-        self._pdf.ln(4)
-        if ticket.says:
-            self._text(ticket.says, size=16)
-        if ticket.code:
-            self._code(ticket.code)
-        self._text(f"Ticket {ticket.number} of {ticket.quantity} · {ticket.price}", size=10, soft=True)
-        self._text(f"Order {ticket.order_id}", size=8, soft=True)
-        if ticket.code:
-            note = "This sheet and the code on a phone are one ticket: whichever is scanned first is used."
-            self._text(note, size=8, soft=True)
-
-    def _code(self, code: str) -> None:
-        """In lines of black squares, not as a picture: it prints sharp at any resolution."""
-        rows = [bytes(row) for row in _qr(code).matrix_iter(border=QUIET_MODULES)]
-        side = _CODE_MM / len(rows)
-        left, top = self._pdf.get_x(), self._pdf.get_y()
-        self._pdf.set_fill_color(*_INK)
-        for y, row in enumerate(rows):
-            x = 0
-            while x < len(row):
-                end = x
-                while end < len(row) and row[end]:
-                    end += 1
-                if end > x:
-                    self._pdf.rect(left + x * side, top + y * side, (end - x) * side, side, style=RenderStyle.F)
-                x = end + 1
-        self._pdf.set_y(top + _CODE_MM + 4)
-
-    def _text(self, text: str, *, size: float, soft: bool = False) -> None:
-        take_pen(self._pdf, size, _SOFT if soft else _INK)
-        write_lines(self._pdf, self._chosen, text, size=size)
-
-
-def _texts(ticket: ShownTicket) -> tuple[str, ...]:
-    """All that people wrote on it; the rest is Latin."""
-    event = ticket.event
-    return (ticket.title, ticket.merchant_name, ticket.variant_title, ticket.attendee, event.venue, event.address)

@@ -13,6 +13,7 @@ HEAVY = frozenset(
         *("aiokafka", "confluent_kafka", "faust", "kafka"),
         *("httpx", "requests", "stripe"),
         *("jinja2", "jwt", "litestar", "plotly", "uvicorn"),
+        *("fpdf", "icalendar", "openpyxl", "pypdfium2"),
         "eventsourcing",
     }
 )

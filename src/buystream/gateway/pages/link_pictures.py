@@ -6,14 +6,13 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 import pypdfium2
-import segno
 
 from buystream.gateway.pages.order_words import price_words
 from buystream.gateway.pages.previews import PICTURE_HEIGHT, PICTURE_WIDTH, TITLE_CHARS_MAX, shortened
 from buystream.print_fonts import fonts_for
-from buystream.printing import new_pdf, take_pen, write_lines
+from buystream.printing import draw_code, new_pdf, take_pen, write_lines
 from buystream.projections.boards import Board
-from buystream.ticket_files import ERROR_LEVEL, QUIET_MODULES, event_words
+from buystream.ticket_files import event_words
 
 _NAME_CHARS_MAX: Final = 60
 _PDFIUM: Final = Lock()
@@ -86,10 +85,9 @@ def _draw(board: Board, paper: _Paper, *, url: str) -> bytes:
         write_lines(pdf, chosen, text, size=paper.title * share, width_mm=width_mm)
         pdf.ln(paper.title * 0.06)
     if url:
-        code = io.BytesIO()
-        segno.make(url, error=ERROR_LEVEL, micro=False).save(code, kind="png", scale=12, border=QUIET_MODULES)
         left, top = paper.width - paper.margin - paper.code, (paper.height - paper.code) / 2
-        pdf.image(code, x=left, y=top, w=paper.code, h=paper.code)
+        pdf.set_xy(left, top)
+        draw_code(pdf, url, side_mm=paper.code)
         take_pen(pdf, paper.title * 0.25, paper.soft)
         pdf.set_xy(left, top + paper.code + 1)
         pdf.cell(paper.code, 8, url, align="C")

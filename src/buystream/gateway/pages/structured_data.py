@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from buystream.projections.boards import Board, VariantBoard
-from buystream.time_zones import zone
+from buystream.ticket_files import at_venue
 from buystream.vocabulary.money import decimal_of
 from buystream.vocabulary.values import TicketedEvent
 
@@ -39,9 +39,9 @@ def _event(event: TicketedEvent, *, is_cancelled: bool) -> dict[str, Any]:
     place = {"@type": "Place", "name": event.venue, "address": event.address or event.venue}
     return {
         "@type": "Event",
-        "startDate": _local(event.starts_at_ms, event),
-        "endDate": _local(event.ends_at_ms, event),
-        "doorTime": _local(event.doors_at_ms, event),
+        "startDate": at_venue(event.starts_at_ms, event).isoformat(),
+        "endDate": at_venue(event.ends_at_ms, event).isoformat(),
+        "doorTime": at_venue(event.doors_at_ms, event).isoformat(),
         "eventStatus": f"{_SCHEMA}/{status}",
         "eventAttendanceMode": f"{_SCHEMA}/OfflineEventAttendanceMode",
         "location": place,
@@ -69,8 +69,3 @@ def _offer(board: Board, variant: VariantBoard, url: str, seller: dict[str, Any]
         if at_ms is not None:
             offer[name] = datetime.fromtimestamp(at_ms // 1000, UTC).isoformat()
     return offer
-
-
-def _local(at_ms: int, event: TicketedEvent) -> str:
-    """With the venue's offset, as search engines want it."""
-    return datetime.fromtimestamp(at_ms // 1000, zone(event.time_zone)).isoformat()

@@ -15,6 +15,7 @@ from buystream.gateway.routes.bodies.merchants import MerchantOrdersBody
 from buystream.gateway.routes.merchants import own_offer, seen_by_merchant
 from buystream.gateway.routes.receipts import Drawing
 from buystream.gateway.runtime import Gateway
+from buystream.gateway.server.inline_files import inline_file
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
@@ -144,8 +145,7 @@ async def _printed(
     at_ms = now_ms()
     seller = await gateway.reads.query(lambda cur: people.legal_details(cur, merchant.merchant_id, at_ms=at_ms))
     pdf = await drawing.drawn(gateway, lambda: _drawn(gateway, merchant, seller, wish, views, at_ms))
-    headers = {"Content-Disposition": f'inline; filename="{wish.kind}.pdf"', "Cache-Control": "no-store"}
-    return Response(pdf, status_code=200, media_type="application/pdf", headers=headers)
+    return inline_file(pdf, f"{wish.kind}.pdf")
 
 
 def _drawn(

@@ -13,6 +13,7 @@ from buystream.gateway.routes.editions import board_of
 from buystream.gateway.routes.receipts import Drawing
 from buystream.gateway.routes.site import page
 from buystream.gateway.runtime import Gateway
+from buystream.gateway.server.inline_files import inline_file
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.security import CARD_POLICY
 from buystream.projections.boards import Board
@@ -66,8 +67,7 @@ async def poster(
     board = await board_of(gateway, edition_id)
     url = f"{gateway.public_url}/e/{edition_id}?utm_source=poster"
     drawn = await drawing.drawn(gateway, lambda: _poster(board, url))
-    headers = {"Content-Disposition": f'inline; filename="poster-{edition_id}.pdf"', "Cache-Control": "no-store"}
-    return Response(drawn, media_type="application/pdf", headers=headers)
+    return inline_file(drawn, f"poster-{edition_id}.pdf")
 
 
 @get("/e/{edition_id:str}/card", include_in_schema=False)

@@ -17,6 +17,7 @@ from buystream.gateway.routes.details import decrypted
 from buystream.gateway.routes.merchants import merchants_order
 from buystream.gateway.routes.site import page
 from buystream.gateway.runtime import Gateway
+from buystream.gateway.server.inline_files import inline_file
 from buystream.gateway.server.problems import HttpProblem
 from buystream.projections import people, receipts, refunds, statements
 from buystream.projections.order_lines import LineView
@@ -130,7 +131,7 @@ async def receipt_pdf(
 ) -> Response[bytes]:
     """The same receipt is the same file, byte for byte."""
     found = await receipt_of(gateway, await own_order(gateway, buyer_id, order_id))
-    return _file(found, await drawing.pdf(gateway, found))
+    return inline_file(await drawing.pdf(gateway, found), name_of(found))
 
 
 @get("/v1/merchant/orders/{order_id:str}/receipt", summary="The receipt of one of the merchant's orders")
@@ -150,7 +151,7 @@ async def merchants_receipt_pdf(
 ) -> Response[bytes]:
     """The buyer's own file."""
     found = await receipt_of(gateway, await merchants_order(gateway, merchant, order_id))
-    return _file(found, await drawing.pdf(gateway, found))
+    return inline_file(await drawing.pdf(gateway, found), name_of(found))
 
 
 ROUTES = [receipt, receipt_page, receipt_pdf, merchants_receipt, merchants_receipt_pdf]
@@ -227,11 +228,6 @@ def receipt_in(cur: cursor, view: OrderView) -> Receipt | None:
 def name_of(receipt: Receipt) -> str:
     """The name of its file."""
     return f"receipt-{receipt.number or receipt.order_id}.pdf"
-
-
-def _file(receipt: Receipt, pdf: bytes) -> Response[bytes]:
-    headers = {"Content-Disposition": f'inline; filename="{name_of(receipt)}"', "Cache-Control": "no-store"}
-    return Response(pdf, media_type="application/pdf", headers=headers)
 
 
 def drawn(receipt: Receipt) -> bytes:

@@ -13,6 +13,7 @@ from buystream.gateway.routes.checkout import Http, language_of, own_order, refu
 from buystream.gateway.routes.receipts import Drawing
 from buystream.gateway.routes.site import page
 from buystream.gateway.runtime import Gateway
+from buystream.gateway.server.inline_files import inline_file
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
@@ -197,7 +198,7 @@ async def ticket_picture(
     found = await _shown(gateway, await _own(gateway, buyer_id, ticket_id), buyer_id)
     if not found.code:
         raise HttpProblem("unknown-ticket")
-    return _file(await gateway.reads.run(lambda: ticket_png(found.code)), "image/png", "ticket.png")
+    return inline_file(await gateway.reads.run(lambda: ticket_png(found.code)), "ticket.png", "image/png")
 
 
 @get("/tickets/{ticket_id:str}/event.ics", summary="A ticket's event for a calendar", media_type=CALENDAR)
@@ -207,7 +208,7 @@ async def ticket_calendar(
     """An iCalendar file."""
     view = await _own(gateway, buyer_id, ticket_id)
     ics = ticket_ics(await _shown(gateway, view, buyer_id), stamped_at_ms=now_ms(), edition_id=view.edition_id)
-    return _file(ics, CALENDAR, "event.ics")
+    return inline_file(ics, "event.ics", CALENDAR)
 
 
 ROUTES = [
@@ -338,9 +339,4 @@ async def _pdf(gateway: Gateway, drawing: Drawing, tickets: list[ShownTicket], n
     if not tickets:
         raise HttpProblem("unknown-ticket")
     pdf = await drawing.drawn(gateway, lambda: ticket_pdf(tickets))
-    return _file(pdf, "application/pdf", f"{name}.pdf")
-
-
-def _file(content: bytes, media_type: str, name: str) -> Response[bytes]:
-    headers = {"Content-Disposition": f'inline; filename="{name}"', "Cache-Control": "no-store"}
-    return Response(content, media_type=media_type, headers=headers)
+    return inline_file(pdf, f"{name}.pdf")

@@ -5,12 +5,12 @@ import io
 from collections.abc import Mapping
 from typing import Final
 
-import segno
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem
 from buystream.projections.tickets import key_versions
+from buystream.qr_codes import QUIET_MODULES, qr_code
 from buystream.vocabulary.ids import MalformedId, edition_of, ticket_of
 
 PublicKeys = Mapping[int, Ed25519PublicKey]
@@ -44,5 +44,5 @@ def edition_of_ticket(ticket_id: str) -> str:
 def qr_svg(text: str) -> str:
     """The text as a QR code, an SVG of its own."""
     picture = io.BytesIO()
-    segno.make(text, error="m").save(picture, kind="svg", scale=6, border=4, dark="#000", light="#fff")
+    qr_code(text).save(picture, kind="svg", scale=6, border=QUIET_MODULES, dark="#000", light="#fff")
     return picture.getvalue().decode()
