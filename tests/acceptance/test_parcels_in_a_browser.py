@@ -96,7 +96,7 @@ def test_an_order_is_packed_followed_asked_back_and_taken_back(
     expect(desk.get_by_role("alert").filter(has_text="Line 2")).to_be_visible()
     pasted.fill(f"{number},UPS,1Z999")
     desk.get_by_role("button", name="Pack these orders").tap()
-    expect(mine.get_by_role("link", name="UPS 1Z999")).to_be_visible()  # it comes by itself
+    expect(mine.get_by_role("link", name="UPS 1Z999")).to_be_visible()  # without a reload
     looks(buyer, "orders-parcels", screenshot, mine)
 
     mine.get_by_role("button", name="Send something back").tap()

@@ -153,11 +153,11 @@ def test_each_of_several_uploads_at_once_is_answered_with_its_own_version(lastin
     edition = lasting_shop.release()
     contents = [bytes([number]) * 1000 for number in range(8)]
     with ThreadPoolExecutor(len(contents)) as pool:
-        told = list(pool.map(lambda content: uploaded(lasting_shop, edition, content), contents))
-    assert [one["sha256"] for one in told] == [hashlib.sha256(content).hexdigest() for content in contents]
-    assert sorted(one["version"] for one in told) == list(range(1, 9))
-    newest = max(told, key=lambda one: one["version"])
-    assert uploaded(lasting_shop, edition, contents[told.index(newest)]) == newest
+        answers = list(pool.map(lambda content: uploaded(lasting_shop, edition, content), contents))
+    assert [one["sha256"] for one in answers] == [hashlib.sha256(content).hexdigest() for content in contents]
+    assert sorted(one["version"] for one in answers) == list(range(1, 9))
+    newest = max(answers, key=lambda one: one["version"])
+    assert uploaded(lasting_shop, edition, contents[answers.index(newest)]) == newest
 
 
 def test_an_upload_that_is_cut_off_leaves_nothing(lasting_shop: Shop) -> None:

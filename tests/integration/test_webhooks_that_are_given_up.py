@@ -35,17 +35,17 @@ def test_a_merchant_is_warned_before_an_endpoint_is_disabled_and_what_was_given_
     receiver.status_of = lambda _: 500
     shop.release()
 
-    def told() -> list[object]:
+    def mailed() -> list[object]:
         rows = run_sql(
             shop.dsn, "SELECT kind FROM mail.outbox WHERE about = %s ORDER BY queued_at", (made["endpoint_id"],)
         )
         return [kind for (kind,) in rows]
 
-    while "webhook_disabled" not in told():
+    while "webhook_disabled" not in mailed():
         tried = len(receiver.received)
         clock.ahead_ms += DAY_MS
-        wait_until(lambda tried=tried: len(receiver.received) > tried or "webhook_disabled" in told())  # type: ignore[misc]
-    assert told() == ["webhook_failing", "webhook_disabled"]
+        wait_until(lambda tried=tried: len(receiver.received) > tried or "webhook_disabled" in mailed())  # type: ignore[misc]
+    assert mailed() == ["webhook_failing", "webhook_disabled"]
     failed = {one["number"] for one in deliveries(desk, made) if one["state"] == "failed"}
     assert failed
     receiver.status_of = lambda _: 204

@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor
 
 from buystream.gateway.routes.bodies.fields import Request
 from buystream.gateway.routes.checkout import Http
-from buystream.gateway.routes.merchants import own_offer
+from buystream.gateway.routes.merchants import own_edition
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.idempotency import idempotent_name
 from buystream.gateway.server.problems import HttpProblem
@@ -78,7 +78,7 @@ async def announce(
 ) -> AnnouncementBody:
     """One mail for each buyer, in turn, with a link that ends announcements of this merchant. At most three a day for
     an edition. A repeat with the same `Idempotency-Key` writes to nobody again."""
-    own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    own_edition(gateway, merchant, edition_id)
     announcement_id = f"announcement-{idempotent_name(request, gateway, merchant.merchant_id)}"
     command = AnnounceToBuyers(
         edition_id=edition_id,

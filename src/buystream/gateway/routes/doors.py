@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody
 from buystream.api_keys import api_key_hash, new_door_key
 from buystream.gateway.routes.bodies.door import BlockWish, DoorWish, MadeScanner, NewScanner
 from buystream.gateway.routes.checkout import Http
-from buystream.gateway.routes.merchants import own_offer
+from buystream.gateway.routes.merchants import own_edition, own_offer
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import door_codes
 from buystream.gateway.server.idempotency import idempotent_name
@@ -44,7 +44,7 @@ async def arrange(
     data: JSONBody[DoorWish],
 ) -> DoorBoard:
     """Which gates there are and which variants each admits, and whether a ticket that has left is let in again."""
-    own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    own_edition(gateway, merchant, edition_id)
     gates = tuple(DoorGate(gate_id=one.gate_id, title=one.title, variant_ids=one.variant_ids) for one in data.gates)
     await _decided(
         gateway,
@@ -69,7 +69,7 @@ async def add_scanner(
 ) -> Response[MadeScanner]:
     """A key that opens this edition's door and nothing else, until it expires or is revoked, and a link with it. A
     repeat with the same Idempotency-Key is refused, as that of any key."""
-    own_offer(gateway, holder.merchant, gateway.offer(edition_id), "unknown-edition")
+    own_edition(gateway, holder.merchant, edition_id)
     key = new_door_key()
     link = f"{gateway.public_url.rstrip('/')}/door#key={quote(key)}"
     made = MadeScanner(
@@ -117,7 +117,7 @@ ROUTES: Final = [board, arrange, add_scanner, block]
 
 
 async def _board(gateway: Gateway, merchant: MerchantView, edition_id: str) -> DoorBoard:
-    offer = own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    offer = own_edition(gateway, merchant, edition_id)
     await gateway.views_show_the_seen(offer.partition)
     return await gateway.reads.query(lambda cur: door_board(cur, edition_id, now_ms=now_ms()))
 

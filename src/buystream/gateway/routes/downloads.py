@@ -21,7 +21,7 @@ from buystream.gateway.routes.bodies.downloads import (
     download_body,
 )
 from buystream.gateway.routes.checkout import Http, order_view, own_order
-from buystream.gateway.routes.merchants import own_offer
+from buystream.gateway.routes.merchants import merchants_order, offer_of_own_order
 from buystream.gateway.routes.site import page
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import ranges
@@ -86,9 +86,7 @@ async def merchants_downloads(
     gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView], order_id: FromPath[str]
 ) -> DownloadsBody:
     """Without the links, which are the buyer's."""
-    own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
-    await gateway.views_show_the_seen(gateway.offer_of_order(order_id).partition)
-    found = await _of_order(gateway, await order_view(gateway, order_id))
+    found = await _of_order(gateway, await merchants_order(gateway, merchant, order_id))
     return DownloadsBody([download_body(one, None) for one in found])
 
 
@@ -105,7 +103,7 @@ async def allow_downloads(
     data: JSONBody[AllowedDownloads],
 ) -> DownloadsBody:
     """Each version of each file, whatever its edition allows."""
-    own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    offer_of_own_order(gateway, merchant, order_id)
     command = AllowDownloads(order_id=order_id, merchant_id=merchant.merchant_id, downloads_max=data.downloads_max)
     await gateway.decide_and_show(command, actor=actor)
     found = await _of_order(gateway, await order_view(gateway, order_id))

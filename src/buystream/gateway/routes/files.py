@@ -13,7 +13,7 @@ from litestar.params import FromPath, FromQuery
 
 from buystream.gateway.routes.bodies.downloads import FileBody, FilesBody, added_file_body, file_body
 from buystream.gateway.routes.checkout import Http
-from buystream.gateway.routes.merchants import own_offer
+from buystream.gateway.routes.merchants import own_edition
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.guard import STREAMED_BODY
 from buystream.gateway.server.problems import HttpProblem
@@ -56,7 +56,7 @@ async def edition_files(
     gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView], edition_id: FromPath[str]
 ) -> FilesBody:
     """In their newest versions."""
-    own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    own_edition(gateway, merchant, edition_id)
     return await _body(gateway, edition_id)
 
 
@@ -80,7 +80,7 @@ async def upload_file(
     edition has gets a new version, about which all its buyers get a mail unless `announce=false`; of a
     first version only with `announce=true`. The same bytes again change nothing, and an upload that is cut off leaves
     nothing."""
-    own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    own_edition(gateway, merchant, edition_id)
     media_type = _media_type(request.headers.get("content-type", ""), name)
     if not is_file_name(name):  # all that can be known before the file is sent
         raise _bad_file(f"A file's name has 1 to {FILE_NAME_BYTES_MAX} bytes of UTF-8, no path, and none of {UNFIT}")
@@ -132,7 +132,7 @@ async def remove_file(
     name: FromPath[str],
 ) -> FilesBody:
     """Nobody downloads it any more: links to it end at once. Its name may be used again, for its next version."""
-    own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    own_edition(gateway, merchant, edition_id)
     await gateway.decide_and_show(
         RemoveFile(edition_id=edition_id, merchant_id=merchant.merchant_id, name=name), actor=actor
     )

@@ -14,7 +14,7 @@ from buystream.gateway.routes.bodies.tickets import (
     ReturnedTickets,
     TicketKeysBody,
 )
-from buystream.gateway.routes.merchants import merchants_order, own_offer
+from buystream.gateway.routes.merchants import merchants_order, own_edition
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
@@ -70,7 +70,7 @@ async def guests(
     limit: Limit = ORDERS_PAGE_MAX,
 ) -> GuestsBody:
     """Every ticket that was sold, whatever became of it. A page has the tickets of `limit` orders."""
-    offer = own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    offer = own_edition(gateway, merchant, edition_id)
     await gateway.views_show_the_seen(offer.partition)
 
     def read(cur: cursor) -> tuple[Seen, str | None]:

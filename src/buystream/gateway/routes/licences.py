@@ -20,7 +20,7 @@ from buystream.gateway.routes.bodies.licences import (
     licence_body,
 )
 from buystream.gateway.routes.checkout import Http, client_of, own_order
-from buystream.gateway.routes.merchants import own_offer
+from buystream.gateway.routes.merchants import offer_of_own_order
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.refusals import asks
@@ -106,7 +106,7 @@ async def merchants_licences(
     gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView], order_id: FromPath[str]
 ) -> LicencesBody:
     """Without their keys, which are the buyer's."""
-    own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    offer_of_own_order(gateway, merchant, order_id)
     return LicencesBody([licence_body(one) for one in await _of_order(gateway, order_id)])
 
 
@@ -124,7 +124,7 @@ async def disable_licence(
     data: JSONBody[LicenceWish],
 ) -> LicencesBody:
     """A disabled key is valid nowhere; where it was activated is kept."""
-    own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    offer_of_own_order(gateway, merchant, order_id)
     command = DisableLicence(order_id=order_id, merchant_id=merchant.merchant_id, number=number, disabled=data.disabled)
     await gateway.decide_and_show(command, actor=actor)
     return LicencesBody([licence_body(one) for one in await _of_order(gateway, order_id)])

@@ -192,7 +192,7 @@ async def merchant_order(
     gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView], order_id: FromPath[str]
 ) -> MerchantOrderBody:
     """With its buyer's delivery details."""
-    offer = own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    offer = offer_of_own_order(gateway, merchant, order_id)
     await gateway.views_show_the_seen(offer.partition)
     view = await order_view(gateway, order_id)
     return await gateway.reads.run(lambda: seen_by_merchant(gateway, view))
@@ -274,11 +274,21 @@ def own_offer(gateway: Gateway, merchant: MerchantView, offer: Listing, slug: st
     return offer
 
 
+def own_edition(gateway: Gateway, merchant: MerchantView, edition_id: str) -> Listing:
+    """The merchant's edition; raises HttpProblem (404)."""
+    return own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+
+
+def offer_of_own_order(gateway: Gateway, merchant: MerchantView, order_id: str) -> Listing:
+    """The edition that the merchant's order is of; raises HttpProblem (404)."""
+    return own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+
+
 async def _change(
     gateway: Gateway, merchant: MerchantView, command: PauseSale | ResumeSale | AddStock | WithdrawStock, actor: str
 ) -> MerchantBoard:
     edition_id = command.edition_id
-    own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    own_edition(gateway, merchant, edition_id)
     answer = await gateway.decide(command, actor=actor)
     return await merchants_board(gateway, edition_id, (answer.partition, answer.position))
 
@@ -295,7 +305,7 @@ async def merchants_board(gateway: Gateway, edition_id: str, place: Place) -> Me
 async def change_order(gateway: Gateway, merchant: MerchantView, command: Command, actor: str) -> MerchantOrderBody:
     """The merchant's order after the command about it; raises HttpProblem for a refusal."""
     order_id = getattr(command, command.about)
-    own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    offer_of_own_order(gateway, merchant, order_id)
     await refuse_unknown_order(gateway, order_id)
     view = await order_after(gateway, await gateway.decisions.ask(command, actor=actor), order_id)
     return await gateway.reads.run(lambda: seen_by_merchant(gateway, view))
@@ -303,7 +313,7 @@ async def change_order(gateway: Gateway, merchant: MerchantView, command: Comman
 
 async def merchants_order(gateway: Gateway, merchant: MerchantView, order_id: str) -> OrderView:
     """The merchant's own order; raises HttpProblem (404)."""
-    offer = own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    offer = offer_of_own_order(gateway, merchant, order_id)
     await gateway.views_show_the_seen(offer.partition)
     return await order_view(gateway, order_id)
 

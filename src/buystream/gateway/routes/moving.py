@@ -8,7 +8,7 @@ from litestar.params import FromPath, JSONBody
 from msgspec.structs import replace
 
 from buystream.gateway.routes.bodies.editions import MovedEvent
-from buystream.gateway.routes.merchants import merchants_board, own_offer
+from buystream.gateway.routes.merchants import merchants_board, own_edition
 from buystream.gateway.routes.releasing import known_zone
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import refused
@@ -31,7 +31,7 @@ async def move(
 ) -> MerchantBoard:
     """Tickets that were sold keep their codes and admit at the new time. Doors and end that aren't sent keep their
     distance from the start; place and time zone that aren't sent stay."""
-    offer = own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    offer = own_edition(gateway, merchant, edition_id)
     await gateway.views_show_the_seen(offer.partition)
     board = await gateway.reads.query(lambda cur: merchant_board(cur, edition_id, now_ms=now_ms()))
     if board is None or board.event is None:

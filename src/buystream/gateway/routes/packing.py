@@ -12,7 +12,7 @@ from psycopg2.extensions import cursor
 
 from buystream.gateway.routes.bodies.fields import Request
 from buystream.gateway.routes.bodies.merchants import MerchantOrdersBody
-from buystream.gateway.routes.merchants import own_offer, seen_by_merchant
+from buystream.gateway.routes.merchants import own_edition, seen_by_merchant
 from buystream.gateway.routes.receipts import Drawing
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.inline_files import inline_file
@@ -128,7 +128,7 @@ ROUTES: Final = [queue, print_queue, print_orders]
 async def _queued(
     gateway: Gateway, merchant: MerchantView, edition_id: str, queue: Queue, *, after: str | None, limit: int
 ) -> tuple[list[OrderView], str | None]:
-    offer = own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    offer = own_edition(gateway, merchant, edition_id)
     if after is not None:
         gateway.offer_of_order(after)
     await gateway.views_show_the_seen(offer.partition)

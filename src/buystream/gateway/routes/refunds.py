@@ -12,7 +12,7 @@ from buystream.gateway.routes.bodies.merchants import MerchantOrderBody
 from buystream.gateway.routes.bodies.merchants import Refund as RefundWish
 from buystream.gateway.routes.bodies.parcels import units_of
 from buystream.gateway.routes.checkout import Http, order_after, order_view, refuse_unknown_order
-from buystream.gateway.routes.merchants import own_offer, seen_by_merchant
+from buystream.gateway.routes.merchants import offer_of_own_order, own_edition, seen_by_merchant
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.idempotency import IDEMPOTENCY_KEY, idempotent_name
 from buystream.gateway.server.problems import HttpProblem, refused
@@ -86,7 +86,7 @@ async def refund(
     if is_part and not request.headers.get(IDEMPOTENCY_KEY):
         raise HttpProblem("key-needed")
     refund_id = idempotent_name(request, gateway, merchant.merchant_id) if request.headers.get(IDEMPOTENCY_KEY) else ""
-    offer = own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    offer = offer_of_own_order(gateway, merchant, order_id)
     await refuse_unknown_order(gateway, order_id)
     command = RefundOrder(
         order_id=order_id,
@@ -117,7 +117,7 @@ async def order_money(
     gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView], order_id: FromPath[str]
 ) -> OrderMoneyBody:
     """What was paid, what was refunded, and what can still be refunded."""
-    offer = own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
+    offer = offer_of_own_order(gateway, merchant, order_id)
     await gateway.views_show_the_seen(offer.partition)
     view = await order_view(gateway, order_id)
     made, disputes = await gateway.reads.query(
@@ -153,7 +153,7 @@ async def cancel_edition(
 ) -> CancellationProgress:
     """Ends the sale for good, releases holds and refunds everyone as the provider answers. A repeat changes nothing;
     with another `restock` it is refused (cancelled)."""
-    own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    own_edition(gateway, merchant, edition_id)
     command = CancelEdition(
         edition_id=edition_id, merchant_id=merchant.merchant_id, restock=data.restock, reason=data.reason
     )
@@ -168,7 +168,7 @@ async def cancellation(
     gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView], edition_id: FromPath[str]
 ) -> CancellationProgress:
     """404 not-cancelled when it takes place."""
-    offer = own_offer(gateway, merchant, gateway.offer(edition_id), "unknown-edition")
+    offer = own_edition(gateway, merchant, edition_id)
     await gateway.views_show_the_seen(offer.partition)
     return await gateway.reads.shared(
         f"cancellation {edition_id}", CANCELLATION_SECONDS, lambda: _count(gateway, edition_id)

@@ -2,6 +2,7 @@
 // scan.
 import { h } from "../buystream/dom.js";
 import { ask, field } from "./ask.js";
+import { offerEditions } from "./edition-choice.js";
 import { showGuests } from "./guests.js";
 import { clockTime } from "./moments.js";
 
@@ -41,14 +42,7 @@ export class Doors {
     this.#editions = editions.filter(({ event }) => event);
     element("door-panel").hidden = !this.#editions.length;
     if (!this.#editions.length || document.hidden || performance.now() - this.#loadedAt < REFRESH_MS_MIN) return;
-    const choice = element("door-edition");
-    const ids = this.#editions.map(({ edition_id: id }) => id);
-    if (choice.dataset.ids !== ids.join()) {
-      const chosen = choice.value;
-      choice.dataset.ids = ids.join();
-      choice.replaceChildren(...this.#editions.map((one) => h("option", { value: one.edition_id }, one.title)));
-      if (ids.includes(chosen)) choice.value = chosen;
-    }
+    offerEditions(element("door-edition"), this.#editions);
     await this.#load();
   }
 

@@ -3,6 +3,7 @@ import { Problem, origin } from "../buystream/api.js";
 import { h } from "../buystream/dom.js";
 import { sizeWords } from "../buystream/sizes.js";
 import { ask, field } from "./ask.js";
+import { offerEditions } from "./edition-choice.js";
 import { day } from "./moments.js";
 
 const element = (id) => document.getElementById(id);
@@ -12,7 +13,6 @@ export class Files {
   #say;
   #token;
   #upload = null;
-  #ids = "";
 
   /** `token()` gives the API key, for what isn't JSON. */
   constructor({ call, say, token }) {
@@ -32,21 +32,14 @@ export class Files {
   /** Before another merchant signs in. */
   clear() {
     this.#upload?.abort();
-    this.#ids = "";
+    delete element("files-edition").dataset.ids;
     element("files-panel").hidden = true;
   }
 
   /** The dashboard has come. */
   refresh(editions) {
-    const ids = editions.map(({ edition_id: id }) => id);
-    element("files-panel").hidden = !ids.length;
-    if (!ids.length || this.#ids === ids.join()) return;
-    const choice = element("files-edition");
-    const chosen = choice.value;
-    this.#ids = ids.join();
-    choice.replaceChildren(...editions.map((one) => h("option", { value: one.edition_id }, one.title)));
-    if (ids.includes(chosen)) choice.value = chosen;
-    this.#load();
+    element("files-panel").hidden = !editions.length;
+    if (editions.length && offerEditions(element("files-edition"), editions)) this.#load();
   }
 
   get #path() {

@@ -1,6 +1,7 @@
 // The packing table: orders by what is to be done with them, what is printed for them, and their parcels.
 import { arrange, h } from "../buystream/dom.js";
 import { ask, field } from "./ask.js";
+import { offerEditions } from "./edition-choice.js";
 import { day } from "./moments.js";
 import { askAnswer, askExchange, askInspection, askReturn } from "./parcels-back.js";
 import { askImport } from "./parcels-import.js";
@@ -69,14 +70,7 @@ export class Parcels {
     const isUsed = element("parcels").contains(document.activeElement) || this.#chosen().length > 0;
     const isRecent = performance.now() - this.#loadedAt < REFRESH_MS_MIN;
     if (!this.#editions.length || document.hidden || isRecent || isUsed) return;
-    const choice = element("parcels-edition");
-    const ids = this.#editions.map(({ edition_id: id }) => id);
-    if (choice.dataset.ids !== ids.join()) {
-      const chosen = choice.value;
-      choice.dataset.ids = ids.join();
-      choice.replaceChildren(...this.#editions.map((one) => h("option", { value: one.edition_id }, one.title)));
-      if (ids.includes(chosen)) choice.value = chosen;
-    }
+    offerEditions(element("parcels-edition"), this.#editions);
     await this.#load();
   }
 
