@@ -192,9 +192,7 @@ async def merchant_order(
     gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView], order_id: FromPath[str]
 ) -> MerchantOrderBody:
     """With its buyer's delivery details."""
-    offer = offer_of_own_order(gateway, merchant, order_id)
-    await gateway.views_show_the_seen(offer.partition)
-    view = await order_view(gateway, order_id)
+    view = await merchants_order(gateway, merchant, order_id)
     return await gateway.reads.run(lambda: seen_by_merchant(gateway, view))
 
 

@@ -11,8 +11,8 @@ from buystream.gateway.routes.bodies.editions import EditionEnd
 from buystream.gateway.routes.bodies.merchants import MerchantOrderBody
 from buystream.gateway.routes.bodies.merchants import Refund as RefundWish
 from buystream.gateway.routes.bodies.parcels import units_of
-from buystream.gateway.routes.checkout import Http, order_after, order_view, refuse_unknown_order
-from buystream.gateway.routes.merchants import offer_of_own_order, own_edition, seen_by_merchant
+from buystream.gateway.routes.checkout import Http, order_after, refuse_unknown_order
+from buystream.gateway.routes.merchants import merchants_order, offer_of_own_order, own_edition, seen_by_merchant
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.idempotency import IDEMPOTENCY_KEY, idempotent_name
 from buystream.gateway.server.problems import HttpProblem, refused
@@ -117,9 +117,7 @@ async def order_money(
     gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView], order_id: FromPath[str]
 ) -> OrderMoneyBody:
     """What was paid, what was refunded, and what can still be refunded."""
-    offer = offer_of_own_order(gateway, merchant, order_id)
-    await gateway.views_show_the_seen(offer.partition)
-    view = await order_view(gateway, order_id)
+    view = await merchants_order(gateway, merchant, order_id)
     made, disputes = await gateway.reads.query(
         lambda cur: (refunds.refunds_of_order(cur, order_id), refunds.disputes_of_order(cur, order_id))
     )
