@@ -1,6 +1,7 @@
 """Fixtures that every test may ask for by name, the limit of each test, what is the same for every test, and what a
 failing one shows."""
 
+import logging
 import os
 import platform
 from collections.abc import Iterator
@@ -82,6 +83,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.failed:
         report.sections += [(f"log of {name}", lines) for name, lines in last_lines(since=call.start)]
     return report
+
+
+@pytest.fixture(autouse=True)
+def levels_of_the_log() -> Iterator[None]:
+    """A command line that runs in the tests' own process sets levels of loggers; they end with its test."""
+    loggers = [logging.getLogger(name) for name in (None, "uvicorn", "asyncio", "kafka")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

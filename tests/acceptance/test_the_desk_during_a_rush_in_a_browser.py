@@ -123,9 +123,9 @@ def test_every_order_of_the_rush_can_be_paged_to(desk: Page, demo_shop: DemoShop
     rows = desk.locator("#ledger tr")
     expect(rows).to_have_count(50)
     for shown in range(100, orders + 50, 50):
-        desk.get_by_role("button", name="Show more").click()
+        desk.get_by_role("button", name="Show more orders").click()
         expect(rows).to_have_count(min(shown, orders))
-    expect(desk.get_by_role("button", name="Show more")).to_be_hidden()
+    expect(desk.get_by_role("button", name="Show more orders")).to_be_hidden()
     ids = desk.locator("#ledger tr").evaluate_all("rows => rows.map((row) => row.dataset.id)")
     assert len(set(ids)) == orders
 
@@ -254,7 +254,7 @@ def test_nothing_of_a_merchant_is_shown_once_it_has_signed_out(chromium: Browser
     page = at_the_desk(chromium, demo_shop, DESKTOP)
     late: list[Route] = []
     page.route("**/v1/merchant/orders?*", lambda route: late.append(route))
-    page.get_by_role("button", name="Show more").click()
+    page.get_by_role("button", name="Show more orders").click()
     wait_until(lambda: page.evaluate("1") and late)
     page.get_by_role("button", name="Sign out").click()
     for row in ("#ledger tr", "#totals tr", "#keys tr"):

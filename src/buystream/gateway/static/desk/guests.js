@@ -18,7 +18,7 @@ const STATES = {
 export async function showGuests({ call, say, path, title }) {
   const list = h("ul", { class: "guests", "aria-label": "Guests" });
   const count = h("p", { class: "muted", role: "status" });
-  const more = h("button", { type: "button", class: "button small", onclick: () => load() }, "Show more");
+  const more = h("button", { type: "button", class: "button small", onclick: () => load() }, "Show more guests");
   let next = null;
   const search = field("search", "Search", { type: "search", wide: true, autocomplete: "off", oninput: () => sift() });
   const sift = () => {
