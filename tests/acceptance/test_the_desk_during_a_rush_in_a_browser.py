@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.support.browser import DESKTOP, PHONE, DemoShop, Screenshot, expect_to_fit, patient_context
+from tests.support.browser import DESKTOP, PHONE, Buying, DemoShop, Screenshot, expect_to_fit, patient_context
 from tests.support.patience import Deadline, patient, wait_until
 from tests.support.shop_process import BUYSTREAM, buystream
 
@@ -162,6 +162,34 @@ def test_the_rush_plays_like_a_film_and_ends_where_it_ended(
     expect(desk.get_by_role("status").filter(has_text="live")).to_be_visible()
     expect(desk.locator("#kpi-clicks")).to_have_text(f"{totals['clicks']:,}")
     expect(desk.get_by_role("button", name="Look at a past sale")).to_be_focused()
+
+
+def test_the_desk_says_where_the_rush_came_from_and_makes_links(
+    desk: Page, demo_shop: DemoShop, phone: BrowserContext, screenshot: Screenshot
+) -> None:
+    panel = desk.get_by_role("region", name="Where buyers came from")
+    expect(panel.get_by_role("row", name=re.compile("^instagram"))).to_be_visible()
+    expect(panel.get_by_role("img")).to_have_accessible_name(re.compile(r"instagram: [0-9]+ clicks, [0-9]+ paid"))
+    edition = demo_shop.on_sale("label", title="Slow tide", kind="record", currency="GBP", stock=5)
+    panel.get_by_role("button", name="Make a link").click()
+    dialog = desk.get_by_role("dialog")
+    dialog.get_by_label("For").select_option(label="Slow tide")
+    dialog.get_by_label("Where it will be").fill("Record Fair")
+    link = dialog.get_by_label("Put this there").input_value()
+    assert link == f"{demo_shop.url}/e/{edition}?s=record-fair"
+    screenshot(desk, "desk-make-a-link")
+    dialog.get_by_role("button", name="Close").click()
+
+    fan = Buying(phone.new_page(), edition)
+    fan.page.goto(link)
+    fan.tap_buy()
+    fan.sees("It’s held for you")
+    expect(desk.locator("#ledger tr").filter(has_text="from record-fair")).to_have_count(1)
+    panel.get_by_label("Edition").select_option(label="Slow tide")
+    row = panel.get_by_role("row", name=re.compile("^record-fair"))
+    expect(row.get_by_role("cell").nth(1)).to_have_text("1")
+    screenshot(desk, "desk-sources")
+    panel.get_by_label("Edition").select_option(label="All editions")
 
 
 def test_an_order_is_shipped_and_another_refunded(desk: Page, demo_shop: DemoShop, screenshot: Screenshot) -> None:

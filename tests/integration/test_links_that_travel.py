@@ -1,15 +1,26 @@
-"""What other sites and programs get of an edition's link: previews, oEmbed, the card, the poster, buy permalinks."""
+"""What other sites and programs get of an edition's link: previews, oEmbed, the card, the poster, buy permalinks; and
+what is known of the buyers who come by it."""
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import closing
 from html import unescape
 from html.parser import HTMLParser
+from typing import Any
 
 import httpx
+import psycopg2
 import pytest
 from micawber import Provider
 
-from tests.support.shop import Shop, lasting_shop
+from buystream.gateway.server import impressions
+from buystream.projections.attribution import Attribution, placement_figures
+from buystream.projections.engine.scratch import past_view
+from buystream.projections.engine.until import Until
+from tests.support.examples import MERCHANT
+from tests.support.patience import wait_until
+from tests.support.shop import DELIVERY, Shop, lasting_shop, order_of
 
 __all__ = ["lasting_shop"]
 
@@ -21,6 +32,14 @@ HALL = {
     "time_zone": "Europe/London",
 }
 KINDS = [{"kind": "ticket", "event": HALL}, {"kind": "record"}, {"kind": "item"}, {"kind": "gift", "stock": None}]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def reports_soon() -> Iterator[None]:
+    """Nobody waits half a minute here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(impressions, "FLUSH_SECONDS", 0.05)
+        yield
 
 
 class Head(HTMLParser):
@@ -111,7 +130,7 @@ def test_a_buy_permalink_leads_to_the_page_with_its_choice_and_orders_nothing(la
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["referrer-policy"] == "no-referrer"
     page = httpx.get(f"{lasting_shop.url}{answer.headers['location']}").text
-    assert f'<buy-button edition="{edition}" lines=":2">' in page
+    assert f'<buy-button edition="{edition}" lines=":2" source="mail">' in page
     assert len(lasting_shop.commands("PlaceOrder")) == placed
 
 
@@ -142,3 +161,93 @@ def test_a_page_takes_no_choice_and_no_notice_that_it_does_not_know(lasting_shop
     assert f'<buy-button edition="{edition}">' in page
     assert 'class="notice"' not in page
     assert "separately" in httpx.get(f"{lasting_shop.url}/e/{edition}?notice=one-edition").text
+
+
+def button_of(shop: Shop, path: str, **headers: str) -> str:
+    """The button's tag on that page."""
+    found = re.search("<buy-button[^>]*>", httpx.get(shop.url + path, headers=headers).text)
+    assert found is not None
+    return found[0]
+
+
+def test_a_page_says_where_its_visitor_came_from_unless_the_browser_forbids_it(lasting_shop: Shop) -> None:
+    edition = lasting_shop.release()
+    path, tag = f"/e/{edition}", f'<buy-button edition="{edition}"'
+    named = f"{path}?utm_source=Poster&c=Spring+Tour&p=%3Cscript%3E&gclid=x"
+    assert button_of(lasting_shop, named) == f'{tag} source="poster" campaign="spring-tour">'
+    assert button_of(lasting_shop, path, referer="https://l.instagram.com/?u=x") == f'{tag} source="instagram">'
+    assert button_of(lasting_shop, path, referer="https://ward-7.hospital.example/") == f'{tag} source="another-site">'
+    for header in ("Sec-GPC", "DNT"):
+        assert button_of(lasting_shop, named, referer="https://t.co/x", **{header: "1"}) == f"{tag}>"
+    assert "private" in httpx.get(lasting_shop.url + named).headers["cache-control"]
+    leads_to = httpx.get(f"{lasting_shop.url}/buy/{edition}:1", headers={"referer": "https://www.reddit.com/r/x"})
+    assert leads_to.headers["location"] == f"/e/{edition}?lines=:1&s=reddit"
+
+
+def test_what_carries_an_editions_link_carries_its_source(lasting_shop: Shop) -> None:
+    edition = lasting_shop.release()
+    address = f"{lasting_shop.parts.public_url}/e/{edition}"
+    said = httpx.get(f"{lasting_shop.url}/oembed", params={"url": f"{address}?utm_source=forum"}).json()
+    assert f'src="{address}/card?s=forum"' in said["html"]
+    assert f'href="/e/{edition}?s=forum"' in httpx.get(f"{lasting_shop.url}/e/{edition}/card?s=forum").text
+    assert f'href="/e/{edition}?s=card"' in httpx.get(f"{lasting_shop.url}/e/{edition}/card").text
+
+
+def test_clicks_are_counted_by_where_they_came_from_and_a_rebuild_says_the_same(lasting_shop: Shop) -> None:
+    edition = lasting_shop.release(stock=3, limit_per_buyer=1)
+    poster = {"source": "Poster", "campaign": "spring"}
+
+    def click(placement: dict[str, str] | None, *, pays: bool = False, **headers: str) -> int:
+        with lasting_shop.buyer() as buyer:
+            order = order_of(edition, **({"placement": placement} if placement else {}))
+            status = buyer.post("/v1/orders", json=order, headers=headers).status_code
+            if pays:
+                details = {"payment_method": "sandbox_accepted", "delivery": DELIVERY, "save": False}
+                buyer.post(f"/v1/orders/{order['order_id']}/payment", json=details)
+                wait_until(lambda: buyer.get(f"/v1/orders/{order['order_id']}").json()["state"] == "confirmed")
+        return status
+
+    for headers in ({}, {}, {"Sec-GPC": "1"}):
+        seen = {"edition_id": edition, "placement": poster}
+        assert httpx.post(f"{lasting_shop.url}/v1/impressions", json=seen, headers=headers).status_code == 204
+    assert click(poster, pays=True) == 201
+    assert click({"source": "newsletter"}) == 201
+    assert click(poster, **{"Sec-GPC": "1"}) == 201
+    assert click({"source": "newsletter"}) == 409
+    with lasting_shop.merchant() as merchant:
+
+        def sources(**query: str) -> dict[str, Any]:
+            found = merchant.get("/v1/merchant/sources", params={"edition": edition, **query}).json()["sources"]
+            return {one["source"]: {name: one[name] for name in COUNTED} for one in found}
+
+        expected = {
+            "poster": dict(zip(COUNTED, (2, 1, 1, 1, 0, 4500), strict=True)),
+            "newsletter": dict(zip(COUNTED, (0, 2, 1, 0, 1, 0), strict=True)),
+            "": dict(zip(COUNTED, (1, 1, 1, 0, 0, 0), strict=True)),
+        }
+        wait_until(lambda: sources() == expected, otherwise=sources)
+        day = {"from": "2020-01-01", "to": "2099-01-01"}
+        assert sources(**day) == expected
+        assert sources(**{"from": "2020-01-01", "to": "2020-01-02"}) == {}
+        (placed,) = [one for one in merchant.get("/v1/merchant/orders").json()["orders"] if one["paid_minor"]]
+        assert placed["placement"] == {"source": "poster", "campaign": "spring", "post": "", "app": ""}
+        table = merchant.get("/v1/merchant/sources.csv", params={"edition": edition}).text
+        assert "poster,spring,,,USD,2,1,1,1,0,0,45.00,1.0000" in table
+        assert merchant.get("/v1/merchant/sources?edition=ed0-0000000000").status_code == 404
+        assert merchant.get("/v1/merchant/sources?from=2026-01-01").status_code == 422
+    folded_again_is_the_same(lasting_shop, edition)
+
+
+COUNTED = ("impressions", "clicks", "held", "paid", "refused", "revenue_minor")
+
+
+def folded_again_is_the_same(shop: Shop, edition: str) -> None:
+    """The view, folded from the log's beginning in batches of another size."""
+    with closing(psycopg2.connect(shop.dsn)) as conn, conn.cursor() as cur:
+        live = placement_figures(cur, MERCHANT, edition_id=edition)
+    with past_view(shop.dsn, shop.log, Attribution(), range(shop.log.partitions)) as past:
+        past.fold(Until(2**53))
+        rows = [one.row for one in past.rows(edition) if one.table == "placements"]
+    assert {(row["source"], row["clicks"], row["paid"]) for row in rows} == {
+        (one.source, one.clicks, one.paid) for one in live
+    }

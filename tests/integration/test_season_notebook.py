@@ -177,9 +177,9 @@ class Counted:
         paid = {event.order_id for event in self.sold}
         found: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
         for one in self.of(events.OrderPlaced):
-            role, _, name = one.actor.partition(":")
-            if role in ("app", "buyer"):
-                source = found[name.split("/")[0] if role == "app" else "directly"]
+            if one.actor.partition(":")[0] in ("app", "buyer"):
+                came = one.event.placement
+                source = found[came.source if came is not None and came.source else "not said"]
                 source[0] += 1
                 source[1] += one.event.order_id in paid
         return dict(found)

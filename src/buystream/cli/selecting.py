@@ -71,6 +71,7 @@ def selecting(command: F) -> F:
                 multiple=True,
                 help="Only what this actor asked: a role (buyer), or one of it (buyer:ID).",
             ),
+            click.option("--source", "sources", multiple=True, help="Only clicks that came from this source."),
         )
     ):
         command = decorate(command)

@@ -168,6 +168,14 @@ def _own_folder(chosen: dict[str, Any]) -> Iterator[bool]:
 @click.option(
     "--decline", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share whose card is declined."
 )
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    default=("instagram", "newsletter", "instagram", "poster", ""),
+    show_default=True,
+    help="Where buyers come from, in turn; may be repeated, and empty.",
+)
 @click.option("--no-ceiling", is_flag=True, help="Skip measuring the crowd's own maximum rate.")
 @options.as_json
 def rush(

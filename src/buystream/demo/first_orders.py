@@ -17,11 +17,16 @@ from buystream.rush.client import Client, NoAnswer
 FANS: Final = (
     (
         "Nuala Quay",
+        "newsletter",
         PostalAddress(country="GB", street=("3 Pier Cottages",), city="Isle of Islay", postal_code="PA47 7TD"),
     ),
-    ("Joss Marram", PostalAddress(country="GB", street=("17 Dune Row",), city="Wells", postal_code="NR23 1AB")),
+    (
+        "Joss Marram",
+        "poster",
+        PostalAddress(country="GB", street=("17 Dune Row",), city="Wells", postal_code="NR23 1AB"),
+    ),
 )
-"""Who bought the first records; the first one's has been shipped."""
+"""Who bought the first records, and where they came from; the first one's has been shipped."""
 
 OF: Final = "label"
 """The sample that they are of."""
@@ -59,16 +64,16 @@ async def _are_there(url: str, identity: Identity) -> bool:
 
 
 async def _make(url: str, sample: Sample, identity: Identity) -> None:
-    for number, (name, address) in enumerate(FANS, 1):
+    for number, (name, source, address) in enumerate(FANS, 1):
         client = Client(url)
         try:
-            await _buy(client, sample, identity, number=number, name=name, address=address)
+            await _buy(client, sample, identity, number=number, name=name, source=source, address=address)
         finally:
             client.close()
 
 
 async def _buy(
-    client: Client, sample: Sample, identity: Identity, *, number: int, name: str, address: PostalAddress
+    client: Client, sample: Sample, identity: Identity, *, number: int, name: str, source: str, address: PostalAddress
 ) -> None:
     """One record; the id is the same at every start, so that an order that is there is another buyer's: refused."""
     order_id = f"{identity.edition_id}-{number:020}"
@@ -78,6 +83,7 @@ async def _buy(
         "edition_id": identity.edition_id,
         "quantity": 1,
         "price_minor": sample.price_min_minor,
+        "placement": {"source": source},
     }
     if (await client.request("POST", "/v1/orders", token=token, body=msgspec.json.encode(order))).status != 201:
         return

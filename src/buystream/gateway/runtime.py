@@ -23,12 +23,14 @@ from buystream.gateway.server.feed_pages import FeedPage, read_page
 from buystream.gateway.server.fingerprints import Fingerprints
 from buystream.gateway.server.front_door import FrontDoor
 from buystream.gateway.server.guard import Origins
+from buystream.gateway.server.impressions import Impressions
 from buystream.gateway.server.inbox import Inbox, Notifications
 from buystream.gateway.server.key_uses import KeyUses
 from buystream.gateway.server.latch import Latch
 from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.rates import RateLimiter
 from buystream.gateway.server.reads import VIEWS_SECONDS, ProjectedPosition, Reads
+from buystream.gateway.server.reports import Report
 from buystream.gateway.server.sessions import Sessions
 from buystream.gateway.server.streams import Watchers
 from buystream.licence_keys import LicenceKeys
@@ -45,7 +47,7 @@ from buystream.sealing import purpose_key
 from buystream.ticket_keys import TicketKeys
 from buystream.vault import Vault
 from buystream.vocabulary import actors, events
-from buystream.vocabulary.commands import Command, FixHostedPartitions, RecordDemand
+from buystream.vocabulary.commands import Command, FixHostedPartitions
 from buystream.vocabulary.ids import MalformedId, edition_of
 
 ENDED_POLL_SECONDS = 1.0
@@ -161,7 +163,8 @@ class Gateway:
             rates=self.rates,
             decision_seconds=parts.decision_seconds,
         )
-        self.latch = Latch(self._record_demand, self.registry)
+        self.latch = Latch(self._record, self.registry)
+        self.impressions = Impressions(self._record)
         self.orders_answered = Counter(
             "buystream_orders_answered", "Answers to POST /v1/orders.", ["status"], registry=self.registry
         )
@@ -175,20 +178,22 @@ class Gateway:
         """Load the catalogue, then follow the log; raises HttpProblem when PostgreSQL is away."""
         self.decisions.start(await self.reads.query(self._load))
         self._tasks = [
-            asyncio.create_task(self.latch.run()),
+            asyncio.create_task(self.latch.reports.run()),
+            asyncio.create_task(self.impressions.reports.run()),
             asyncio.create_task(self.fingerprints.run(self.reads)),
             asyncio.create_task(self._follow_ended_sessions()),
         ]
 
     async def stop(self) -> None:
-        """End the streams, report the last demand to the log, write what waits, close."""
+        """End the streams, report to the log what was counted last, write what waits, close."""
         self.watchers.close()
         for task in self._tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         if self._tasks:
-            await self.latch.flush()
+            await self.latch.reports.flush()
+            await self.impressions.reports.flush()
         if self.inbox is not None:
             self.inbox.close()
         await asyncio.to_thread(self.decisions.stop)
@@ -317,7 +322,7 @@ class Gateway:
             self.sessions.note_ended(ended)
             since_seconds = asked_at
 
-    async def _record_demand(self, command: RecordDemand) -> Answer:
+    async def _record(self, command: Report) -> Answer:
         return await self.decisions.ask(command, actor=_ACTOR)
 
     def _load(self, cur: cursor) -> dict[int, int]:

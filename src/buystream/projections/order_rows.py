@@ -11,6 +11,7 @@ from buystream.projections.parcels import OfParcels, parcels_column, parcels_in
 from buystream.vocabulary import events
 from buystream.vocabulary.events import Event
 from buystream.vocabulary.order_states import OrderState, Served
+from buystream.vocabulary.placements import NOWHERE, Placement
 
 
 class Row(msgspec.Struct, gc=False):
@@ -33,6 +34,11 @@ class Row(msgspec.Struct, gc=False):
     gift_id: str | None = None
     lines: str = ""
     """Of an order with several: see `buystream.projections.order_lines`."""
+    source: str = ""
+    """Where the click came from, as are the next three: see `buystream.vocabulary.placements`."""
+    campaign: str = ""
+    post: str = ""
+    app: str = ""
     payment_id: str | None = None
     payment_state: str | None = None
     payment_reason: str | None = None
@@ -65,6 +71,13 @@ class Row(msgspec.Struct, gc=False):
     """As JSON: see `buystream.projections.parcels`."""
     charges: str = ""
     """What delivery costs by each payment, as a JSON object by payment id; nothing where it has no price."""
+
+    @property
+    def placement(self) -> Placement | None:
+        """Where the click came from, if that is known."""
+        if not (self.source or self.campaign or self.post or self.app):
+            return None
+        return Placement(source=self.source, campaign=self.campaign, post=self.post, app=self.app)
 
     @property
     def kept_units(self) -> dict[str, int]:
@@ -107,6 +120,7 @@ class Row(msgspec.Struct, gc=False):
 def created(event: events.OrderPlaced | events.OrderRefused) -> Row:
     """The row of a new order."""
     placed, lines = isinstance(event, events.OrderPlaced), event.lines
+    came = event.placement or NOWHERE
     is_one = len(lines) == 1
     return Row(
         event.originator_id,
@@ -124,6 +138,10 @@ def created(event: events.OrderPlaced | events.OrderRefused) -> Row:
         event.hold_expires_at_ms if isinstance(event, events.OrderPlaced) else None,
         (event.gift_id or None) if isinstance(event, events.OrderPlaced) else None,
         order_lines.kept(lines),
+        came.source,
+        came.campaign,
+        came.post,
+        came.app,
     )
 
 

@@ -25,6 +25,7 @@ from buystream.vocabulary import events
 from buystream.vocabulary.ids import DERIVED
 from buystream.vocabulary.money import currency_of, whole_steps
 from buystream.vocabulary.order_states import RETURNABLE, SENT, WITH_STOCK, OrderState, Served
+from buystream.vocabulary.placements import Placement
 from buystream.vocabulary.shipping import DeliveryCharge
 
 NAME = "order_views"
@@ -50,7 +51,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     withdrawn), and what banks have of it (`disputed_minor`).
     `variant_id` and `price_minor` are those of the only line; with several, empty and None.
     `version` grows with every change, those of its payments included: it is the edition's version at that change.
-    `terms` are None while the edition's board isn't written yet."""
+    `placement`: where the click came from. `terms` are None while the edition's board isn't written yet."""
 
     order_id: str
     edition_id: str
@@ -97,6 +98,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     parcels: SeenFulfilment = msgspec.field(default_factory=SeenFulfilment)
     used: list[int] = []
     """The numbers of the tickets that someone came in with."""
+    placement: Placement | None = None
     returned_first: list[int] = []
     """The tickets that end first when units come back."""
 
@@ -313,7 +315,7 @@ def _view(row: Sequence[Any]) -> OrderView:
 
 
 _AS_IN_THE_ROW: Final = tuple(
-    name for name in OrderView.__struct_fields__ if name in _COLUMNS and name not in ("lines", "parcels")
+    name for name in OrderView.__struct_fields__ if name in {*_COLUMNS, "placement"} - {"lines", "parcels"}
 )
 
 
@@ -360,7 +362,7 @@ class OrderViews:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 9
+    version = 10
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""

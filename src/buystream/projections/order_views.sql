@@ -39,6 +39,10 @@ CREATE TABLE orders (
     refunding text NOT NULL DEFAULT '',
     parcels text NOT NULL DEFAULT '',
     charges text NOT NULL DEFAULT '',
+    source text COLLATE "C" NOT NULL DEFAULT '',
+    campaign text COLLATE "C" NOT NULL DEFAULT '',
+    post text COLLATE "C" NOT NULL DEFAULT '',
+    app text COLLATE "C" NOT NULL DEFAULT '',
     gift_id text COLLATE "C",
     lines text COLLATE "C" NOT NULL DEFAULT '',
     CHECK ((lines = '') = (price_minor IS NOT NULL))

@@ -41,6 +41,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     merchants: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     actors: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
     def check(self, log: Log) -> None:
         """Raises BadSelection for what no log, or not this one, can have."""
@@ -102,6 +103,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
             tests.append(lambda row: row.key in owners or _field(row, "merchant_id") in owners)
         if self.actors:
             tests.append(lambda row: any(_is_by(row.actor, actor) for actor in self.actors))
+        if self.sources:
+            tests.append(lambda row: _source(row) in self.sources)
         return (lambda row: all(test(row) for test in tests)) if tests else None
 
 
@@ -122,6 +125,12 @@ def editions_of(log: Log, merchants: Collection[str]) -> frozenset[str]:
 
 def _field(row: Row, name: str) -> Any:
     return getattr(row.data, name, None)
+
+
+def _source(row: Row) -> str | None:
+    """Where the click came from; None of what is no click, and where nothing said it."""
+    placement = _field(row, "placement")
+    return None if placement is None else str(placement.source)
 
 
 def _is_by(actor: str, chosen: str) -> bool:

@@ -22,7 +22,8 @@ ENDED = tuple(ORDER_STATES.keys() - HOLDING)
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What the crowd does. The three shares are of all buyers; buyers in neither of the last two pay.
-    `patience_seconds` is how long a buyer sends the same request again after 503 or no answer."""
+    `patience_seconds` is how long a buyer sends the same request again after 503 or no answer. `sources` are where
+    buyers come from, in turn; one that is empty isn't said."""
 
     url: str
     edition_id: str
@@ -34,6 +35,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     abandon: float = 0.1
     decline: float = 0.1
     patience_seconds: float = 60.0
+    sources: tuple[str, ...] = ()
 
 
 class CrowdProgress(msgspec.Struct, frozen=True, tag="progress"):
@@ -116,7 +118,7 @@ class Crowd:
         """`held`, the refusal's reason, or `unanswered`."""
         is_double = _is_chosen(number, self._plan.duplicates, after=0)
         self._seen.duplicates_sent += is_double
-        sent = self._order_of(order_id)
+        sent = self._order_of(number, order_id)
         taps = [self._tap(number, sent) for _ in range(2 if is_double else 1)]
         answers = await asyncio.gather(*taps) if is_double else [await taps[0]]
         statuses = [answer.status for answer in answers if answer is not None]
@@ -128,15 +130,16 @@ class Crowd:
         answered = next((answer for answer in answers if answer is not None), None)
         return "unanswered" if answered is None else str(answered.json().get("reason", answered.status))
 
-    def _order_of(self, order_id: str) -> bytes:
-        return msgspec.json.encode(
-            {
-                "order_id": order_id,
-                "edition_id": self._plan.edition_id,
-                "quantity": self._plan.quantity,
-                "price_minor": self._plan.price_minor,
-            }
-        )
+    def _order_of(self, number: int, order_id: str) -> bytes:
+        order = {
+            "order_id": order_id,
+            "edition_id": self._plan.edition_id,
+            "quantity": self._plan.quantity,
+            "price_minor": self._plan.price_minor,
+        }
+        sources = self._plan.sources
+        source = sources[number % len(sources)] if sources else ""
+        return msgspec.json.encode(order | ({"placement": {"source": source}} if source else {}))
 
     async def _tap(self, number: int, order: bytes) -> HttpAnswer | None:
         started = perf_counter()

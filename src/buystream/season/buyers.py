@@ -12,6 +12,7 @@ from buystream.season.crowd import Visit, visits
 from buystream.season.draws import Draws
 from buystream.season.stage import PartitionStage, SeasonLatch
 from buystream.vocabulary import actors, commands, events
+from buystream.vocabulary.placements import Placement
 from buystream.vocabulary.values import OrderLine
 
 CARDS: Final = (
@@ -24,6 +25,18 @@ CARDS: Final = (
 )
 AMOUNTS: Final = ((500, 0.14), (1000, 0.3), (1500, 0.08), (2500, 0.28), (5000, 0.14), (10_000, 0.05), (25_000, 0.01))
 """What people give, in minor units."""
+
+PLACES: Final = (
+    (("", ""), 0.31),
+    (("instagram", "reel"), 0.21),
+    (("instagram", "story"), 0.08),
+    (("newsletter", ""), 0.17),
+    (("poster", "underground"), 0.06),
+    (("poster", "stadium"), 0.03),
+    (("google", ""), 0.09),
+    (("another-site", ""), 0.05),
+)
+"""Sources and posts that people come from, and their shares; the campaign is the act's group."""
 
 COMES_BACK: Final = 0.4
 """Of the visits, those of people who come several times in a season; there are `FANS` of them for each visit."""
@@ -50,6 +63,7 @@ class Errand(msgspec.Struct, kw_only=True, gc=False):
     price_minor: int
     device: str
     network: str
+    placement: Placement | None = None
     is_bot: bool = False
     attempts: int = 0
     """To pay for the order at hand."""
@@ -69,6 +83,7 @@ class Buyers:
         """`editions` are the ids of the acts here, by slug; `visits` is how many there will be in all."""
         self._stage = stage
         self._draws = stage.draws
+        self._places = Draws(seed, "places", stage.number)
         self._seed = seed
         self._editions = editions
         self._latch = SeasonLatch(stage)
@@ -116,10 +131,12 @@ class Buyers:
         variant_id = chance.one_of(crowd.variants)
         variant = next(one for one in act.offer.variants if one.variant_id == variant_id)
         is_gift = variant.price_min_minor != variant.price_max_minor
+        app = "" if is_bot else self._app(act)
         return Errand(
             act=act,
             buyer_id=names.buyer_id(self._seed, self._stage.number, number),
-            app="" if is_bot else self._app(act),
+            app=app,
+            placement=None if is_bot else self._placement(act, app),
             variant_id=variant_id,
             quantity=variant.limit_per_buyer if is_bot else chance.one_of(crowd.quantities),
             price_minor=chance.one_of(AMOUNTS) if is_gift else variant.price_min_minor,
@@ -132,6 +149,10 @@ class Buyers:
         directly = 1 - sum(share for _, share in act.crowd.apps)
         return self._draws.one_of((("", directly), *act.crowd.apps))
 
+    def _placement(self, act: Act, app: str) -> Placement | None:
+        source, post = self._places.one_of(PLACES)
+        return Placement.of(source=source, campaign=act.group if source else "", post=post, app=app)
+
     # Ordering.
 
     def _hammer(self, errand: Errand, tries: int) -> None:
@@ -142,7 +163,7 @@ class Buyers:
 
     def _tap(self, errand: Errand) -> None:
         edition_id = self._editions[errand.act.slug]
-        if self._latch.refuses(edition_id, errand.variant_id, errand.quantity):
+        if self._latch.refuses(edition_id, errand.variant_id, errand.quantity, errand.placement):
             self._sold_out(errand)
             return
         order_id = self._draws.order_id(edition_id)
@@ -154,6 +175,7 @@ class Buyers:
             device=errand.device,
             network=errand.network,
             vouched=bool(errand.app),
+            placement=errand.placement,
         )
         self._errands[order_id] = errand
         self._stage.ask(command, errand.actor)
@@ -173,6 +195,7 @@ class Buyers:
             delivery=self._sealed(),
             vouched=bool(errand.app),
             save=True,
+            placement=errand.placement,
         )
         self._stage.ask(command, errand.actor)
 

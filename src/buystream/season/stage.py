@@ -2,6 +2,7 @@
 processes and uses their own code: the owner's decisions, the flows, the payments' calls, the velocity count. Whatever
 happens is appended as a command and decided at once; events set people, the bank and the flows in motion."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any, Final, Protocol
@@ -19,6 +20,7 @@ from buystream.vocabulary import actors, codec, commands, events
 from buystream.vocabulary.actors import OPERATOR, PROVIDER
 from buystream.vocabulary.commands import Command, address_of
 from buystream.vocabulary.events import Event
+from buystream.vocabulary.placements import REPORTED_MAX, Placement, PlacementCount
 
 OWNER: Final = "season"
 GRACE_SECONDS: Final = 60
@@ -201,10 +203,11 @@ class SeasonLatch:
         self._stage = stage
         self._closed: set[tuple[str, str]] = set()
         self._counts: dict[str, tuple[int, int]] = {}
+        self._from: dict[str, Counter[Placement]] = {}
         stage.on(events.EditionSoldOut, lambda event: stage.after(self.SEEN_MS, self._close, event))
         stage.on(events.StockReleased, lambda event: stage.after(self.SEEN_MS, self._lift, event))
 
-    def refuses(self, edition_id: str, variant_id: str, quantity: int) -> bool:
+    def refuses(self, edition_id: str, variant_id: str, quantity: int, placement: Placement | None) -> bool:
         """Whether it is sold out as far as the gateway knows; then the tap is counted."""
         if (edition_id, variant_id) not in self._closed:
             return False
@@ -212,6 +215,8 @@ class SeasonLatch:
             self._stage.after(self.REPORT_MS, self._report, edition_id)
         clicks, wanted = self._counts.get(edition_id, (0, 0))
         self._counts[edition_id] = clicks + 1, wanted + quantity
+        if placement is not None:
+            self._from.setdefault(edition_id, Counter())[placement] += 1
         return True
 
     def _close(self, event: events.EditionSoldOut) -> None:
@@ -223,5 +228,12 @@ class SeasonLatch:
     def _report(self, edition_id: str) -> None:
         clicks, quantity = self._counts.pop(edition_id)
         demand_id = self._stage.draws.hexadecimal(COMMAND_ID_DIGITS)
-        command = commands.RecordDemand(edition_id=edition_id, demand_id=demand_id, clicks=clicks, quantity=quantity)
+        came = self._from.pop(edition_id, Counter()).most_common(REPORTED_MAX)
+        command = commands.RecordDemand(
+            edition_id=edition_id,
+            demand_id=demand_id,
+            clicks=clicks,
+            quantity=quantity,
+            placements=tuple(PlacementCount(placement=placement, count=count) for placement, count in came),
+        )
         self._stage.ask(command, actors.system("gateway"))

@@ -166,6 +166,7 @@ HeldMinor = Annotated[
     int, meaning("What the bank held until now; absent: nothing, or, when a dispute ends, its amount.", feed=True)
 ]
 HoldExpiresAtMs = Annotated[int, meaning("When the hold expires; absent while its clock is stopped.", feed=True)]
+Impressions = Annotated[int, meaning("How often the button was seen.", feed=True)]
 IntervalMonths = Annotated[int, meaning("Months from one gift to the next.", feed=True)]
 Issue = Annotated[int, meaning("Counted from 1; it goes up when the ticket is passed on.", feed=True)]
 KeepFee = Annotated[bool, meaning("Whether the platform keeps its fee.", feed=True)]
@@ -215,6 +216,7 @@ RefundId = Annotated[
         tables=InTables.KEYED,
     ),
 ]
+ReportId = Annotated[str, meaning("The gateway's id of this report; a repeat counts nothing.")]
 RequestName = Annotated[str, meaning("The name that the gateway derives from the merchant's Idempotency-Key.")]
 RespondByMs = Annotated[int, meaning("Deadline for evidence; absent when the provider names none.", feed=True)]
 Restock = Annotated[bool, meaning("Whether the units go back on sale; otherwise they are withdrawn.", feed=True)]

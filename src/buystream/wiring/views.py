@@ -5,6 +5,7 @@ from typing import Final
 
 from buystream.log import Log
 from buystream.log.postgres import PostgresLog
+from buystream.projections.attribution import Attribution
 from buystream.projections.door import Doors
 from buystream.projections.downloads import DownloadViews
 from buystream.projections.edition_board import EditionBoard
@@ -22,7 +23,7 @@ from buystream.projections.tickets import TicketViews
 
 VIEWS = (
     *(OrderViews, EditionBoard, MerchantDashboard, People, RecurringGifts, Money, Receipts, Keyframes),
-    *(TicketViews, Doors, DownloadViews, LicenceViews),
+    *(TicketViews, Doors, DownloadViews, LicenceViews, Attribution),
 )
 
 HISTORY = "history"

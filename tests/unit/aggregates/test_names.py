@@ -82,7 +82,8 @@ def test_no_client_writes_a_derived_name(kind: type[commands.Command]) -> None:
 
 
 SYSTEMS_OWN = {
-    "RequestTerms.edition_id", "RecordDemand.demand_id", "FlagVelocity.flag_id", "CorrectReceipt.refund_id",
+    "RequestTerms.edition_id", "RecordDemand.demand_id", "RecordImpressions.report_id", "FlagVelocity.flag_id",
+    "CorrectReceipt.refund_id",
     "CorrectReceipt.change_id",
     "RecordRefund.refund_id", "RecordRefundFailure.refund_id", "RecordDispute.dispute_id",
     "RecordDisputeOutcome.dispute_id", "ApplyTerms.terms_id", "LinkToBuyer.link_id",

@@ -38,6 +38,7 @@ PRIVATE_FIELDS = {
     "reference": "leads to the person's payment at the provider",
     "save": "what a person chose",
     "demand_id": "internal",
+    "report_id": "internal",
     "account": "the merchant's name at the provider: internal",
     "destination": "the merchant's name at the provider: internal",
     "gift_id": "tells which gifts are one person's, and the ids of the next ones",

@@ -97,6 +97,7 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     sold_out = property(lambda edition: all(stock.sold_out for stock in edition.stocks.values()))
     refused = property(attrgetter("book.refused"))
     demand_ids = property(attrgetter("pace.demand_ids"))
+    report_ids = property(attrgetter("pace.report_ids"))
     flag_ids = property(attrgetter("pace.flag_ids"))
     paused_until_ms = property(attrgetter("pace.paused_until_ms"))
 

@@ -12,6 +12,7 @@ from buystream.aggregates.rules import Rules
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.ids import is_mintable, recurring_order_id
 from buystream.vocabulary.money import TOO_SMALL
+from buystream.vocabulary.placements import Placement
 from buystream.vocabulary.values import PLAIN, OrderLine
 
 
@@ -46,7 +47,7 @@ def start_recurring_gift(edition: Edition, command: commands.StartRecurringGift,
         delivery=command.delivery,
         next_due_ms=moment.at_ms,
     )
-    _give(edition, command.gift_id, moment, off_session=False, save=command.save)
+    _give(edition, command.gift_id, moment, off_session=False, save=command.save, placement=command.placement)
     return None
 
 
@@ -99,7 +100,16 @@ def _why_unpaid(edition: Edition, gift_id: str, number: int) -> Literal["decline
     return "declined" if last is not None and last.state == "declined" else "unpaid"
 
 
-def _give(edition: Edition, gift_id: str, moment: Moment, *, off_session: bool, save: bool = False) -> None:
+def _give(
+    edition: Edition,
+    gift_id: str,
+    moment: Moment,
+    *,
+    off_session: bool,
+    save: bool = False,
+    placement: Placement | None = None,
+) -> None:
+    """Only the first gift is a click that came from somewhere."""
     gift = edition.recurring[gift_id]
     order_id = recurring_order_id(gift_id, gift.placed + 1)
     moment.record(
@@ -116,6 +126,7 @@ def _give(edition: Edition, gift_id: str, moment: Moment, *, off_session: bool, 
             hold_expires_at_ms=moment.at_ms + edition.terms.hold_seconds * 1000,
             gift_id=gift_id,
             next_due_ms=gift.following_due_ms,
+            placement=placement,
         )
     )
     note_sell_out(edition, edition.stocks[PLAIN], moment)

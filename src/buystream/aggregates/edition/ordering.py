@@ -13,6 +13,7 @@ from buystream.aggregates.moment import Moment
 from buystream.aggregates.rules import Rules
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.order_states import CANCELLABLE
+from buystream.vocabulary.placements import PlacementCount
 
 VARIANT_TWICE: Final = "variant_twice"
 """Two lines are about one variant: the order could mean either."""
@@ -48,6 +49,7 @@ def place_order(edition: Edition, command: commands.PlaceOrder, moment: Moment) 
                 hold_expires_at_ms=at_ms + terms.hold_seconds * 1000,
                 device=command.device,
                 network=command.network,
+                placement=command.placement,
             )
         )
         if several:
@@ -59,7 +61,15 @@ def place_order(edition: Edition, command: commands.PlaceOrder, moment: Moment) 
         return reason
     if edition.book.refused >= moment.rules.refused_orders_kept_max:
         units = sum(line.quantity for line in lines)
-        edition.record_own(events.DemandRecorded, moment, demand_id="", clicks=1, quantity=units, reason=reason)
+        edition.record_own(
+            events.DemandRecorded,
+            moment,
+            demand_id="",
+            clicks=1,
+            quantity=units,
+            reason=reason,
+            placements=_counted(command),
+        )
         return reason
     _refuse(edition, command, moment, reason, variant_id)
     return None
@@ -85,8 +95,14 @@ def _refuse(edition: Edition, command: commands.PlaceOrder, moment: Moment, reas
             device=command.device,
             network=command.network,
             variant_id=variant_id if several else "",
+            placement=command.placement,
         )
     )
+
+
+def _counted(command: commands.PlaceOrder) -> tuple[PlacementCount, ...]:
+    """The click, by where it came from."""
+    return () if command.placement is None else (PlacementCount(placement=command.placement, count=1),)
 
 
 def _is_plausible(command: commands.PlaceOrder, rules: Rules) -> bool:

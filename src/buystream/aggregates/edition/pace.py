@@ -12,6 +12,8 @@ class Pace(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     demand_ids: dict[str, int] = {}
     """Gateways' demand reports that were counted already, and when: known for a while, as are flags."""
+    report_ids: dict[str, int] = {}
+    """Gateways' reports of impressions that were counted already, and when."""
     flag_ids: dict[str, int] = {}
     """Velocity flags that were counted already, and when."""
     paused_until_ms: dict[str, int] = {}
@@ -22,6 +24,11 @@ class Pace(msgspec.Struct, kw_only=True, omit_defaults=True):
         """The report is counted."""
         if event.demand_id:
             remember(self.demand_ids, event.demand_id, event.at_ms, event.forget_before_ms)
+
+    @applies(events.ImpressionsRecorded)
+    def note_impressions(self, event: events.ImpressionsRecorded) -> None:
+        """The report is counted."""
+        remember(self.report_ids, event.report_id, event.at_ms, event.forget_before_ms)
 
     @applies(events.BuyerPaused)
     def pause_buyer(self, event: events.BuyerPaused) -> None:

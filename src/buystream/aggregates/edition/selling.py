@@ -4,6 +4,7 @@ from buystream.aggregates.decides import decides
 from buystream.aggregates.edition.edition import REPEATED, Edition, Outcome
 from buystream.aggregates.moment import Moment
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.placements import REPORTED_MAX, PlacementCount
 
 
 @decides(commands.ApplyTerms)
@@ -51,6 +52,8 @@ def record_demand(edition: Edition, command: commands.RecordDemand, moment: Mome
         return REPEATED
     if min(command.clicks, command.quantity) < 0 or max(command.clicks, command.quantity) > rules.issued_max:
         return "bad_quantity"
+    if not _is_part_of(command.placements, command.clicks):
+        return "bad_quantity"
     edition.record_own(
         events.DemandRecorded,
         moment,
@@ -58,8 +61,34 @@ def record_demand(edition: Edition, command: commands.RecordDemand, moment: Mome
         clicks=command.clicks,
         quantity=command.quantity,
         forget_before_ms=moment.at_ms - rules.reports_known_seconds * 1000,
+        placements=command.placements,
     )
     return None
+
+
+@decides(commands.RecordImpressions)
+def record_impressions(edition: Edition, command: commands.RecordImpressions, moment: Moment) -> Outcome:
+    """Count how often a gateway's visitors saw the button."""
+    rules = moment.rules
+    if command.report_id in edition.pace.report_ids:
+        return REPEATED
+    if not 0 <= command.impressions <= rules.issued_max or not _is_part_of(command.placements, command.impressions):
+        return "bad_quantity"
+    edition.record_own(
+        events.ImpressionsRecorded,
+        moment,
+        report_id=command.report_id,
+        impressions=command.impressions,
+        placements=command.placements,
+        forget_before_ms=moment.at_ms - rules.reports_known_seconds * 1000,
+    )
+    return None
+
+
+def _is_part_of(placements: tuple[PlacementCount, ...], total: int) -> bool:
+    """Whether they are no more than were counted in all."""
+    counts = [one.count for one in placements]
+    return len(counts) <= REPORTED_MAX and min(counts, default=0) >= 0 and sum(counts) <= total
 
 
 @decides(commands.FlagVelocity)

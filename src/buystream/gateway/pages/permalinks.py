@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from buystream.errors import BuystreamError
 from buystream.vocabulary.ids import is_edition_id
+from buystream.vocabulary.placements import PERSONAL
 
 ITEMS_MAX: Final = 20
 """As many as an order has lines."""
@@ -43,9 +44,6 @@ NOTICES: Final = {
 """What an edition's page says by its `notice`."""
 
 _SECRET: Final = re.compile(r"token|secret|passw|api_?key|session|auth|credential|mail|phone", re.IGNORECASE)
-_PERSONAL: Final = re.compile(r"\d[\d ().-]{6,}\d|[^\s,:()-]{33}")
-"""What may be a telephone's, a card's or an account's number, or a key."""
-
 _RAW: Final = re.compile(r"[A-Za-z0-9._-]+")
 _QUANTITY: Final = re.compile(r"[1-9][0-9]{0,5}")
 _VARIANT: Final = re.compile(r"[a-z0-9-]{1,40}")
@@ -140,7 +138,7 @@ def _sorted(query: Iterable[tuple[str, str]]) -> tuple[str, dict[str, str]]:
 
 def _carried(name: str, value: str) -> Mapping[str, str]:
     """The parameter, unless it may be a secret or somebody's, or is no plain text."""
-    is_plain = CARRIED.fullmatch(name) and PLAIN_VALUE.fullmatch(value) and not _PERSONAL.search(value)
+    is_plain = CARRIED.fullmatch(name) and PLAIN_VALUE.fullmatch(value) and not PERSONAL.search(value)
     return {name: value} if is_plain and not _SECRET.search(name) and name not in ("lines", "notice") else {}
 
 

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from buystream.gateway.routes.bodies.fields import encode
-from buystream.gateway.routes.bodies.orders import NewOrder, NewOrderOfLines, placed_order_body, repeated_order_body
+from buystream.gateway.routes.bodies.orders import (
+    ClickFrom,
+    NewOrder,
+    NewOrderOfLines,
+    placed_order_body,
+    placement_of,
+    repeated_order_body,
+)
 from buystream.gateway.routes.checkout import body_of
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import idempotency
@@ -47,7 +54,9 @@ IDEMPOTENCY_KEY = idempotency.IDEMPOTENCY_KEY.encode()
 ORDER_QUOTES = 12
 """Quotation marks of four names and two texts. With fewer or more, something is escaped or there twice."""
 VARIANT_QUOTES = 4
-"""Of the name and the text of a variant."""
+"""Of the name and the text of a variant, and of each name in a placement."""
+PLACEMENT_QUOTES = 2
+"""Of its name."""
 
 _ORDER_ID = (
     f"order_id must be edition_id, '-' and {ORDER_RANDOM_CHARS} to {ORDER_RANDOM_CHARS_MAX} random characters of"
@@ -151,9 +160,12 @@ class BuyRoute:
         gateway.rates.order(session.buyer_id)
         order = _order(body)
         offer, lines = gateway.offer(order.edition_id), _lines(order)
+        placement = None
+        if order.placement is not None or session.host:
+            placement = placement_of(order.placement, head, session.host)
         _refuse_too_large(lines, offer.currency)
         if offer.is_sold_out(lines) and not gateway.catalogue.was_sent(order.order_id):
-            raise gateway.latch.refuse(offer, _units(lines))
+            raise gateway.latch.refuse(offer, _units(lines), placement)
         reason = offer.why_never(lines, vouched=session.hosted)
         if reason and not gateway.catalogue.was_sent(order.order_id):
             raise refused(reason)
@@ -167,6 +179,7 @@ class BuyRoute:
             device=self._fingerprint(head.get(b"user-agent", b"")),
             network=self._fingerprint(client.encode()) if client else "",
             vouched=session.hosted,
+            placement=placement,
         )
         return command, offer, session.actor
 
@@ -270,7 +283,7 @@ def _order(body: bytes) -> NewOrder | NewOrderOfLines:
             refuse_double_members(body)
         else:
             order = one = _decode(body)
-            if body.count(b'"') != ORDER_QUOTES + (VARIANT_QUOTES if one.variant_id else 0):
+            if body.count(b'"') != ORDER_QUOTES + (VARIANT_QUOTES if one.variant_id else 0) + _quotes(one.placement):
                 refuse_double_members(body)
         if edition_of(order.order_id) != order.edition_id or is_derived(order.order_id):
             raise HttpProblem("invalid", _ORDER_ID)
@@ -281,6 +294,14 @@ def _order(body: bytes) -> NewOrder | NewOrderOfLines:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise HttpProblem("malformed-json", f"The body is not JSON: {error}.") from None
     return order
+
+
+def _quotes(placement: ClickFrom | None) -> int:
+    """Of a placement, if nothing in it is escaped, there twice or empty."""
+    if placement is None:
+        return 0
+    named = bool(placement.source) + bool(placement.campaign) + bool(placement.post)
+    return PLACEMENT_QUOTES + VARIANT_QUOTES * named
 
 
 def _lines(order: NewOrder | NewOrderOfLines) -> tuple[OrderLine, ...]:

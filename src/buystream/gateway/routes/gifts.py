@@ -5,6 +5,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from buystream.gateway.routes.bodies.gifts import GiftBody, GiftsBody, NewGift, gift_body
+from buystream.gateway.routes.bodies.orders import placement_of
 from buystream.gateway.routes.checkout import Http, client_of, language_of
 from buystream.gateway.routes.details import DETAILS_NEEDED, payment_details
 from buystream.gateway.runtime import Gateway
@@ -64,6 +65,7 @@ async def start(
         delivery=details.delivery,
         save=not data.one_tap,
         vouched=session.hosted,
+        placement=placement_of(data.placement, dict(request.scope["headers"]), session.host),
     )
     if known is None:
         _limit(gateway, offer, data.gift_id, session, client_of(request))

@@ -2,6 +2,7 @@
 
 from html import escape
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from litestar import Response, get
 from litestar.di import NamedDependency
@@ -14,6 +15,7 @@ from buystream.gateway.routes.receipts import Drawing
 from buystream.gateway.routes.site import page
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.inline_files import inline_file
+from buystream.gateway.server.placements import named_by
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.security import CARD_POLICY
 from buystream.projections.boards import Board
@@ -61,20 +63,33 @@ async def picture(
 
 @get("/e/{edition_id:str}/poster.pdf", summary="A poster with a QR code", media_type="application/pdf")
 async def poster(
-    gateway: NamedDependency[Gateway], drawing: NamedDependency[Drawing], edition_id: FromPath[str]
+    gateway: NamedDependency[Gateway],
+    drawing: NamedDependency[Drawing],
+    edition_id: FromPath[str],
+    s: FromQuery[str] = "poster",
+    c: FromQuery[str] = "",
+    p: FromQuery[str] = "",
 ) -> Response[bytes]:
-    """One page of 16 to 9, for screens and walls; its code leads to the edition's page."""
+    """One page of 16 to 9, for screens and walls; its code leads to the edition's page. Buyers who come by it have the
+    source `s`, the campaign `c` and the post `p`."""
     board = await board_of(gateway, edition_id)
-    url = f"{gateway.public_url}/e/{edition_id}?utm_source=poster"
+    url = f"{gateway.public_url}/e/{edition_id}{named_by({'s': s, 'c': c, 'p': p}).search}"
     drawn = await drawing.drawn(gateway, lambda: _poster(board, url))
     return inline_file(drawn, f"poster-{edition_id}.pdf")
 
 
 @get("/e/{edition_id:str}/card", include_in_schema=False)
-async def card(gateway: NamedDependency[Gateway], edition_id: FromPath[str]) -> Response[str]:
+async def card(
+    gateway: NamedDependency[Gateway],
+    edition_id: FromPath[str],
+    s: FromQuery[str] = "card",
+    c: FromQuery[str] = "",
+    p: FromQuery[str] = "",
+) -> Response[str]:
     """What other sites frame: it shows the edition and leads to its page, where one buys. Nothing is pressed in it
     that a page around it could want to be pressed."""
-    answer = page("card.html", edition=await board_of(gateway, edition_id))
+    came = named_by({"s": s, "c": c, "p": p})
+    answer = page("card.html", edition=await board_of(gateway, edition_id), search=came.search)
     answer.headers["Content-Security-Policy"] = CARD_POLICY
     return answer
 
@@ -94,8 +109,9 @@ async def oembed(
     width = _within(CARD_WIDTH, CARD_WIDTH_MIN, maxwidth)
     height = _within(CARD_HEIGHT, CARD_HEIGHT_MIN, maxheight)
     at = f"{gateway.public_url}/e/{board.edition_id}"
+    framed = f"{at}/card{named_by(dict(parse_qsl(url.partition('?')[2].partition('#')[0]))).search}"
     frame = (
-        f'<iframe src="{escape(at)}/card" width="{width}" height="{height}" title="{escape(board.title)}" '
+        f'<iframe src="{escape(framed)}" width="{width}" height="{height}" title="{escape(board.title)}" '
         'style="border:0" loading="lazy" sandbox="allow-popups allow-popups-to-escape-sandbox"></iframe>'
     )
     return Response(

@@ -21,6 +21,7 @@ from buystream.gateway.routes.bodies.orders import order_body
 from buystream.gateway.routes.checkout import ORDERS_MAX, Http, buyer_of, fulfilment_of
 from buystream.gateway.routes.editions import all_boards, board_of
 from buystream.gateway.runtime import Gateway
+from buystream.gateway.server.placements import came_from
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.security import CHECKOUT_POLICY, PAYMENT_FORM_POLICY
@@ -67,11 +68,12 @@ MISTAKES: Final = {
 
 
 @get("/", include_in_schema=False)
-async def timeline(gateway: NamedDependency[Gateway]) -> Response[str]:
+async def timeline(request: Http, gateway: NamedDependency[Gateway]) -> Response[str]:
     """The demo timeline: one post per edition, the newest first."""
-    return page(
+    return _of_this_visit(
         "timeline.html",
         editions=await all_boards(gateway),
+        came=came_from(request, gateway.public_url),
         is_sandbox=gateway.bank is not None,
         has_inbox=gateway.mail_folder is not None,
     )
@@ -81,9 +83,10 @@ async def timeline(gateway: NamedDependency[Gateway]) -> Response[str]:
 async def edition_page(request: Http, gateway: NamedDependency[Gateway], edition_id: FromPath[str]) -> Response[str]:
     """One edition, with what a link chose (`lines`) and says about itself (`notice`)."""
     board = await board_of(gateway, edition_id)
-    return page(
+    return _of_this_visit(
         "edition.html",
         edition=board,
+        came=came_from(request, gateway.public_url),
         preview=preview_of(board, gateway.public_url),
         lines=lines if LINES.fullmatch(lines := request.query_params.get("lines", "")) else "",
         notice=NOTICES.get(request.query_params.get("notice", ""), ""),
@@ -217,6 +220,13 @@ def mistake(problem: HttpProblem) -> Response[str]:
     answer = page("mistake.html", heading=heading, advice=advice, retry=problem.status >= 500)
     answer.status_code = problem.status
     answer.headers.update({"Cache-Control": "no-store", **problem.headers})
+    return answer
+
+
+def _of_this_visit(template: str, **values: object) -> Response[str]:
+    """A page that says where its visitor came from: for nobody else."""
+    answer = page(template, **values)
+    answer.headers["Cache-Control"] = "private, no-cache"
     return answer
 
 

@@ -37,7 +37,11 @@ LIST_PARAMETERS: Final = frozenset({b"edition", b"order"})
 IGNORED_WHEN_WRONG: Final = frozenset({b"traceparent"})
 """Several of them are as one that isn't valid (W3C Trace Context, 3.2)."""
 
-_READ: Final = SINGLE | LISTS | IGNORED_WHEN_WRONG
+SETTINGS: Final = frozenset({b"dnt", b"sec-gpc"})
+"""With `1`, a browser asks for nothing to be kept of where its visitor came from: Global Privacy Control
+(w3.org/TR/gpc) and its predecessor. Two of them mean the same."""
+
+_READ: Final = SINGLE | LISTS | IGNORED_WHEN_WRONG | SETTINGS
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")

@@ -36,6 +36,9 @@ ALERTS = 200
 ALERTS_OF_BUYER = 10
 """Requests for a mail when there is stock, of a network and a session, within FAILURES_SECONDS."""
 
+IMPRESSIONS: Final = 3_000
+"""Buttons that are seen from one network, within FAILURES_SECONDS: a whole stadium may be behind one address."""
+
 HOLDS_MIN: Final = 10
 """What a network may hold of any edition, however small its stock."""
 
@@ -130,6 +133,7 @@ class RateLimiter:
         self._announcements = Buckets(ANNOUNCEMENTS, ANNOUNCEMENTS_SECONDS, clock)
         self._alerts = Buckets(ALERTS, FAILURES_SECONDS, clock)
         self._alerted = Buckets(ALERTS_OF_BUYER, FAILURES_SECONDS, clock)
+        self._impressions = Buckets(IMPRESSIONS, FAILURES_SECONDS, clock)
         self._good_keys: OrderedDict[str, None] = OrderedDict()
         self._held: Counter[tuple[str, str]] = Counter()
         self.followed: OrderedDict[str, Followed] = OrderedDict()
@@ -175,6 +179,10 @@ class RateLimiter:
         """Before a request for a mail when there is stock; raises HttpProblem (429)."""
         _refuse(self._alerts.take(network_of(client)), "There were too many requests for mails.")
         _refuse(self._alerted.take(buyer_id), "There were too many requests for mails.")
+
+    def sees(self, client: str) -> bool:
+        """Whether a button that is seen from that network still counts."""
+        return not self._impressions.take(network_of(client))
 
     def announce(self, edition_id: str) -> None:
         """Before a mail to all buyers of an edition; raises HttpProblem (429)."""

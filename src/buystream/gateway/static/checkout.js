@@ -3,6 +3,7 @@
 // holds.
 import { watchBoard } from "./buystream/hub.js";
 import { isInsideForeignPage } from "./buystream/guard.js";
+import { namesOf } from "./buystream/placement.js";
 import { answer, ask } from "./buystream/ports.js";
 import { changes, identify, signOut } from "./buystream/session.js";
 import { styleSheet } from "./buystream/styles.js";
@@ -41,7 +42,12 @@ addEventListener("message", ({ data, source, ports: [port] }) => {
       attach(edition);
       tills.get(edition).choose(variant);
     },
-    tap: ({ edition, quantity, variant, others }) => tap(edition, Number(quantity) || 1, variant, linesOf(others)),
+    tap: ({ edition, variant, quantity, others, placement }) =>
+      tap(edition, variant, {
+        quantity: Number(quantity) || 1,
+        others: linesOf(others),
+        placement: namesOf(placement),
+      }),
     watch: ({ editions }) => {
       carried = editions;
       watch();
@@ -85,10 +91,10 @@ const linesOf = (others) =>
     ? others.map(({ variant, quantity }) => ({ variant: String(variant), quantity: Number(quantity) || 1 }))
     : [];
 
-const tap = (edition, quantity, variant, others) =>
+const tap = (edition, variant, wanted) =>
   open(edition, (till) => {
     till.choose(variant);
-    till.tap({ quantity, others });
+    till.tap(wanted);
   });
 
 /** Opens the edition's sheet with `act(till)`, as soon as its board has arrived. */

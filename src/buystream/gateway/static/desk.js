@@ -15,6 +15,7 @@ import { useZone } from "./desk/moments.js";
 import { Parcels } from "./desk/parcels.js";
 import { Past, pastCancellations } from "./desk/past.js";
 import { askRelease } from "./desk/release.js";
+import { Sources } from "./desk/sources.js";
 import { Statement } from "./desk/statement.js";
 import { Webhooks } from "./desk/webhooks.js";
 
@@ -69,6 +70,7 @@ const keys = new Keys({ call, say });
 const webhooks = new Webhooks({ call, say });
 const ledger = new Ledger({ call, say });
 const statement = new Statement({ call, say, download: (path, name) => download(path, apiKey, name) });
+const sources = new Sources({ call, say, download: (path, name) => download(path, apiKey, name) });
 const disputes = new Disputes({ call, say });
 const doors = new Doors({ call, say });
 const files = new Files({ call, say, token: () => apiKey });
@@ -121,6 +123,7 @@ function leave(message = "") {
   webhooks.clear();
   ledger.clear();
   statement.clear();
+  sources.clear();
   disputes.clear();
   doors.clear();
   files.clear();
@@ -195,6 +198,7 @@ function show(dashboard) {
   };
   for (const [id, text] of Object.entries(texts)) element(id).textContent = text;
   drawCharts(dashboard, merchant.currency);
+  sources.refresh(dashboard, past?.isOpen ? dashboard.as_of_ms : null);
   drawEditions(dashboard.editions, { call, say, cancellations: past?.isOpen ? pastCancellations : cancellations });
 }
 

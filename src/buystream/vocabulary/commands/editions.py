@@ -19,11 +19,13 @@ from buystream.vocabulary.fields import (
     DemandId,
     EditionId,
     FlagId,
+    Impressions,
     InTables,
     Measure,
     MerchantId,
     OwnWords,
     Quantity,
+    ReportId,
     Restock,
     TermsId,
     VariantId,
@@ -31,6 +33,7 @@ from buystream.vocabulary.fields import (
     meaning,
 )
 from buystream.vocabulary.money import AMOUNT_REASONS
+from buystream.vocabulary.placements import CountedFrom
 from buystream.vocabulary.values import EVENT, FEE, OFFER, Fee, Offer, TicketedEvent
 
 
@@ -146,6 +149,17 @@ class RecordDemand(Command):
     demand_id: DemandId
     clicks: Clicks
     quantity: Quantity
+    placements: CountedFrom = ()
+
+
+@asked(SYSTEM, about="edition_id", refusals=["unknown_edition", "bad_quantity"])
+class RecordImpressions(Command):
+    """How often a gateway's visitors saw the edition's button since its last report; `placements` are some of them."""
+
+    edition_id: EditionId
+    report_id: ReportId
+    impressions: Impressions
+    placements: CountedFrom = ()
 
 
 @asked(SYSTEM, about="edition_id", refusals=["unknown_edition", "bad_pause"])

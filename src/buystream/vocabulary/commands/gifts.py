@@ -16,6 +16,7 @@ from buystream.vocabulary.fields import (
     Save,
     Vouched,
 )
+from buystream.vocabulary.placements import PlacedFrom
 from buystream.vocabulary.reasons import TO_BUYERS
 
 
@@ -37,6 +38,7 @@ class StartRecurringGift(Command):
     delivery: Delivery
     vouched: Vouched = False
     save: Save = False
+    placement: PlacedFrom = None
 
 
 @asked(BUYER, SYSTEM, about="gift_id", refusals=["unknown_gift"])

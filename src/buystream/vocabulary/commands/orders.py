@@ -30,6 +30,7 @@ from buystream.vocabulary.fields import (
     meaning,
 )
 from buystream.vocabulary.order_states import CANCELLABLE, PAYABLE, PROMISED, RETURNABLE, SENT, SHIPPABLE, SOLD
+from buystream.vocabulary.placements import PlacedFrom
 from buystream.vocabulary.reasons import DELIVERY_REASONS, TO_BUYERS, order_is_none_of
 from buystream.vocabulary.values import Lines, Units
 
@@ -38,7 +39,8 @@ from buystream.vocabulary.values import Lines, Units
 class PlaceOrder(Command):
     """A tap on Buy: all of its lines, or nothing. They have the unit prices that the buyer saw; device and network are
     keyed hashes.
-    `vouched`: a host application says who the buyer is."""
+    `vouched`: a host application says who the buyer is. `placement` isn't part of what is ordered: a repeat may name
+    another one."""
 
     order_id: Annotated[OrderId, BY_CLIENT]
     edition_id: EditionId
@@ -47,6 +49,7 @@ class PlaceOrder(Command):
     device: Device = ""
     network: Network = ""
     vouched: Vouched = False
+    placement: PlacedFrom = None
 
 
 @asked(

@@ -18,17 +18,20 @@ from buystream.vocabulary.fields import (
     DemandId,
     FlagId,
     ForgetBeforeMs,
+    Impressions,
     Measure,
     MerchantId,
     OwnWords,
     Quantity,
     Reason,
+    ReportId,
     Restock,
     TermsId,
     VariantId,
     WindowSeconds,
     meaning,
 )
+from buystream.vocabulary.placements import CountedFrom
 from buystream.vocabulary.values import EVENT, FEE, OFFER, Fee, Offer, TicketedEvent
 
 
@@ -132,6 +135,16 @@ class DemandRecorded(EditionEvent):
     clicks: Clicks
     quantity: Quantity
     reason: Reason = "sold_out"
+    forget_before_ms: ForgetBeforeMs | None = None
+    placements: CountedFrom = ()
+
+
+class ImpressionsRecorded(EditionEvent):
+    """Visitors saw the edition's button: on its page, or on another site's. Counted by a gateway, some at a time."""
+
+    report_id: ReportId
+    impressions: Impressions
+    placements: CountedFrom = ()
     forget_before_ms: ForgetBeforeMs | None = None
 
 

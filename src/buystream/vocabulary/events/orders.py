@@ -29,6 +29,7 @@ from buystream.vocabulary.fields import (
     VariantId,
     meaning,
 )
+from buystream.vocabulary.placements import PlacedFrom
 from buystream.vocabulary.values import Lines, OrderLine, Units
 
 
@@ -57,6 +58,7 @@ class OrderPlaced(OrderEvent):
     gift_id: GiftId = ""
     """The recurring gift that it belongs to; then `next_due_ms` is when the next one is placed."""
     next_due_ms: NextDueMs | None = None
+    placement: PlacedFrom = None
 
     @property
     def moved(self) -> tuple[OrderLine, ...]:
@@ -77,6 +79,7 @@ class OrderRefused(OrderEvent):
     device: Device = ""
     network: Network = ""
     variant_id: VariantId = ""
+    placement: PlacedFrom = None
 
 
 class HoldExtended(OrderEvent):

@@ -19,6 +19,7 @@ from buystream.vocabulary.examples.story import (
     PAID,
     PAYMENT,
     PLACED,
+    POSTER,
     POSTPONED,
     PRICE_MINOR,
     RELEASED,
@@ -27,6 +28,7 @@ from buystream.vocabulary.examples.story import (
     TICKET,
     ZONE,
 )
+from buystream.vocabulary.placements import PlacementCount
 from buystream.vocabulary.values import LineUnits
 
 COMMANDS: tuple[commands.Command, ...] = (
@@ -77,6 +79,12 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.AddStock(edition_id=EDITION, change_id="change-1", quantity=5),
     commands.WithdrawStock(edition_id=EDITION, change_id="change-2", quantity=5),
     commands.RecordDemand(edition_id=EDITION, demand_id="demand-1", clicks=7, quantity=9),
+    commands.RecordImpressions(
+        edition_id=EDITION,
+        report_id="report-1",
+        impressions=12,
+        placements=(PlacementCount(placement=POSTER, count=5),),
+    ),
     commands.FlagVelocity(
         edition_id=EDITION,
         flag_id="flag-1",

@@ -24,6 +24,7 @@ from buystream.vocabulary.examples.story import (
     PAID,
     PAYMENT,
     PLACED,
+    POSTER,
     POSTPONED,
     PRICE_MINOR,
     RELEASED,
@@ -33,6 +34,7 @@ from buystream.vocabulary.examples.story import (
     TICKET,
     ZONE,
 )
+from buystream.vocabulary.placements import PlacementCount
 from buystream.vocabulary.values import LineUnits, OrderLine
 
 
@@ -83,6 +85,13 @@ EVENTS: tuple[events.Event, ...] = (
     events.StockReleased(**of(EDITION, 7), available=1),
     events.DemandRecorded(
         **of(EDITION, 8), demand_id="demand-1", clicks=7, quantity=9, forget_before_ms=T0 - 86_400_000
+    ),
+    events.ImpressionsRecorded(
+        **of(EDITION, 9),
+        report_id="report-1",
+        impressions=12,
+        placements=(PlacementCount(placement=POSTER, count=5),),
+        forget_before_ms=T0 - 86_400_000,
     ),
     events.BuyerPaused(
         **of(EDITION, 9),

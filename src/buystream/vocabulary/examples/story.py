@@ -6,6 +6,7 @@ import msgspec
 
 from buystream.vocabulary.door import DoorGate, Passage
 from buystream.vocabulary.ids import payment_id_of
+from buystream.vocabulary.placements import Placement
 from buystream.vocabulary.shipping import (
     DeliveryCharge,
     PickupPoint,
@@ -183,6 +184,8 @@ PART: dict[str, Any] = {
     "keep_fee": True,
     "reason": "scratched",
 }
+
+POSTER = Placement(source="poster", campaign="autumn-tour", post="stage-left")
 
 PLACED: dict[str, Any] = {
     "buyer_id": ANNA,

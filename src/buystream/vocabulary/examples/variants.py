@@ -21,6 +21,7 @@ from buystream.vocabulary.examples.story import (
     PAYMENT,
     PLACED,
     POSTED,
+    POSTER,
     PRICE_MINOR,
     RICHLY_RELEASED,
     SCANNED,
@@ -29,6 +30,7 @@ from buystream.vocabulary.examples.story import (
     TICKETS_RELEASED,
     UNITS,
 )
+from buystream.vocabulary.placements import PlacementCount
 
 VARIANTS: tuple[commands.Command | events.Event, ...] = (
     commands.AddFile(edition_id=EDITION, merchant_id=MERCHANT, **FILE, announced=True),
@@ -78,11 +80,38 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
         payment_method="pm_1",
         delivery=DELIVERY,
         save=True,
+        placement=POSTER,
+    ),
+    commands.PlaceOrder(order_id=ORDER, edition_id=EDITION, **PLACED, placement=POSTER),
+    commands.RecordDemand(
+        edition_id=EDITION,
+        demand_id="demand-2",
+        clicks=7,
+        quantity=9,
+        placements=(PlacementCount(placement=POSTER, count=3),),
     ),
     events.EditionReleased(**of(EDITION, 1), **RICHLY_RELEASED, saves_methods=True),
     events.EditionReleased(**of(EDITION, 1), **TICKETS_RELEASED),
     events.EditionReleased(**of(EDITION, 1), **POSTED),
-    events.DemandRecorded(**of(EDITION, 8), demand_id="", clicks=1, quantity=2, reason="paused"),
+    events.DemandRecorded(
+        **of(EDITION, 8),
+        demand_id="",
+        clicks=1,
+        quantity=2,
+        reason="paused",
+        placements=(PlacementCount(placement=POSTER, count=1),),
+    ),
+    events.OrderRefused(
+        **of_order(1), **PLACED, merchant_id=MERCHANT, currency="USD", reason="paused", placement=POSTER
+    ),
+    events.OrderPlaced(
+        **of_order(1),
+        **PLACED,
+        merchant_id=MERCHANT,
+        currency="USD",
+        hold_expires_at_ms=T0 + HOLD_SECONDS * 1000,
+        placement=POSTER,
+    ),
     events.OrderPlaced(
         **of_order(1),
         **PLACED,

@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from buystream.gateway.routes.bodies.fields import Amount, EditionId, OrderId, Request, Token
-from buystream.gateway.routes.bodies.orders import OrderBody, order_body
+from buystream.gateway.routes.bodies.orders import ClickFrom, OrderBody, order_body
 from buystream.gateway.routes.bodies.payments import Delivery
 from buystream.projections import allowed
 from buystream.projections.recurring_gifts import GiftView
@@ -22,6 +22,7 @@ class NewGift(Request, frozen=True, kw_only=True):
     one_tap: bool = True
     payment_method: Token | None = None
     delivery: Delivery | None = None
+    placement: ClickFrom | None = None
 
 
 class GiftBody(Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from buystream.projections.order_views import OrderView
 from buystream.vocabulary.email_addresses import CHARS_MAX, EMAIL_OR_NONE
 from buystream.vocabulary.money import ANY_AMOUNT_MINOR_MAX
 from buystream.vocabulary.order_states import SENT
+from buystream.vocabulary.placements import Placement
 from buystream.vocabulary.texts import LINE, NAME, NOT_BLANK
 
 
@@ -60,7 +61,8 @@ class MerchantOrderBody(OrderBody, frozen=True, kw_only=True):
     `refundable_minor` can still be refunded: it is neither refunded, being refunded nor disputed. `returning` units are
     being returned. `state_name` is the merchant's word for the state. `can_ship` (to an address), `can_pack` (units in
     one more parcel), `can_deliver` (or
-    mark as used) and `can_refund` are what the merchant can do now; `is_sent`: it was shipped, delivered or used."""
+    mark as used) and `can_refund` are what the merchant can do now; `is_sent`: it was shipped, delivered or used.
+    `placement` says where the click came from, if that is known."""
 
     buyer: DeliveryBody | None
     is_erased: bool
@@ -71,6 +73,7 @@ class MerchantOrderBody(OrderBody, frozen=True, kw_only=True):
     can_pack: bool
     can_deliver: bool
     can_refund: bool
+    placement: Placement | None
 
 
 class MerchantOrdersBody(Struct, frozen=True):

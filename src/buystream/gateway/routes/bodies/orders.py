@@ -10,6 +10,8 @@ from buystream.gateway.routes.bodies.fields import Amount, EditionId, OrderId, Q
 from buystream.gateway.routes.bodies.parcels import FulfilmentBody, UnitsByLine
 from buystream.gateway.routes.bodies.payments import PaymentBody
 from buystream.gateway.server.catalogue import Listing
+from buystream.gateway.server.heads import Head
+from buystream.gateway.server.placements import forbids
 from buystream.projections import allowed
 from buystream.projections.boards import Board
 from buystream.projections.campaigns import Charged
@@ -17,8 +19,27 @@ from buystream.projections.order_lines import LineView
 from buystream.projections.order_views import OrderView
 from buystream.vocabulary import events
 from buystream.vocabulary.order_states import CANCELLABLE, PAYABLE, OrderState
+from buystream.vocabulary.placements import Placement
 from buystream.vocabulary.shipping import DeliveryCharge
 from buystream.vocabulary.values import ORDER_LINES_MAX, OrderLine
+
+
+class ClickFrom(Request, frozen=True, kw_only=True):
+    """Where a click came from, as the link or the button named it: in letters, digits, dots and dashes, 40 at most.
+    Other names are left out; they never stop an order. Nothing is kept of a browser with Sec-GPC or DNT."""
+
+    source: str = ""
+    campaign: str = ""
+    post: str = ""
+
+
+def placement_of(named: ClickFrom | None, head: Head, host: str) -> Placement | None:
+    """Where a click came from, as far as its visitor's settings allow; `host` is the application that vouched for
+    them."""
+    if forbids(head):
+        return None
+    one = named or ClickFrom()
+    return Placement.of(source=one.source, campaign=one.campaign, post=one.post, app=host)
 
 
 class NewOrder(Request, frozen=True, kw_only=True):
@@ -30,6 +51,7 @@ class NewOrder(Request, frozen=True, kw_only=True):
     variant_id: VariantId = ""
     quantity: Quantity
     price_minor: Amount
+    placement: ClickFrom | None = None
 
 
 class NewLine(Request, frozen=True, kw_only=True):
@@ -47,6 +69,7 @@ class NewOrderOfLines(Request, frozen=True, kw_only=True):
     order_id: OrderId
     edition_id: EditionId
     lines: Annotated[tuple[NewLine, ...], Meta(min_length=1, max_length=ORDER_LINES_MAX)]
+    placement: ClickFrom | None = None
 
 
 class NewReturn(Request, frozen=True, kw_only=True):

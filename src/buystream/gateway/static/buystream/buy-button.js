@@ -1,9 +1,9 @@
 // <buy-button edition="ed0-..." [variant="..."] [quantity="2"] [lines="s:2,m:1"] [host-token="..."]>: an edition's
 // price, the stock left, and the button that buys it. `variant` and `quantity` are fixed; `lines` is what a link chose,
-// which the buyer may change. Emits buystream:held, :paid, :pledged, :declined, :refused, :expired, :cancelled and
-// :refunded; detail is the order (or its id and reason). On the shop's own pages it sells here; on any other page in a
-// frame of the shop's (framed-till.js).
-import { origin } from "./api.js";
+// which the buyer may change. `source`, `campaign` and `post` say where a tap comes from (placement.js). Emits
+// buystream:held, :paid, :pledged, :declined, :refused, :expired, :cancelled and :refunded; detail is the order (or its
+// id and reason). On the shop's own pages it sells here; on any other page in a frame of the shop's (framed-till.js).
+import { origin, request } from "./api.js";
 import { closed, opened } from "./back.js";
 import { progressWords } from "./campaign.js";
 import { h, icon } from "./dom.js";
@@ -12,6 +12,7 @@ import { trouble, watchBoard } from "./hub.js";
 import { labelOf } from "./label.js";
 import { OtherLines } from "./other-lines.js";
 import { SALES } from "./order-states.js";
+import { placementOf } from "./placement.js";
 import { limitOf, linesOf, quantityOf } from "./quantity.js";
 import { identify, signOut } from "./session.js";
 import { styleSheet } from "./styles.js";
@@ -20,6 +21,7 @@ import { boardOf, mineOf } from "./variants.js";
 import { priceWords, stockWords } from "./words.js";
 
 const isOurPage = location.origin === origin;
+const seen = new Set(); // editions whose button was seen on this page
 
 /** This page's host token, from any button that has one: a page represents one person. */
 const pageToken = () => document.querySelector("buy-button[host-token]")?.getAttribute("host-token") || null;
@@ -43,6 +45,7 @@ class BuyButton extends HTMLElement {
   #visible = false;
   #unwatch = null;
   #seen = null;
+  #shown = null;
   #onVisibility = () => this.#watch();
 
   constructor() {
@@ -70,7 +73,12 @@ class BuyButton extends HTMLElement {
       type: "button",
       class: "primary buy",
       part: "button",
-      onclick: () => this.#till.tap({ quantity: this.#quantity, others: this.others.wanted }),
+      onclick: () =>
+        this.#till.tap({
+          quantity: this.#quantity,
+          others: this.others.wanted,
+          placement: placementOf(this, { isOurPage }),
+        }),
     });
     this.orders = h("button", { type: "button", class: "quiet", part: "orders", hidden: true }, "My orders");
     this.orders.addEventListener("click", () => this.#till.showOrders());
@@ -97,6 +105,8 @@ class BuyButton extends HTMLElement {
       { rootMargin: "300px" },
     );
     this.#seen.observe(this);
+    this.#shown = new IntersectionObserver((entries) => entries.at(-1).isIntersecting && this.#wasSeen());
+    this.#shown.observe(this);
     document.addEventListener("visibilitychange", this.#onVisibility);
     this.ticking = setInterval(() => this.#render(), 1000);
   }
@@ -106,6 +116,7 @@ class BuyButton extends HTMLElement {
     clearInterval(this.ticking);
     document.removeEventListener("visibilitychange", this.#onVisibility);
     this.#seen.disconnect();
+    this.#shown.disconnect();
     this.#visible = false;
     this.#watch();
   }
@@ -161,6 +172,15 @@ class BuyButton extends HTMLElement {
     this.button.textContent = "Not on sale";
     this.button.disabled = true;
     console.warn("buystream: <buy-button> has no edition attribute, so it has nothing to sell", this);
+  }
+
+  /** The shop counts once for each page that its visitor saw the button. */
+  #wasSeen() {
+    if (!this.edition || seen.has(this.edition)) return;
+    seen.add(this.edition);
+    const placement = placementOf(this, { isOurPage });
+    const body = { edition_id: this.edition, ...(placement && { placement }) };
+    request("POST", "/v1/impressions", { body, keepalive: true }).catch(() => {}); // it is only a count
   }
 
   /** An invisible button keeps no connection open. */

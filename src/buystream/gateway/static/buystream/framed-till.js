@@ -42,11 +42,18 @@ export class FramedTill extends EventTarget {
     if (recall(USED)) this.#frame.send({ ask: "choose", edition: this.#editionId, variant });
   }
 
-  tap({ quantity, others }) {
+  tap({ quantity, others, placement }) {
     remember(USED, true);
     this.#frame.attach(this.#editionId, this);
     this.#frame.open(this.#editionId, this.#button);
-    this.#frame.send({ ask: "tap", edition: this.#editionId, quantity, others, variant: this.#variant });
+    this.#frame.send({
+      ask: "tap",
+      edition: this.#editionId,
+      variant: this.#variant,
+      quantity,
+      others,
+      placement,
+    });
   }
 
   showOrders() {

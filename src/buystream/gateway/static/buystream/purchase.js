@@ -160,8 +160,11 @@ export class Purchase extends EventTarget {
     }
   }
 
-  /** Places the order, or sends the remembered one again. `lines`: {variant_id, quantity, price_minor} of each. */
-  async place(lines) {
+  /**
+   * Places the order, or sends the remembered one again. `lines`: {variant_id, quantity, price_minor} of each;
+   * `placement`: where the tap came from, or null.
+   */
+  async place(lines, placement = null) {
     if (this.isWaiting) return;
     const kept = recall(this.#key);
     const wanted = bodyOf(lines);
@@ -172,20 +175,21 @@ export class Purchase extends EventTarget {
         ? null
         : { quantity: unitsOf(lines), priceMinor: lines[0].price_minor };
     remember(this.#key, draft);
-    this.#repeat = () => this.place(lines);
-    await this.#begin(orderId, () => this.#send("/v1/orders", { ...draft, edition_id: this.#editionId }));
+    this.#repeat = () => this.place(lines, placement);
+    const sent = { ...draft, edition_id: this.#editionId, ...(placement && { placement }) };
+    await this.#begin(orderId, () => this.#send("/v1/orders", sent));
   }
 
   /**
    * Gives `amountMinor` now, and again every so many months; the same `giftId` is the same gift. By what is saved, or
    * by `details`: {payment_method, delivery}. Throws `Problem` when the giver must change something.
    */
-  async giveEvery({ giftId, amountMinor, months, details = { one_tap: true } }) {
+  async giveEvery({ giftId, amountMinor, months, details = { one_tap: true }, placement = null }) {
     if (this.isWaiting) return;
-    this.#repeat = () => this.giveEvery({ giftId, amountMinor, months, details });
+    this.#repeat = () => this.giveEvery({ giftId, amountMinor, months, details, placement });
     await this.#begin(giftId, async () => {
       const gift = { gift_id: giftId, edition_id: this.#editionId, amount_minor: amountMinor, interval_months: months };
-      const { last } = await this.#send("/v1/gifts", { ...gift, ...details });
+      const { last } = await this.#send("/v1/gifts", { ...gift, ...details, ...(placement && { placement }) });
       this.#keep(last);
       return last;
     });

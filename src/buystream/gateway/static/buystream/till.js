@@ -10,6 +10,7 @@ import { boardOf } from "./variants.js";
 export class Till extends EventTarget {
   #shown = null;
   #variant = null;
+  #placement = null; // where the last tap came from
   #wanted = []; // {variant, quantity} of each line of the last tap
   #purchase;
   #sheet;
@@ -25,7 +26,7 @@ export class Till extends EventTarget {
       actions: {
         buy: (quantity, priceMinor) =>
           this.#place([{ variant_id: this.#board.variant_id, quantity, price_minor: priceMinor }]),
-        giveEvery: (gift) => this.#purchase.giveEvery({ giftId: mintOrderId(editionId), ...gift }),
+        giveEvery: (gift) => this.#giveEvery({ giftId: mintOrderId(editionId), ...gift }),
         again: () => this.#again(),
         another: (quantity) => this.#another([{ variant: this.#variant, quantity }]),
         closed: () => this.#closed(),
@@ -80,8 +81,9 @@ export class Till extends EventTarget {
   }
 
   /** The buyer orders `quantity`, and `others` ({variant, quantity}) with it, or looks at the order in progress. */
-  tap({ quantity = 1, others = [] } = {}) {
+  tap({ quantity = 1, others = [], placement = null } = {}) {
     if (!this.#shown) return;
+    this.#placement = placement;
     const wanted = [{ variant: this.#variant, quantity }, ...others];
     if (this.#purchase.isOver) this.#again(wanted);
     else {
@@ -125,8 +127,12 @@ export class Till extends EventTarget {
 
   /** A free order needs one tap only, unless it ships. */
   async #place(lines) {
-    await this.#purchase.place(lines);
+    await this.#purchase.place(lines, this.#placement);
     if (this.#purchase.isFree && !this.#board.needs_address) await this.#sheet.take();
+  }
+
+  #giveEvery(gift) {
+    return this.#purchase.giveEvery({ ...gift, placement: this.#placement });
   }
 
   /** The next attempt: the same request if it was never answered, otherwise a new order. */

@@ -1,4 +1,4 @@
-// The desk's four charts, drawn by plotly.js; colours follow the system's light or dark scheme.
+// The desk's charts, drawn by plotly.js; colours follow the system's light or dark scheme.
 import { h } from "../buystream/dom.js";
 import { minorDigits, money } from "../buystream/money.js";
 
@@ -47,7 +47,55 @@ export function drawCharts(dashboard, merchantCurrency) {
   drawRefusals(dashboard.totals.refusals, theme);
 }
 
-const redraw = () => latest && drawCharts(...latest);
+const SOURCES_MAX = 8;
+let sources = [];
+
+/** `found`: figures of placements with their `name`, the one with the most paid orders first. */
+export function drawSources(found) {
+  sources = found;
+  if (document.hidden || !window.Plotly) return;
+  const theme = THEMES[darkScheme.matches ? "dark" : "light"];
+  const shown = found.slice(0, SOURCES_MAX).reverse();
+  const places = shown.map((_, place) => place);
+  const bar = (name, label, color) => ({
+    type: "bar",
+    orientation: "h",
+    name: label,
+    y: places,
+    x: shown.map((one) => one[name]),
+    marker: { color },
+    customdata: shown.map((one) => literal(one.name)),
+    hovertemplate: "%{customdata}: %{x:,} " + label + "<extra></extra>",
+  });
+  grow("chart-sources", shown.length);
+  draw(
+    "chart-sources",
+    found.slice(0, SOURCES_MAX).map((one) => `${one.name}: ${one.clicks} clicks, ${one.paid} paid.`).join(" "),
+    [bar("clicks", "clicks", theme.available), bar("paid", "paid", theme.sales)],
+    layout(theme, {
+      barmode: "overlay",
+      bargap: barGap(shown.length),
+      ...emptiness(theme, !shown.length, "Nobody has come yet"),
+      xaxis: { showgrid: true, rangemode: "tozero", nticks: 4, visible: shown.length > 0 },
+      yaxis: {
+        visible: shown.length > 0,
+        showgrid: false,
+        tickmode: "array",
+        tickvals: places,
+        ticktext: shown.map((one) => literal(short(one.name))),
+        ticks: "outside",
+        ticklen: 6,
+        tickcolor: "rgba(0,0,0,0)",
+      },
+    }),
+  );
+}
+
+function redraw() {
+  if (!latest) return;
+  drawCharts(...latest);
+  drawSources(sources);
+}
 darkScheme.addEventListener("change", redraw);
 document.addEventListener("visibilitychange", redraw);
 

@@ -98,6 +98,7 @@ export class Ledger {
           clockTime(order.placed_at_ms),
         ),
         h("code", { title: order.order_id }, order.order_id.slice(-8)),
+        order.placement?.source && h("span", { class: "muted" }, `from ${order.placement.source}`),
       ),
       h("td", { "data-label": "Edition" }, ...ordered(order)),
       h(
