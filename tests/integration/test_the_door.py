@@ -7,10 +7,12 @@ import time
 from typing import Any
 
 import httpx
+import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from buystream.gateway.routes import door_list
 from buystream.replay.audit import audit
 from buystream.ticket_codes import TicketCode, sign
 from buystream.ticket_keys import TicketKeys
@@ -247,6 +249,22 @@ def test_the_list_is_opened_by_the_tickets_own_codes_and_says_what_changed(lasti
         assert last is not None
         assert (last[0], last[2], last[4]) == ("entry", "North, phone 1", "scan-30002")
         assert not phone.get(f"/v1/door/list?after={changed['next']}").json()["tickets"]
+
+
+def test_a_page_of_the_list_ends_with_the_order_that_fills_it(
+    lasting_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edition_id = lasting_shop.release(kind="ticket", event=event())
+    codes = {code for quantity in (1, 3, 2, 1) for code in bought(lasting_shop, edition_id, quantity)}
+    monkeypatch.setattr(door_list, "TICKETS_A_PAGE", 3)
+    with scanner(lasting_shop, edition_id) as phone:
+        pages = [phone.get("/v1/door/list").json()]
+        while pages[-1]["more"]:
+            pages.append(phone.get(f"/v1/door/list?after={pages[-1]['next']}").json())
+        assert [len(page["tickets"]) for page in pages] == [4, 3]
+        rows = [row for page in pages for row in page["tickets"]]
+        assert all(opened(code, rows, edition_id)[1:] == ("", None) for code in codes)
+        assert phone.get("/v1/door/list?limit=1").json()["more"]
 
 
 def test_somebody_who_lost_the_phone_is_found_by_name(lasting_shop: Shop) -> None:

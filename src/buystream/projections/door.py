@@ -114,15 +114,24 @@ def double_entries(cur: cursor, edition_id: str) -> list[DoubleEntry]:
     ]
 
 
-def changed_orders(cur: cursor, edition_id: str, *, after: int, limit: int) -> list[tuple[str, int]]:
-    """Orders of the edition about whose tickets something changed after that version, and the version at which it last
-    did, in its order."""
+def changed_orders(
+    cur: cursor, edition_id: str, *, after: int, limit: int, tickets: int
+) -> tuple[list[tuple[str, int]], bool]:
+    """Orders of the edition about whose tickets something changed after that version, each with the version at which it
+    last did, in its order: `limit` of them at most, and only the first if it alone has that many `tickets`. And
+    whether there are more."""
     cur.execute(
-        """SELECT order_id, version FROM views.door_orders WHERE edition_id = %s AND version > %s
-           ORDER BY version LIMIT %s""",
-        (edition_id, after, limit),
+        """SELECT order_id, changed.version, sum(coalesce(quantity, 1)) OVER earlier FROM (
+               SELECT order_id, version FROM views.door_orders WHERE edition_id = %s AND version > %s
+               ORDER BY version LIMIT %s
+           ) AS changed LEFT JOIN views.orders USING (order_id)
+           WINDOW earlier AS (ORDER BY changed.version ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+           ORDER BY changed.version""",
+        (edition_id, after, limit + 1),
     )
-    return cur.fetchall()
+    found = cur.fetchall()
+    page = [(order_id, version) for order_id, version, before in found[:limit] if (before or 0) < tickets]
+    return page, len(page) < len(found)
 
 
 def last_passages(cur: cursor, ticket_ids: Sequence[str]) -> dict[str, Passage]:

@@ -156,12 +156,16 @@ export class Scanner {
 
   /** Takes what is new of the list; `onProgress(number)` hears how many entries have come. */
   async refreshList(onProgress = () => {}) {
-    let cursor = (await this.#store.kept("cursor")) ?? 0;
+    const ask = (after) => this.call("GET", `/v1/door/list?after=${after}&limit=${PAGE}`, undefined, 30_000);
+    let coming = ask((await this.#store.kept("cursor")) ?? 0);
     let come = 0;
     for (;;) {
-      const page = await this.call("GET", `/v1/door/list?after=${cursor}&limit=${PAGE}`, undefined, 30_000);
+      const page = await coming;
+      if (page.more) {
+        coming = ask(page.next); // while this page is written
+        coming.catch(() => {}); // it is awaited when the page has been written
+      }
       await this.#store.addToList(page.tickets, page.next);
-      cursor = page.next;
       come += page.tickets.length;
       onProgress(come);
       if (!page.more) return come;
