@@ -14,6 +14,7 @@ from buystream.aggregates.edition import (
     announcing,
     asking_back,
     cancelling,
+    capturing,
     delivering,
     disputing,
     downloading,
@@ -50,7 +51,6 @@ from buystream.vocabulary.ids import (
     is_edition_id,
     is_merchant_id,
     is_mintable,
-    order_of,
 )
 
 Decide = Callable[[Recorder, Any, Moment], None]
@@ -162,6 +162,9 @@ def _by_merchant(decide: Callable[[Merchant, Any, Moment], Outcome]) -> Decide:
 
 def _edition_holding(recorder: Recorder, order_or_gift_id: str) -> Edition | None:
     """The edition that its id starts with; None for what is no id."""
+    known = recorder.state.editions.get(order_or_gift_id.rpartition("-")[0])
+    if known is not None and order_or_gift_id in known.book.orders:
+        return known  # so its id is well formed
     try:
         return recorder.state.editions.get(edition_of(order_or_gift_id))
     except MalformedId:
@@ -173,11 +176,8 @@ def _by_payment(decide: Callable[[Edition, Payment, Order, Any, Moment], Outcome
 
     def decided(recorder: Recorder, command: Any, moment: Moment) -> None:
         payment_id = command.payment_id
-        try:
-            order_id = order_of(payment_id)
-        except MalformedId:
-            return recorder.unchanged(UNKNOWN_PAYMENT, command, payment_id, moment)
-        edition = recorder.state.editions.get(edition_of(order_id))
+        order_id = payment_id.rpartition(".")[0]  # what has another form is no payment that is known
+        edition = recorder.state.editions.get(order_id.rpartition("-")[0])
         order = edition.orders.get(order_id) if edition else None
         payment = order.payment(payment_id) if order else None
         if edition is None or order is None or payment is None:
@@ -297,9 +297,8 @@ _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
     kind: _found(kind, decide)
     for kind, decide in decisions_of(
         housekeeping, Merchant, Buyer,
-        selling, stocking, announcing, cancelling, ordering, paying, packing, serving, refunding, giving, disputing,
-        ticketing, admitting, returning, asking_back, moving, downloading, licensing, alerting,
-        delivering,
+        selling, stocking, announcing, cancelling, ordering, paying, capturing, packing, serving, refunding, giving,
+        disputing, ticketing, admitting, returning, asking_back, moving, downloading, licensing, alerting, delivering,
     )
 }  # fmt: skip
 

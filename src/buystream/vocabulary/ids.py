@@ -5,6 +5,7 @@ from another id contains a tilde (docs/decisions/0015), and no id that a client 
 import hashlib
 import re
 import secrets
+from functools import lru_cache
 
 from buystream.errors import BuystreamError
 
@@ -140,8 +141,19 @@ def edition_of(order_id: str) -> str:
 
 def is_mintable(order_id: str, edition_id: str) -> bool:
     """Whether a client may give this id to a new order or recurring gift of that edition."""
-    match = _ORDER.fullmatch(order_id)
-    return match is not None and match[1] == edition_id and DERIVED not in order_id
+    start = len(edition_id) + 1
+    random = order_id[start:]
+    return (
+        ORDER_RANDOM_CHARS <= len(random) <= ORDER_RANDOM_CHARS_MAX
+        and not random.strip(ALPHABET)  # all of it: a pattern takes three times as long
+        and order_id[:start] == f"{edition_id}-"
+        and _is_edition_id(edition_id)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _is_edition_id(any_id: str) -> bool:
+    return _EDITION.fullmatch(any_id) is not None
 
 
 def payment_id_of(order_id: str, attempt: int) -> str:

@@ -2,11 +2,11 @@
 orders and facts about their money are rewritten to fit them, or put off."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from copy import copy
+from typing import Any, Final, Self
 
 import msgspec
 
-from buystream.replay.whatif.assumption import Assumption
 from buystream.replay.whatif.hypothesis import Hypothesis, changed_offer
 from buystream.replay.whatif.tally import SaleTally
 from buystream.vocabulary import commands
@@ -34,6 +34,12 @@ class EditionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Of so many orders that held stock in reality, so many were paid: (paid, of)."""
     pay_delay_ms: int
     """Half of these were paid sooner."""
+
+    @property
+    def begins_ms(self) -> int:
+        """When orders that waited are decided; 0 if none can be."""
+        opened_ms = self.opened_at_ms if self.drawn_at_ms is None else self.drawn_at_ms
+        return opened_ms or 0
 
     @property
     def changes_anything(self) -> bool:
@@ -80,9 +86,8 @@ def plan_of(hypothesis: Hypothesis, tally: SaleTally) -> EditionPlan:
 class Rewriting:
     """Of the commands about one edition; remembers which orders changed."""
 
-    def __init__(self, plan: EditionPlan, assumption: Assumption) -> None:
+    def __init__(self, plan: EditionPlan) -> None:
         self._plan = plan
-        self._adapts = assumption.adapts
         self._totals: dict[str, tuple[int, int]] = {}
         """By order id, what the order cost in reality and costs here."""
         self.is_needed = bool(plan.limits or plan.prices)
@@ -92,22 +97,38 @@ class Rewriting:
         """Whether any order costs something else here."""
         return bool(self._totals)
 
-    def order(self, command: commands.PlaceOrder) -> commands.PlaceOrder:
+    def copied(self) -> Self:
+        """As it is now."""
+        other = copy(self)
+        other._totals = self._totals.copy()
+        return other
+
+    def shortens(self, command: commands.PlaceOrder) -> bool:
+        """Whether a buyer who adapts would have asked for fewer units."""
+        return any(self._is_over(line) for line in command.lines)
+
+    def order(self, command: commands.PlaceOrder, *, adapts: bool) -> commands.PlaceOrder:
         """The order that this buyer would have sent."""
-        lines = tuple(map(self._line, command.lines))
+        lines = tuple(self._line(line, adapts=adapts) for line in command.lines)
         if lines == command.lines:
             return command
         self._totals[command.order_id] = _total_minor(command.lines), _total_minor(lines)
         return msgspec.structs.replace(command, lines=lines)
 
-    def _line(self, real: OrderLine) -> OrderLine:
+    def _is_over(self, line: OrderLine) -> bool:
+        """Whether it was within the limit, and isn't here."""
+        limit = self._plan.limits.get(line.variant_id)
+        return limit is not None and limit < line.quantity <= self._real_limit(line.variant_id)
+
+    def _line(self, real: OrderLine, *, adapts: bool) -> OrderLine:
         quantity, price_minor = real.quantity, real.price_minor
-        limit = self._plan.limits.get(real.variant_id)
-        if limit is not None and quantity > limit and self._adapts and quantity <= self._real_limit(real.variant_id):
-            quantity = limit
+        if adapts and self._is_over(real):
+            quantity = self._plan.limits[real.variant_id]
         real_minor, other_minor = self._plan.prices.get(real.variant_id, (price_minor, price_minor))
         if price_minor == real_minor:
             price_minor = other_minor
+        if (quantity, price_minor) == (real.quantity, real.price_minor):
+            return real
         return msgspec.structs.replace(real, quantity=quantity, price_minor=price_minor)
 
     def fact(self, order_id: str, command: commands.Command) -> commands.Command:

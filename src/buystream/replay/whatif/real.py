@@ -24,7 +24,6 @@ class Recorded(msgspec.Struct, kw_only=True):
     """By position, the time of commands about whose time an operator gave a verdict."""
     last_command: int = -1
     """Position of the last one that was decided."""
-    events: int = 0
 
 
 class _Answer(msgspec.Struct, frozen=True, gc=False):
@@ -32,6 +31,7 @@ class _Answer(msgspec.Struct, frozen=True, gc=False):
 
     type: str
     commandposition: int
+    data: msgspec.Raw
 
 
 def read_recorded(log: Log, partition: int, editions: Collection[str] | None) -> Recorded:
@@ -41,23 +41,20 @@ def read_recorded(log: Log, partition: int, editions: Collection[str] | None) ->
     read = msgspec.json.Decoder(_Answer).decode
     for record in _own_events(log, partition):
         answer = read(record.value)
-        recorded.events += 1
         recorded.last_command = answer.commandposition
         if answer.type in _SKIPPED:
             continue
-        event = codec.read_event(record.value)
-        match event:
-            case events.CommandRefused(reason=reason):
-                if reason in (UNDECIDABLE, UNREADABLE):
-                    recorded.set_aside.add(answer.commandposition)
-            case events.TimePassedOver(position=position):
-                verdicts.append((position, answer.commandposition))
-            case _ if type(event) in COUNTS:
-                edition_id: str = event.edition_id  # type: ignore[attr-defined]
-                if isinstance(event, events.EditionReleased) and (editions is None or edition_id in editions):
-                    tallies[edition_id] = SaleTally()
-                if edition_id in tallies:
-                    tallies[edition_id].note(event)
+        event = codec.decode_event(answer.data)
+        if (count := COUNTS.get(type(event))) is not None:
+            edition_id: str = event.edition_id  # type: ignore[attr-defined]
+            if isinstance(event, events.EditionReleased) and (editions is None or edition_id in editions):
+                tallies[edition_id] = SaleTally()
+            if (tally := tallies.get(edition_id)) is not None:
+                count(tally, event)
+        elif isinstance(event, events.TimePassedOver):
+            verdicts.append((event.position, answer.commandposition))
+        elif isinstance(event, events.CommandRefused) and event.reason in (UNDECIDABLE, UNREADABLE):
+            recorded.set_aside.add(answer.commandposition)
     if verdicts:
         recorded.decided_at_ms = _times_within(log, partition, verdicts)
     return recorded

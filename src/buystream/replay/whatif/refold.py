@@ -1,7 +1,8 @@
-"""A refold: the recorded commands of a partition decided again, by the code that decides them in a shop, under a
-hypothesis about some of its editions. With nothing changed it gives what happened."""
+"""A refold: the recorded commands of an edition decided again, by the code that decides them in a shop, under a
+hypothesis. With nothing changed it gives what happened."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -10,10 +11,9 @@ import msgspec
 
 from buystream.aggregates.partition import Partition
 from buystream.errors import BuystreamError
-from buystream.log import Record
 from buystream.replay.whatif.assumption import Assumption, drawn_number, pays
 from buystream.replay.whatif.plan import EditionPlan, Rewriting, assumed_delivery
-from buystream.replay.whatif.real import Recorded
+from buystream.replay.whatif.recording import OF_THE_CLOCK, Recording
 from buystream.replay.whatif.tally import COUNTS, SaleTally
 from buystream.vocabulary import codec, commands, events
 
@@ -42,57 +42,38 @@ class _Due(NamedTuple):
     actor: str | None
 
 
-class Recording(NamedTuple):
-    """A recorded command, as all refolds of its partition take it."""
+class Parted(NamedTuple):
+    """A refold that parted from another one. `is_behind`: not at the command that the other one has taken, but at
+    something that was due before; it has to catch up, and to take the command."""
 
-    position: int
-    at_ms: int
-    envelope: codec.CommandEnvelope | None
-    """None if it was set aside."""
-    edition_id: str
-    """The edition that it is about, or empty."""
-    of_the_clock: bool
-
-
-def recordings(recorded: Recorded, records: Iterable[Record]) -> Iterator[Recording]:
-    """The commands of these that were decided, each read once. Raises Unreadable."""
-    times, set_aside, last = recorded.decided_at_ms, recorded.set_aside, recorded.last_command
-    for record in records:
-        position = record.position
-        if position > last:
-            return
-        at_ms = times.get(position, record.at_ms) if times else record.at_ms
-        if position in set_aside:
-            yield Recording(position, at_ms, None, "", False)
-            continue
-        envelope = codec.read_command(record.value)
-        kind = type(envelope.data)
-        finder = _EDITION_ABOUT.get(kind)
-        edition_id = "" if finder is None else finder(envelope.data)
-        yield Recording(position, at_ms, envelope, edition_id, kind in _OF_THE_CLOCK)
+    refold: "Refold"
+    is_behind: bool
 
 
 class Refold:
-    """Of one partition and one hypothesis; `plans` are those of the editions that matter, all other commands are
-    skipped."""
+    """Of one edition and one hypothesis, under several assumptions by their names. It is one refold for all of them
+    until a question comes up that some answer otherwise: those go on in a copy, which is added to `parted`."""
 
-    def __init__(self, recorded: Recorded, plans: Mapping[str, EditionPlan], assumption: Assumption, seed: str) -> None:
-        self.tallies = {edition_id: SaleTally() for edition_id in plans}
-        self.arrivals: dict[str, dict[str, None]] = {edition_id: {} for edition_id in plans}
-        """By edition, every buyer who asked, in the order of their first orders."""
-        self.refusals: dict[str, str] = {}
-        """By edition, why it could not be released under the hypothesis."""
-        self.unfollowed: dict[str, int] = dict.fromkeys(plans, 0)
-        """By edition, orders that held stock here and not in reality."""
+    def __init__(
+        self, partition: int, edition_id: str, plan: EditionPlan, ends: Mapping[str, Assumption], seed: str
+    ) -> None:
+        self.edition_id = edition_id
+        self.ends = dict(ends)
+        self.parted: list[Parted] = []
+        self.tally = SaleTally()
+        self.arrivals: dict[str, None] = {}
+        """Every buyer who asked, in the order of their first orders: the same under any assumption."""
+        self.refusal = ""
+        """Why the edition could not be released under the hypothesis."""
+        self.unfollowed = 0
+        """Orders that held stock here and not in reality."""
         self._paid: dict[str, bool] = {}
         """By order id, of orders that held stock here and not in reality."""
-        self._recorded = recorded
-        self._partition = Partition(recorded.partition)
-        self._plans = plans
-        self._assumption = assumption
+        self._partition = Partition(partition)
+        self._plan = plan
         self._seed = seed
-        self._rewriting = {edition_id: Rewriting(plan, assumption) for edition_id, plan in plans.items()}
-        self._is_changed = any(plan.changes_anything for plan in plans.values())
+        self._rewriting = Rewriting(plan)
+        self._is_changed = plan.changes_anything
         self._later: list[_Due] = []
         self._put_off: dict[str, int] = {}
         """By order id, how many milliseconds later than in reality it is decided, and what follows it."""
@@ -101,80 +82,115 @@ class Refold:
         self._next_look_ms = 0
         """When something may be due: looking costs as much as a tenth of a decision."""
         self._has_agenda = False
-        """Whether some edition does more by the clock than end holds."""
-
-    def run(self, records: Iterable[Record]) -> None:
-        """Decide all of these, and what is due after them. Raises Impossible."""
-        for recording in recordings(self._recorded, records):
-            self.take(recording)
-        self.finish()
+        """Whether the edition does more by the clock than end holds."""
+        self._until_ms: int | None = None
+        """While it does what was due before the next command: until when."""
+        opened_ms, real_opened_ms = plan.opened_at_ms, plan.real_opened_at_ms
+        self._may_wait = None not in (opened_ms, real_opened_ms) and (
+            opened_ms != real_opened_ms or plan.drawn_at_ms is not None
+        )
 
     def take(self, recording: Recording) -> None:
-        """The next command."""
-        position, at_ms, envelope, edition_id, of_the_clock = recording
+        """The next command about the edition or of the clock. Raises Impossible."""
+        position, at_ms, envelope, _, of_the_clock = recording
         if self._is_changed and at_ms >= self._next_look_ms:
             self._carry_on_until(at_ms)
         self._position = position
-        state = self._partition.state
-        if envelope is not None:
-            if edition_id in self._plans:
-                now_ms = state.at_ms
-                self._take_about(edition_id, envelope.data, at_ms if at_ms > now_ms else now_ms, envelope.actor)
-                return
-            if of_the_clock:
-                self._decide(envelope.data, at_ms, envelope.actor)
-                return
-        if at_ms > state.at_ms:
-            state.at_ms = at_ms
+        if envelope is None:
+            return
+        now_ms = self._partition.state.at_ms
+        if at_ms < now_ms:
+            at_ms = now_ms
+        if of_the_clock:
+            self._take_of_the_clock(envelope.data, at_ms, envelope.actor)
+        else:
+            self._take_about_it(envelope.data, at_ms, envelope.actor)
 
-    def finish(self) -> None:
-        """What is due after the last command: orders that wait, and payments of those that the log doesn't follow."""
+    def catch_up(self) -> None:
+        """Go on where it parted from another one."""
+        if self._until_ms is not None:
+            self._carry_on_until(self._until_ms)
+
+    def finish(self, at_ms: int) -> None:
+        """What is due by then, and afterwards: orders that wait, and payments of those that the log doesn't follow."""
+        if self._is_changed and at_ms >= self._next_look_ms:
+            self._carry_on_until(at_ms)
         while self._later:
             self._carry_on_until(self._later[0].at_ms)
 
-    def _take_about(self, edition_id: str, command: commands.Command, at_ms: int, actor: str) -> None:
-        plan, kind = self._plans[edition_id], type(command)
+    def _take_of_the_clock(self, command: commands.Command, at_ms: int, actor: str) -> None:
+        """Most Ticks find nothing that is due in this edition."""
+        if type(command) is commands.Tick:
+            self._partition.state.at_ms = at_ms
+            due_ms = self._partition.next_deadline_ms()
+            if due_ms is None or due_ms > at_ms:
+                return
+        self._decide(command, at_ms, actor)
+
+    def _take_about_it(self, command: commands.Command, at_ms: int, actor: str) -> None:
+        kind = type(command)
         if kind is commands.PlaceOrder:
-            self.arrivals[edition_id].setdefault(command.buyer_id)  # type: ignore[attr-defined]
-            rewriting = self._rewriting[edition_id]
-            if rewriting.is_needed:
-                command = rewriting.order(command)  # type: ignore[arg-type]
-            if self._is_changed and self._puts_off(plan, command, at_ms, actor):  # type: ignore[arg-type]
+            self.arrivals.setdefault(command.buyer_id)  # type: ignore[attr-defined]
+            if self._is_changed:
+                self._order(command, at_ms, actor)  # type: ignore[arg-type]
                 return
         elif not self._is_changed:
             pass
         elif kind is commands.ReleaseEdition:
-            if command.offer == plan.real_offer:  # type: ignore[attr-defined]
-                command = msgspec.structs.replace(command, offer=plan.offer)
-        elif kind in _ORDER_ABOUT and (self._put_off or self._rewriting[edition_id].has_rewritten):
+            if command.offer == self._plan.real_offer:  # type: ignore[attr-defined]
+                command = msgspec.structs.replace(command, offer=self._plan.offer)
+        elif (self._put_off or self._rewriting.has_rewritten) and kind in _ORDER_ABOUT:
             order_id = _ORDER_ABOUT[kind](command)
-            command = self._rewriting[edition_id].fact(order_id, command)
+            command = self._rewriting.fact(order_id, command)
             if order_id in self._put_off:
                 self._add(at_ms + self._put_off[order_id], command, actor)
                 return
         if kind is commands.StartRecurringGift:
-            self.arrivals[edition_id].setdefault(command.buyer_id)  # type: ignore[attr-defined]
+            self.arrivals.setdefault(command.buyer_id)  # type: ignore[attr-defined]
         self._decide(command, at_ms, actor)
 
-    # What is decided later than it was recorded.
+    # Orders that other rules meet.
 
-    def _puts_off(self, plan: EditionPlan, order: commands.PlaceOrder, at_ms: int, actor: str) -> bool:
+    def _order(self, order: commands.PlaceOrder, at_ms: int, actor: str) -> None:
+        """The order that this buyer would have sent, when it would have been decided."""
+        if len(self.ends) > 1 and self._depends_on_adapting(order, at_ms):
+            other = self._part(lambda assumption: assumption.adapts)
+            if other is not None:
+                other._order(order, at_ms, actor)
+        adapts = next(iter(self.ends.values())).adapts
+        if self._rewriting.is_needed:
+            order = self._rewriting.order(order, adapts=adapts)
+        if self._may_wait and self._waits(order, at_ms, adapts=adapts):
+            self._put_order_off(order, at_ms, actor)
+        else:
+            self._decide(order, at_ms, actor)
+
+    def _depends_on_adapting(self, order: commands.PlaceOrder, at_ms: int) -> bool:
+        if self._rewriting.is_needed and self._rewriting.shortens(order):
+            return True
+        return self._may_wait and (self._waits(order, at_ms, adapts=True) != self._waits(order, at_ms, adapts=False))
+
+    def _waits(self, order: commands.PlaceOrder, at_ms: int, *, adapts: bool) -> bool:
         """Whether the order waits for the draw, or for the later opening."""
-        opened_ms, real_opened_ms = plan.opened_at_ms, plan.real_opened_at_ms
+        opened_ms, real_opened_ms = self._plan.opened_at_ms, self._plan.real_opened_at_ms
         if opened_ms is None or real_opened_ms is None:
             return False
-        begins_ms = min(real_opened_ms, opened_ms) if self._assumption.adapts else opened_ms
-        ends_ms = opened_ms if plan.drawn_at_ms is None else plan.drawn_at_ms
         if order.order_id in self._put_off:
             return True  # sent again
-        if not begins_ms <= at_ms < ends_ms:
-            return False
-        self._put_off[order.order_id] = ends_ms - at_ms
-        lot = (
-            0 if plan.drawn_at_ms is None else drawn_number(self._seed, "draw", f"{order.edition_id} {order.buyer_id}")
-        )
-        self._push(_Due(ends_ms, DRAWN, lot, len(self._put_off), order, actor))
-        return True
+        begins_ms = min(real_opened_ms, opened_ms) if adapts else opened_ms
+        return begins_ms <= at_ms < self._plan.begins_ms
+
+    def _put_order_off(self, order: commands.PlaceOrder, at_ms: int, actor: str) -> None:
+        if order.order_id in self._put_off:
+            return
+        begins_ms = self._plan.begins_ms
+        self._put_off[order.order_id] = begins_ms - at_ms
+        lot = 0
+        if self._plan.drawn_at_ms is not None:
+            lot = drawn_number(self._seed, "draw", f"{order.edition_id} {order.buyer_id}")
+        self._push(_Due(begins_ms, DRAWN, lot, len(self._put_off), order, actor))
+
+    # What is decided later than it was recorded.
 
     def _add(self, at_ms: int, command: commands.Command, actor: str | None) -> None:
         self._number += 1
@@ -186,6 +202,7 @@ class Refold:
 
     def _carry_on_until(self, at_ms: int) -> None:
         """Everything that is due by then, and what the clock does meanwhile."""
+        self._until_ms = at_ms
         while True:
             due_ms = self._later[0].at_ms if self._later else FAR_MS
             self._tick_until(min(at_ms, due_ms))
@@ -193,6 +210,7 @@ class Refold:
                 break
             due = heappop(self._later)
             self._decide(due.command, max(due.at_ms, self._partition.state.at_ms), due.actor)
+        self._until_ms = None
         self._next_look_ms = due_ms
         if (clock_ms := self._partition.next_deadline_ms()) is not None:
             late_ms = clock_ms + TICK_LATE_MS
@@ -206,67 +224,106 @@ class Refold:
         """A shop's owner would have asked for these Ticks."""
         while (due_ms := self._partition.next_deadline_ms()) is not None and due_ms + TICK_LATE_MS <= at_ms:
             ticked_ms = max(due_ms + TICK_LATE_MS, self._partition.state.at_ms)
-            if len(self._decide(commands.Tick(), ticked_ms, None)) < 2:
+            if self._decide(commands.Tick(), ticked_ms, None) < 2:
                 return
 
     # Deciding.
 
-    def _decide(self, command: commands.Command, at_ms: int, actor: str | None) -> list[events.Event]:
+    def _decide(self, command: commands.Command, at_ms: int, actor: str | None) -> int:
+        """How many events there are."""
         try:
             decided = self._partition.decide(command, command_position=self._position, at_ms=at_ms, actor=actor)
         except MemoryError:
             raise
         except Exception as error:
-            place = f"command {self._position} of partition {self._recorded.partition}"
+            place = f"command {self._position} of partition {self._partition.state.number}"
             raise Impossible(f"{place} can't be decided here: {type(error).__name__}: {error}") from error
-        for event in decided:
+        self._follow(command, at_ms, decided)
+        return len(decided)
+
+    def _follow(self, command: commands.Command, at_ms: int, decided: Sequence[events.Event]) -> None:
+        """Count these, the events of one command or the last ones of them, and do what follows them."""
+        matters = _MATTERS.get
+        for number, event in enumerate(decided):
             kind = type(event)
-            if kind not in _MATTERS:
+            if (course := matters(kind)) is None:
                 continue
-            if kind in COUNTS:
-                COUNTS[kind](self.tallies[event.edition_id], event)  # type: ignore[attr-defined]
-            if kind in _SETTING_HOLDS and event.hold_expires_at_ms is not None:  # type: ignore[attr-defined]
+            if kind is events.OrderPlaced and event.originator_id not in self._plan.placed:
+                self._assume(command, at_ms, decided[number:])
+            count, sets_hold, follow = course
+            if count is not None:
+                count(self.tally, event)
+            if sets_hold and event.hold_expires_at_ms is not None:  # type: ignore[attr-defined]
                 self._look_at(event.hold_expires_at_ms + TICK_LATE_MS)  # type: ignore[attr-defined]
-            if kind in _FOLLOWED:
-                _FOLLOWED[kind](self, self._plans[event.edition_id], event)  # type: ignore[attr-defined]
+            if follow is not None:
+                follow(self, event)
         asked = type(command)
         if asked is commands.ReleaseEdition and isinstance(decided[0], events.CommandRefused):
-            self.refusals[command.edition_id] = decided[0].reason  # type: ignore[attr-defined]
-        if asked in _OF_THE_CLOCK:
+            self.refusal = decided[0].reason
+        if asked in OF_THE_CLOCK:
             self._look_at(at_ms + TICK_LATE_MS)
         elif self._has_agenda and (due_ms := self._partition.agenda.next_ms()) is not None:
             self._look_at(max(due_ms, at_ms) + TICK_LATE_MS)
-        return decided
+
+    def _assume(self, command: commands.Command, at_ms: int, decided: Sequence[events.Event]) -> None:
+        """Whether the order is paid that the first of these events placed, and that the log doesn't follow."""
+        order_id = decided[0].originator_id
+
+        def is_paid(assumption: Assumption) -> bool:
+            return pays(self._seed, order_id, assumption, self._plan.pay_rate)
+
+        if (other := self._part(is_paid)) is not None:
+            other._follow(command, at_ms, decided)
+        self.unfollowed += 1
+        self._paid[order_id] = is_paid(next(iter(self.ends.values())))
+
+    def _part(self, answer: Callable[[Assumption], bool]) -> "Refold | None":
+        """A refold of the ends that answer otherwise than the first; None if there is none."""
+        if len(self.ends) == 1:
+            return None
+        answers = {end: answer(assumption) for end, assumption in self.ends.items()}
+        first, *_ = answers.values()
+        if all(one == first for one in answers.values()):
+            return None
+        other = self._copied()
+        other.ends = {end: one for end, one in self.ends.items() if answers[end] != first}
+        self.ends = {end: one for end, one in self.ends.items() if answers[end] == first}
+        self.parted.append(Parted(other, self._until_ms is not None))
+        return other
+
+    def _copied(self) -> "Refold":
+        """As it is now; both share `parted` and the arrivals."""
+        other = copy(self)
+        other.tally = self.tally.copied()
+        other._partition = Partition.restore(self._partition.snapshot())
+        other._rewriting = self._rewriting.copied()
+        other._paid, other._put_off, other._later = self._paid.copy(), self._put_off.copy(), self._later.copy()
+        return other
 
     # What buyers and the provider do about orders that the log doesn't follow.
 
-    def _begin(self, plan: EditionPlan, event: events.EditionReleased) -> None:
+    def _begin(self, event: events.EditionReleased) -> None:
         edition = self._partition.state.editions[event.edition_id]
         self._has_agenda = self._has_agenda or edition.timed
         pace = edition.pace
-        pace.paused_until_ms.update(dict.fromkeys(sorted(plan.blocked), FAR_MS))
+        pace.paused_until_ms.update(dict.fromkeys(sorted(self._plan.blocked), FAR_MS))
 
-    def _note_agenda(self, _: EditionPlan, __: events.EditionEvent) -> None:
+    def _note_agenda(self, _: events.EditionEvent) -> None:
         self._has_agenda = True
 
-    def _pay(self, plan: EditionPlan, event: events.OrderPlaced) -> None:
-        if event.originator_id in plan.placed:
-            return
-        self.unfollowed[event.edition_id] += 1
-        is_paid = pays(self._seed, event.originator_id, self._assumption, plan.pay_rate)
-        self._paid[event.originator_id] = is_paid
-        if is_paid and not event.gift_id:
+    def _pay(self, event: events.OrderPlaced) -> None:
+        if self._paid.get(event.originator_id) and not event.gift_id:
             request = commands.RequestPayment(
                 order_id=event.originator_id,
                 buyer_id=event.buyer_id,
                 payment_method="assumed",
                 delivery="",
-                **assumed_delivery(plan.offer, event.lines),
+                **assumed_delivery(self._plan.offer, event.lines),
             )
             in_time_ms = event.hold_expires_at_ms - event.at_ms - 1
-            self._add(event.at_ms + min(plan.pay_delay_ms, in_time_ms), request, None)
+            self._add(event.at_ms + min(self._plan.pay_delay_ms, in_time_ms), request, None)
 
-    def _reserve(self, plan: EditionPlan, event: events.PaymentRequested) -> None:
+    def _reserve(self, event: events.PaymentRequested) -> None:
         if not self._paid.get(event.order_id):
             return
         name = {"payment_id": event.payment_id, "reference": event.payment_id}
@@ -275,16 +332,16 @@ class Refold:
         else:
             self._add(event.at_ms, commands.RecordAuthorisation(**name), None)
 
-    def _take_money(self, plan: EditionPlan, event: events.OrderAuthorised) -> None:
+    def _take_money(self, event: events.OrderAuthorised) -> None:
         if self._paid.get(event.order_id):
             capture = commands.RecordCapture(payment_id=event.payment_id, amount_minor=event.amount_minor)
             self._add(event.at_ms, capture, None)
 
-    def _void(self, plan: EditionPlan, event: events.VoidRequested) -> None:
+    def _void(self, event: events.VoidRequested) -> None:
         if self._paid.get(event.order_id):
             self._add(event.at_ms, commands.RecordVoid(payment_id=event.payment_id), None)
 
-    def _return_money(self, plan: EditionPlan, event: events.RefundRequested) -> None:
+    def _return_money(self, event: events.RefundRequested) -> None:
         if self._paid.get(event.order_id):
             refund = commands.RecordRefund(
                 payment_id=event.payment_id, amount_minor=event.amount_minor, refund_id=event.refund_id
@@ -292,7 +349,7 @@ class Refold:
             self._add(event.at_ms, refund, None)
 
 
-_FOLLOWED: Final[dict[type[events.Event], Callable[[Refold, EditionPlan, Any], None]]] = {
+_FOLLOWED: Final[dict[type[events.Event], Callable[[Refold, Any], None]]] = {
     events.EditionReleased: Refold._begin,
     events.EditionCancelled: Refold._note_agenda,
     events.RecurringGiftStarted: Refold._note_agenda,
@@ -304,29 +361,15 @@ _FOLLOWED: Final[dict[type[events.Event], Callable[[Refold, EditionPlan, Any], N
 }
 """What is answered to an event where no recorded command answers it, and what else follows it here."""
 
-_SETTING_HOLDS: Final = frozenset(
+_SETTING_HOLDS: Final[frozenset[type[events.Event]]] = frozenset(
     {events.OrderPlaced, events.HoldExtended, events.AuthenticationRequired, events.PaymentDeclined}
 )
 
-_MATTERS: Final = frozenset({*COUNTS, *_SETTING_HOLDS, *_FOLLOWED})
+_MATTERS: Final[dict[type[events.Event], tuple[Any, bool, Any]]] = {
+    kind: (COUNTS.get(kind), kind in _SETTING_HOLDS, _FOLLOWED.get(kind))
+    for kind in (*COUNTS, *_SETTING_HOLDS, *_FOLLOWED)
+}
 """All other events change nothing here."""
-
-_OF_THE_CLOCK: Final = frozenset({commands.Tick, commands.OwnerStarted, commands.AdoptRules})
-"""What the partition itself decides and its editions depend on."""
-
-
-def _finder(kind: type[commands.Command]) -> Callable[[Any], str] | None:
-    if "edition_id" in kind.__struct_fields__ and kind.about in ("edition_id", "order_id", "gift_id"):
-        return attrgetter("edition_id")
-    if kind.about in ("order_id", "gift_id", "payment_id"):
-        subject_of = attrgetter(kind.about)
-        return lambda command: subject_of(command).rpartition("-")[0]
-    return None
-
-
-_EDITION_ABOUT: Final = {kind: finder for kind in codec.COMMANDS if (finder := _finder(kind)) is not None}
-"""What finds the edition that decides the command. Others a merchant, a buyer or the partition decides. An order's,
-gift's or payment's id begins with its edition's."""
 
 
 def _order_finder(kind: type[commands.Command]) -> Callable[[Any], str] | None:

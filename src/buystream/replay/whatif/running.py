@@ -1,66 +1,61 @@
-"""Works a what-if out: first what happened is read, then every hypothesis is refolded, both by partition and shared by
-processes."""
+"""Works a what-if out, by partition and shared by processes: first what happened is read, then every hypothesis about
+the partition's editions is refolded."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
 from buystream.analysis.keyed_ids import KeyedIds
 from buystream.errors import BuystreamError
-from buystream.log import COMMANDS, read_all
+from buystream.log import COMMANDS, EVENTS, read_all
 from buystream.replay.sharing import OpenLog, processes_for, shared_by
-from buystream.replay.whatif.assumption import HIGH, LOW, OBSERVED, Assumption
 from buystream.replay.whatif.fairness import DIGITS
 from buystream.replay.whatif.hypothesis import Hypothesis, Unsupported
 from buystream.replay.whatif.plan import EditionPlan, plan_of
 from buystream.replay.whatif.real import Recorded, read_recorded
-from buystream.replay.whatif.refold import Refold, recordings
+from buystream.replay.whatif.recording import recordings
+from buystream.replay.whatif.refolds import HIGH_END, LOW_END, MIDDLE, Refolds
 from buystream.replay.whatif.report import EditionReport, SaleOutcome, WhatIfReport, WorkedOut, outcome_of, total_of
 from buystream.replay.whatif.tally import SaleTally
 from buystream.vocabulary.ids import is_edition_id, partition_of
 
 _AS_IT_WAS: Final = -1
-
-LOW_END: Final = "low"
-HIGH_END: Final = "high"
-MIDDLE: Final = "outcome"
-"""Between the ends."""
+"""In place of the number of a hypothesis."""
 
 AT_ONCE: Final = 5_000
-"""Commands that a refold takes before it is another one's turn: the states of two are too much for a processor's
-cache."""
-
-_ENDS: Final = {MIDDLE: OBSERVED, LOW_END: LOW, HIGH_END: HIGH}
+"""Commands that are read before the refolds take them."""
 
 
-class _Run(NamedTuple):
-    """One hypothesis about the editions of one partition, under one assumption."""
-
-    number: int
-    """Of the hypothesis."""
-    end: str
-    assumption: Assumption
-    plans: dict[str, EditionPlan]
+class _Options(NamedTuple):
+    editions: frozenset[str]
+    """All, if empty."""
+    hypotheses: tuple[Hypothesis, ...]
+    seed: str
+    key: bytes | None
+    parts: int
+    """Into how many tasks each partition is divided."""
 
 
 class _Done(NamedTuple):
-    """What came of one edition in a run."""
+    """What came of one edition under one hypothesis, by the names of the assumptions."""
 
-    edition_id: str
-    number: int
-    end: str
+    outcomes: dict[str, SaleOutcome]
     refused: str
-    outcome: SaleOutcome
-    real: SaleOutcome | None
-    """In the runs between both ends."""
     assumed: int
     served: tuple[str, ...]
 
 
-class _Options(NamedTuple):
-    seed: str
-    key: bytes | None
-    processes: int
+class _Known(NamedTuple):
+    """What happened to an edition, and what came of it under the hypotheses of a task, by their numbers."""
+
+    edition_id: str
+    currency: str
+    pay_rate: float | None
+    pay_delay_ms: int | None
+    real: SaleOutcome | None
+    """None where another task knows it."""
+    served: tuple[str, ...]
+    done: dict[int, _Done]
 
 
 def whatif(
@@ -75,21 +70,20 @@ def whatif(
     """The hypotheses about these editions; about all, if none is named. `key`: also say who is served, by keyed ids
     under it. As many processes as are worth it, if None. Raises BuystreamError."""
     with open_log() as log:
-        options = _Options(seed, key, processes_for(log, processes))
+        processes = processes_for(log, processes)
         partitions = _partitions_of(editions, log.partitions)
-    with shared_by(options.processes) as each:
-        chosen = frozenset(editions) or None
-        recorded: list[Recorded] = each(_read, [(open_log, partition, chosen) for partition in partitions])
-        known = {edition_id: tally for one in recorded for edition_id, tally in one.tallies.items()}
-        for edition_id in sorted(editions):
-            if edition_id not in known:
-                raise BuystreamError(f"there is no edition {edition_id}")
-        plans, refused = _plans(known, hypotheses)
-        tasks_each = -(-options.processes // len(recorded))  # so that no process is idle
-        tasks = [task for one in recorded for task in _tasks(open_log, one, plans, options, tasks_each)]
-        tasks.sort(key=lambda task: -task[1].events)
-        done = [one for found in each(_refold, tasks) for one in found]
-    return _report(known, hypotheses, refused, done, options)
+        partitions.sort(key=lambda partition: -log.end(EVENTS, partition))
+    parts = -(-processes // len(partitions))  # so that no process is idle
+    options = _Options(frozenset(editions), tuple(hypotheses), seed, key, parts)
+    tasks = [(open_log, partition, part, options) for partition in partitions for part in range(parts)]
+    with shared_by(processes) as each:
+        found: list[_Known] = [one for known in each(_work_out, tasks) for one in known]
+    reports = _reports(found, hypotheses)
+    known = {one.edition_id for one in reports}
+    if missing := sorted(set(editions) - known):
+        raise BuystreamError(f"there is no edition {missing[0]}")
+    totals = tuple(total_of(hypothesis.text, number, reports) for number, hypothesis in enumerate(hypotheses))
+    return WhatIfReport(seed=seed, editions=tuple(reports), totals=totals)
 
 
 def _partitions_of(editions: Collection[str], partitions: int) -> list[int]:
@@ -99,80 +93,68 @@ def _partitions_of(editions: Collection[str], partitions: int) -> list[int]:
     return sorted({partition_of(edition_id) for edition_id in editions} or range(partitions))
 
 
-def _read(open_log: OpenLog, partition: int, editions: frozenset[str] | None) -> Recorded:
+def _work_out(open_log: OpenLog, partition: int, part: int, options: _Options) -> list[_Known]:
+    """One of the parts of a partition."""
     with open_log() as log:
-        return read_recorded(log, partition, editions)
+        recorded = read_recorded(log, partition, options.editions or None)
+        plans, refused = _plans(recorded.tallies, options, part)
+        refolds = Refolds(partition, plans, options.seed)
+        commands = recordings(recorded, read_all(log, COMMANDS, partition))
+        while some := list(islice(commands, AT_ONCE)):
+            refolds.take(some)
+    return _known(recorded, refolds, refused, options)
 
 
 def _plans(
-    known: dict[str, SaleTally], hypotheses: Sequence[Hypothesis]
-) -> tuple[dict[int, dict[str, EditionPlan]], dict[tuple[str, int], str]]:
-    """By hypothesis the plans of the editions, and why some have none. An edition without any is refolded as it was,
-    because who asked for it is known from the commands only."""
-    plans: dict[int, dict[str, EditionPlan]] = {number: {} for number in (_AS_IT_WAS, *range(len(hypotheses)))}
+    tallies: dict[str, SaleTally], options: _Options, part: int
+) -> tuple[dict[tuple[str, int], EditionPlan], dict[tuple[str, int], str]]:
+    """By edition and hypothesis: the plans of that part, and why there is none. An edition without any is refolded as
+    it was, because who asked for it is known from the commands only."""
+    plans: dict[tuple[str, int], EditionPlan] = {}
     refused: dict[tuple[str, int], str] = {}
-    for edition_id, tally in sorted(known.items()):
-        for number, hypothesis in enumerate(hypotheses):
+    for edition_id, tally in sorted(tallies.items()):
+        for number, hypothesis in enumerate(options.hypotheses):
             try:
-                plans[number][edition_id] = plan_of(hypothesis, tally)
+                plans[edition_id, number] = plan_of(hypothesis, tally)
             except Unsupported as error:
                 refused[edition_id, number] = str(error)
-        if not any(edition_id in of for of in plans.values()):
-            plans[_AS_IT_WAS][edition_id] = plan_of(Hypothesis(text=""), tally)
-        tally.forget_orders()  # the plans have what is needed of them, and other processes get the rest
-    return plans, refused
+        if not any((edition_id, number) in plans for number in range(len(options.hypotheses))):
+            plans[edition_id, _AS_IT_WAS] = plan_of(Hypothesis(text=""), tally)
+        tally.forget_orders()  # the plans have what is needed of them
+    own = dict(islice(plans.items(), part, None, options.parts))
+    return own, refused if not part else {}
 
 
-def _tasks(
-    open_log: OpenLog,
-    recorded: Recorded,
-    plans: dict[int, dict[str, EditionPlan]],
-    options: _Options,
-    tasks: int,
-) -> Iterator[tuple[OpenLog, Recorded, list[_Run], _Options]]:
-    """So many tasks at most, each of which reads the commands once for all its runs: that costs more than to refold an
-    end that turns out to be like the middle. Where nothing is changed, both ends are."""
-    runs = []
-    for number, of in plans.items():
-        for end, assumption in _ENDS.items():
-            own = {
-                edition_id: plan
-                for edition_id, plan in of.items()
-                if edition_id in recorded.tallies and (end == MIDDLE or plan.changes_anything)
-            }
-            if own:
-                runs.append(_Run(number, end, assumption, own))
-    for first in range(min(tasks, len(runs))):
-        yield open_log, recorded, runs[first::tasks], options
+def _known(
+    recorded: Recorded, refolds: Refolds, refused: dict[tuple[str, int], str], options: _Options
+) -> list[_Known]:
+    found = {edition_id: _happened(edition_id, tally, options) for edition_id, tally in recorded.tallies.items()}
+    for number, refold in refolds.finish():
+        edition_id = refold.edition_id
+        known = found[edition_id]
+        if known.real is None:
+            found[edition_id] = known._replace(real=outcome_of(recorded.tallies[edition_id], refold.arrivals))
+        done = known.done.setdefault(number, _Done({}, refold.refusal, 0, ()))
+        done.outcomes.update(dict.fromkeys(refold.ends, outcome_of(refold.tally, refold.arrivals)))
+        if MIDDLE in refold.ends:
+            served = keyed(refold.tally.units_of, options.key)
+            known.done[number] = done._replace(assumed=refold.unfollowed, refused=refold.refusal, served=served)
+    for (edition_id, number), reason in refused.items():
+        found[edition_id].done[number] = _Done({}, reason, 0, ())
+    return list(found.values())
 
 
-def _refold(open_log: OpenLog, recorded: Recorded, runs: Sequence[_Run], options: _Options) -> list[_Done]:
-    refolds = [Refold(recorded, run.plans, run.assumption, options.seed) for run in runs]
-    with open_log() as log:
-        commands = recordings(recorded, read_all(log, COMMANDS, recorded.partition))
-        while some := list(islice(commands, AT_ONCE)):
-            for refold in refolds:
-                for recording in some:
-                    refold.take(recording)
-    done = []
-    for run, refold in zip(runs, refolds, strict=True):
-        refold.finish()
-        for edition_id, tally in refold.tallies.items():
-            asked = refold.arrivals[edition_id]
-            is_middle = run.end == MIDDLE
-            done.append(
-                _Done(
-                    edition_id=edition_id,
-                    number=run.number,
-                    end=run.end,
-                    refused=refold.refusals.get(edition_id, ""),
-                    outcome=outcome_of(tally, asked),
-                    real=outcome_of(recorded.tallies[edition_id], asked) if is_middle else None,
-                    assumed=refold.unfollowed[edition_id],
-                    served=keyed(tally.units_of, options.key) if is_middle else (),
-                )
-            )
-    return done
+def _happened(edition_id: str, tally: SaleTally, options: _Options) -> _Known:
+    paid, of = tally.pay_rate
+    return _Known(
+        edition_id=edition_id,
+        currency=tally.offer.currency if tally.offer else "",
+        pay_rate=round(paid / of, DIGITS) if of else None,
+        pay_delay_ms=tally.pay_delay_ms if paid else None,
+        real=None,
+        served=keyed(tally.units_of, options.key),
+        done={},
+    )
 
 
 def keyed(buyers: Iterable[str], key: bytes | None) -> tuple[str, ...]:
@@ -183,56 +165,44 @@ def keyed(buyers: Iterable[str], key: bytes | None) -> tuple[str, ...]:
     return tuple(sorted(ids.buyer[buyer_id] or "" for buyer_id in buyers))
 
 
-def _report(
-    known: dict[str, SaleTally],
-    hypotheses: Sequence[Hypothesis],
-    refused: dict[tuple[str, int], str],
-    done: Iterable[_Done],
-    options: _Options,
-) -> WhatIfReport:
-    found = {(one.edition_id, one.number, one.end): one for one in done}
-    reals = {edition_id: one.real for (edition_id, _, _), one in found.items() if one.real is not None}
-    editions = []
-    for edition_id, tally in sorted(known.items()):
-        real, (paid, of) = reals[edition_id], tally.pay_rate
-        editions.append(
+def _reports(found: Iterable[_Known], hypotheses: Sequence[Hypothesis]) -> list[EditionReport]:
+    """By edition, from what all tasks know."""
+    known: dict[str, _Known] = {}
+    for one in found:
+        other = known.setdefault(one.edition_id, one)
+        other.done.update(one.done)
+        if other.real is None:
+            known[one.edition_id] = one._replace(done=other.done)
+    reports = []
+    for edition_id, one in sorted(known.items()):
+        if one.real is None:
+            raise AssertionError(f"edition {edition_id} was not refolded")
+        worked_out = [_worked_out(each, one.real, one.done[number]) for number, each in enumerate(hypotheses)]
+        reports.append(
             EditionReport(
                 edition_id=edition_id,
-                currency=tally.offer.currency if tally.offer else "",
-                pay_rate=round(paid / of, DIGITS) if of else None,
-                pay_delay_ms=tally.pay_delay_ms if paid else None,
-                real=real,
-                served=keyed(tally.units_of, options.key),
-                hypotheses=tuple(
-                    _worked_out(hypothesis, refused.get((edition_id, number), ""), real, edition_id, number, found)
-                    for number, hypothesis in enumerate(hypotheses)
-                ),
+                currency=one.currency,
+                pay_rate=one.pay_rate,
+                pay_delay_ms=one.pay_delay_ms,
+                real=one.real,
+                served=one.served,
+                hypotheses=tuple(worked_out),
             )
         )
-    totals = tuple(total_of(hypothesis.text, number, editions) for number, hypothesis in enumerate(hypotheses))
-    return WhatIfReport(seed=options.seed, editions=tuple(editions), totals=totals)
+    return reports
 
 
-def _worked_out(
-    hypothesis: Hypothesis,
-    refused: str,
-    real: SaleOutcome,
-    edition_id: str,
-    number: int,
-    found: dict[tuple[str, int, str], _Done],
-) -> WorkedOut:
-    middle = found.get((edition_id, number, MIDDLE))
-    if middle is None or middle.refused:
-        return WorkedOut(hypothesis=hypothesis.text, refused=refused or (middle.refused if middle else ""))
-    low, high = (found.get((edition_id, number, end), middle) for end in (LOW_END, HIGH_END))
-    outcome = middle.outcome
+def _worked_out(hypothesis: Hypothesis, real: SaleOutcome, done: _Done) -> WorkedOut:
+    if done.refused:
+        return WorkedOut(hypothesis=hypothesis.text, refused=done.refused)
+    outcome = done.outcomes[MIDDLE]
     earns = hypothesis.prices and outcome.revenue_minor
     return WorkedOut(
         hypothesis=hypothesis.text,
         outcome=outcome,
-        low=low.outcome,
-        high=high.outcome,
-        orders_assumed=middle.assumed,
+        low=done.outcomes[LOW_END],
+        high=done.outcomes[HIGH_END],
+        orders_assumed=done.assumed,
         break_even_share=round(1 - real.revenue_minor / outcome.revenue_minor, DIGITS) if earns else None,
-        served=middle.served,
+        served=done.served,
     )

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from copy import copy
+from typing import Any, Final, Self
 
 from buystream.vocabulary import events
 from buystream.vocabulary.values import LineUnits, Offer, OrderLine
@@ -59,16 +60,18 @@ class SaleTally:
         delays_ms = sorted(self.pay_delays_ms)
         return delays_ms[len(delays_ms) // 2] if delays_ms else 0
 
+    def copied(self) -> Self:
+        """As it is now."""
+        other = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, dict | set | list):
+                setattr(other, name, value.copy())
+        return other
+
     def forget_orders(self) -> None:
         """Keep the counts only: nothing more may happen."""
         self.pay_delays_ms = [self.pay_delay_ms] if self.pay_delays_ms else []
         self.orders.clear()
-
-    def note(self, event: events.Event) -> None:
-        """Count it; most kinds count nothing."""
-        count = COUNTS.get(type(event))
-        if count is not None:
-            count(self, event)
 
     def _release(self, event: events.EditionReleased) -> None:
         self.offer = offer = event.offer

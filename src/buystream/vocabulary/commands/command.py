@@ -1,12 +1,12 @@
 """What every command is, whom it is about, and who may ask for it."""
 
 from collections.abc import Callable, Iterable
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from buystream.errors import BuystreamError
-from buystream.vocabulary.actors import APP, BUYER, DOOR, MERCHANT, buyer_of_app
+from buystream.vocabulary.actors import APP, BUYER, DOOR, MERCHANT, OPERATOR, PROVIDER, buyer_of_app
 from buystream.vocabulary.ids import home_of
 
 
@@ -59,12 +59,18 @@ def address_of(command: Command) -> Address:
     return Address(*home_of(getattr(command, command.about)))
 
 
+_UNNAMED: Final = frozenset({PROVIDER, OPERATOR})
+"""Roles that are an actor as they are."""
+
+
 def permits(command: Command, actor: str) -> bool:
     """Whether the actor may ask for the command: it has one of the roles that may, and asks in its own name. What a
     merchant owns is for the decision to know."""
     # Most commands come from buyers: nothing is taken apart for them.
     if BUYER in command.by and actor == f"{BUYER}:{command.buyer_id}":  # type: ignore[attr-defined]
         return True
+    if actor in _UNNAMED:
+        return actor in command.by
     role, _, name = actor.partition(":")
     if role == APP:
         return BUYER in command.by and buyer_of_app(actor) == command.buyer_id  # type: ignore[attr-defined]

@@ -17,9 +17,11 @@ from buystream.replay.whatif.assumption import HIGH, LOW, OBSERVED, Assumption
 from buystream.replay.whatif.hypothesis import Hypothesis, parse_hypothesis
 from buystream.replay.whatif.plan import plan_of
 from buystream.replay.whatif.real import read_recorded
-from buystream.replay.whatif.refold import Refold
-from buystream.replay.whatif.report import EditionReport, SaleOutcome
+from buystream.replay.whatif.recording import recordings
+from buystream.replay.whatif.refolds import Refolds
+from buystream.replay.whatif.report import EditionReport, SaleOutcome, outcome_of
 from buystream.replay.whatif.running import whatif
+from buystream.replay.whatif.tally import SaleTally
 from buystream.vocabulary import codec, commands
 from tests.support.decided_log import BUYERS, DecidedLog, Rush
 from tests.support.examples import ANNA, EDITION, OTHER_EDITION, PRICE_MINOR, T0, example, order_id
@@ -28,6 +30,15 @@ from tests.support.steps import authorised, captured, pay, place, release
 
 AS_IT_WAS = Hypothesis(text="as it was")
 MIDDLE_AND_ENDS = (OBSERVED, LOW, HIGH)
+
+RULES = (
+    "limit=1",
+    "stock=150%",
+    "stock=50%,hold=30",
+    "draw=7200",
+    "block=flagged",
+    "opens=2027-01-15T09:00:00Z,draw=60",
+)
 
 
 def opened(log: Log) -> OpenLog:
@@ -40,14 +51,21 @@ def opened(log: Log) -> OpenLog:
     return open_log
 
 
-def refolded(log: Log, rules: str | Hypothesis, assumption: Assumption = OBSERVED, seed: str = "1") -> Refold:
-    """All editions of partition 0."""
+def refolded(log: Log, rules: str | Hypothesis, assumption: Assumption = OBSERVED, seed: str = "1") -> SaleTally:
+    """The edition under one assumption alone."""
     hypothesis = parse_hypothesis(rules) if isinstance(rules, str) else rules
     recorded = read_recorded(log, 0, None)
-    plans = {edition_id: plan_of(hypothesis, tally) for edition_id, tally in recorded.tallies.items()}
-    refold = Refold(recorded, plans, assumption, seed)
-    refold.run(log.read(COMMANDS, 0, 0, 1_000_000))
-    return refold
+    plan = plan_of(hypothesis, recorded.tallies[EDITION])
+    refolds = Refolds(0, {(EDITION, 0): plan}, seed, {"alone": assumption})
+    refolds.take(list(recordings(recorded, log.read(COMMANDS, 0, 0, 1_000_000))))
+    ((_, refold),) = refolds.finish()
+    return refold.tally
+
+
+def asked_of(log: Log) -> list[str]:
+    """Who asked for the edition, in the order of their first orders."""
+    asked = [codec.read_command(record.value).data for record in log.read(COMMANDS, 0, 0, 1_000_000)]
+    return list(dict.fromkeys(one.buyer_id for one in asked if isinstance(one, commands.PlaceOrder)))
 
 
 def outcomes(log: Log, rules: str) -> EditionReport:
@@ -116,7 +134,7 @@ def test_with_nothing_changed_a_rush_comes_to_what_the_audits_ledger_counted(see
 @given(seed=st.integers(0, 10**9), limit=st.integers(1, 3), end=st.sampled_from(MIDDLE_AND_ENDS))
 def test_under_a_lower_limit_no_buyer_has_more(seed: int, limit: int, end: Assumption) -> None:
     log = Rush(seed, limit_per_buyer=4).book.log
-    units_of = refolded(log, f"limit={limit}", end).tallies[EDITION].units_of
+    units_of = refolded(log, f"limit={limit}", end).units_of
     assert max(units_of.values(), default=0) <= limit
 
 
@@ -126,7 +144,7 @@ def test_no_more_is_sold_than_there_would_have_been(seed: int, stock: int, draw:
     rules = f"stock={stock}" + (",draw=60" if draw else "")
     log = Rush(seed).book.log
     for end in MIDDLE_AND_ENDS:
-        tally = refolded(log, rules, end).tallies[EDITION]
+        tally = refolded(log, rules, end)
         assert 0 <= tally.units <= stock
         left = tally.left[""]
         assert left is not None
@@ -137,7 +155,7 @@ def test_no_more_is_sold_than_there_would_have_been(seed: int, stock: int, draw:
 @given(seed=st.integers(0, 10**9))
 def test_if_all_pay_as_much_is_sold_as_if_none_of_the_others_do_or_more(seed: int) -> None:
     log = Rush(seed).book.log
-    sold = [refolded(log, "stock=25", end).tallies[EDITION].units for end in (LOW, HIGH)]
+    sold = [refolded(log, "stock=25", end).units for end in (LOW, HIGH)]
     assert sold == sorted(sold)
 
 
@@ -156,9 +174,9 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_another_draw() -> No
 EARLY = BUYERS[:20]
 
 
-def holders(refold: Refold) -> set[str]:
+def holders(tally: SaleTally) -> set[str]:
     """The buyers whose orders held stock."""
-    return {buyer_id for buyer_id, _, _ in refold.tallies[EDITION].orders.values()}
+    return {buyer_id for buyer_id, _, _ in tally.orders.values()}
 
 
 def asking_in_this_order(buyers: list[str]) -> Log:
@@ -283,6 +301,28 @@ def test_clicks_that_name_no_buyer_are_a_number_of_units_that_could_have_been_so
     assert more.outcome.more_units_possible == 4
 
 
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**9), rules=st.sampled_from(RULES))
+def test_assumptions_that_part_late_come_to_what_each_comes_to_alone(seed: int, rules: str) -> None:
+    log = Rush(seed, limit_per_buyer=4).book.log
+    (one,) = outcomes(log, rules).hypotheses
+    together = [one.low, one.outcome, one.high]
+    for told_together, end in zip(together, (LOW, OBSERVED, HIGH), strict=True):
+        tally = refolded(log, rules, end)
+        assert told_together is not None
+        assert told_together == outcome_of(tally, asked_of(log))
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10**9), rules=st.sampled_from(RULES))
+def test_what_comes_of_an_edition_depends_on_no_other(seed: int, rules: str) -> None:
+    rush = Rush(seed)
+    Rush(seed + 1, edition_id=OTHER_EDITION, book=rush.book)
+    hypotheses = [parse_hypothesis(rules)]
+    (alone,) = whatif(opened(rush.book.log), [EDITION], hypotheses).editions
+    assert alone in whatif(opened(rush.book.log), [], hypotheses).editions
+
+
 def test_an_edition_is_refolded_whatever_else_its_partition_decided() -> None:
     book = two_ask_for_one()
     book.write(release(edition_id="ed0-0therthing"), example(commands.RegisterMerchant))
@@ -331,16 +371,6 @@ def test_the_totals_add_up_the_editions_that_have_an_outcome() -> None:
     (total,) = report.totals
     assert (total.editions, total.buyers_asked, total.buyers_served, total.buyers_served_real) == (2, 2, 1, 1)
     assert (total.revenue_real_minor, total.revenue_minor) == ({"USD": PRICE_MINOR}, {"USD": 9_000})
-
-
-RULES = (
-    "limit=1",
-    "stock=150%",
-    "stock=50%,hold=30",
-    "draw=7200",
-    "block=flagged",
-    "opens=2027-01-15T09:00:00Z,draw=60",
-)
 
 
 @settings(max_examples=6, deadline=None)
