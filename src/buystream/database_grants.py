@@ -11,6 +11,7 @@ from psycopg2.extensions import cursor
 
 from buystream import secret_versions, vault
 from buystream.consumers.notifications import tables as mail
+from buystream.consumers.search import tables as search
 from buystream.consumers.webhooks import tables as webhooks
 from buystream.database import DatabaseUnavailable, connect, transaction
 from buystream.delivery import policy as delivery
@@ -38,6 +39,7 @@ PARTS: Final = (
     tlog.TABLES,
     mail.TABLES,
     webhooks.TABLES,
+    search.TABLES,
 )
 
 _CHECKS_THE_SECRET: Final = {"vault.secret_version": "SELECT (version, fingerprint, made_at)"}
@@ -72,6 +74,9 @@ GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
         "live.progress": "SELECT",
         "mail.outbox": "SELECT, INSERT",
         "mail.unsubscribed": "SELECT, INSERT",
+        "search.orders": "SELECT",
+        "search.words": "SELECT",
+        "consumer.checkpoint": "SELECT",
         "webhooks.endpoint": "SELECT, INSERT, UPDATE, DELETE",
         "webhooks.signing_key": "SELECT, INSERT, UPDATE, DELETE",
         "webhooks.delivery": "SELECT, INSERT, UPDATE (state, is_repeat, next_at_ms, tries, first_at_ms)",
@@ -143,6 +148,20 @@ GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
         "webhooks.signing_key": "SELECT",
         "mail.outbox": "INSERT",
         "webhooks.delivery": "SELECT, INSERT, UPDATE, DELETE",
+    },
+    "search": {
+        **_OPENS_THE_ROOT,
+        "log.partition": "SELECT",
+        "log.record": "SELECT",
+        "log.moved": "SELECT",
+        "vault.buyer_key": "SELECT",
+        "vault.erased_buyer": "SELECT",
+        "views.*": "SELECT",
+        "consumer.checkpoint": "SELECT, INSERT, UPDATE",
+        "search.form": "SELECT, INSERT, TRUNCATE",
+        "search.orders": "SELECT, INSERT, UPDATE, TRUNCATE",
+        "search.words": "SELECT, INSERT, DELETE, TRUNCATE",
+        "search.erased": "SELECT, INSERT, TRUNCATE",
     },
     "feeds": _CHECKS_THE_SECRET,
     "live": {

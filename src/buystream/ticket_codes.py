@@ -94,6 +94,11 @@ def read(text: str, public_keys: Mapping[int, Ed25519PublicKey]) -> TicketCode:
     return code
 
 
+def unverified(text: str) -> TicketCode:
+    """What the text says, whoever signed it: to look an order up, and to let nobody in. Raises BadCode."""
+    return _parsed(text)[0]
+
+
 def _said(code: TicketCode) -> str:
     fields = (
         *(FORMAT, code.kind, str(code.key_version), _upper(code.ticket_id), _upper(code.variant_id)),

@@ -290,6 +290,10 @@ DENIED = {
         *(EVENT, EVENT.replace("events", "commands"), MOVE, EPOCH, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS[1:]),
         *("SELECT FROM views.orders", "UPDATE webhooks.endpoint SET url = ''", "DELETE FROM webhooks.signing_key"),
     ),
+    "search": (
+        *(EVENT, EVENT.replace("events", "commands"), MOVE, EPOCH, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS[3:]),
+        *("DELETE FROM vault.buyer_key", "DELETE FROM consumer.checkpoint", "SELECT FROM mail.outbox"),
+    ),
     "feeds": (EVENT, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS, "SELECT FROM log.record", "SELECT FROM views.orders"),
     "live": (EVENT, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS, "SELECT FROM log.record", "SELECT FROM views.orders"),
 }

@@ -18,6 +18,7 @@ from buystream.api_keys import api_key_hash
 from buystream.consumers.decider import Decider
 from buystream.consumers.flows import Flows
 from buystream.consumers.payments import Payments, append_fact
+from buystream.consumers.search.indexing import Indexing
 from buystream.gateway.runtime import GatewayParts
 from buystream.gateway.serve import serve
 from buystream.host.workers import Workers
@@ -145,6 +146,7 @@ def shop_at_work(
     *,
     deciding: bool = True,
     flowing: bool = True,
+    searching: bool = False,
     provider: type[SandboxProvider] = SandboxProvider,
     open_log: Callable[[], Log] | None = None,
     **gateway: Any,
@@ -161,6 +163,8 @@ def shop_at_work(
         workers.start("views", projector.run)
         if flowing:
             workers.start("flows", Flows(log, dsn=dsn, vault=vault).run)
+        if searching:
+            workers.start("search", Indexing(log, dsn=dsn, vault=vault, root=SECRET).run)
         workers.start("payments", Payments(log, dsn=dsn, provider=sandbox, seal=vault.seal).run)
         if deciding:
             workers.start("decider", Decider(log, owner=f"test-{secrets.token_hex(4)}").run)

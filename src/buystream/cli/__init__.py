@@ -27,7 +27,19 @@ HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 MODULES: Final = {
     **dict.fromkeys(("up", "demo", "rush"), "selling"),
     **dict.fromkeys(
-        ("gateway", "decider", "payments", "projector", "notary", "notifications", "webhooks", "feeds", "live"), "roles"
+        (
+            "gateway",
+            "decider",
+            "payments",
+            "projector",
+            "notary",
+            "notifications",
+            "webhooks",
+            "search",
+            "feeds",
+            "live",
+        ),
+        "roles",
     ),
     "audit": "audit",
     "simulate": "simulate",

@@ -51,5 +51,8 @@ notifications = _command(
     "notifications", "Send e-mail to buyers about what happened. Several share the partitions and the mails."
 )
 webhooks = _command("webhooks", "Send merchants their events by webhook. Several share the partitions.")
+search = _command(
+    "search", "Keep the index that finds merchants' orders. A second one stands by and takes over at once."
+)
 feeds = _command("feeds", "Relay each merchant's events to its own topic. Needs Kafka. Several share the partitions.")
 live = _command("live", "Measure rates and buyer velocity. Needs Kafka. Several share the partitions.")

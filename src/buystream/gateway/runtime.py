@@ -13,7 +13,10 @@ from psycopg2.extensions import cursor
 
 from buystream.consumers.notifications import tables as mail_tables
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
+from buystream.consumers.search import tables as search_tables
+from buystream.consumers.search.asking import Search
 from buystream.consumers.webhooks import tables as webhooks
+from buystream.delivery import policy as delivery
 from buystream.gateway.routes.bodies.payments import ConfigBody
 from buystream.gateway.server import key_uses, session_tables, sessions
 from buystream.gateway.server.answers import Answer
@@ -136,6 +139,7 @@ class Gateway:
         self.download_key = purpose_key(parts.secret, "download links")
         self.media = parts.media
         self.licence_keys = LicenceKeys(parts.secret)
+        self.search = Search(parts.secret)
         self.instances_key = purpose_key(parts.secret, "licence instances")
         self.catalogue = Catalogue()
         self.sessions = Sessions(
@@ -330,6 +334,8 @@ class Gateway:
         key_uses.TABLES.ensure(cur)
         mail_tables.TABLES.ensure(cur)
         webhooks.TABLES.ensure(cur)
+        search_tables.TABLES.ensure(cur)
+        delivery.TABLES.ensure(cur)
         self.sessions.note_ended(sessions.ended_since(cur, 0))
         self.fingerprints.load(cur)
         return self.catalogue.load(cur)

@@ -13,6 +13,7 @@ from buystream.consumers.flows import Flows
 from buystream.consumers.notary.notary import Notary
 from buystream.consumers.notifications.queueing import Queueing
 from buystream.consumers.payments import Payments, append_fact
+from buystream.consumers.search.indexing import Indexing
 from buystream.host.secret_file import secret_of
 from buystream.host.workers import Run
 from buystream.log import Log
@@ -177,6 +178,11 @@ class Parts:
         from buystream.wiring.mailing import sending
 
         return sending(self.settings, self.dsn, vault=self.vault, root=self.root, is_alone=not self._does_everything)
+
+    @cached_property
+    def indexing(self) -> Indexing:
+        """What keeps the search index."""
+        return Indexing(self.log, dsn=self.dsn, vault=self.vault, root=self.root)
 
     @cached_property
     def feeds(self) -> "Feeds":

@@ -31,6 +31,10 @@ def _notifications(parts: Parts) -> Runs:
     return {"notifications": parts.queueing.run, "mails": parts.sending.run}
 
 
+def _search(parts: Parts) -> Runs:
+    return {"search": parts.indexing.run}
+
+
 def _webhooks(parts: Parts) -> Runs:
     return {"webhooks": parts.webhooks.run}
 
@@ -50,6 +54,7 @@ ROSTER: Final[Mapping[str, Callable[[Parts], Runs]]] = {
     "notary": _notary,
     "notifications": _notifications,
     "webhooks": _webhooks,
+    "search": _search,
     "feeds": _feeds,
     "live": _live,
 }
@@ -57,7 +62,7 @@ ROSTER: Final[Mapping[str, Callable[[Parts], Runs]]] = {
 
 ON_KAFKA_ONLY: Final = frozenset({"feeds", "live"})
 
-ONE_AT_A_TIME: Final = frozenset({"projector", "notary"})
+ONE_AT_A_TIME: Final = frozenset({"projector", "notary", "search"})
 """Roles that one process has and others stand by for."""
 
 PROBLEMS: Final[Mapping[str, Callable[[Parts], str | None]]] = {"decider": lambda parts: parts.decider.problem}

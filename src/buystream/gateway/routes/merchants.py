@@ -1,21 +1,14 @@
-"""The merchant's side of the API: editions, stock, orders and shipping."""
+"""The merchant's side of the API: editions, stock, single orders and shipping."""
 
 import asyncio
 import secrets
 
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
-from psycopg2.extensions import cursor
+from litestar.params import FromPath, JSONBody
 
 from buystream.gateway.routes.bodies.editions import NewEdition, StockChange
-from buystream.gateway.routes.bodies.merchants import (
-    MerchantOrderBody,
-    MerchantOrdersBody,
-    PastMerchantOrdersBody,
-    Shipment,
-    merchant_order_body,
-)
+from buystream.gateway.routes.bodies.merchants import MerchantOrderBody, Shipment, merchant_order_body
 from buystream.gateway.routes.checkout import (
     Http,
     decrypted_tracking,
@@ -25,7 +18,6 @@ from buystream.gateway.routes.checkout import (
     refuse_unknown_order,
 )
 from buystream.gateway.routes.details import decrypted
-from buystream.gateway.routes.paging import page_of
 from buystream.gateway.routes.releasing import release_command
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.catalogue import Listing
@@ -35,11 +27,10 @@ from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.refusals import asks
 from buystream.gateway.server.streams import Place, Watch
-from buystream.projections import order_views, people
+from buystream.projections import people
 from buystream.projections.boards import MerchantBoard
 from buystream.projections.edition_board import merchant_board
 from buystream.projections.order_views import OrderView
-from buystream.projections.past_orders import order_ids_of_merchant, past_orders
 from buystream.projections.people import MerchantView
 from buystream.vault import BuyerIsErased
 from buystream.vocabulary import events
@@ -56,7 +47,6 @@ from buystream.vocabulary.commands import (
 )
 from buystream.vocabulary.ids import new_edition_id
 
-ORDERS_PAGE_MAX = 100
 TERMS_SECONDS = 5.0
 """How long a release waits for the merchant's terms; an edition without them opens automatically when they arrive."""
 
@@ -162,31 +152,6 @@ async def change_stock(
     return await _change(gateway, merchant, command, actor)
 
 
-@get("/v1/merchant/orders", summary="The merchant's orders, page by page")
-async def merchant_orders(
-    gateway: NamedDependency[Gateway],
-    merchant: NamedDependency[MerchantView],
-    after: FromQuery[str | None] = None,
-    limit: FromQuery[int] = ORDERS_PAGE_MAX,
-    as_of: FromQuery[str | None] = None,
-) -> MerchantOrdersBody | PastMerchantOrdersBody:
-    """Newest first, with the buyers' delivery details. Pass one page's `next` as `after` to get the next. With `as_of`,
-    as they were at that time in ISO 8601; without an offset it is a time in the merchant's zone."""
-    if not 1 <= limit <= ORDERS_PAGE_MAX:
-        raise HttpProblem("invalid", f"limit must be 1 to {ORDERS_PAGE_MAX}.")
-    if after is not None:
-        gateway.offer_of_order(after)
-    if as_of is not None:
-        (at_ms,) = await past_moments(gateway, merchant, as_of)
-        return await _past_orders(gateway, merchant, at_ms=at_ms, after=after, limit=limit)
-    found = await gateway.reads.query(
-        lambda cur: order_views.orders_of_merchant(cur, merchant.merchant_id, after=after, limit=limit + 1)
-    )
-    views, last = page_of(found, limit)
-    bodies = await gateway.reads.run(lambda: [seen_by_merchant(gateway, view) for view in views])
-    return MerchantOrdersBody(bodies, last.order_id if last else None)
-
-
 @get("/v1/merchant/orders/{order_id:str}", summary="One of the merchant's orders")
 async def merchant_order(
     gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView], order_id: FromPath[str]
@@ -194,19 +159,6 @@ async def merchant_order(
     """With its buyer's delivery details."""
     view = await merchants_order(gateway, merchant, order_id)
     return await gateway.reads.run(lambda: seen_by_merchant(gateway, view))
-
-
-async def _past_orders(
-    gateway: Gateway, merchant: MerchantView, *, at_ms: int, after: str | None, limit: int
-) -> PastMerchantOrdersBody:
-    def read(cur: cursor) -> tuple[list[OrderView], str | None]:
-        ids = order_ids_of_merchant(cur, merchant.merchant_id, at_ms=at_ms, after=after, limit=limit + 1)
-        page, last = page_of(ids, limit)
-        return past_orders(cur, gateway.order_streams, page, at_ms=at_ms), last
-
-    views, last = await gateway.reads.query(read)
-    bodies = await gateway.reads.run(lambda: [seen_by_merchant(gateway, view) for view in views])
-    return PastMerchantOrdersBody(bodies, last, at_ms)
 
 
 @post("/v1/merchant/orders/{order_id:str}/ship", status_code=200, opt=asks(ShipOrder), summary="Mark as shipped")
@@ -248,7 +200,6 @@ ROUTES = [
     pause,
     resume,
     change_stock,
-    merchant_orders,
     merchant_order,
     ship,
     deliver,

@@ -33,6 +33,7 @@ from buystream.vocabulary.carriers import CARRIERS
 from buystream.vocabulary.ids import MalformedId, order_of
 from buystream.vocabulary.kinds import KINDS
 from buystream.vocabulary.money import format_money
+from buystream.vocabulary.order_states import ORDER_STATES
 
 _log = logging.getLogger(__name__)
 
@@ -152,6 +153,7 @@ def desk_page() -> Response[str]:
         plotly_version=version("plotly"),
         plotly_styles=plotly_styles(),
         kinds=to_builtins(KINDS),
+        order_states=[(state, row.desk) for state, row in ORDER_STATES.items() if state != "refused"],
         carriers=[one.name for one in CARRIERS],
     )
 

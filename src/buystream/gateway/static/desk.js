@@ -12,6 +12,7 @@ import { Keys } from "./desk/keys.js";
 import { Ledger } from "./desk/ledger.js";
 import { Mails } from "./desk/mails.js";
 import { useZone } from "./desk/moments.js";
+import { OrderSearch } from "./desk/order-search.js";
 import { Parcels } from "./desk/parcels.js";
 import { Past, pastCancellations } from "./desk/past.js";
 import { askRelease } from "./desk/release.js";
@@ -68,7 +69,8 @@ function say(message) {
 element("waiting").remove();
 const keys = new Keys({ call, say });
 const webhooks = new Webhooks({ call, say });
-const ledger = new Ledger({ call, say });
+const search = new OrderSearch({ currency: () => merchant.currency, onChange: () => ledger.lookFor() });
+const ledger = new Ledger({ call, say, search });
 const statement = new Statement({ call, say, download: (path, name) => download(path, apiKey, name) });
 const sources = new Sources({ call, say, download: (path, name) => download(path, apiKey, name) });
 const disputes = new Disputes({ call, say });
@@ -154,6 +156,7 @@ function showPast(isPast) {
 
 function showLive() {
   show(live);
+  search.offer(live.editions);
   ledger.refreshIfChanged(live.totals);
   statement.refreshIfChanged(live.totals);
   disputes.refresh();

@@ -83,6 +83,13 @@ class MerchantOrdersBody(Struct, frozen=True):
     next: str | None
 
 
+class FoundOrdersBody(MerchantOrdersBody, frozen=True):
+    """A page of what was looked for. While `unread_events` is large, the index is being made, and some orders are not
+    found yet."""
+
+    unread_events: int
+
+
 class PastMerchantOrdersBody(MerchantOrdersBody, frozen=True):
     """The orders as they were at the end of the millisecond `as_of_ms`, of those that had been placed by then. What
     buyers erased since is gone from them, too."""

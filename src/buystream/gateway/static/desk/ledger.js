@@ -1,4 +1,4 @@
-// The merchant's orders, newest first, with what can be done with each: ship it, mark it as delivered, or refund it.
+// The merchant's orders, newest first, all or those that are looked for, with what can be done with each: ship it, mark it as delivered, or refund it.
 import { arrange, h } from "../buystream/dom.js";
 import { money, parseMoney, whyNotMove } from "../buystream/money.js";
 import { ask, field } from "./ask.js";
@@ -20,15 +20,18 @@ function ticketWords(ticket) {
 export class Ledger {
   #call;
   #say;
+  #search;
   #pages = 1;
+  #asked = 0;
   #seen = "";
   #loading = false;
   #loadedAt = -Infinity;
   #rows = new Map();
 
-  constructor({ call, say }) {
+  constructor({ call, say, search }) {
     this.#call = call;
     this.#say = say;
+    this.#search = search;
     document.getElementById("more").addEventListener("click", () => {
       this.#pages += 1;
       this.#load();
@@ -41,7 +44,14 @@ export class Ledger {
     this.#seen = "";
     this.#loadedAt = -Infinity;
     this.#rows.clear();
+    this.#search.clear();
     document.getElementById("ledger").replaceChildren();
+  }
+
+  /** What is looked for has changed. */
+  lookFor() {
+    this.#pages = 1;
+    this.#load();
   }
 
   refreshIfChanged(totals) {
@@ -55,26 +65,32 @@ export class Ledger {
   /** Reloads every page that is shown: during a rush, orders arrive and change anywhere. */
   async #load() {
     this.#loading = true;
+    this.#asked += 1;
+    const asked = this.#asked;
     try {
       const orders = [];
-      let next = "";
+      const wanted = this.#search.query();
+      let [next, unread] = ["", 0];
       for (let page = 0; page < this.#pages && next !== null; page += 1) {
         const answer = await this.#call(
           "GET",
-          `/v1/merchant/orders?limit=${PAGE}${next && `&after=${encodeURIComponent(next)}`}`,
+          `/v1/merchant/orders?${new URLSearchParams({ limit: PAGE, ...wanted, ...(next && { after: next }) })}`,
         );
+        if (asked !== this.#asked) return; // something else is looked for by now
         orders.push(...answer.orders);
-        next = answer.next;
+        ({ next, unread_events: unread = 0 } = answer);
       }
+      this.#search.say({ found: orders.length, more: next !== null, unread });
       this.#rows = new Map(orders.map((order) => [order.order_id, this.#known(order) ?? this.#row(order)]));
       arrange(document.getElementById("ledger"), [...this.#rows.values()]);
-      document.getElementById("ledger-empty").hidden = orders.length > 0;
+      document.getElementById("ledger-empty").hidden = orders.length > 0 || Object.keys(wanted).length > 0;
       document.getElementById("more").hidden = next === null;
     } catch (problem) {
+      if (asked !== this.#asked) return;
       this.#seen = "";
       this.#say(`The orders could not be loaded. ${problem.message}`);
     } finally {
-      this.#loading = false;
+      if (asked === this.#asked) this.#loading = false;
       this.#loadedAt = performance.now();
     }
   }
