@@ -95,7 +95,7 @@ def read(text: str, public_keys: Mapping[int, Ed25519PublicKey]) -> TicketCode:
 
 
 def unverified(text: str) -> TicketCode:
-    """What the text says, whoever signed it: to look an order up, and to let nobody in. Raises BadCode."""
+    """What the text says, its signature unchecked: to look an order up, and to let nobody in. Raises BadCode."""
     return _parsed(text)[0]
 
 

@@ -30,7 +30,7 @@ them."""
 AUDIT = "AuditOverdue"
 """A scenario audits its shop itself, at the end."""
 
-OPTIONAL_ROLES = ("notary", "notifications", "webhooks", "feeds", "live")
+OPTIONAL_ROLES = ("notary", "notifications", "webhooks", "search", "feeds", "live")
 """The page says to remove the rules of those that a shop doesn't run."""
 ASKED_AGAIN = "the same, and the connection is closed"
 

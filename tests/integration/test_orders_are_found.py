@@ -120,12 +120,11 @@ def test_an_erasure_takes_the_words_and_a_rebuild_finds_the_same(shop: Shop) -> 
     anna, erased = bought(shop, edition, "Annabel Leavinghere", "annabel@leaving.example")
     _, kept = bought(shop, edition, "Annabel Stayinghere", "annabel@staying.example")
     assert found(shop, "annabel") == [kept, erased]
-    in_clear = run_sql(
-        shop.dsn, "SELECT 1 FROM search.orders AS o, search.words AS w WHERE concat(o::text, w::text) ILIKE '%annabel%'"
-    )
-    assert in_clear == []
+    in_clear = "SELECT 1 FROM search.orders AS o, search.words AS w WHERE concat(o::text, w::text) ~* 'annabel|leaving'"
+    assert run_sql(shop.dsn, in_clear) == []
     assert anna.delete("/v1/me").status_code == 204
-    assert found(shop, "annabel") == found(shop, "example") == [kept]
+    assert found(shop, "annabel") == [kept]
+    assert found(shop, "leaving.example") == []
     assert found(shop, erased[-8:]) == [erased]
     tables = "SELECT * FROM search.orders ORDER BY order_key", "SELECT * FROM search.words ORDER BY 1, 2, 3"
     before = [run_sql(shop.dsn, table) for table in tables]
@@ -145,9 +144,9 @@ def many(module_database_url: str) -> Iterator[psycopg2.extensions.cursor]:
         TABLES.ensure(cur)
         cur.execute(
             """INSERT INTO search.orders
-               SELECT n, 1000000 + n / 3, 100 * (n % 50), 0, 'order-' || n, 'me', 'ed-' || n % 20,
-                   CASE WHEN n % 500 = 0 THEN 'disputed' ELSE 'confirmed' END,
-                   ARRAY[1, 10 + n % 10, 1000 + n]
+               SELECT n, 1000000 + n / 3, 100 * (n %% 50), 0, 'order-' || n, 'me', 'ed-' || n %% 20,
+                   CASE WHEN n %% 500 = 0 THEN 'disputed' ELSE 'confirmed' END,
+                   ARRAY[1, 10 + n %% 10, 1000 + n]
                FROM generate_series(1, %s) AS n""",
             (ORDERS,),
         )

@@ -13,7 +13,9 @@ from tests.support.patience import patient
 
 ALARMS = Path(__file__).parents[2] / "deploy" / "alarms.yml"
 RULES: list[dict[str, Any]] = yaml.safe_load(ALARMS.read_text())["groups"][0]["rules"]
-JOBS = ("gateway", "decider", "payments", "projector", "notary", "notifications", "webhooks", "feeds", "live")
+JOBS = (
+    *("gateway", "decider", "payments", "projector", "notary", "notifications", "webhooks", "search", "feeds", "live"),
+)
 
 Series = dict[str, str]
 """Promtool's notation by series: `0+10x120` begins at 0 and grows by 10 at each of 120 steps of 5 seconds."""

@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor
 from buystream.consumers.notifications import tables as mail_tables
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
 from buystream.consumers.search import tables as search_tables
-from buystream.consumers.search.asking import Search
+from buystream.consumers.search.asking import OrderSearch
 from buystream.consumers.webhooks import tables as webhooks
 from buystream.delivery import policy as delivery
 from buystream.gateway.routes.bodies.payments import ConfigBody
@@ -139,7 +139,7 @@ class Gateway:
         self.download_key = purpose_key(parts.secret, "download links")
         self.media = parts.media
         self.licence_keys = LicenceKeys(parts.secret)
-        self.search = Search(parts.secret)
+        self.search = OrderSearch(parts.secret)
         self.instances_key = purpose_key(parts.secret, "licence instances")
         self.catalogue = Catalogue()
         self.sessions = Sessions(

@@ -33,8 +33,14 @@ _CONDITIONS: Final = {
     "to_ms": "{0}.placed_at_ms < %(to_ms)s",
 }
 
+_ALSO_HAS: Final = """EXISTS (
+    SELECT FROM search.words AS w WHERE w.word = %(word_{0})s AND w.placed_at_ms = w0.placed_at_ms
+        AND w.order_key = w0.order_key OFFSET 0)"""
+"""Looked up for one order after the other: with OFFSET, PostgreSQL makes no join of it, for which it would read all
+orders that have a common word."""
 
-class Search:
+
+class OrderSearch:
     """The orders of all merchants, each asked about by its own merchant."""
 
     def __init__(self, root: bytes) -> None:
@@ -82,17 +88,14 @@ def statement(words: int, filters: Filters, *, is_after: bool) -> str:
     """The query for that many words: `word_0` to `word_n` are its values, the rarest first."""
     first = "w0" if words else "o"
     conditions = ["o.merchant_id = %(merchant_id)s"]
-    conditions += [f"w{n}.word = %(word_{n})s" for n in range(words)]
+    conditions += ["w0.word = %(word_0)s"] if words else []
+    conditions += [_ALSO_HAS.format(n) for n in range(1, words)]
     conditions += [
         condition.format(first) for name, condition in _CONDITIONS.items() if getattr(filters, name) is not None
     ]
     if is_after:
         conditions.append(f"({first}.placed_at_ms, {first}.order_key) < (%(after_ms)s, %(after_key)s)")
     tables = ["search.words AS w0", "JOIN search.orders AS o USING (order_key)"] if words else ["search.orders AS o"]
-    tables += [
-        f"JOIN search.words AS w{n} ON w{n}.placed_at_ms = w0.placed_at_ms AND w{n}.order_key = w0.order_key"
-        for n in range(1, words)
-    ]
     return f"""
         SELECT o.order_id FROM {" ".join(tables)} WHERE {" AND ".join(conditions)}
         ORDER BY {first}.placed_at_ms DESC, {first}.order_key DESC LIMIT %(limit)s"""

@@ -18,6 +18,7 @@ from buystream.delivery.policy import (
     EventReader,
     Place,
     Read,
+    known_places,
     load_places,
     move_places,
     save_places,
@@ -119,10 +120,17 @@ class Indexing:
             while not stop.is_set() and self._log.partitions == partitions:
                 if reads := reader.poll(timeout_seconds=0.5):
                     self._index(reads, at, stop)
+                elif not self._is_at(at):
+                    return  # the index is to be made again
                 backoff.reset()
                 stop.wait(POLL_SECONDS if len(reads) < ROWS_AT_ONCE else 0)
         finally:
             reader.close()
+
+    def _is_at(self, at: dict[int, int]) -> bool:
+        with self._database.transaction() as cur:
+            places = known_places(cur, CONSUMER)
+        return all(places[partition].position == position for partition, position in at.items())
 
     def _index(self, reads: Sequence[Read], at: dict[int, int], stop: threading.Event) -> None:
         changed: set[str] = set()
@@ -213,7 +221,7 @@ def begin(cur: cursor, partitions: int) -> None:
 
 
 def start_again(cur: cursor, partitions: int) -> None:
-    """Empty the index, and read from the first event on; whoever keeps it notices."""
+    """Empty the index, and read from the first event on; the role that keeps it notices."""
     cur.execute(_ONE_AT_A_TIME)
     cur.execute("TRUNCATE search.form, search.orders, search.words, search.erased")
     cur.execute("INSERT INTO search.form (version) VALUES (%s)", (VERSION,))

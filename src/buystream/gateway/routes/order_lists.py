@@ -5,7 +5,6 @@ from typing import Annotated, Final
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
-from msgspec import Meta
 from psycopg2.extensions import cursor
 
 from buystream import ticket_codes
@@ -34,18 +33,18 @@ SEARCH_CHARS_MAX: Final = 320
 FIRST_DAY: Final = "1970-01-02"
 LAST_DAY: Final = "9998-12-31"
 
-SearchText = Annotated[str, Meta(max_length=SEARCH_CHARS_MAX)]
-Amount = Annotated[int, Meta(ge=0, le=ANY_AMOUNT_MINOR_MAX)]
+SearchText = Annotated[str, QueryParameter(max_length=SEARCH_CHARS_MAX)]
+Amount = Annotated[int | None, QueryParameter(ge=0, le=ANY_AMOUNT_MINOR_MAX)]
 
 
 @get("/v1/merchant/orders", summary="The merchant's orders, page by page")
 async def merchant_orders(
     gateway: NamedDependency[Gateway],
     merchant: NamedDependency[MerchantView],
-    q: FromQuery[SearchText] = "",
-    state: FromQuery[OrderState | None] = None,
+    q: SearchText = "",
+    in_state: Annotated[OrderState | None, QueryParameter(name="state")] = None,
     edition_id: FromQuery[str | None] = None,
-    amount_minor: FromQuery[Amount | None] = None,
+    amount_minor: Amount = None,
     from_: Annotated[str | None, QueryParameter(name="from")] = None,
     to: FromQuery[str | None] = None,
     after: FromQuery[str | None] = None,
@@ -65,11 +64,11 @@ async def merchant_orders(
         raise HttpProblem("invalid", f"limit must be 1 to {ORDERS_PAGE_MAX}.")
     if after is not None:
         gateway.offer_of_order(after)
-    filters = Filters(state=state, edition_id=edition_id, paid_minor=amount_minor)
+    filters = Filters(state=in_state, edition_id=edition_id, paid_minor=amount_minor)
     if from_ is not None or to is not None:
         period = period_of(None, from_ or FIRST_DAY, to or LAST_DAY, now_ms(), merchant.time_zone)
         filters = Filters(
-            state=state, edition_id=edition_id, paid_minor=amount_minor, from_ms=period.from_ms, to_ms=period.to_ms
+            state=in_state, edition_id=edition_id, paid_minor=amount_minor, from_ms=period.from_ms, to_ms=period.to_ms
         )
     is_search = bool(q.strip()) or filters != Filters()
     if as_of is not None:

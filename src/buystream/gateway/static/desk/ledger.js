@@ -1,4 +1,5 @@
-// The merchant's orders, newest first, all or those that are looked for, with what can be done with each: ship it, mark it as delivered, or refund it.
+// The merchant's orders, newest first, all or those that are looked for, with what can be done with each: ship it, mark
+// it as delivered, or refund it.
 import { arrange, h } from "../buystream/dom.js";
 import { money, parseMoney, whyNotMove } from "../buystream/money.js";
 import { ask, field } from "./ask.js";
