@@ -14,6 +14,7 @@ from buystream.replay.audit import audit, audit_shared
 from buystream.replay.whatif.hypothesis import parse_hypothesis
 from buystream.replay.whatif.running import whatif
 from tests.support import damages
+from tests.support.sound_log import sound_log
 
 if TYPE_CHECKING:
     from bench.analysts import Figures, Season
@@ -44,15 +45,15 @@ def damaged(_: "Season") -> "Figures":
     """Kinds of damage that an audit finds at their place: alone, or with what an earlier audit remembers."""
     found = 0
     for does in damages.DAMAGES.values():
-        log = damages.sound_log()
+        log = sound_log()
         place = does(log)
         found += damages.is_named(audit(log), place)
     with tempfile.TemporaryDirectory(prefix="buystream-bench-") as folder:
         for does_all in damages.DAMAGES_TO_ALL.values():
             mark = Path(folder) / does_all.__name__
-            if not audit_shared(lambda: nullcontext(damages.sound_log()), mark_file=mark).ok:
+            if not audit_shared(lambda: nullcontext(sound_log()), mark_file=mark).ok:
                 raise BenchError("the audit finds something in a sound log")
-            log = damages.sound_log()
+            log = sound_log()
             changed, place = does_all(log)
             report = audit_shared(partial(nullcontext, changed), mark_file=mark, from_start=True)
             found += damages.is_named(report, place)

@@ -6,9 +6,9 @@ from secrets import token_hex
 
 import pytest
 
-from tests.support.browser import chromium, demo_shop, desktop, phone, screenshot
+from tests.support.browser import chromium, demo_shop, desktop, phone, pytest_runtest_teardown, screenshot
 
-__all__ = ["chromium", "demo_shop", "desktop", "phone", "screenshot"]
+__all__ = ["chromium", "demo_shop", "desktop", "phone", "pytest_runtest_teardown", "screenshot"]
 
 BOTH = ("postgres", "kafka")
 LONG = ("test_kill_the_shop_mid_rush",)

@@ -8,8 +8,8 @@ from buystream.projections.order_views import order, taken_by_buyer
 from buystream.projections.recurring_gifts import GiftView, gift, running_gifts
 from buystream.vocabulary import commands
 from buystream.vocabulary.ids import payment_id_of, recurring_order_id
-from tests.integration.test_projections import Author, reading, show
 from tests.support.examples import ANNA, BEN, EDITION, GIFT, MERCHANT, T0, example
+from tests.support.projected import Author, reading, show
 
 START = example(commands.StartRecurringGift, amount_minor=500, interval_months=1)
 UNPAID_MAX = rules_of(FIRST_RULES).gift_unpaid_max

@@ -19,8 +19,9 @@ from buystream.host.embedded import EmbeddedPostgres
 from buystream.log import COMMANDS
 from buystream.log.postgres import PostgresLog
 from buystream.log.postgres.filling import is_unfinished
+from tests.support.forked import BUYSTREAM
 from tests.support.patience import wait_until
-from tests.support.shop_process import BUYSTREAM, ShopProcess, buystream
+from tests.support.shop_process import ShopProcess, buystream
 
 SEASON = ("--commands", "2000", "--acts", "shop", "--seed", "11")
 

@@ -21,10 +21,10 @@ from buystream.projections.past_boards import changes_between, past_board, past_
 from buystream.projections.past_orders import IN_HISTORY, ON_THE_LOG, events_of_orders, past_orders
 from buystream.vocabulary import commands
 from buystream.wiring.views import VIEWS_BY_NAME
-from tests.integration.test_projections import PURCHASE, SHOP, Author, reading, show
 from tests.support.examples import CONCERT, EDITION, MERCHANT, ORDER, T0, example
 from tests.support.histories import History
 from tests.support.postgres import run_sql
+from tests.support.projected import PURCHASE, SHOP, Author, reading, show
 from tests.support.steps import release
 
 MOMENTS, STEPS = 6, 200

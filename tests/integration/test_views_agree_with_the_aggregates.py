@@ -20,9 +20,9 @@ from buystream.projections.recurring_gifts import gifts_of_buyer
 from buystream.vocabulary import actors, commands, events
 from buystream.vocabulary.fulfilment import FULFILLING
 from buystream.vocabulary.ids import DERIVED
-from tests.integration.test_projections import Author, show
 from tests.support.histories import History, buyer
 from tests.support.permissions import agrees_about_an_edition, agrees_about_an_order
+from tests.support.projected import Author, show
 
 SEEDS = (0, 6, 7)
 STEPS = 1_600

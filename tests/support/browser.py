@@ -1,14 +1,15 @@
 """Chromium on a phone or a desk, and the demo shop it looks at.
 
-Fixtures of the acceptance suite: `demo_shop` (a `DemoShop`, one process per session), `chromium` (one per module),
-`phone` and `desktop` (a fresh context each), `screenshot` (takes a picture, into the folder that BUYSTREAM_SCREENSHOTS
-names)."""
+Fixtures of the acceptance suite: `demo_shop` (a `DemoShop`, one process per session), `chromium` (one for the modules
+that run one after another), `phone` and `desktop` (a fresh context each), `screenshot` (takes a picture, into the
+folder that BUYSTREAM_SCREENSHOTS names)."""
 
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -153,16 +154,51 @@ def demo_shop(shop_environment: dict[str, str]) -> Iterator[DemoShop]:
             shop.close()
 
 
+class _Chromium:
+    """One for all the modules that need one and run one after another. It doesn't last beside others: Playwright keeps
+    an event loop running in this thread, and other tests want their own."""
+
+    def __init__(self) -> None:
+        self._opened = ExitStack()
+        self._browser: Browser | None = None
+
+    def open(self) -> Browser:
+        """Start it unless it runs."""
+        if self._browser is None:
+            playwright = self._opened.enter_context(sync_playwright())
+            self._browser = self._opened.enter_context(
+                playwright.chromium.launch(
+                    executable_path=executable(), args=ARGUMENTS, timeout=patient(WAIT_SECONDS) * 1000
+                )
+            )
+        return self._browser
+
+    def close_unless(self, is_used: bool) -> None:
+        """End it, unless it answers and is used again."""
+        if not is_used or self._browser is None or not self._browser.is_connected():
+            self._browser = None
+            self._opened.close()
+
+
+_chromium = _Chromium()
+
+
 @pytest.fixture(scope="module")
-def chromium(demo_shop: DemoShop) -> Iterator[Browser]:
-    """Not for the whole session: Playwright keeps an event loop
-    running in this thread, and other tests want their own. For the same reason the shop is started before."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable(), args=ARGUMENTS, timeout=patient(WAIT_SECONDS) * 1000
-        )
-        yield browser
-        browser.close()
+def chromium(demo_shop: DemoShop) -> Browser:
+    """The shop is started before, because it wants an event loop of its own."""
+    return _chromium.open()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """The browser stays for the next module if that begins with it."""
+    yield
+    if nextitem is None or nextitem.path != item.path:
+        _chromium.close_unless(nextitem is not None and nextitem.path.parent == item.path.parent and _begins(nextitem))
+
+
+def _begins(item: pytest.Item) -> bool:
+    return "chromium" in getattr(item, "fixturenames", ())
 
 
 def patient_context(browser: Browser, **options: Any) -> BrowserContext:

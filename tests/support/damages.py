@@ -1,7 +1,6 @@
 """Deliberate damage to a sound log, one kind each, and where an audit has to find it."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -12,10 +11,11 @@ from buystream.log import COMMANDS, DEADLETTER, EVENTS, Message, Record
 from buystream.replay.audit_report import AuditReport
 from buystream.vocabulary import codec, commands
 from buystream.vocabulary.codec import SEQUENCE_DIGITS
-from tests.support.decided_log import ALL, SHOP, DecidedLog, Rush
+from tests.support.decided_log import ALL, SHOP
 from tests.support.examples import MERCHANT, example, order_id
 from tests.support.memory_log import MemoryLog
 from tests.support.records import changed, command_message
+from tests.support.sound_log import sound_log
 
 OTHER_SHOP = "sh-fedcba9876543210"
 WORDS: Final = {COMMANDS: "command", EVENTS: "event", DEADLETTER: "dead letter"}
@@ -32,37 +32,6 @@ class Place(NamedTuple):
 Damage = Callable[[MemoryLog], Place]
 
 DAMAGES: dict[str, Damage] = {}
-
-
-def sound_log(shop_id: str = SHOP) -> MemoryLog:
-    """A rush, receipts, a refund, what can't be read, and a flow into the second partition. Nothing is wrong. Each is
-    the caller's own, to be damaged."""
-    made = _written(shop_id)
-    own = MemoryLog(partitions=made.partitions, stamp=made.stamp)
-    own._records = {place: list(records) for place, records in made._records.items()}
-    return own
-
-
-@cache
-def _written(shop_id: str) -> MemoryLog:
-    book = DecidedLog(partitions=2, shop_id=shop_id)
-    book.write(example(commands.RegisterMerchant))
-    Rush(3, taps=25, book=book, receipts=True)
-    sold = [order for order in book.partition.state.editions["ed0-c0ncert000"].orders.values() if order.served]
-    for order in sold[:3]:
-        book.write(
-            example(commands.IssueReceipt, order_id=order.id, amount_minor=order.goods_minor, paid_at_ms=book.at_ms)
-        )
-    refund_id = "refund-1"
-    book.write(example(commands.RefundOrder, order_id=sold[0].id, refund_id=refund_id))
-    paid = {"payment_id": f"{sold[0].id}.1", "refund_id": refund_id, "amount_minor": sold[0].goods_minor}
-    book.write(example(commands.RecordRefund, **paid))
-    book.decide(Message(b"not a command", "somebody's"))
-    book.write(commands.Tick(), commands.Tick())
-    last = book.log.end(EVENTS, 0) - 1
-    other = example(commands.RequestTerms, merchant_id="me1-n1ghtsky00")
-    book.decide(command_message(other, command_id=f"0-{last}:0"), partition=1)
-    return book.log
 
 
 def damage(name: str) -> Callable[[Damage], Damage]:

@@ -6,7 +6,6 @@ are there, nothing runs)."""
 import json
 import os
 import signal
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +15,11 @@ import httpx
 import pytest
 
 from buystream.host.broker import Broker
+from tests.support import forked
 from tests.support.patience import patient, wait_until
 from tests.support.ports import reserved_port
 from tests.support.server_logs import show_on_failure
-from tests.support.shop_process import BUYSTREAM, PATIENT, READY_SECONDS, STOP_SECONDS, ShopProcess, buystream, is_ready
+from tests.support.shop_process import PATIENT, READY_SECONDS, STOP_SECONDS, ShopProcess, buystream, is_ready
 
 PARTITIONS = 2
 
@@ -36,12 +36,8 @@ class RoleProcess:
         self._metrics_port = reserved_port() if role == "gateway" else self._port
         ports = ["--port", str(self._port)] if role == "gateway" else []
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [BUYSTREAM, role, "--data-dir", str(data_dir), *ports, "--metrics-port", str(self._metrics_port)],
-                stdout=log,
-                stderr=log,
-                env=os.environ | environment,
-            )
+            words = [role, "--data-dir", str(data_dir), *ports, "--metrics-port", str(self._metrics_port)]
+            self._process = forked.start(words, os.environ | environment, output=log, errors=log)
 
     @property
     def metrics_at(self) -> str:

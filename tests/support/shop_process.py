@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
@@ -16,12 +15,13 @@ import httpx
 
 from buystream.host.embedded import EmbeddedPostgres
 from buystream.settings import Settings, read_settings
+from tests.support import forked
+from tests.support.forked import BUYSTREAM
 from tests.support.patience import patient, wait_until
 from tests.support.ports import reserved_port
 from tests.support.prepared import prepare
 from tests.support.server_logs import show_on_failure
 
-BUYSTREAM = Path(sys.executable).with_name("buystream")
 READY_SECONDS = 120
 STOP_SECONDS = 120
 WRONG_KEYS_MAX = 15
@@ -37,14 +37,7 @@ ANY_PORTS = {"BUYSTREAM_PORT": "0", "BUYSTREAM_METRICS_PORT": "0"}
 
 def buystream(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end."""
-    return subprocess.run(
-        [BUYSTREAM, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=patient(240),
-        env=ANY_PORTS | os.environ | environment,
-        check=False,
-    )
+    return forked.run(arguments, ANY_PORTS | os.environ | environment, patient(240))
 
 
 def is_ready(url: str) -> bool:
@@ -70,7 +63,7 @@ class ShopProcess:
         show_on_failure(f"PostgreSQL in {data_dir}", data_dir / "postgres" / "server.log")
         self.environment = environment
         self._environment = os.environ | PATIENT | environment
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: forked.Process | None = None
 
     @property
     def settings(self) -> Settings:
@@ -78,16 +71,15 @@ class ShopProcess:
         return read_settings(self._environment, data_dir=self.data_dir)
 
     def start(self, *, ready: bool = True, from_nothing: bool = False) -> None:
-        """Its PostgreSQL is there already, unless it starts `from_nothing`."""
+        """Its PostgreSQL is there already, and the shop imported, unless it starts `from_nothing`."""
         if not from_nothing:
             self._prepare()
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [BUYSTREAM, *self._command, "--data-dir", str(self.data_dir), "--port", str(self.port)],
-                stdout=log,
-                stderr=log,
-                env=self._environment,
-            )
+            words = [*self._command, "--data-dir", str(self.data_dir), "--port", str(self.port)]
+            if from_nothing:
+                self._process = subprocess.Popen([BUYSTREAM, *words], stdout=log, stderr=log, env=self._environment)
+            else:
+                self._process = forked.start(words, self._environment, output=log, errors=log)
         if ready:
             self.wait_until_ready()
 

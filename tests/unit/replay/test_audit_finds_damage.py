@@ -28,13 +28,13 @@ from tests.support.damages import (
     named,
     nth,
     records_of,
-    sound_log,
     up_to,
 )
 from tests.support.decided_log import SHOP, DecidedLog, Rush
 from tests.support.examples import T0
 from tests.support.histories import History
 from tests.support.memory_log import MemoryLog
+from tests.support.sound_log import sound_log
 from tests.support.steps import place, release
 
 
