@@ -15,7 +15,7 @@ from buystream.consumers.search import tables as search
 from buystream.consumers.webhooks import tables as webhooks
 from buystream.database import DatabaseUnavailable, connect, transaction
 from buystream.delivery import policy as delivery
-from buystream.gateway.server import fingerprints, key_uses, session_tables
+from buystream.gateway.server import fingerprints, key_uses, media_cleaning, session_tables
 from buystream.log import postgres as postgres_log
 from buystream.projections import live_rates
 from buystream.projections.engine import builds, snapshots
@@ -30,6 +30,7 @@ PARTS: Final = (
     vault.TABLES,
     session_tables.TABLES,
     key_uses.TABLES,
+    media_cleaning.TABLES,
     fingerprints.TABLES,
     sandbox.TABLES,
     delivery.TABLES,
@@ -67,6 +68,8 @@ GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
         "gateway.ended_session": "SELECT, INSERT, UPDATE, DELETE",
         "gateway.idempotency_key": "SELECT, INSERT, DELETE",
         "gateway.api_key_use": "SELECT, INSERT, UPDATE",
+        "gateway.media_upload": "SELECT, INSERT, DELETE",
+        "gateway.media_removed": "SELECT, INSERT",
         "passing.fingerprint_key": "SELECT, INSERT, DELETE",
         "sandbox.payment": "SELECT, UPDATE (state, late_at_ms)",
         "views.*": "SELECT",

@@ -81,6 +81,23 @@ def test_the_next_person_pays_with_nobody_elses_card_and_sees_nobody_elses_addre
         expect(other.sheet.get_by_text("anna@example.org")).to_have_count(0)
 
 
+def test_the_sheet_leads_to_the_tickets_at_the_shop(phone: BrowserContext, demo_shop: DemoShop) -> None:
+    starts_ms = int(time.time() * 1000) + 3_600_000
+    edition = demo_shop.on_sale(kind="ticket", event={"starts_at_ms": starts_ms, "venue": "The Old Brewery"})
+    forum = Forum(phone.new_page(), demo_shop, edition)
+    with website(forum.html) as forum.url:
+        anna = forum.shows()
+        anna.tap_buy()
+        anna.enter("Accepted", save=False)
+        anna.pay()
+        anna.sees("You’re going!")
+        with forum.page.expect_popup() as opened:
+            anna.sheet.get_by_role("button", name="Your tickets").tap()
+        opened.value.get_by_role("button", name="Show my orders here").tap()
+        opened.value.wait_for_url("**/orders/*/tickets")
+        expect(opened.value.get_by_text("The Old Brewery").first).to_be_visible()
+
+
 def test_the_hosts_log_out_ends_the_session_on_a_page_that_is_still_open(forum: Forum) -> None:
     anna = forum.shows(forum.anna)
     buys(anna)

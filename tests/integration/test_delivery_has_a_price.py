@@ -10,7 +10,7 @@ from buystream.log import EVENTS
 from buystream.replay.audit import audit
 from buystream.vocabulary.codec import read_event
 from buystream.vocabulary.feed import public_form
-from tests.support.shop import ADDRESS, DELIVERY, Shop, order_of, shop, wait_until
+from tests.support.shop import ADDRESS, DELIVERY, Shop, gateway_at_work, order_of, shop, wait_until
 
 __all__ = ["shop"]
 
@@ -121,6 +121,41 @@ def test_the_price_that_was_shown_is_paid_and_refunded_and_all_books_agree(shop:
     fed = [public_form(read_event(record.value)) for record in records]
     [charge] = [event.shipping for event in fed if type(event).__name__ == "PaymentRequested"]
     assert (charge.title, charge.country, charge.amount_minor) == ("Airmail", "IT", 1200)
+    report = audit(shop.log)
+    assert report.ok, report.violations
+
+
+def test_a_new_price_is_for_those_who_order_after_it(shop: Shop) -> None:
+    with shop.buyer() as buyer, shop.merchant() as merchant:
+        before = ordered(shop, buyer, quantity=1)
+        edition_id = before.rpartition("-")[0]
+        britain, italy = SHIPPING["zones"]
+        dearer = {**britain, "rates": [{"method_id": "post", "title": "Royal Mail", "prices": [{"price_minor": 900}]}]}
+        new = {"ships_from": "GB", "zones": [dearer, italy], "pickups": []}
+        terms = f"/v1/merchant/editions/{edition_id}/shipping"
+        changed = merchant.put(terms, json=new)
+        assert changed.status_code == 200, changed.text
+        assert (changed.json()["shipping"]["pickups"], changed.json()["can_change_shipping"]) == ([], True)
+        wrong = merchant.put(terms, json={**new, "zones": [dearer, dearer]})
+        assert (wrong.status_code, wrong.json()["reason"]) == (409, "bad_shipping")
+        body = order_of(edition_id, quantity=1)
+        assert buyer.post("/v1/orders", json=body).status_code == 201
+        after = str(body["order_id"])
+        with gateway_at_work(shop.parts) as later:  # it knows the change from the views, the other one from the log
+            for url in (shop.url, later):
+                found = [
+                    [one["amount_minor"] for one in buyer.get(f"{url}{path}").json()["options"]]
+                    for path in (f"/v1/orders/{order_id}/delivery-options?country=GB" for order_id in (before, after))
+                ]
+                assert found == [[400, 0], [900]]
+
+        collected = {"delivery": {"name": "Anna Example", "email": "anna@example.org"}, "delivery_method": "shop"}
+        assert pay(buyer, before, **collected).status_code == 202
+        assert comes_to(buyer, before, "confirmed")["paid_minor"] == 4500
+        way = {"delivery_method": "post", "delivery_minor": 400}
+        assert pay(buyer, after, **way).json()["reason"] == "wrong_delivery_price"
+        assert pay(buyer, after, **{**way, "delivery_minor": 900}).status_code == 202
+        assert comes_to(buyer, after, "confirmed")["paid_minor"] == 5400
     report = audit(shop.log)
     assert report.ok, report.violations
 

@@ -7,16 +7,20 @@ import socket
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-from buystream.media import Media, media_at
+from buystream.database import connect, transaction
+from buystream.gateway.server.media_cleaning import begin_upload, over
+from buystream.gateway.server.reads import now_ms
+from buystream.media import Media, NoSuchMedia, media_at
 from tests.integration.test_merchants_money import bought, refund
 from tests.support.patience import patient, wait_until
+from tests.support.postgres import run_sql
 from tests.support.shop import API_KEY, Shop, lasting_shop, register_merchant, shop, shop_at_work
 
 __all__ = ["lasting_shop", "shop"]
@@ -136,6 +140,39 @@ def test_a_new_version_replaces_the_old_one_and_a_removed_file_is_gone(lasting_s
         assert merchant.delete(f"{path}/{NAME}").json()["files"] == []
         assert [httpx.get(link).status_code for link in (old, new)] == [404, 404]
         assert uploaded(lasting_shop, edition)["version"] == 3
+
+
+def is_kept(shop: Shop, edition_id: str, file_id: str) -> bool:
+    """Whether the storage has its bytes."""
+    try:
+        asyncio.run(shop.parts.media.read(f"{edition_id}/{file_id}", 0, 0))
+    except NoSuchMedia:
+        return False
+    return True
+
+
+def test_bytes_that_nobody_can_download_any_more_are_not_kept(lasting_shop: Shop) -> None:
+    edition, interrupted = lasting_shop.release(), "interrupted0000000000000"
+    for content in (ALBUM, ALBUM[::-1]):
+        uploaded(lasting_shop, edition, content)
+    query = "SELECT file_id FROM views.files WHERE edition_id = %s ORDER BY version"
+    old, new = (file_id for (file_id,) in run_sql(lasting_shop.dsn, query, (edition,)))
+    day_ms = 86_400_000
+    with closing(connect(lasting_shop.dsn, "tests")) as conn, transaction(conn) as cur:
+        begin_upload(cur, edition, interrupted)
+        cur.execute("UPDATE gateway.media_upload SET begun_at = now() - interval '8 days'")
+        asyncio.run(lasting_shop.parts.media.put(f"{edition}/{interrupted}", one_chunk()))
+        assert (edition, old) not in over(cur, at_ms=now_ms())  # links to it may still work
+        assert [one for one in over(cur, at_ms=now_ms() + 2 * day_ms) if one[0] == edition] == [(edition, old)]
+    assert all(is_kept(lasting_shop, edition, one) for one in (old, new, interrupted))
+    with lasting_shop.merchant() as merchant:
+        assert merchant.delete(f"/v1/merchant/editions/{edition}/files/{NAME}").status_code == 200
+    wait_until(lambda: not any(is_kept(lasting_shop, edition, one) for one in (old, new, interrupted)))
+    wait_until(lambda: not run_sql(lasting_shop.dsn, "SELECT FROM gateway.media_upload WHERE file_id = %s", (old,)))
+
+
+async def one_chunk() -> AsyncIterator[bytes]:
+    yield ALBUM
 
 
 def test_a_name_that_no_file_may_have_is_refused_before_the_file_is_taken(lasting_shop: Shop) -> None:

@@ -185,6 +185,11 @@ def test_a_file_of_tracking_numbers_is_done_as_a_whole_or_not_at_all(shop: Shop)
             f"{parts[-8:]};GLS;Z2;2",
             f"{parts[-8:]};GLS;Z3;1",
         ]
+        twice = imported(merchant, "\n".join([*lines[:2], f"{whole[-8:]};GLS;Z8;"]))  # by its id, and by its number
+        assert [(one["line"], one["reason"]) for one in twice.json()["lines"]] == [
+            (2, "order_twice"),
+            (3, "order_twice"),
+        ]
         wrong = ["nobody;GLS;Z4;", f"{parts[-8:]};GLS;Z5;1", f"{whole};;Z6;", f"{ticket['order_id']};GLS;Z7;"]
         answer = imported(merchant, "\n".join(lines + wrong))
         assert answer.status_code == 422

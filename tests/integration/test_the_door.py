@@ -235,6 +235,10 @@ def test_the_list_is_opened_by_the_tickets_own_codes_and_says_what_changed(lasti
         assert (len(page["tickets"]), page["more"]) == (2, True)
         rest = phone.get(f"/v1/door/list?after={page['next']}").json()
         assert (len(rest["tickets"]), rest["more"]) == (1, False)
+        known = {"If-None-Match": phone.get("/v1/door/list").headers["etag"]}
+        same = phone.get("/v1/door/list", headers=known)
+        assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", known["If-None-Match"])
+        assert phone.get("/v1/door/list?limit=1", headers=known).status_code == 200
         rows = page["tickets"] + rest["tickets"]
         assert opened(first["code"], rows, edition_id) == ({"t": first["ticket_id"], "n": "Anna Example"}, "", None)
         assert opened(others[0], rows, edition_id)[1:] == ("", None)
@@ -243,6 +247,7 @@ def test_the_list_is_opened_by_the_tickets_own_codes_and_says_what_changed(lasti
         assert passed.status_code == 200, passed.text
         assert phone.post("/v1/door/scans", json=wish(second["code"], "scan-30001")).json()["answer"] == "revoked"
         assert phone.post("/v1/door/scans", json=wish(first["code"], "scan-30002")).json()["answer"] == "valid"
+        assert phone.get("/v1/door/list", headers=known).status_code == 200
         changed = phone.get(f"/v1/door/list?after={rest['next']}").json()
         assert opened(second["code"], changed["tickets"], edition_id) == (None, "revoked", None)
         last = opened(first["code"], changed["tickets"], edition_id)[2]

@@ -68,6 +68,7 @@ def agrees_about_an_edition(seen: MerchantBoard, edition: Edition, at_ms: int) -
         "can_resume": commands.ResumeSale(edition_id=edition.id),
         "can_cancel": example(commands.CancelEdition, edition_id=edition.id),
         "can_move_event": example(commands.MoveEvent, edition_id=edition.id),
+        "can_change_shipping": example(commands.ChangeShipping, edition_id=edition.id),
     }
     of_a_variant = {"can_add_stock": commands.AddStock, "can_withdraw_stock": commands.WithdrawStock}
     said = {name: getattr(seen, name) for name in (*asked, *of_a_variant)}

@@ -22,10 +22,15 @@ _SWITCHES = {
     "cancelled_at_ms": None,
     "cancellation_completed": False,
     "moved_event": None,
+    "changed_shipping": None,
     "refunds_failed": 0,
     "raised_minor": 0,
     "givers": 0,
 }
+
+
+_REPLACED = ("cancelled_at_ms", "refunds_failed", "moved_event", "changed_shipping")
+"""What an event says anew; other numbers are added."""
 
 
 class SeenInMemory:
@@ -64,7 +69,7 @@ class SeenInMemory:
         CHANGES[type(event)](step, event)
         fields = self._editions[event.edition_id]
         for name, value in msgspec.structs.asdict(step).items():
-            if isinstance(value, bool | str) or name in ("cancelled_at_ms", "refunds_failed", "moved_event"):
+            if isinstance(value, bool | str) or name in _REPLACED:
                 fields[name] = fields[name] if value is None else value
             elif value is not None and fields[name] is not None:
                 fields[name] += value
@@ -96,4 +101,5 @@ def _released(event: events.EditionReleased) -> dict[str, Any]:
     released = {"awaits_terms": event.awaits_terms, "saves_methods": event.saves_methods}
     terms = terms_of(event.offer) | {"suggested_minor": event.offer.suggested_minor, "variants": variants}
     terms["event"] = event.offer.event
+    terms["shipping"] = msgspec.to_builtins(event.offer.shipping)
     return terms | released | _SWITCHES | counts | names

@@ -51,12 +51,17 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """A time that a client gives is not before this: it would be one in seconds, which are 1,000 times smaller."""
     latest_time_ms: int
 
+    announcements_max: int
+    """Mails to all buyers of an edition within `announcements_seconds`."""
+    announcements_seconds: int
     stock_alerts_max: int
     """Buyers who wait for stock of one variant, all of whom one event may tell that there is."""
     parcels_per_order_max: int
     fulfilment_events_max: int
     """What may be recorded about one parcel."""
     exchanges_per_order_max: int
+    shipping_changes_max: int
+    """How often an edition's prices of delivery change: orders keep those that they were placed by."""
     weight_grams_max: int
     """Of a unit, and of a parcel that a delivery price is for."""
     passages_per_ticket_max: int
@@ -126,10 +131,13 @@ _FIRST: Final = Rules(
     buyer_pause_seconds_max=24 * 3600,
     earliest_time_ms=100_000_000_000,
     latest_time_ms=253_402_300_799_999,
+    announcements_max=3,
+    announcements_seconds=24 * 3600,
     stock_alerts_max=1_000,
     parcels_per_order_max=100,
     fulfilment_events_max=100,
     exchanges_per_order_max=20,
+    shipping_changes_max=100,
     weight_grams_max=1_000_000,
     passages_per_ticket_max=40,
     files_per_edition_max=200,

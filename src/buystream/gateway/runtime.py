@@ -18,7 +18,7 @@ from buystream.consumers.search.asking import OrderSearch
 from buystream.consumers.webhooks import tables as webhooks
 from buystream.delivery import policy as delivery
 from buystream.gateway.routes.bodies.payments import ConfigBody
-from buystream.gateway.server import key_uses, session_tables, sessions
+from buystream.gateway.server import key_uses, media_cleaning, session_tables, sessions
 from buystream.gateway.server.answers import Answer
 from buystream.gateway.server.catalogue import Catalogue, Listing
 from buystream.gateway.server.decisions import DECISION_SECONDS, Decisions
@@ -30,6 +30,7 @@ from buystream.gateway.server.impressions import Impressions
 from buystream.gateway.server.inbox import Inbox, Notifications
 from buystream.gateway.server.key_uses import KeyUses
 from buystream.gateway.server.latch import Latch
+from buystream.gateway.server.media_cleaning import MediaCleaning
 from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.rates import RateLimiter
 from buystream.gateway.server.reads import VIEWS_SECONDS, ProjectedPosition, Reads
@@ -169,6 +170,7 @@ class Gateway:
         )
         self.latch = Latch(self._record, self.registry)
         self.impressions = Impressions(self._record)
+        self.media_cleaning = MediaCleaning(self.media, self.reads, self.views_show_the_log)
         self.orders_answered = Counter(
             "buystream_orders_answered", "Answers to POST /v1/orders.", ["status"], registry=self.registry
         )
@@ -186,6 +188,7 @@ class Gateway:
             asyncio.create_task(self.impressions.reports.run()),
             asyncio.create_task(self.fingerprints.run(self.reads)),
             asyncio.create_task(self._follow_ended_sessions()),
+            asyncio.create_task(self.media_cleaning.run()),
         ]
 
     async def stop(self) -> None:
@@ -332,6 +335,7 @@ class Gateway:
     def _load(self, cur: cursor) -> dict[int, int]:
         session_tables.TABLES.ensure(cur)
         key_uses.TABLES.ensure(cur)
+        media_cleaning.TABLES.ensure(cur)
         mail_tables.TABLES.ensure(cur)
         webhooks.TABLES.ensure(cur)
         search_tables.TABLES.ensure(cur)

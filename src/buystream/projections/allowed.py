@@ -53,6 +53,7 @@ class WithEdition(TypedDict):
     can_withdraw_stock: bool
     can_cancel: bool
     can_move_event: bool
+    can_change_shipping: bool
 
 
 def by_buyer(view: OrderView, at_ms: int) -> ByBuyer:
@@ -117,6 +118,7 @@ def with_edition(
     is_cancelled: bool,
     is_missed: bool,
     has_event: bool,
+    has_shipping: bool,
 ) -> WithEdition:
     """What would change nothing for a buyer isn't offered: to pause or stock a sale that is over."""
     is_over = SALE_STATES[state].over or is_missed
@@ -127,6 +129,7 @@ def with_edition(
         "can_withdraw_stock": bool(available),
         "can_cancel": not is_cancelled,
         "can_move_event": has_event and not is_cancelled,
+        "can_change_shipping": has_shipping and not is_cancelled,
     }
 
 

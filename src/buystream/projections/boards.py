@@ -109,6 +109,7 @@ class MerchantBoard(Board, frozen=True, kw_only=True, gc=False):
     can_withdraw_stock: bool
     can_cancel: bool
     can_move_event: bool
+    can_change_shipping: bool
 
 
 def board_of(fields: Mapping[str, Any], at_ms: int) -> Board:
@@ -127,6 +128,7 @@ def merchant_board_of(fields: Mapping[str, Any], at_ms: int) -> MerchantBoard:
         is_cancelled=shown["cancellation"] is not None,
         is_missed=shown["campaign"] is not None and shown["campaign"].is_missed,
         has_event=shown["event"] is not None,
+        has_shipping=shown["shipping"] is not None,
     )
     return MerchantBoard(**shown, **can)
 

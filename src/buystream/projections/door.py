@@ -227,7 +227,7 @@ class Doors:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 1
+    version = 2
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -301,7 +301,7 @@ _LAST_SCANS: Final = """
 _CHANGES_TICKETS: Final = (
     *(events.OrderConfirmed, events.OrderRefunded, events.RefundRequested, events.RefundFailed),
     *(events.PaymentDisputed, events.DisputeClosed, events.TicketPassedOn, events.TicketTakenBack),
-    *(events.TicketClaimed, events.AttendeeNamed, events.ReturnedTicketsChosen),
+    *(events.TicketClaimed, events.AttendeeNamed, events.ReturnedTicketsChosen, events.AddressChanged),
 )
 _OF_A_TICKET: Final = (events.TicketScanned, events.ScanUndone, events.TicketBlocked)
 _NOTE: Final = """

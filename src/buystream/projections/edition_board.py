@@ -24,16 +24,19 @@ from buystream.projections.edition_changes import (
     moves_of,
 )
 from buystream.projections.offer_columns import (
+    CHANGED_SHIPPING,
     EVENT,
     MOVED_EVENT,
     REFUND,
     TERMS,
     VARIANT,
+    json_of,
     stock_of,
     terms_of,
     variants_of,
 )
 from buystream.vocabulary import events
+from buystream.vocabulary.shipping import Shipping
 from buystream.vocabulary.values import TicketedEvent
 
 NAME = "edition_board"
@@ -70,6 +73,15 @@ def released_at_ms(cur: cursor, edition_id: str) -> int | None:
     cur.execute("SELECT released_at_ms FROM views.editions WHERE edition_id = %s", (edition_id,))
     row = cur.fetchone()
     return row[0] if row else None
+
+
+def past_shipping(cur: cursor) -> dict[str, tuple[tuple[int, Shipping], ...]]:
+    """What delivery cost before it changed, by edition, the oldest first: for orders that were placed until then."""
+    cur.execute("SELECT edition_id, until_ms, shipping FROM views.past_shipping ORDER BY edition_id, until_ms")
+    found: dict[str, tuple[tuple[int, Shipping], ...]] = {}
+    for edition_id, until_ms, shipping in cur:
+        found[edition_id] = (*found.get(edition_id, ()), (until_ms, msgspec.convert(shipping, Shipping)))
+    return found
 
 
 def events_as_released(cur: cursor, edition_ids: Sequence[str]) -> dict[str, TicketedEvent]:
@@ -110,7 +122,7 @@ _SHOWN = ("merchant_id", *(column for column in TERMS if column in Board.__struc
 """What a board shows unchanged."""
 
 _COUNTS = ("available", "held", "sold", "withdrawn", "version")
-_SWITCHES = ("paused", "awaits_terms", MOVED_EVENT)
+_SWITCHES = ("paused", "awaits_terms", MOVED_EVENT, CHANGED_SHIPPING)
 _CANCELLATION = ("cancelled_reason", "cancelled_at_ms", "cancellation_completed", "refunds_failed")
 _READ = ("edition_id", *_SHOWN, "suggested_minor", *_COUNTS, *_SWITCHES, *REFUND, *campaigns.COLUMNS, *_CANCELLATION)
 _SELECT = f"""
@@ -130,7 +142,7 @@ class EditionBoard:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 9
+    version = 10
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -140,6 +152,7 @@ class EditionBoard:
         """Add up what the batch does to each edition, then write each row once."""
         facts = [event for _, event, _ in batch if isinstance(event, _COUNTED)]
         _insert(cur, [event for event in facts if isinstance(event, events.EditionReleased)])
+        _keep_past_shipping(cur, [event for event in facts if isinstance(event, events.ShippingChanged)])
         changes: dict[str, Change] = {}
         counts: dict[tuple[str, str], Counts] = {}
         for event in facts:
@@ -166,6 +179,15 @@ class EditionBoard:
 
 
 _COUNTED = (events.EditionEvent, events.OrderEvent, events.PaymentEvent)
+
+
+def _keep_past_shipping(cur: cursor, changed: list[events.ShippingChanged]) -> None:
+    if changed:
+        execute_values(
+            cur,
+            "INSERT INTO past_shipping (edition_id, until_ms, shipping) VALUES %s ON CONFLICT DO NOTHING",
+            [(event.edition_id, event.at_ms, json_of(event.old_shipping)) for event in changed],
+        )
 
 
 def _insert(cur: cursor, released: list[events.EditionReleased]) -> None:

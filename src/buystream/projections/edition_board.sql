@@ -24,6 +24,7 @@ CREATE TABLE editions (
     event jsonb,
     moved_event jsonb,
     shipping jsonb,
+    changed_shipping jsonb,
     refund_by text COLLATE "C" NOT NULL,
     refund_until_ms bigint,
     refund_share_bps integer NOT NULL,
@@ -76,6 +77,15 @@ CREATE TABLE variants (
     CHECK ((stock IS NULL) = (available IS NULL)),
     CONSTRAINT stock_rule_of_variants CHECK (available + held + sold + withdrawn = stock)
 ) WITH (fillfactor = 50);
+
+-- What delivery cost the orders that were placed until then, inclusive.
+CREATE TABLE past_shipping (
+    edition_id text COLLATE "C" NOT NULL,
+    until_ms bigint NOT NULL,
+    shipping jsonb NOT NULL,
+
+    PRIMARY KEY (edition_id, until_ms)
+);
 
 CREATE INDEX editions_of_merchant ON editions (merchant_id, released_at_ms);
 

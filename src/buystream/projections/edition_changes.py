@@ -8,6 +8,8 @@ import msgspec
 from buystream.projections.offer_columns import json_of
 from buystream.vocabulary import events
 from buystream.vocabulary.events import Event
+from buystream.vocabulary.shipping import Shipping
+from buystream.vocabulary.value import Value
 from buystream.vocabulary.values import LineUnits, OrderLine, TicketedEvent
 
 Moved = LineUnits | OrderLine
@@ -43,14 +45,14 @@ class Change(msgspec.Struct, gc=False, omit_defaults=True):
     cancellation_completed: bool | None = None
     refunds_failed: int | None = None
     moved_event: TicketedEvent | None = None
+    changed_shipping: Shipping | None = None
     raised_minor: int = 0
     givers: int = 0
 
     def columns(self) -> tuple[Any, ...]:
         """The values of its fields, as `APPLY` takes them."""
-        moved = self.moved_event
-        row = msgspec.structs.asdict(self) | {"moved_event": None if moved is None else json_of(moved)}
-        return tuple(row.values())
+        row = msgspec.structs.asdict(self)
+        return tuple(json_of(value) if isinstance(value, Value) else value for value in row.values())
 
     def add(self, counts: Counts) -> None:
         """What became of one of its variants."""
@@ -64,6 +66,7 @@ class Change(msgspec.Struct, gc=False, omit_defaults=True):
 _SWITCHED = (
     *("paused", "awaits_terms", "reached", "outcome"),
     *("cancelled_reason", "cancelled_at_ms", "cancellation_completed", "refunds_failed", "moved_event"),
+    "changed_shipping",
 )
 _ADDED = ("stock", "available", "held", "sold", "withdrawn", "raised_minor", "givers")
 APPLY = f"""
@@ -79,6 +82,7 @@ _CASTS = {
     "cancelled_at_ms": "bigint",
     "refunds_failed": "bigint",
     "moved_event": "jsonb",
+    "changed_shipping": "jsonb",
 }
 APPLY_TEMPLATE = f"""(%s, {
     ", ".join(
@@ -200,6 +204,10 @@ def _moved(change: Change, event: events.EventMoved) -> None:
     change.moved_event = event.event
 
 
+def _delivery_priced(change: Change, event: events.ShippingChanged) -> None:
+    change.changed_shipping = event.shipping
+
+
 COUNTS: Mapping[type[Event], Callable[[Counts, Any, int], None]] = {
     events.OrderPlaced: _held,
     events.OrderReclaimed: _held,
@@ -232,5 +240,6 @@ CHANGES: Mapping[type[Event], Callable[[Change, Any], None]] = {
     events.CancellationContinued: _cancellation_continued,
     events.CancellationCompleted: _cancellation_completed,
     events.EventMoved: _moved,
+    events.ShippingChanged: _delivery_priced,
 }
 """Every event that moves an edition's switches."""

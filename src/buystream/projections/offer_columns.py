@@ -33,7 +33,10 @@ MOVED_EVENT: Final = "moved_event"
 """The same since it was moved; null when it never was."""
 
 SHIPPING: Final = "shipping"
-"""What delivery costs, as JSON."""
+"""What delivery costs, as JSON, as it was released."""
+
+CHANGED_SHIPPING: Final = "changed_shipping"
+"""The same since it was changed; null when it never was."""
 
 _SUMMED: Final = ("price_min_minor", "price_max_minor", "limit_per_buyer", "stock")
 TERMS: Final = (
@@ -94,8 +97,8 @@ def json_of(value: Value) -> str:
 
 
 def shipping_of(row: Mapping[str, Any]) -> Shipping | None:
-    """What delivery of the edition's orders costs."""
-    return msgspec.convert(row[SHIPPING], Shipping | None)
+    """What delivery costs those who order now."""
+    return msgspec.convert(row[CHANGED_SHIPPING] or row[SHIPPING], Shipping | None)
 
 
 def _value(name: str, kind: type[V], row: Mapping[str, Any]) -> V:

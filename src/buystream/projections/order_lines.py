@@ -108,6 +108,11 @@ def charges_in(text: str) -> dict[str, DeliveryCharge]:
     return _decode_charges(text) if text else {}
 
 
+def deliveries_in(text: str) -> dict[str, str]:
+    """Where each payment would have the order sent, of what the column says."""
+    return _decode_deliveries(text) if text else {}
+
+
 def encode(value: object) -> str:
     """As a column has it."""
     return _encode(value).decode()
@@ -116,4 +121,5 @@ def encode(value: object) -> str:
 _encode: Final = msgspec.json.Encoder().encode
 decode: Final = msgspec.json.Decoder(list[KeptLine]).decode
 decode_refunds: Final = msgspec.json.Decoder(dict[str, AskedRefund]).decode
+_decode_deliveries: Final = msgspec.json.Decoder(dict[str, str]).decode
 _decode_charges: Final = msgspec.json.Decoder(dict[str, DeliveryCharge]).decode

@@ -71,6 +71,8 @@ class Row(msgspec.Struct, gc=False):
     """As JSON: see `buystream.projections.parcels`."""
     charges: str = ""
     """What delivery costs by each payment, as a JSON object by payment id; nothing where it has no price."""
+    deliveries: str = ""
+    """Where each payment would have the order sent, as a JSON object by payment id, while several try to pay it."""
 
     @property
     def placement(self) -> Placement | None:
@@ -198,7 +200,7 @@ def _reclaimed(row: Row, event: events.OrderReclaimed) -> None:
 
 @_changed_by(events.OrderAuthorised)
 def _authorised(row: Row, event: events.OrderAuthorised) -> None:
-    row.state, row.hold_expires_at_ms, row.payment_chosen = "authorised", None, True
+    row.state, row.hold_expires_at_ms, row.payment_chosen, row.deliveries = "authorised", None, True, ""
 
 
 @_changed_by(events.OrderConfirmed)
@@ -234,7 +236,7 @@ def _delivered(row: Row, event: events.OrderDelivered) -> None:
 )
 def _change_parcels(row: Row, event: OfParcels) -> None:
     parcels = parcels_in(row.parcels)
-    parcels.change(event, row.kept_units)
+    parcels.change(event, row.kept_units, row.served)
     row.parcels = parcels_column(parcels)
 
 
@@ -252,7 +254,7 @@ def _exchanged(row: Row, event: events.UnitsExchanged) -> None:
 
 @_changed_by(events.OrderPledged)
 def _pledged(row: Row, event: events.OrderPledged) -> None:
-    row.state, row.hold_expires_at_ms, row.payment_chosen = "pledged", None, True
+    row.state, row.hold_expires_at_ms, row.payment_chosen, row.deliveries = "pledged", None, True, ""
 
 
 @_changed_by(events.OrderRefunded)
@@ -324,7 +326,7 @@ def _dispute_closed(row: Row, event: events.DisputeClosed) -> None:
 @_changed_by(events.PaymentRequested)
 def _payment_requested(row: Row, event: events.PaymentRequested) -> None:
     row.hold_expires_at_ms = None
-    row.delivery = event.delivery or row.delivery  # a pledge's charge comes without
+    _note_delivery(row, event)
     if event.shipping is not None:
         row.charges = order_lines.encode({**order_lines.charges_in(row.charges), event.payment_id: event.shipping})
     if row.state == "pledged":
@@ -332,6 +334,15 @@ def _payment_requested(row: Row, event: events.PaymentRequested) -> None:
     row.payment_id, row.payment_state, row.payment_chosen = event.originator_id, "requested", False
     row.payment_off_session = event.off_session
     row.payment_reason = row.authentication_url = None
+
+
+def _note_delivery(row: Row, event: events.PaymentRequested) -> None:
+    if not event.delivery:
+        return  # a pledge's charge comes without
+    if row.payment_id is not None and row.delivery not in ("", event.delivery):
+        known = order_lines.deliveries_in(row.deliveries) or {row.payment_id: row.delivery}
+        row.deliveries = order_lines.encode({**known, event.payment_id: event.delivery})
+    row.delivery = event.delivery
 
 
 @_changed_by(events.AddressChanged)
@@ -359,9 +370,14 @@ def _method_saved(row: Row, event: events.MethodSaved) -> None:
     _payment_moves(row, event, "method_saved")
 
 
-def _choose(row: Row, event: events.PaymentEvent, *, off_session: bool) -> None:
-    """The payment that was authorised last is shown, until one has pledged or claimed the order."""
-    if not row.payment_chosen and row.payment_id != event.originator_id:
+def _choose(row: Row, event: events.PaymentAuthorised | events.MethodSaved, *, off_session: bool) -> None:
+    """The payment that was authorised last is shown, until one has pledged or claimed the order. The order goes where
+    its buyer said with that payment, by which delivery was priced."""
+    if row.payment_chosen:
+        return
+    if row.deliveries:
+        row.delivery = order_lines.deliveries_in(row.deliveries).get(event.payment_id, row.delivery)
+    if row.payment_id != event.originator_id:
         row.payment_id, row.payment_off_session = event.originator_id, off_session
 
 

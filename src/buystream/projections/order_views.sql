@@ -43,6 +43,7 @@ CREATE TABLE orders (
     campaign text COLLATE "C" NOT NULL DEFAULT '',
     post text COLLATE "C" NOT NULL DEFAULT '',
     app text COLLATE "C" NOT NULL DEFAULT '',
+    deliveries text NOT NULL DEFAULT '',
     gift_id text COLLATE "C",
     lines text COLLATE "C" NOT NULL DEFAULT '',
     CHECK ((lines = '') = (price_minor IS NOT NULL))

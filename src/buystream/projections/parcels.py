@@ -69,8 +69,10 @@ class SeenParcel(Parcel, kw_only=True, omit_defaults=True):
 class SeenFulfilment(Fulfilment[SeenParcel], kw_only=True, omit_defaults=True):
     """All parcels of an order."""
 
-    def change(self, event: OfParcels, kept: Mapping[str, int]) -> None:
-        """Let it happen to them. What is used at the door has no parcel."""
+    def change(self, event: OfParcels, kept: Mapping[str, int], served: str) -> None:
+        """Let it happen to them. What is used at the door, or handed over whole, has no parcel before more happens."""
+        if served in SENT and not self.parcels and not isinstance(event, events.OrderShipped | events.OrderDelivered):
+            self.parcels[rest_parcel_id(event.order_id)] = SeenParcel(begun="shipped", stage=served)
         match event:
             case events.ShipmentCreated():
                 self.parcels[event.shipment_id] = SeenParcel.begin(event)

@@ -199,7 +199,7 @@ def _frames(cur: cursor, edition_ids: list[str], at_ms: int) -> dict[str, Keyfra
 _COUNTED: Final = ("stock", "available", "held", "sold", "withdrawn")
 _SINCE_RELEASE: Final = {
     **dict.fromkeys(("paused", "awaits_terms", "reached", "cancellation_completed"), False),
-    **dict.fromkeys(("outcome", "cancelled_reason", "cancelled_at_ms", "moved_event")),
+    **dict.fromkeys(("outcome", "cancelled_reason", "cancelled_at_ms", "moved_event", "changed_shipping")),
     "refunds_failed": 0,
 }
 """What these columns say until an event changes them."""

@@ -83,6 +83,8 @@ class EditionAccount(msgspec.Struct):
     """By buyer id: until then each is too fast."""
     downloads: DownloadAccount = msgspec.field(default_factory=DownloadAccount)
     shipping: Shipping | None = None
+    past_shipping: list[tuple[int, Shipping]] = []
+    """What delivery cost those who had ordered by that time, the oldest first."""
     grams: dict[str, int] = {}
     """What a unit of each variant weighs."""
     over: str = ""

@@ -10,7 +10,7 @@ from buystream.vocabulary.shipping import DeliveryCharge, Shipping
 
 def request(event: events.PaymentRequested, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
     """A payment is for an order's lines and its delivery, at the prices that were released."""
-    charge, shipping = event.shipping, account.shipping
+    charge, shipping = event.shipping, _priced(order, account)
     delivery_minor = 0 if charge is None else charge.amount_minor
     order.delivery_minor[event.payment_id] = delivery_minor
     if event.amount_minor != order.total_minor + delivery_minor:
@@ -25,6 +25,20 @@ def request(event: events.PaymentRequested, order: OrderAccount, account: Editio
         expected = _released_minor(shipping, charge, grams, order.total_minor)
         if expected != charge.amount_minor:
             yield "delivery costs what was released", f"{event.payment_id}: {charge.amount_minor}, not {expected}"
+
+
+def _priced(order: OrderAccount, account: EditionAccount) -> Shipping | None:
+    """What delivery costs by the prices of the time at which the order was placed."""
+    known = [shipping for until_ms, shipping in account.past_shipping if order.placed_at_ms <= until_ms]
+    return known[0] if known else account.shipping
+
+
+def change(event: events.ShippingChanged, account: EditionAccount) -> Iterator[Finding]:
+    """Later orders pay other prices."""
+    if account.shipping is None or event.old_shipping != account.shipping:
+        yield "delivery costs what was released", f"{event.edition_id}: it was {account.shipping}"
+    account.past_shipping.append((event.at_ms, event.old_shipping))
+    account.shipping = event.shipping
 
 
 def _released_minor(shipping: Shipping, charge: DeliveryCharge, grams: int, goods_minor: int) -> int | None:

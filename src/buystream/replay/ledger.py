@@ -109,6 +109,8 @@ class Ledger:
                 variant = account.variants[event.variant_id]
                 variant.withdrawn += event.quantity
                 variant.move(-event.quantity)
+            case events.ShippingChanged():
+                yield from delivery_books.change(event, account)
             case events.FileAdded() | events.FileRemoved():
                 yield from download_books.add(event, account)
             case events.StockReleased() if account.over:

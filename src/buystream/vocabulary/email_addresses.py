@@ -1,5 +1,6 @@
 """E-mail addresses, as every mail server takes them: the dot-atom form of RFC 5321, section 4.1.2, in ASCII. One rule
-for all that people enter and for what mails are written to. The form for paying has the same (pay-form.js)."""
+for all that people enter and for what mails are written to. The pages have it in a module that is
+generated from this one (email_module.py)."""
 
 import re
 from typing import Final

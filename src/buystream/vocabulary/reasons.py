@@ -176,6 +176,9 @@ REASONS: Final[Mapping[str, Reason]] = {
     "edition_id_conflict": Reason("This Idempotency-Key was used for an edition with other terms. Use a new one."),
     "change_id_conflict": Reason("This Idempotency-Key was used for another change of stock. Use a new one."),
     "announcement_id_conflict": Reason("This Idempotency-Key was used for another announcement. Use a new one."),
+    "too_many_announcements": Reason(
+        "An edition's buyers get at most 3 announcements in 24 hours. Send this one later.", status=429
+    ),
     "bad_stock": Reason("stock must be at least 1, or null for unlimited."),
     "bad_variants": Reason("An edition has at least one variant, and each has an id of its own."),
     "bad_limit": Reason("limit_per_buyer is outside the allowed range."),
@@ -195,6 +198,8 @@ REASONS: Final[Mapping[str, Reason]] = {
         "Each country has one zone, and each method a name of its own; weights rise, and prices can be charged. "
         "Gifts and campaigns have no delivery prices."
     ),
+    "no_delivery_price": Reason("Delivery of this edition has no price that could change: it is in the price."),
+    "too_many_changes": Reason("The prices of delivery have changed as often as they can."),
     "bad_weight": Reason("weight_grams is outside the allowed range."),
     "not_milliseconds": Reason("Send times in milliseconds since 1970, before the year 10000."),
     "bad_window": Reason("The sale would close before it opens. Send a later closes_at_ms."),

@@ -170,6 +170,9 @@ class Shipping(Value, frozen=True, kw_only=True):
         )
 
 
+SHIPPING: Final = meaning("Zones, rates and places to collect.", feed=True)
+
+
 def _is_possible(rate: ShippingRate, currency: Currency) -> bool:
     if not rate.prices or any(step.up_to_grams is None for step in rate.prices[:-1]):
         return False

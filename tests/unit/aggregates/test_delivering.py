@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from buystream.vocabulary import commands, events
-from buystream.vocabulary.examples.story import POSTED_OFFER, SHIPPING
+from buystream.vocabulary.examples.story import DEARER, POSTED_OFFER, SHIPPING
 from buystream.vocabulary.shipping import DeliveryCharge
-from tests.support.examples import BEN, DELIVERY, PRICE_MINOR, example
+from tests.support.examples import BEN, DELIVERY, PRICE_MINOR, T0, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import authorised, captured, declined, pay, payment, place, refund, ship
 
@@ -90,6 +90,51 @@ def test_an_edition_without_prices_of_delivery_asks_for_none() -> None:
     shop.then(expect(events.PaymentRequested, amount_minor=PRICE_MINOR, shipping=None))
 
 
+CHANGE = example(commands.ChangeShipping)
+DEAR_HOME = {**HOME, "delivery_minor": 500}
+
+
+def test_a_new_price_of_delivery_is_for_later_orders() -> None:
+    """Who held an order when the price changed was shown the old one, and pays it."""
+    shop = given(released(), place(1), T0 + 5).when(CHANGE)
+    shop.then(expect(events.ShippingChanged, shipping=DEARER, old_shipping=SHIPPING))
+    shop.when(CHANGE).then(expect(events.CommandRepeated))
+    shop.given(place(2), T0 + 6, place(3))
+    wrong = expect(events.CommandRefused, reason="wrong_delivery_price")
+    for number in (1, 2):  # the second came in the very millisecond of the change
+        shop.when(pay(number, **DEAR_HOME)).then(wrong)
+        shop.when(pay(number, **HOME)).then(expect(events.PaymentRequested, amount_minor=PRICE_MINOR + 400))
+    shop.when(pay(3, **HOME)).then(wrong)
+    shop.when(pay(3, **DEAR_HOME)).then(expect(events.PaymentRequested, amount_minor=PRICE_MINOR + 500))
+
+
+def test_what_was_paid_is_sent_elsewhere_at_the_prices_of_then() -> None:
+    only_home = replace(SHIPPING, zones=SHIPPING.zones[:1])
+    shop = sold(quantity=1, way=ABROAD).given(T0 + 5)
+    shop.when(replace(CHANGE, shipping=only_home)).then(events.ShippingChanged)
+    shop.when(moved("IT")).then(expect(events.AddressChanged, country="IT"))
+
+
+@pytest.mark.parametrize(
+    ("terms", "new", "reason"),
+    [
+        ({"shipping": None}, DEARER, "no_delivery_price"),
+        ({}, replace(DEARER, refunds_delivery=False), "bad_shipping"),
+        ({}, replace(DEARER, zones=DEARER.zones * 2), "bad_shipping"),
+        ({}, replace(DEARER, zones=(), pickups=()), "bad_shipping"),
+    ],
+)
+def test_prices_of_delivery_change_to_what_could_be_released(terms: dict[str, Any], new: Any, reason: str) -> None:
+    given(released(**terms)).when(replace(CHANGE, shipping=new)).then(expect(events.CommandRefused, reason=reason))
+
+
+def test_prices_of_delivery_change_a_bounded_number_of_times() -> None:
+    shop = given(released())
+    for number in range(100):
+        shop.when(CHANGE if number % 2 == 0 else replace(CHANGE, shipping=SHIPPING)).then(events.ShippingChanged)
+    shop.when(CHANGE).then(expect(events.CommandRefused, reason="too_many_changes"))
+
+
 def test_another_card_may_pay_for_another_way() -> None:
     shop = given(released(), place(), pay(**HOME), declined()).when(pay(**ABROAD))
     shop.then(expect(events.PaymentRequested, amount_minor=PRICE_MINOR + 900))
@@ -124,6 +169,12 @@ def test_a_paid_order_goes_elsewhere_for_the_same_price_until_it_is_packed() -> 
     shop.when(moved(buyer_id=BEN)).then(expect(events.CommandRefused, reason="unknown_order"))
     shop.given(ship())
     shop.when(moved()).then(expect(events.CommandRefused, reason="already_packed"))
+
+
+def test_what_is_not_sent_goes_nowhere_else() -> None:
+    tickets = released(shipping=None, needs_address=False)
+    shop = given(tickets, place(), pay(), authorised(), captured())
+    shop.when(moved()).then(expect(events.CommandRefused, reason="not_posted"))
 
 
 def test_what_is_collected_or_not_paid_has_no_address_to_change() -> None:

@@ -36,6 +36,11 @@ def test_a_workbook_is_read_as_it_shows() -> None:
     assert bad == []
 
 
+def test_half_a_unit_is_no_quantity() -> None:
+    _, bad = read(workbook((*HEADER, "Units"), ("a1", "DHL", "7", 1.5)))
+    assert [(one.line, one.reason) for one in bad] == [(2, "bad_quantity")]
+
+
 def test_a_number_that_a_spreadsheet_rounded_is_not_a_tracking_number() -> None:
     _, bad = read(workbook(HEADER, ("a1", "DHL", 340434161094042557.0)))
     assert [(one.line, one.reason) for one in bad] == [(2, "rounded")]
@@ -51,6 +56,8 @@ def test_a_number_that_a_spreadsheet_rounded_is_not_a_tracking_number() -> None:
         ("a1,DHL,7,²", "bad_quantity"),
         (f"a1,DHL,{'7' * 301},", "bad_text"),
         ('a1,"D\x07HL",7,', "bad_text"),
+        ("a1,D\u202eHL,7,", "bad_text"),
+        (f"a1,{'D' * 81},7,", "bad_text"),
     ],
 )
 def test_what_is_wrong_with_a_line_is_said(line: str, reason: str) -> None:

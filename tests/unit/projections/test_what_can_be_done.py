@@ -11,6 +11,7 @@ from buystream.aggregates.partition import Partition
 from buystream.gateway.routes.bodies.orders import order_body
 from buystream.projections import allowed
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.examples.story import SHIPPING
 from buystream.vocabulary.order_states import ORDER_STATES, Action, OrderState, SaleState
 from buystream.vocabulary.values import RefundRule
 from tests.support.actors import actor_of
@@ -88,6 +89,7 @@ STORIES: dict[str, tuple[dict[str, Any], tuple[Step, ...]]] = {
     ),
     "shipped and delivered": (RETURNABLE, (*PAID, ship(), deliver())),
     "used": (RETURNABLE, (*PAID, deliver())),
+    "delivery has a price, until it is called off": ({"shipping": SHIPPING}, (CALLED_OFF,)),
     "returned by the buyer": (
         RETURNABLE,
         (*PAID, example(commands.ReturnOrder, refund_id="return"), part_back(2 * PRICE_MINOR, "return")),

@@ -4,7 +4,7 @@ from typing import Final
 
 from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import admission
-from buystream.aggregates.edition.edition import UNKNOWN_ORDER, Edition, Outcome
+from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.terms import Terms
 from buystream.aggregates.moment import Moment
@@ -22,9 +22,10 @@ def price(
 ) -> DeliveryCharge | str | None:
     """What delivery costs the buyer who pays now: None where it has no price, or the reason of a refusal."""
     terms = edition.terms
-    if terms.shipping is None:
+    shipping = terms.shipping_at(order.placed_at_ms)
+    if shipping is None:
         return None
-    charge = _charge(terms, terms.shipping, order, command.country, command.delivery_method)
+    charge = _charge(terms, shipping, order, command.country, command.delivery_method)
     if isinstance(charge, str):
         return charge
     if charge.amount_minor != command.delivery_minor:
@@ -66,6 +67,26 @@ def whole_minor(edition: Edition, order: Order, left_minor: int) -> int:
     return min(order.worth_minor(free), left_minor) if free and is_kept(edition, order) else left_minor
 
 
+@decides(commands.ChangeShipping)
+def change_shipping(edition: Edition, command: commands.ChangeShipping, moment: Moment) -> Outcome:
+    """The merchant prices delivery anew. Whether refunds include it stays as it was released."""
+    terms = edition.terms
+    if terms.shipping is None:
+        return "no_delivery_price"
+    if edition.cancellation is not None:
+        return "cancelled"
+    if command.shipping == terms.shipping:
+        return REPEATED
+    if command.shipping.refunds_delivery != terms.shipping.refunds_delivery:
+        return "bad_shipping"
+    if not command.shipping.is_possible(terms.charges_in(moment.rules)):
+        return "bad_shipping"
+    if len(terms.past_shipping) >= moment.rules.shipping_changes_max:
+        return "too_many_changes"
+    edition.record_own(events.ShippingChanged, moment, shipping=command.shipping, old_shipping=terms.shipping)
+    return None
+
+
 @decides(commands.ChangeAddress)
 def change_address(edition: Edition, command: commands.ChangeAddress, moment: Moment) -> Outcome:
     """The buyer has a paid order sent elsewhere, while nothing of it is packed."""
@@ -90,11 +111,14 @@ def _is_packed(order: Order) -> bool:
 def _why_not_there(terms: Terms, order: Order, country: str) -> str:
     """What was paid never changes, so the price there has to be the same."""
     paid = charged(order)
-    if terms.shipping is None or paid is None:
+    if not terms.needs_address:
+        return "not_posted"
+    shipping = terms.shipping_at(order.placed_at_ms)
+    if shipping is None or paid is None:
         return ""
     if not paid.country:
         return "not_posted"
-    there = _charge(terms, terms.shipping, order, country, paid.method_id)
+    there = _charge(terms, shipping, order, country, paid.method_id)
     if there == COUNTRY_NOT_SERVED:
         return COUNTRY_NOT_SERVED
     if isinstance(there, str):

@@ -42,6 +42,13 @@ Outcome = str | None
 """None: decided, the events tell. REPEATED: nothing to do. Anything else: the reason of a refusal."""
 
 
+class Announced(msgspec.Struct, frozen=True, gc=False):
+    """A mail to all buyers: a digest of what it says, and when it was announced."""
+
+    digest: bytes
+    at_ms: int
+
+
 class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Follows the `eventsourcing` library's MutableAggregateProtocol."""
 
@@ -61,8 +68,8 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     licences: Licences | None = None
     content: bytes = b""
     """What it was released with: see `buystream.aggregates.content`."""
-    announced: dict[str, bytes] = {}
-    """By the id that the merchant gave each announcement: a digest of what it says."""
+    announced: dict[str, Announced] = {}
+    """By the id that the merchant gave each announcement, the oldest first."""
     alerts: dict[str, dict[str, str]] = {}
     """By variant: the buyers who wait for stock, the first first, with where their mail goes."""
     timed: bool = False
@@ -187,7 +194,7 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     @applies(events.AnnouncementMade)
     def _announce(self, event: events.AnnouncementMade) -> None:
-        self.announced[event.announcement_id] = digest_of(event.headline, event.text)
+        self.announced[event.announcement_id] = Announced(digest_of(event.headline, event.text), event.at_ms)
 
     @applies(events.StockAlertRequested)
     def _await_stock(self, event: events.StockAlertRequested) -> None:

@@ -68,7 +68,7 @@ def disable_licence(edition: Edition, command: commands.DisableLicence, moment: 
     order = edition.sold_by(command.merchant_id, command.order_id)
     if order is None:
         return UNKNOWN_ORDER
-    if edition.licences is None or not order.has_ticket(command.number):
+    if edition.licences is None or not order.served or not order.has_ticket(command.number):
         return UNKNOWN_LICENCE
     if edition.licences.licence(order.id, command.number).disabled == command.disabled:
         return REPEATED

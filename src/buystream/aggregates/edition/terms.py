@@ -1,5 +1,6 @@
 """An edition's terms: what its orders cost, who may have how many, what the platform keeps, and who may return what.
-They stay as they were agreed at the release, but for the event that its tickets are for, which may move."""
+They stay as they were agreed at the release, but for the event that its tickets are for, which may move, and what
+delivery costs, which may change for later orders."""
 
 from typing import Self
 
@@ -13,6 +14,13 @@ from buystream.vocabulary.shipping import Shipping
 from buystream.vocabulary.values import DownloadTerms, Fee, RefundRule, TicketedEvent
 
 
+class PastShipping(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What delivery cost the orders that were placed until then, inclusive."""
+
+    until_ms: int
+    shipping: Shipping
+
+
 class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """A part of its edition. The account and the fee come later than the rest, where the edition waits for them."""
 
@@ -23,11 +31,14 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     fee: Fee
     receipts: bool = False
     vouched_only: bool = False
+    needs_address: bool = True
     account: str = ""
     event: TicketedEvent | None = None
     """What its units are tickets for."""
     downloads: DownloadTerms = DownloadTerms()
     shipping: Shipping | None = None
+    past_shipping: tuple[PastShipping, ...] = ()
+    """The oldest first."""
     grams: dict[str, int] = {}
     """What a unit of each variant weighs, where delivery has prices."""
 
@@ -41,6 +52,7 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             hold_seconds=offer.hold_seconds,
             receipts=offer.receipts,
             vouched_only=offer.vouched_only,
+            needs_address=offer.needs_address,
             refund=offer.refund,
             fee=Fee(),
             event=offer.event,
@@ -59,6 +71,13 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             return 0
         return min(amount_minor, whole_steps(self.fee.of(amount_minor), self.charges_in(rules)))
 
+    def shipping_at(self, placed_at_ms: int) -> Shipping | None:
+        """What delivery of an order costs that was placed then: that doesn't change any more."""
+        for past in self.past_shipping:
+            if placed_at_ms <= past.until_ms:
+                return past.shipping
+        return self.shipping
+
     @property
     def merchant_of_receipts(self) -> str:
         """Who gives receipts for its payments; empty where nobody does."""
@@ -73,3 +92,9 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     def move(self, event: events.EventMoved) -> None:
         """To another time or place."""
         self.event = event.event
+
+    @applies(events.ShippingChanged)
+    def price_delivery(self, event: events.ShippingChanged) -> None:
+        """Of orders that are placed from now on."""
+        past = PastShipping(until_ms=event.at_ms, shipping=event.old_shipping)
+        self.past_shipping, self.shipping = (*self.past_shipping, past), event.shipping

@@ -95,7 +95,7 @@ def choose_returned_tickets(edition: Edition, command: commands.ChooseReturnedTi
     order = edition.sold_by(command.merchant_id, command.order_id)
     if order is None:
         return UNKNOWN_ORDER
-    if edition.terms.event is None or not all(order.has_ticket(number) for number in command.numbers):
+    if edition.terms.event is None or not order.served or not all(map(order.has_ticket, command.numbers)):
         return UNKNOWN_TICKET
     over = order.ended_tickets
     chosen = tuple(dict.fromkeys(command.numbers))

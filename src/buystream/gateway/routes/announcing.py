@@ -13,11 +13,9 @@ from buystream.gateway.routes.checkout import Http
 from buystream.gateway.routes.merchants import own_edition
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.idempotency import idempotent_name
-from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.refusals import asks
 from buystream.projections.people import MerchantView
 from buystream.vocabulary.commands import AnnounceToBuyers
-from buystream.vocabulary.events import CommandRepeated
 from buystream.vocabulary.texts import NAME, NOT_BLANK
 
 SHOWN_MAX: Final = 50
@@ -76,8 +74,8 @@ async def announce(
     edition_id: FromPath[str],
     data: JSONBody[Announcement],
 ) -> AnnouncementBody:
-    """One mail for each buyer, in turn, with a link that ends announcements of this merchant. At most three a day for
-    an edition. A repeat with the same `Idempotency-Key` writes to nobody again."""
+    """One mail for each buyer, in turn, with a link that ends announcements of this merchant. At most three in 24
+    hours for an edition. A repeat with the same `Idempotency-Key` writes to nobody again."""
     own_edition(gateway, merchant, edition_id)
     announcement_id = f"announcement-{idempotent_name(request, gateway, merchant.merchant_id)}"
     command = AnnounceToBuyers(
@@ -86,14 +84,7 @@ async def announce(
         headline=data.subject,
         text=data.text,
     )
-    gateway.rates.announce(edition_id)
-    try:
-        answer = await gateway.decide(command, actor=actor)
-    except HttpProblem:
-        gateway.rates.nothing_was_announced(edition_id)
-        raise
-    if isinstance(answer.event, CommandRepeated):
-        gateway.rates.nothing_was_announced(edition_id)
+    await gateway.decide(command, actor=actor)
     return AnnouncementBody(announcement_id)
 
 

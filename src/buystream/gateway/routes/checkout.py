@@ -17,6 +17,7 @@ from buystream.gateway.routes.details import DETAILS_NEEDED, decrypted, payment_
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import idempotency
 from buystream.gateway.server.answers import Answer
+from buystream.gateway.server.catalogue import Listing
 from buystream.gateway.server.guard import SAFE_METHODS, own_pages_only, refuse_foreign
 from buystream.gateway.server.idempotency import idempotent_name
 from buystream.gateway.server.languages import preferred
@@ -159,7 +160,8 @@ async def pay(
     await refuse_unknown_order(gateway, order_id, buyer_id=buyer_id)
     if data.one_tap:
         refuse_foreign(request)
-    details = await payment_details(gateway, buyer_id, offer, data, language=language_of(request))
+    is_sent = offer.needs_address and not await _is_collected(gateway, offer, order_id, data.delivery_method)
+    details = await payment_details(gateway, buyer_id, offer, data, is_sent=is_sent, language=language_of(request))
     gateway.rates.pay(order_id, buyer_id, client_of(request))
     command = RequestPayment(
         order_id=order_id,
@@ -182,6 +184,16 @@ async def pay(
     if isinstance(answer.event, events.CommandRefused) and answer.event.reason != "unknown_order":
         raise HttpProblem("not-payable", reason="not_payable", because=answer.event.reason)
     return await body_of(gateway, await order_after(gateway, answer, order_id, buyer_id=buyer_id))
+
+
+async def _is_collected(gateway: Gateway, offer: Listing, order_id: str, method_id: str) -> bool:
+    """Whether an order that is delivered so needs no address, by what delivery cost when it was placed."""
+    shipping = offer.shipping
+    if shipping is None:
+        return False
+    if offer.past_shipping:
+        shipping = offer.shipping_at((await order_view(gateway, order_id)).placed_at_ms)
+    return shipping is not None and any(one.method_id == method_id for one in shipping.pickups)
 
 
 @post(

@@ -111,13 +111,15 @@ async def delivery_options(
     order_id: FromPath[str],
     country: FromQuery[Annotated[str, Meta(pattern="^([A-Z]{2})?$")]] = "",
 ) -> DeliveryOptionsBody:
-    """To a country in two letters of ISO 3166-1; without one, places where the order is collected."""
+    """To a country in two letters of ISO 3166-1; without one, places where the order is collected. The prices are those
+    of the moment at which the order was placed."""
     view = await own_order(gateway, buyer_id, order_id)
     offer = gateway.offer_of_order(order_id)
-    if offer.shipping is None:
+    shipping = offer.shipping_at(view.placed_at_ms)
+    if shipping is None:
         return DeliveryOptionsBody(country=country, has_prices=False)
     grams = sum(line.quantity * offer.variants[line.variant_id].weight_grams for line in view.ordered_lines)
-    return _options(offer.shipping, view, country, grams=grams)
+    return _options(shipping, view, country, grams=grams)
 
 
 @post(

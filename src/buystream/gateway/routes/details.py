@@ -25,11 +25,11 @@ class PaymentDetails(NamedTuple):
 
 
 async def payment_details(
-    gateway: Gateway, buyer_id: str, offer: Listing, data: NewPayment | NewGift, *, language: str
+    gateway: Gateway, buyer_id: str, offer: Listing, data: NewPayment | NewGift, *, is_sent: bool, language: str
 ) -> PaymentDetails:
     """The payment method and the delivery details: saved ones, or those of the request, which may also say where an
-    order goes that the saved card pays. `language` is that of mails to the buyer. Raises HttpProblem."""
-    is_sent = offer.needs_address and not (isinstance(data, NewPayment) and offer.collects(data.delivery_method))
+    order goes that the saved card pays. `is_sent`: it needs an address. `language` is that of mails to the buyer.
+    Raises HttpProblem."""
     if not data.one_tap:
         method = _client_token(gateway, offer, data.payment_method)
         delivery, country = await _details_of(gateway, buyer_id, data, is_sent=is_sent, language=language)

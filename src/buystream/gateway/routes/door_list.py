@@ -1,10 +1,11 @@
 """What a scanner takes with it: the encrypted list of its door, and, while it has a network, the search by name."""
 
+import hashlib
 from functools import lru_cache
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from litestar import get
+from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from msgspec import Struct
@@ -12,11 +13,14 @@ from msgspec.structs import replace
 from psycopg2.extensions import cursor
 
 from buystream import door_lists, ticket_codes
+from buystream.gateway.routes.checkout import Http
 from buystream.gateway.routes.door import edition_of
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.key_holders import KeyHolder
 from buystream.gateway.server.problems import HttpProblem
+from buystream.gateway.server.ranges import NOT_MODIFIED, names_tag
 from buystream.gateway.server.reads import now_ms
+from buystream.gateway.server.replies import without_body
 from buystream.projections import door, order_views, tickets
 from buystream.projections.tickets import TicketView
 from buystream.ticket_codes import TicketCode
@@ -70,19 +74,22 @@ class FoundTickets(Struct, frozen=True, kw_only=True):
 
 @get("/v1/door/list", summary="The door's list, encrypted")
 async def the_list(
+    request: Http,
     scanner: NamedDependency[KeyHolder],
     gateway: NamedDependency[Gateway],
     after: FromQuery[int] = 0,
     limit: FromQuery[int] = PAGE_MAX,
     edition_id: FromQuery[str | None] = None,
-) -> DoorListBody:
+) -> Response[DoorListBody]:
     """Every entry is encrypted with a key that its ticket's own code derives, so that a lost scanner reveals nobody
-    (docs/door.md). A ticket that changes comes again."""
+    (docs/door.md). A ticket that changes comes again. With the `ETag` of an earlier answer in `If-None-Match`, a page
+    in which nothing has changed is answered 304."""
     if not (1 <= limit <= PAGE_MAX and after >= 0):
         raise HttpProblem("invalid", f"limit must be 1 to {PAGE_MAX}, and after not negative.")
     edition_id = edition_of(scanner, gateway, edition_id)
     await gateway.views_show_the_seen(gateway.offer(edition_id).partition)
-    return await gateway.reads.query(lambda cur: _page(cur, gateway, edition_id, after=after, limit=limit))
+    known = request.headers.get("if-none-match", "")
+    return await gateway.reads.query(lambda cur: _page(cur, gateway, edition_id, after=after, limit=limit, known=known))
 
 
 @get("/v1/door/search", summary="Find a ticket by its holder's name")
@@ -113,9 +120,15 @@ async def search(
 ROUTES: Final = [the_list, search]
 
 
-def _page(cur: cursor, gateway: Gateway, edition_id: str, *, after: int, limit: int) -> DoorListBody:
+def _page(
+    cur: cursor, gateway: Gateway, edition_id: str, *, after: int, limit: int, known: str
+) -> Response[DoorListBody]:
     changed, more = door.changed_orders(cur, edition_id, after=after, limit=limit, tickets=TICKETS_A_PAGE)
     views = tickets.tickets_of_orders(cur, order_views.orders(cur, [order_id for order_id, _ in changed]), now_ms=0)
+    etag = _etag(gateway, edition_id, changed, views)
+    headers = {"ETag": f"W/{etag}", "Cache-Control": "private, no-cache"}
+    if names_tag(known, etag):
+        return without_body(NOT_MODIFIED, headers)
     ids = [view.ticket_id for view in views]
     last, blocked = door.last_passages(cur, ids), door.blocked_tickets(cur, ids)
     names = _names(gateway, views)
@@ -124,7 +137,16 @@ def _page(cur: cursor, gateway: Gateway, edition_id: str, *, after: int, limit: 
         rows += _revoked(gateway, view)
         rows.append(_row(gateway, view, who, last.get(view.ticket_id), view.ticket_id in blocked))
     end = changed[-1][1] if changed else after
-    return DoorListBody(edition_id=edition_id, tickets=rows, next=end, more=more, now_ms=now_ms())
+    body = DoorListBody(edition_id=edition_id, tickets=rows, next=end, more=more, now_ms=now_ms())
+    return Response(body, headers=headers)
+
+
+def _etag(gateway: Gateway, edition_id: str, changed: list[tuple[str, int]], views: list[TicketView]) -> str:
+    """Of what the entries say, before they are signed and encrypted, which is what costs time."""
+    erased = gateway.catalogue.is_erased
+    said = [(view.ticket_id, view.issue, view.state, erased(view.holder_id or view.buyer_id)) for view in views]
+    digest = hashlib.blake2b(repr((edition_id, changed, said)).encode(), digest_size=12)
+    return f'"{digest.hexdigest()}"'
 
 
 def _row(gateway: Gateway, view: TicketView, who: dict[str, str], last: Passage | None, is_blocked: bool) -> Row:

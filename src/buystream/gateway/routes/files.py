@@ -16,6 +16,7 @@ from buystream.gateway.routes.checkout import Http
 from buystream.gateway.routes.merchants import own_edition
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.guard import STREAMED_BODY
+from buystream.gateway.server.media_cleaning import begin_upload
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.refusals import asks
 from buystream.projections.downloads import FileView, file_of_digest, files_of_edition, terms_of_downloads
@@ -89,6 +90,7 @@ async def upload_file(
     known = _named(await _files(gateway, edition_id), name)
     file_id = "".join(secrets.choice(ALPHABET) for _ in range(FILE_ID_CHARS))
     stored, counted = f"{edition_id}/{file_id}", Counted(request.stream())
+    await gateway.reads.query(lambda cur: begin_upload(cur, edition_id, file_id))
     await gateway.media.put(stored, aiter(counted))
     command = AddFile(
         edition_id=edition_id,
@@ -131,11 +133,13 @@ async def remove_file(
     edition_id: FromPath[str],
     name: FromPath[str],
 ) -> FilesBody:
-    """Nobody downloads it any more: links to it end at once. Its name may be used again, for its next version."""
+    """Nobody downloads it any more: links to it end at once, and its bytes are deleted. Its name may be used again, for
+    its next version."""
     own_edition(gateway, merchant, edition_id)
     await gateway.decide_and_show(
         RemoveFile(edition_id=edition_id, merchant_id=merchant.merchant_id, name=name), actor=actor
     )
+    gateway.media_cleaning.soon()
     return await _body(gateway, edition_id)
 
 

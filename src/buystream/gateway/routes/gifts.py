@@ -47,7 +47,9 @@ async def start(
         raise HttpProblem("invalid", "gift_id must start with edition_id, then '-' and 20 random characters or more.")
     if offer.kind != "gift":
         raise HttpProblem("not-recurring", reason="not_recurring")
-    details = await payment_details(gateway, buyer_id, offer, data, language=language_of(request))
+    details = await payment_details(
+        gateway, buyer_id, offer, data, is_sent=offer.needs_address, language=language_of(request)
+    )
     if not details.payment_method:
         raise HttpProblem("invalid", DETAILS_NEEDED)
     known = await gateway.reads.query(lambda cur: recurring_gifts.gift(cur, data.gift_id, buyer_id=buyer_id))

@@ -1,13 +1,14 @@
-"""A merchant moves an event to another time or place."""
+"""What a merchant changes of an edition that is on sale: its event moves, or delivery costs something else."""
 
 from typing import Final
 
 from litestar import put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
+from msgspec import convert
 from msgspec.structs import replace
 
-from buystream.gateway.routes.bodies.editions import MovedEvent
+from buystream.gateway.routes.bodies.editions import ChangedShipping, MovedEvent
 from buystream.gateway.routes.merchants import merchants_board, own_edition
 from buystream.gateway.routes.releasing import known_zone
 from buystream.gateway.runtime import Gateway
@@ -17,7 +18,8 @@ from buystream.gateway.server.refusals import asks
 from buystream.projections.boards import MerchantBoard
 from buystream.projections.edition_board import merchant_board
 from buystream.projections.people import MerchantView
-from buystream.vocabulary.commands import MoveEvent
+from buystream.vocabulary.commands import ChangeShipping, MoveEvent
+from buystream.vocabulary.shipping import Shipping
 from buystream.vocabulary.values import TicketedEvent
 
 
@@ -41,7 +43,27 @@ async def move(
     return await merchants_board(gateway, edition_id, (answer.partition, answer.position))
 
 
-ROUTES: Final = [move]
+@put("/v1/merchant/editions/{edition_id:str}/shipping", opt=asks(ChangeShipping), summary="Change what delivery costs")
+async def change_shipping(
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    actor: NamedDependency[str],
+    edition_id: FromPath[str],
+    data: JSONBody[ChangedShipping],
+) -> MerchantBoard:
+    """For orders that are placed from now on: what was ordered before, paid or not, keeps its prices. Whether refunds
+    include delivery stays as it was released."""
+    offer = own_edition(gateway, merchant, edition_id)
+    if offer.shipping is None:
+        raise refused("no_delivery_price")
+    named = {name: getattr(data, name) for name in data.__struct_fields__}
+    shipping = convert(named | {"refunds_delivery": offer.shipping.refunds_delivery}, Shipping, from_attributes=True)
+    command = ChangeShipping(edition_id=edition_id, shipping=shipping)
+    answer = await gateway.decide(command, actor=actor)
+    return await merchants_board(gateway, edition_id, (answer.partition, answer.position))
+
+
+ROUTES: Final = [move, change_shipping]
 
 
 def _moved(old: TicketedEvent, data: MovedEvent) -> TicketedEvent:

@@ -95,7 +95,7 @@ def check(lines: Sequence[FileLine], found: Iterable[OrderView], digest: str) ->
     for view in found:
         known[view.order_id].append(view)
         known[view.order_id[-NUMBER_CHARS:]].append(view)
-    named = Counter(line.order for line in lines)
+    named = Counter(view.order_id for line in lines for view in known.get(line.order, ()))
     left: dict[str, dict[str, int]] = {}
     planned: list[Planned] = []
     bad: list[BadLine] = []
@@ -131,7 +131,7 @@ def _why_not(line: FileLine, view: OrderView, left: dict[str, int], named: Count
             return "not_shipped"
         return f"order_{view.stage}" if view.stage != "confirmed" or view.left_to_pack else "nothing_to_pack"
     if line.quantity is None:
-        return "order_twice" if named[line.order] > 1 else ""
+        return "order_twice" if named[view.order_id] > 1 else ""
     if line.variant_id not in left:
         return "unknown_variant"
     if line.quantity > left[line.variant_id]:

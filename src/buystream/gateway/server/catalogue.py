@@ -44,13 +44,18 @@ class Listing(msgspec.Struct, kw_only=True):
     has_dates: bool
     vouched_only: bool
     shipping: Shipping | None = None
+    past_shipping: tuple[tuple[int, Shipping], ...] = ()
+    """What delivery cost orders that were placed until then, inclusive; the oldest first."""
     awaits_terms: bool = False
     cancelled: bool = False
     paused: bool = False
 
-    def collects(self, method_id: str) -> bool:
-        """Whether an order that is delivered so is collected, and needs no address."""
-        return self.shipping is not None and any(one.method_id == method_id for one in self.shipping.pickups)
+    def shipping_at(self, placed_at_ms: int) -> Shipping | None:
+        """What delivery of an order costs that was placed then: as `buystream.aggregates.edition.terms` says it."""
+        for until_ms, shipping in self.past_shipping:
+            if placed_at_ms <= until_ms:
+                return shipping
+        return self.shipping
 
     def variant_title(self, variant_id: str) -> str:
         """What distinguishes the variant from the others."""
@@ -99,15 +104,23 @@ class Listing(msgspec.Struct, kw_only=True):
             self.paused = kind == PAUSED
         else:
             event = read_event(record.value)
-            if isinstance(event, events.EditionSoldOut | events.StockReleased) and event.variant_id in self.variants:
+            if isinstance(event, events.ShippingChanged):
+                self._price_delivery(event)
+            elif isinstance(event, events.EditionSoldOut | events.StockReleased) and event.variant_id in self.variants:
                 self.variants[event.variant_id].sold_out = kind == SOLD_OUT
+
+    def _price_delivery(self, event: events.ShippingChanged) -> None:
+        """Also of a change that the views knew already."""
+        if all(until_ms < event.at_ms for until_ms, _ in self.past_shipping):
+            self.past_shipping = (*self.past_shipping, (event.at_ms, event.old_shipping))
+        self.shipping = event.shipping
 
 
 _TYPES = {
     kind.__name__: f"buystream.{kind.__struct_config__.tag}"
     for kind in (
         events.EditionReleased, events.EditionSoldOut, events.StockReleased, events.TermsApplied,
-        events.EditionCancelled, events.SalePaused, events.SaleResumed,
+        events.EditionCancelled, events.SalePaused, events.SaleResumed, events.ShippingChanged,
         events.OrderPlaced, events.OrderRefused, events.BuyerErased, events.ApiKeyRevoked,
     )
 }  # fmt: skip
@@ -119,8 +132,9 @@ BUYER_ERASED = _TYPES["BuyerErased"]
 CANCELLED = _TYPES["EditionCancelled"]
 PAUSED = _TYPES["SalePaused"]
 RESUMED = _TYPES["SaleResumed"]
+SHIPPING_CHANGED = _TYPES["ShippingChanged"]
 API_KEY_REVOKED = _TYPES["ApiKeyRevoked"]
-CHANGES_OFFER = frozenset({SOLD_OUT, STOCK_RELEASED, TERMS_APPLIED, CANCELLED, PAUSED, RESUMED})
+CHANGES_OFFER = frozenset({SOLD_OUT, STOCK_RELEASED, TERMS_APPLIED, CANCELLED, PAUSED, RESUMED, SHIPPING_CHANGED})
 DECIDES_ORDER = frozenset({_TYPES["OrderPlaced"], _TYPES["OrderRefused"]})
 CONCERNS = CHANGES_OFFER | DECIDES_ORDER | {RELEASED, BUYER_ERASED, API_KEY_REVOKED}
 """The types of all events that the catalogue takes in."""
@@ -174,6 +188,7 @@ class Catalogue:
         boards = runner.next_positions(cur, edition_board.NAME)
         orders = runner.next_positions(cur, order_views.NAME)
         buyers = runner.next_positions(cur, people.NAME)
+        past_shipping = edition_board.past_shipping(cur)
         for board in edition_board.boards(cur, now_ms=0):
             self._offers[board.edition_id] = Listing(
                 edition_id=board.edition_id,
@@ -200,6 +215,7 @@ class Catalogue:
                 has_dates=(board.opens_at_ms, board.closes_at_ms) != (None, None),
                 vouched_only=board.vouched_only,
                 shipping=board.shipping,
+                past_shipping=past_shipping.get(board.edition_id, ()),
                 paused=board.state == "paused",
                 awaits_terms=board.awaits_terms,
                 cancelled=board.cancellation is not None,

@@ -24,9 +24,9 @@ class FilePart(NamedTuple):
 
 def part_of(headers: Mapping[str, str], *, size_bytes: int, etag: str) -> FilePart:
     """What a GET with these headers (their names in lower case) gets. `etag` is strong, with its quotes."""
-    if (wanted := headers.get("if-match")) is not None and not _names(wanted, etag, weak=False):
+    if (wanted := headers.get("if-match")) is not None and not names_tag(wanted, etag, weak=False):
         return FilePart(PRECONDITION_FAILED)
-    if (known := headers.get("if-none-match")) is not None and _names(known, etag, weak=True):
+    if (known := headers.get("if-none-match")) is not None and names_tag(known, etag):
         return FilePart(NOT_MODIFIED)
     whole = FilePart(OK, 0, size_bytes)
     asked = _RANGE.fullmatch(headers.get("range", "").strip())
@@ -45,7 +45,7 @@ def _part(start: int, end: int, size_bytes: int) -> FilePart:
     return FilePart(PARTIAL, start, end) if start < size_bytes else FilePart(NOT_SATISFIABLE)
 
 
-def _names(header: str, etag: str, *, weak: bool) -> bool:
-    """Whether the list has the entity tag, or is `*`."""
+def names_tag(header: str, etag: str, *, weak: bool = True) -> bool:
+    """Whether an If-Match or If-None-Match has the entity tag, or is `*`."""
     tags = [tag.strip() for tag in header.split(",")]
     return "*" in tags or etag in ([tag.removeprefix("W/") for tag in tags] if weak else tags)

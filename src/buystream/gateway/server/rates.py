@@ -28,10 +28,6 @@ SEARCHES_OF_ADDRESS = 3
 CHANGES_OF_LICENCE: Final = 30
 """Activations and deactivations of one licence within FAILURES_SECONDS."""
 
-ANNOUNCEMENTS: Final = 3
-ANNOUNCEMENTS_SECONDS: Final = 86_400.0
-"""Mails to all buyers of an edition, in a day."""
-
 ALERTS = 200
 ALERTS_OF_BUYER = 10
 """Requests for a mail when there is stock, of a network and a session, within FAILURES_SECONDS."""
@@ -130,7 +126,6 @@ class RateLimiter:
         self._wrong_licences = Buckets(limits.network_wrong_keys, FAILURES_SECONDS, clock)
         self._changed_licences = Buckets(CHANGES_OF_LICENCE, FAILURES_SECONDS, clock)
         self._searched = Buckets(SEARCHES_OF_ADDRESS, FAILURES_SECONDS, clock)
-        self._announcements = Buckets(ANNOUNCEMENTS, ANNOUNCEMENTS_SECONDS, clock)
         self._alerts = Buckets(ALERTS, FAILURES_SECONDS, clock)
         self._alerted = Buckets(ALERTS_OF_BUYER, FAILURES_SECONDS, clock)
         self._impressions = Buckets(IMPRESSIONS, FAILURES_SECONDS, clock)
@@ -183,15 +178,6 @@ class RateLimiter:
     def sees(self, client: str) -> bool:
         """Whether a button that is seen from that network still counts."""
         return not self._impressions.take(network_of(client))
-
-    def announce(self, edition_id: str) -> None:
-        """Before a mail to all buyers of an edition; raises HttpProblem (429)."""
-        waits_seconds = self._announcements.take(edition_id)
-        _refuse(waits_seconds, f"An edition's buyers get at most {ANNOUNCEMENTS} announcements a day.")
-
-    def nothing_was_announced(self, edition_id: str) -> None:
-        """It was refused or a repeat, and doesn't count."""
-        self._announcements.give(edition_id)
 
     def order(self, buyer_id: str) -> None:
         """Before an order; raises HttpProblem (429)."""

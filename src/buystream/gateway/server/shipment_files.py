@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from buystream.errors import BuystreamError
+from buystream.vocabulary.texts import IN_WORDS, LINE
 
 LINES_MAX: Final = 20_000
 UNPACKED_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -31,7 +32,10 @@ _NAMES: Final = {
 }  # fmt: skip
 """The columns, by what spreadsheets call them."""
 
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
+CARRIER_CHARS_MAX: Final = 80
+"""As for a parcel that is packed on its own."""
+
+_LINE: Final = re.compile(LINE)
 
 
 class UnreadableFile(BuystreamError):
@@ -86,8 +90,10 @@ def _line(number: int, cells: dict[str, Any]) -> FileLine | BadLine:
             detail = f"The {name} was rounded by a spreadsheet. Format the column as text, and paste it again."
             return BadLine(number, "rounded", detail)
     texts = {name: _text(cell) for name, cell in cells.items()}
-    if any(len(text) > CELL_CHARS_MAX or _CONTROLS.search(text) for text in texts.values()):
-        return BadLine(number, "bad_text", f"A cell has more than {CELL_CHARS_MAX} characters, or control characters.")
+    for name, text in texts.items():
+        most = CARRIER_CHARS_MAX if name == "carrier" else CELL_CHARS_MAX
+        if len(text) > most or _LINE.match(text) is None:
+            return BadLine(number, "bad_text", f"The {name} isn't {IN_WORDS[LINE]}, of at most {most} characters.")
     for name in ("order", "carrier"):
         if not texts[name]:
             return BadLine(number, f"no_{name}", f"The {name} is missing.")
@@ -106,10 +112,12 @@ def _line(number: int, cells: dict[str, Any]) -> FileLine | BadLine:
 
 
 def _text(cell: Any) -> str:
-    """As it reads in a spreadsheet; a number has no decimals."""
+    """As it reads in a spreadsheet; a whole number has no decimals."""
     if cell is None:
         return ""
-    return f"{cell:.0f}" if isinstance(cell, float) else str(cell).strip().lstrip("'")
+    if isinstance(cell, float) and cell.is_integer():
+        return f"{cell:.0f}"
+    return str(cell).strip().lstrip("'")
 
 
 def _plain(name: Any) -> str:

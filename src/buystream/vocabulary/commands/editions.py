@@ -34,6 +34,7 @@ from buystream.vocabulary.fields import (
 )
 from buystream.vocabulary.money import AMOUNT_REASONS
 from buystream.vocabulary.placements import CountedFrom
+from buystream.vocabulary.shipping import SHIPPING, Shipping
 from buystream.vocabulary.values import EVENT, FEE, OFFER, Fee, Offer, TicketedEvent
 
 
@@ -188,7 +189,20 @@ class MoveEvent(Command):
     event: Annotated[TicketedEvent, EVENT]
 
 
-@asked(MERCHANT, about="edition_id", refusals=["unknown_edition", "announcement_id_conflict"])
+@asked(
+    MERCHANT,
+    about="edition_id",
+    refusals=["unknown_edition", "cancelled", "no_delivery_price", "bad_shipping", "too_many_changes"],
+)
+class ChangeShipping(Command):
+    """Delivery costs something else from now on. Orders that were placed before keep the prices of then, whether they
+    are paid yet or not."""
+
+    edition_id: EditionId
+    shipping: Annotated[Shipping, SHIPPING]
+
+
+@asked(MERCHANT, about="edition_id", refusals=["unknown_edition", "announcement_id_conflict", "too_many_announcements"])
 class AnnounceToBuyers(Command):
     """Writes to all buyers of this edition. The caller chooses `announcement_id`, so that a repeat writes
     to nobody again."""

@@ -32,6 +32,7 @@ from buystream.vocabulary.fields import (
     meaning,
 )
 from buystream.vocabulary.placements import CountedFrom
+from buystream.vocabulary.shipping import SHIPPING, Shipping
 from buystream.vocabulary.values import EVENT, FEE, OFFER, Fee, Offer, TicketedEvent
 
 
@@ -174,6 +175,13 @@ class EventMoved(EditionEvent):
 
     event: Annotated[TicketedEvent, EVENT]
     old_event: Annotated[TicketedEvent, meaning("When and where it would have been.", feed=True)]
+
+
+class ShippingChanged(EditionEvent):
+    """Delivery costs something else, for orders that are placed after the millisecond `at_ms`."""
+
+    shipping: Annotated[Shipping, SHIPPING]
+    old_shipping: Annotated[Shipping, meaning("What it was before.", feed=True)]
 
 
 class StockAlertRequested(EditionEvent):

@@ -153,6 +153,17 @@ SHIPPING = Shipping(
         ),
     ),
 )
+DEARER = msgspec.structs.replace(
+    SHIPPING,
+    zones=(
+        msgspec.structs.replace(
+            SHIPPING.zones[0],
+            rates=(ShippingRate(method_id="post", title="Royal Mail", prices=(WeightPrice(price_minor=500),)),),
+        ),
+        SHIPPING.zones[1],
+    ),
+)
+
 POSTED_OFFER = msgspec.structs.replace(
     OFFER,
     kind="record",

@@ -126,13 +126,18 @@ class NewPickupPoint(Request, frozen=True, kw_only=True):
     price_minor: Amount = 0
 
 
-class NewShipping(Request, frozen=True, kw_only=True):
-    """What delivery costs. `ships_from` is the country that orders are sent from. `refunds_delivery`: a refund of the
-    whole order includes what delivery cost."""
+class ChangedShipping(Request, frozen=True, kw_only=True):
+    """What delivery costs. `ships_from` is the country that orders are sent from."""
 
     ships_from: Country | Literal[""] = ""
     zones: Annotated[tuple[NewShippingZone, ...], Meta(max_length=ZONES_MAX)] = ()
     pickups: Annotated[tuple[NewPickupPoint, ...], Meta(max_length=METHODS_MAX)] = ()
+
+
+class NewShipping(ChangedShipping, frozen=True, kw_only=True):
+    """What delivery costs. `ships_from` is the country that orders are sent from. `refunds_delivery`: a refund of the
+    whole order includes what delivery cost."""
+
     refunds_delivery: bool = True
 
 

@@ -2,6 +2,7 @@
 // method.
 import { AddressForm } from "./address-form.js";
 import { h } from "./dom.js";
+import { EMAIL, EMAIL_CHARS_MAX } from "./email-address.js";
 import { Fields } from "./fields.js";
 import { chosenWay } from "./delivery-choice.js";
 import { savedLines } from "./parts.js";
@@ -21,10 +22,6 @@ class NoCard {
   clear() {}
 }
 
-// The shop's own rule (email_addresses.py).
-const ATOM = "[A-Za-z0-9!#$%&'*+\\/=?^_`\\{\\|\\}~\\-]+";
-const REST = "(?:[A-Za-z0-9\\-]{0,61}[A-Za-z0-9])?";
-const EMAIL = `${ATOM}(?:\\.${ATOM})*@(?:[A-Za-z0-9]${REST}\\.)+[A-Za-z]${REST}`;
 const WHOLE_EMAIL = "Enter a whole e-mail address, such as anna@example.org.";
 const SAVED = "Next time, one tap on the button opens your order and one more pays, in every post of this shop.";
 
@@ -178,7 +175,7 @@ export class PayForm {
         inputmode: "email",
         autocomplete: "email",
         value: delivery?.email,
-        maxlength: 254,
+        maxlength: EMAIL_CHARS_MAX,
       }),
     ];
   }

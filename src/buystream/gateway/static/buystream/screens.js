@@ -1,6 +1,7 @@
 // What can be seen and done in each state of a purchase: the inside of the sheet. What a state says is in says.js.
 import { AmountForm } from "./amount-form.js";
 import { constant, origin } from "./api.js";
+import { openAtTheShop } from "./at-the-shop.js";
 import { isPledge } from "./campaign.js";
 import { DeliveryChoice, chosenWay } from "./delivery-choice.js";
 import { ICONS, h, icon } from "./dom.js";
@@ -407,10 +408,19 @@ export class Screens {
     ];
   }
 
-  /** Tickets and downloads; only a page of the shop itself has the cookie that opens theirs. */
+  /** Tickets and downloads. Only a page of the shop itself has the cookie that opens theirs: elsewhere it goes along. */
   #files({ tickets_url: tickets, downloads_url: downloads }) {
-    if (this.#isFramed) return [];
-    const link = (path, text) => path && h("a", { class: "primary", href: new URL(path, origin).href }, text);
+    const link = (path, text) => {
+      if (!path) return null;
+      const { href, pathname } = new URL(path, origin);
+      if (!this.#isFramed) return h("a", { class: "primary", href }, text);
+      const opens = primary(text, () =>
+        openAtTheShop(pathname).catch((problem) => {
+          opens.textContent = problem.message;
+        }),
+      );
+      return opens;
+    };
     return [link(tickets, "Your tickets"), link(downloads, "Your downloads")];
   }
 

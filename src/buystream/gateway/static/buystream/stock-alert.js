@@ -1,5 +1,6 @@
 // "Tell me when there are more": the form of what is sold out. It reserves nothing.
 import { h } from "./dom.js";
+import { EMAIL_CHARS_MAX } from "./email-address.js";
 import { Fields } from "./fields.js";
 import { asBuyer } from "./session.js";
 
@@ -35,7 +36,7 @@ function form(place, editionId, variantId) {
   return h(
     "form",
     { class: "stock-alert-form", onsubmit },
-    fields.field(email, "E-mail", { type: "email", autocomplete: "email", maxlength: 254 }),
+    fields.field(email, "E-mail", { type: "email", autocomplete: "email", maxlength: EMAIL_CHARS_MAX }),
     h("label", { class: "check" }, consent, ` ${CONSENT}`),
     send,
   );

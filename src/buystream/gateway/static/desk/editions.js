@@ -5,10 +5,11 @@ import { money, shortMoney } from "../buystream/money.js";
 import { SALES } from "../buystream/order-states.js";
 import { ask, field } from "./ask.js";
 import { isAsBefore, momentField, momentOf, timeAt } from "./moments.js";
+import { changeShipping } from "./shipping.js";
 
 /** A row is drawn again when this changes. */
-const keyOf = ({ state, can_pause, can_resume, can_add_stock, can_cancel, event }) =>
-  [state, can_pause, can_resume, can_add_stock, can_cancel, event?.starts_at_ms, event?.venue].join();
+const keyOf = ({ state, can_pause, can_resume, can_add_stock, can_cancel, event, shipping }) =>
+  JSON.stringify([state, can_pause, can_resume, can_add_stock, can_cancel, event?.starts_at_ms, event?.venue, shipping]);
 
 export function drawEditions(editions, desk) {
   const list = document.getElementById("editions");
@@ -191,6 +192,17 @@ function row(edition, { call, say }) {
           "button",
           { type: "button", class: "button small", "aria-label": `Move ${edition.title}`, onclick: move },
           "Move event",
+        ),
+      edition.can_change_shipping &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "button small",
+            "aria-label": `Change what delivery of ${edition.title} costs`,
+            onclick: () => changeShipping(edition, { call, say }),
+          },
+          "Delivery",
         ),
       (edition.can_pause || edition.can_resume) &&
         h(
