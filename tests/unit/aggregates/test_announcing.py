@@ -15,7 +15,7 @@ def test_an_announcement_is_made_once() -> None:
     shop.when(ANNOUNCE).then(expect(events.CommandRepeated, command="AnnounceToBuyers"))
 
 
-def test_buyers_get_three_announcements_a_day_wherever_they_were_asked_for() -> None:
+def test_buyers_get_three_announcements_a_day_through_any_gateway() -> None:
     """The log counts: a merchant of several gateways has no more."""
     shop = given(release())
     for number in range(3):

@@ -1,5 +1,4 @@
-"""Nothing is recorded about an order that was refused, whoever asks for what; and what was sold alone has licences and
-tickets."""
+"""Nothing is recorded about an order that was refused; and only what was sold has licences and tickets."""
 
 import pytest
 

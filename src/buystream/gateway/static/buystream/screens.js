@@ -408,7 +408,7 @@ export class Screens {
     ];
   }
 
-  /** Tickets and downloads. Only a page of the shop itself has the cookie that opens theirs: elsewhere it goes along. */
+  /** Tickets and downloads. Only a page of the shop itself has the cookie that opens theirs; it goes along there. */
   #files({ tickets_url: tickets, downloads_url: downloads }) {
     const link = (path, text) => {
       if (!path) return null;

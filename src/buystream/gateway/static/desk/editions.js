@@ -9,7 +9,9 @@ import { changeShipping } from "./shipping.js";
 
 /** A row is drawn again when this changes. */
 const keyOf = ({ state, can_pause, can_resume, can_add_stock, can_cancel, event, shipping }) =>
-  JSON.stringify([state, can_pause, can_resume, can_add_stock, can_cancel, event?.starts_at_ms, event?.venue, shipping]);
+  [state, can_pause, can_resume, can_add_stock, can_cancel, event?.starts_at_ms, event?.venue]
+    .concat(JSON.stringify(shipping))
+    .join();
 
 export function drawEditions(editions, desk) {
   const list = document.getElementById("editions");
