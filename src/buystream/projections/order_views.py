@@ -362,7 +362,7 @@ class OrderViews:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 10
+    version = 11
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""

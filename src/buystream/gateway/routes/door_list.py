@@ -125,7 +125,7 @@ def _page(
 ) -> Response[DoorListBody]:
     changed, more = door.changed_orders(cur, edition_id, after=after, limit=limit, tickets=TICKETS_A_PAGE)
     views = tickets.tickets_of_orders(cur, order_views.orders(cur, [order_id for order_id, _ in changed]), now_ms=0)
-    etag = _etag(gateway, edition_id, changed, views)
+    etag = _etag(gateway, edition_id, changed, views, more=more)
     headers = {"ETag": f"W/{etag}", "Cache-Control": "private, no-cache"}
     if names_tag(known, etag):
         return without_body(NOT_MODIFIED, headers)
@@ -141,11 +141,13 @@ def _page(
     return Response(body, headers=headers)
 
 
-def _etag(gateway: Gateway, edition_id: str, changed: list[tuple[str, int]], views: list[TicketView]) -> str:
+def _etag(
+    gateway: Gateway, edition_id: str, changed: list[tuple[str, int]], views: list[TicketView], *, more: bool
+) -> str:
     """Of what the entries say, before they are signed and encrypted, which is what costs time."""
     erased = gateway.catalogue.is_erased
     said = [(view.ticket_id, view.issue, view.state, erased(view.holder_id or view.buyer_id)) for view in views]
-    digest = hashlib.blake2b(repr((edition_id, changed, said)).encode(), digest_size=12)
+    digest = hashlib.blake2b(repr((edition_id, changed, more, said)).encode(), digest_size=12)
     return f'"{digest.hexdigest()}"'
 
 
