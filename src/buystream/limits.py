@@ -26,6 +26,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     keep_alive_seconds: float = 75.0
     stalled_seconds: float = 30.0
     upload_bytes_max: int = 2 * 1024**3
+    picture_bytes_max: int = 20 * 1024**2
     session_orders_per_minute: int = 120
     session_payments_per_minute: int = 10
     network_wrong_keys: int = 20
@@ -99,6 +100,12 @@ VARIABLES: Mapping[str, Variable] = {
         number(int, 16_384, 1024**4),
         str(2 * 1024**3),
         "Bytes of a file that a merchant uploads; more get 413.",
+    ),
+    "BUYSTREAM_PICTURE_BYTES_MAX": Variable(
+        "picture_bytes_max",
+        number(int, 16_384, 256 * 1024**2),
+        str(20 * 1024**2),
+        "Bytes of a picture that a merchant uploads; more get 413.",
     ),
     "BUYSTREAM_SESSION_ORDERS_PER_MINUTE": Variable(
         "session_orders_per_minute",

@@ -87,6 +87,30 @@ class Media:
         except Exception as error:
             raise _unavailable(error) from error
 
+    async def whole(self, name: str) -> bytes:
+        """All of its bytes, for what is small; raises NoSuchMedia and MediaUnavailable."""
+        import obstore
+
+        store = self._store
+        try:
+            found = await obstore.get_async(store, name)
+            return bytes(await found.bytes_async())
+        except Exception as error:
+            raise _unavailable(error) from error
+
+    async def has(self, name: str) -> bool:
+        """Whether there is something of that name; raises MediaUnavailable."""
+        import obstore
+
+        store = self._store
+        try:
+            await obstore.head_async(store, name)
+        except FileNotFoundError:
+            return False
+        except Exception as error:
+            raise _unavailable(error) from error
+        return True
+
     async def remove(self, name: str) -> None:
         """It is kept no longer; what isn't there is gone. Raises MediaUnavailable."""
         import obstore

@@ -12,9 +12,9 @@ from buystream.projections.boards import MerchantBoard
 from buystream.projections.order_views import OrderView
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.order_states import SALE_STATES
-from buystream.vocabulary.values import LineUnits
+from buystream.vocabulary.values import LineUnits, SaleWindow
 from tests.support.actors import actor_of
-from tests.support.examples import example
+from tests.support.examples import T0, example
 
 FRESH = "nobody-used-this-id-before"
 
@@ -69,6 +69,9 @@ def agrees_about_an_edition(seen: MerchantBoard, edition: Edition, at_ms: int) -
         "can_cancel": example(commands.CancelEdition, edition_id=edition.id),
         "can_move_event": example(commands.MoveEvent, edition_id=edition.id),
         "can_change_shipping": example(commands.ChangeShipping, edition_id=edition.id),
+        "can_schedule": commands.ScheduleSale(edition_id=edition.id, window=SaleWindow(closes_at_ms=4 * T0)),
+        "can_end": commands.EndSale(edition_id=edition.id),
+        "can_archive": commands.ArchiveEdition(edition_id=edition.id),
     }
     of_a_variant = {"can_add_stock": commands.AddStock, "can_withdraw_stock": commands.WithdrawStock}
     said = {name: getattr(seen, name) for name in (*asked, *of_a_variant)}

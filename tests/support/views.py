@@ -23,13 +23,20 @@ _SWITCHES = {
     "cancellation_completed": False,
     "moved_event": None,
     "changed_shipping": None,
+    "moved_window": None,
+    "renamed": None,
+    "archived": False,
+    "picture": None,
     "refunds_failed": 0,
     "raised_minor": 0,
     "givers": 0,
 }
 
 
-_REPLACED = ("cancelled_at_ms", "refunds_failed", "moved_event", "changed_shipping")
+_REPLACED = (
+    *("cancelled_at_ms", "refunds_failed", "moved_event", "changed_shipping"),
+    *("moved_window", "renamed"),
+)
 """What an event says anew; other numbers are added."""
 
 

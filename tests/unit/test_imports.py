@@ -14,6 +14,7 @@ HEAVY = frozenset(
         *("httpx", "requests", "stripe"),
         *("jinja2", "jwt", "litestar", "plotly", "uvicorn"),
         *("fpdf", "icalendar", "openpyxl", "pypdfium2"),
+        *("PIL", "markdown_it", "nh3"),
         "eventsourcing",
     }
 )

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from buystream.vocabulary import events
+from buystream.vocabulary import commands, events
+from buystream.vocabulary.values import Offer
 
 
 def content_of(first: events.EditionReleased | events.MerchantRegistered) -> bytes:
@@ -20,6 +21,16 @@ def content_of(first: events.EditionReleased | events.MerchantRegistered) -> byt
 def digest_of(*texts: str) -> bytes:
     """16 bytes that differ for other texts."""
     return blake2b(msgspec.json.encode(texts), digest_size=16).digest()
+
+
+def digest_of_page(said: commands.DescribeEdition | events.EditionDescribed) -> bytes:
+    """16 bytes that differ when an edition's page is to say something else."""
+    return blake2b(msgspec.json.encode((said.title, said.story, said.pictures, said.notes)), digest_size=16).digest()
+
+
+def digest_of_offer(offer: Offer) -> bytes:
+    """16 bytes that differ for other offers."""
+    return blake2b(msgspec.json.encode(_whole(offer)), digest_size=16).digest()
 
 
 def _whole(value: Any) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
 
-from buystream.aggregates import housekeeping
+from buystream.aggregates import drafting, housekeeping
 from buystream.aggregates.buyer import Buyer
 from buystream.aggregates.content import content_of
 from buystream.aggregates.decides import decisions_of
@@ -24,6 +24,7 @@ from buystream.aggregates.edition import (
     ordering,
     packing,
     paying,
+    presenting,
     refunding,
     releasing,
     returning,
@@ -296,9 +297,10 @@ def _found(kind: type[commands.Command], decide: Callable[..., Any]) -> Decide:
 _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
     kind: _found(kind, decide)
     for kind, decide in decisions_of(
-        housekeeping, Merchant, Buyer,
+        housekeeping, Merchant, Buyer, drafting,
         selling, stocking, announcing, cancelling, ordering, paying, capturing, packing, serving, refunding, giving,
         disputing, ticketing, admitting, returning, asking_back, moving, downloading, licensing, alerting, delivering,
+        presenting,
     )
 }  # fmt: skip
 

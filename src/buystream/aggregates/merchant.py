@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from buystream.aggregates.applying import appliers_of, applies
-from buystream.aggregates.content import content_of
+from buystream.aggregates.content import content_of, digest_of_offer
 from buystream.aggregates.decides import decides
 from buystream.aggregates.moment import Moment
 from buystream.aggregates.receipt import Receipt
@@ -65,6 +65,8 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
     """By currency, in the order in which they come into force."""
     granted: set[str] = set()
     """Editions that have their terms."""
+    drafts: dict[str, bytes] = {}
+    """By the id that the edition will have: a digest of what is kept."""
     named: dict[str, str] = {}
     """Editions by the request that released them, for as long as a repeat of it is known for one."""
     named_at_ms: dict[str, int] = {}
@@ -345,6 +347,15 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
     @applies(events.TermsGranted)
     def _grant(self, event: events.TermsGranted) -> None:
         self.granted.add(event.edition_id)
+        self.drafts.pop(event.edition_id, None)
+
+    @applies(events.EditionDrafted)
+    def _draft(self, event: events.EditionDrafted) -> None:
+        self.drafts[event.edition_id] = digest_of_offer(event.offer)
+
+    @applies(events.DraftDiscarded)
+    def _discard(self, event: events.DraftDiscarded) -> None:
+        del self.drafts[event.edition_id]
 
     @applies(events.ReceiptIssued)
     def _issue(self, event: events.ReceiptIssued) -> None:

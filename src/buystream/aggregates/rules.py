@@ -66,6 +66,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Of a unit, and of a parcel that a delivery price is for."""
     passages_per_ticket_max: int
     """As many lines may an order have by them, too."""
+    drafts_per_merchant_max: int
     files_per_edition_max: int
     file_bytes_max: int
     """Of one file: what any storage takes."""
@@ -140,6 +141,7 @@ _FIRST: Final = Rules(
     shipping_changes_max=100,
     weight_grams_max=1_000_000,
     passages_per_ticket_max=40,
+    drafts_per_merchant_max=500,
     files_per_edition_max=200,
     file_bytes_max=5_000_000_000_000,
     downloads_max=1_000,

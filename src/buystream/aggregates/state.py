@@ -9,7 +9,7 @@ from buystream.aggregates.edition.edition import Edition
 from buystream.aggregates.merchant import Merchant
 from buystream.aggregates.rules import FIRST_RULES
 
-STATE_VERSION: Final = 16
+STATE_VERSION: Final = 17
 """Changes whenever this state's form does: a snapshot of another version is discarded."""
 
 NOWHERE: Final = -1

@@ -20,7 +20,7 @@ from litestar.types import Message, Receive, Scope, Send
 
 from buystream.gateway import openapi
 from buystream.gateway.pages import assets
-from buystream.gateway.routes import checkout, every_route, receipts, site
+from buystream.gateway.routes import checkout, every_route, pictures, receipts, site
 from buystream.gateway.routes.buy import BODY_BYTES_MAX, PATH, BuyRoute
 from buystream.gateway.runtime import Gateway, GatewayParts
 from buystream.gateway.server import guard as admission
@@ -107,6 +107,7 @@ def create_app(parts: GatewayParts) -> GatewayApp:
 def _framework(gateway: Gateway, *, documented: bool = False) -> Litestar:
     static = assets.Assets()
     drawing = receipts.Drawing()
+    scaling = pictures.Scaling()
     reference = openapi.Reference(lambda: _framework(gateway, documented=True))
     return Litestar(
         route_handlers=[
@@ -121,6 +122,7 @@ def _framework(gateway: Gateway, *, documented: bool = False) -> Litestar:
             "assets": Provide(lambda: static, sync_to_thread=False),
             "reference": Provide(lambda: reference, sync_to_thread=False),
             "drawing": Provide(lambda: drawing, sync_to_thread=False),
+            "scaling": Provide(lambda: scaling, sync_to_thread=False),
             "buyer_id": Provide(checkout.buyer_id),
             "session": Provide(checkout.bearer_session),
             "holder": Provide(key_holders.key_holder),
@@ -130,7 +132,10 @@ def _framework(gateway: Gateway, *, documented: bool = False) -> Litestar:
         },
         guards=[admission.guard],
         state=State({"gateway": gateway}, deep_copy=False),
-        signature_types=[Gateway, key_holders.KeyHolder, Session, assets.Assets, receipts.Drawing, openapi.Reference],
+        signature_types=[
+            *(Gateway, key_holders.KeyHolder, Session, assets.Assets, openapi.Reference),
+            *(receipts.Drawing, pictures.Scaling),
+        ],
         exception_handlers={Exception: problem_answer},
         # Bearer tokens only from other origins: cookies are never sent along.
         cors_config=CORSConfig(

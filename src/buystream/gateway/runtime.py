@@ -138,6 +138,7 @@ class Gateway:
         self.ticket_keys = TicketKeys(parts.secret)
         self.claim_key = purpose_key(parts.secret, "ticket claims")
         self.download_key = purpose_key(parts.secret, "download links")
+        self.preview_key = purpose_key(parts.secret, "draft previews")
         self.media = parts.media
         self.licence_keys = LicenceKeys(parts.secret)
         self.search = OrderSearch(parts.secret)

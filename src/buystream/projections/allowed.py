@@ -54,6 +54,9 @@ class WithEdition(TypedDict):
     can_cancel: bool
     can_move_event: bool
     can_change_shipping: bool
+    can_schedule: bool
+    can_end: bool
+    can_archive: bool
 
 
 def by_buyer(view: OrderView, at_ms: int) -> ByBuyer:
@@ -119,6 +122,8 @@ def with_edition(
     is_missed: bool,
     has_event: bool,
     has_shipping: bool,
+    is_campaign: bool,
+    is_archived: bool,
 ) -> WithEdition:
     """What would change nothing for a buyer isn't offered: to pause or stock a sale that is over."""
     is_over = SALE_STATES[state].over or is_missed
@@ -130,6 +135,9 @@ def with_edition(
         "can_cancel": not is_cancelled,
         "can_move_event": has_event and not is_cancelled,
         "can_change_shipping": has_shipping and not is_cancelled,
+        "can_schedule": not (is_cancelled or is_campaign or is_archived),
+        "can_end": not (SALE_STATES[state].over or is_campaign),
+        "can_archive": SALE_STATES[state].over and not is_archived,
     }
 
 

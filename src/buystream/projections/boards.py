@@ -9,10 +9,22 @@ from buystream.aggregates.edition.sale import why_not_on_sale
 from buystream.aggregates.rules import NEWEST_RULES, rules_of
 from buystream.projections import allowed
 from buystream.projections.campaigns import CampaignView, campaign_view
-from buystream.projections.offer_columns import event_of, refund_of, shipping_of, window_of
+from buystream.projections.offer_columns import (
+    EVENT,
+    SHIPPING,
+    as_it_is_now,
+    event_of,
+    refund_of,
+    shipping_of,
+    stock_of,
+    terms_of,
+    variants_of,
+    window_of,
+)
+from buystream.projections.pictures import PictureView, first_of
 from buystream.vocabulary.order_states import SaleState
 from buystream.vocabulary.shipping import Shipping
-from buystream.vocabulary.values import RefundRule, TicketedEvent
+from buystream.vocabulary.values import Offer, RefundRule, TicketedEvent
 
 AWAITS_TERMS = "awaits_terms"
 
@@ -53,7 +65,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is `scheduled` when that isn't the clock: awaits_terms. A gift can be given every so many `recurring_months`; none
     means once only. With `vouched_only`, only buyers that a host application vouches for may order. With an
     `event`, its units are tickets; with `shipping`, delivery has prices of its own. `can_order`: it takes orders now.
-    `version` is the edition's."""
+    `picture` is the first of its page. `version` is the edition's."""
 
     edition_id: str
     merchant_id: str
@@ -92,6 +104,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     variants: tuple[VariantBoard, ...]
     campaign: CampaignView | None
     cancellation: CancellationView | None
+    picture: PictureView | None
 
     @property
     def awaits_terms(self) -> bool:
@@ -110,6 +123,10 @@ class MerchantBoard(Board, frozen=True, kw_only=True, gc=False):
     can_cancel: bool
     can_move_event: bool
     can_change_shipping: bool
+    can_schedule: bool
+    can_end: bool
+    can_archive: bool
+    is_archived: bool
 
 
 def board_of(fields: Mapping[str, Any], at_ms: int) -> Board:
@@ -129,11 +146,14 @@ def merchant_board_of(fields: Mapping[str, Any], at_ms: int) -> MerchantBoard:
         is_missed=shown["campaign"] is not None and shown["campaign"].is_missed,
         has_event=shown["event"] is not None,
         has_shipping=shown["shipping"] is not None,
+        is_campaign=shown["campaign"] is not None,
+        is_archived=fields["archived"],
     )
-    return MerchantBoard(**shown, **can)
+    return MerchantBoard(**shown, **can, is_archived=fields["archived"])
 
 
 def _shown(fields: Mapping[str, Any], at_ms: int) -> dict[str, Any]:
+    fields = as_it_is_now(fields)
     state, reason = _state(fields, at_ms)
     fixed = fields["price_min_minor"] == fields["price_max_minor"]
     campaign = campaign_view(fields)
@@ -159,6 +179,7 @@ def _shown(fields: Mapping[str, Any], at_ms: int) -> dict[str, Any]:
         "variants": tuple(map(_variant, fields["variants"])),
         "campaign": campaign,
         "cancellation": cancellation,
+        "picture": first_of(fields["picture"]),
     }
     return {name: fields[name] for name in Board.__struct_fields__ if name not in computed} | computed
 
@@ -195,3 +216,27 @@ _VARIANT_COLUMNS = tuple(name for name in VariantBoard.__struct_fields__ if name
 
 def _is_sold_out(row: Mapping[str, Any]) -> bool:
     return bool(row["sold_out"]) or row["available"] == 0
+
+
+def board_of_draft(edition_id: str, merchant_id: str, merchant_name: str, offer: Offer, at_ms: int) -> Board:
+    """As it will be once it is released by this offer, and has its terms."""
+    untouched = {"held": 0, "sold": 0, "withdrawn": 0}
+    variants = [{**row, **untouched, "available": row["stock"], "sold_out": False} for row in variants_of(offer)]
+    fields = {
+        **terms_of(offer),
+        **untouched,
+        **dict.fromkeys(("moved_event", "moved_window", "changed_shipping", "renamed")),
+        **dict.fromkeys(("cancelled_at_ms", "cancelled_reason", "outcome")),
+        **dict.fromkeys(("paused", "awaits_terms", "archived", "reached", "saves_methods"), False),
+        **dict.fromkeys(("raised_minor", "givers", "version"), 0),
+        "edition_id": edition_id,
+        "merchant_id": merchant_id,
+        "merchant_name": merchant_name,
+        "suggested_minor": offer.suggested_minor,
+        "available": stock_of(offer),
+        "variants": variants,
+        "picture": next(iter(offer.page.pictures), None),
+        EVENT: offer.event,
+        SHIPPING: offer.shipping,
+    }
+    return board_of(fields, at_ms)

@@ -27,7 +27,9 @@ from buystream.projections.offer_columns import (
     CHANGED_SHIPPING,
     EVENT,
     MOVED_EVENT,
+    MOVED_WINDOW,
     REFUND,
+    RENAMED,
     TERMS,
     VARIANT,
     json_of,
@@ -49,10 +51,15 @@ def board(cur: cursor, edition_id: str, *, now_ms: int | None = None) -> Board |
     return board_of(*_read(row, now_ms)) if row else None
 
 
-def boards(cur: cursor, *, now_ms: int | None = None) -> list[Board]:
-    """All editions, newest first."""
-    cur.execute(_ALL)
+def boards(cur: cursor, *, now_ms: int | None = None, archived: bool = False) -> list[Board]:
+    """All editions in the lists, newest first; with `archived` all there are."""
+    cur.execute(_ALL if archived else _LISTED)
     return [board_of(*_read(row, now_ms)) for row in cur]
+
+
+def some_boards(cur: cursor, edition_ids: Sequence[str], *, now_ms: int) -> list[Board]:
+    """Of these editions, in no order."""
+    return [board_of(fields, now_ms) for fields in edition_fields(cur, edition_ids)]
 
 
 def merchant_board(cur: cursor, edition_id: str, *, now_ms: int | None = None) -> MerchantBoard | None:
@@ -62,10 +69,14 @@ def merchant_board(cur: cursor, edition_id: str, *, now_ms: int | None = None) -
     return merchant_board_of(*_read(row, now_ms)) if row else None
 
 
-def boards_of_merchant(cur: cursor, merchant_id: str, *, now_ms: int | None = None) -> list[MerchantBoard]:
-    """The merchant's editions as the merchant sees them, newest first."""
+def boards_of_merchant(
+    cur: cursor, merchant_id: str, *, now_ms: int | None = None, archived: bool = False
+) -> list[MerchantBoard]:
+    """The merchant's editions as the merchant sees them, newest first: those in the lists, or those that are
+    `archived`."""
     cur.execute(_OF_MERCHANT, (merchant_id,))
-    return [merchant_board_of(*_read(row, now_ms)) for row in cur]
+    rows = [_read(row, now_ms) for row in cur]
+    return [merchant_board_of(fields, at_ms) for fields, at_ms in rows if fields["archived"] == archived]
 
 
 def released_at_ms(cur: cursor, edition_id: str) -> int | None:
@@ -91,6 +102,20 @@ def events_as_released(cur: cursor, edition_ids: Sequence[str]) -> dict[str, Tic
         (list(edition_ids),),
     )
     return {edition_id: msgspec.convert(event, TicketedEvent) for edition_id, event in cur}
+
+
+def later_titles(cur: cursor, edition_ids: Sequence[str]) -> dict[str, list[tuple[int, str]]]:
+    """What these editions were called later than at their release, by edition: since when, and the title, in order;
+    those that never were renamed are left out."""
+    cur.execute(
+        """SELECT edition_id, since_ms, title FROM views.edition_titles WHERE edition_id = ANY(%s)
+           ORDER BY edition_id, since_ms""",
+        (list(edition_ids),),
+    )
+    found: dict[str, list[tuple[int, str]]] = {}
+    for edition_id, since_ms, title in cur:
+        found.setdefault(edition_id, []).append((since_ms, title))
+    return found
 
 
 def edition_fields(cur: cursor, edition_ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -122,19 +147,21 @@ _SHOWN = ("merchant_id", *(column for column in TERMS if column in Board.__struc
 """What a board shows unchanged."""
 
 _COUNTS = ("available", "held", "sold", "withdrawn", "version")
-_SWITCHES = ("paused", "awaits_terms", MOVED_EVENT, CHANGED_SHIPPING)
+_SWITCHES = ("paused", "awaits_terms", "archived", MOVED_EVENT, MOVED_WINDOW, CHANGED_SHIPPING, RENAMED)
 _CANCELLATION = ("cancelled_reason", "cancelled_at_ms", "cancellation_completed", "refunds_failed")
 _READ = ("edition_id", *_SHOWN, "suggested_minor", *_COUNTS, *_SWITCHES, *REFUND, *campaigns.COLUMNS, *_CANCELLATION)
 _SELECT = f"""
     SELECT {", ".join(f"e.{column}" for column in _READ)}, coalesce(m.name, '') AS merchant_name,
-        (SELECT json_agg(v ORDER BY v.number) FROM views.variants AS v WHERE v.edition_id = e.edition_id) AS variants
+        (SELECT json_agg(v ORDER BY v.number) FROM views.variants AS v WHERE v.edition_id = e.edition_id) AS variants,
+        (SELECT p.pictures -> 0 FROM views.edition_pages AS p WHERE p.edition_id = e.edition_id) AS picture
     FROM views.editions AS e LEFT JOIN views.merchants AS m USING (merchant_id)"""
 _ALL = f"{_SELECT} ORDER BY e.released_at_ms DESC, e.edition_id"
+_LISTED = f"{_SELECT} WHERE NOT e.archived ORDER BY e.released_at_ms DESC, e.edition_id"
 _OF_MERCHANT = f"{_SELECT} WHERE e.merchant_id = %s ORDER BY e.released_at_ms DESC, e.edition_id"
 
 
 def _read(row: Sequence[Any], now_ms: int | None) -> tuple[dict[str, Any], int]:
-    fields = dict(zip((*_READ, "merchant_name", "variants"), row, strict=True))
+    fields = dict(zip((*_READ, "merchant_name", "variants", "picture"), row, strict=True))
     return fields, time.time_ns() // 1_000_000 if now_ms is None else now_ms
 
 
@@ -142,7 +169,7 @@ class EditionBoard:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 10
+    version = 11
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -153,6 +180,7 @@ class EditionBoard:
         facts = [event for _, event, _ in batch if isinstance(event, _COUNTED)]
         _insert(cur, [event for event in facts if isinstance(event, events.EditionReleased)])
         _keep_past_shipping(cur, [event for event in facts if isinstance(event, events.ShippingChanged)])
+        _rename(cur, [event for event in facts if isinstance(event, events.EditionDescribed)])
         changes: dict[str, Change] = {}
         counts: dict[tuple[str, str], Counts] = {}
         for event in facts:
@@ -187,6 +215,18 @@ def _keep_past_shipping(cur: cursor, changed: list[events.ShippingChanged]) -> N
             cur,
             "INSERT INTO past_shipping (edition_id, until_ms, shipping) VALUES %s ON CONFLICT DO NOTHING",
             [(event.edition_id, event.at_ms, json_of(event.old_shipping)) for event in changed],
+        )
+
+
+def _rename(cur: cursor, described: list[events.EditionDescribed]) -> None:
+    """Of several names in one millisecond the last one counts."""
+    titles = {(one.edition_id, one.at_ms): one.title for one in described if one.title is not None}
+    if titles:
+        execute_values(
+            cur,
+            """INSERT INTO edition_titles (edition_id, since_ms, title) VALUES %s
+               ON CONFLICT (edition_id, since_ms) DO UPDATE SET title = excluded.title""",
+            [(*key, title) for key, title in titles.items()],
         )
 
 

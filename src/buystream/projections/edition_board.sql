@@ -23,6 +23,9 @@ CREATE TABLE editions (
     vouched_only boolean NOT NULL,
     event jsonb,
     moved_event jsonb,
+    moved_window jsonb,
+    renamed text,
+    archived boolean NOT NULL DEFAULT false,
     shipping jsonb,
     changed_shipping jsonb,
     refund_by text COLLATE "C" NOT NULL,
@@ -85,6 +88,14 @@ CREATE TABLE past_shipping (
     shipping jsonb NOT NULL,
 
     PRIMARY KEY (edition_id, until_ms)
+);
+
+-- What editions were called later than at their release: an order keeps the title that it was placed by.
+CREATE TABLE edition_titles (
+    edition_id text COLLATE "C" NOT NULL,
+    since_ms bigint NOT NULL,
+    title text NOT NULL,
+    PRIMARY KEY (edition_id, since_ms)
 );
 
 CREATE INDEX editions_of_merchant ON editions (merchant_id, released_at_ms);

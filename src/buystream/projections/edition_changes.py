@@ -10,7 +10,7 @@ from buystream.vocabulary import events
 from buystream.vocabulary.events import Event
 from buystream.vocabulary.shipping import Shipping
 from buystream.vocabulary.value import Value
-from buystream.vocabulary.values import LineUnits, OrderLine, TicketedEvent
+from buystream.vocabulary.values import LineUnits, OrderLine, SaleWindow, TicketedEvent
 
 Moved = LineUnits | OrderLine
 """Units of a variant."""
@@ -46,6 +46,9 @@ class Change(msgspec.Struct, gc=False, omit_defaults=True):
     refunds_failed: int | None = None
     moved_event: TicketedEvent | None = None
     changed_shipping: Shipping | None = None
+    moved_window: SaleWindow | None = None
+    renamed: str | None = None
+    archived: bool | None = None
     raised_minor: int = 0
     givers: int = 0
 
@@ -63,10 +66,11 @@ class Change(msgspec.Struct, gc=False, omit_defaults=True):
         self.withdrawn += counts.withdrawn
 
 
+_AS_JSON = ("moved_event", "moved_window", "changed_shipping")
 _SWITCHED = (
     *("paused", "awaits_terms", "reached", "outcome"),
-    *("cancelled_reason", "cancelled_at_ms", "cancellation_completed", "refunds_failed", "moved_event"),
-    "changed_shipping",
+    *("cancelled_reason", "cancelled_at_ms", "cancellation_completed", "refunds_failed"),
+    *(*_AS_JSON, "renamed", "archived"),
 )
 _ADDED = ("stock", "available", "held", "sold", "withdrawn", "raised_minor", "givers")
 APPLY = f"""
@@ -81,8 +85,8 @@ _CASTS = {
     "cancelled_reason": "text",
     "cancelled_at_ms": "bigint",
     "refunds_failed": "bigint",
-    "moved_event": "jsonb",
-    "changed_shipping": "jsonb",
+    "renamed": "text",
+    **dict.fromkeys(_AS_JSON, "jsonb"),
 }
 APPLY_TEMPLATE = f"""(%s, {
     ", ".join(
@@ -208,6 +212,19 @@ def _delivery_priced(change: Change, event: events.ShippingChanged) -> None:
     change.changed_shipping = event.shipping
 
 
+def _scheduled(change: Change, event: events.SaleScheduled) -> None:
+    change.moved_window = event.window
+
+
+def _described(change: Change, event: events.EditionDescribed) -> None:
+    if event.title is not None:
+        change.renamed = event.title
+
+
+def _archived(change: Change, event: events.EditionArchived) -> None:
+    change.archived = event.archived
+
+
 COUNTS: Mapping[type[Event], Callable[[Counts, Any, int], None]] = {
     events.OrderPlaced: _held,
     events.OrderReclaimed: _held,
@@ -241,5 +258,8 @@ CHANGES: Mapping[type[Event], Callable[[Change, Any], None]] = {
     events.CancellationCompleted: _cancellation_completed,
     events.EventMoved: _moved,
     events.ShippingChanged: _delivery_priced,
+    events.SaleScheduled: _scheduled,
+    events.EditionDescribed: _described,
+    events.EditionArchived: _archived,
 }
 """Every event that moves an edition's switches."""

@@ -32,6 +32,12 @@ EVENT: Final = "event"
 MOVED_EVENT: Final = "moved_event"
 """The same since it was moved; null when it never was."""
 
+MOVED_WINDOW: Final = "moved_window"
+"""When the sale opens and closes since it was scheduled anew, as JSON; null when it never was."""
+
+RENAMED: Final = "renamed"
+"""What the edition is called since it was renamed; null when it never was."""
+
 SHIPPING: Final = "shipping"
 """What delivery costs, as JSON, as it was released."""
 
@@ -79,6 +85,20 @@ def stock_of(offer: Offer) -> int | None:
 def window_of(row: Mapping[str, Any]) -> SaleWindow:
     """When the edition takes orders."""
     return _value("window", SaleWindow, row)
+
+
+def as_it_is_now(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns, with the title and the sale's times of now instead of those of the release."""
+    moved = msgspec.convert(row[MOVED_WINDOW], SaleWindow | None)
+    now = {} if moved is None else {name: getattr(moved, name) for name in SaleWindow.__struct_fields__}
+    return {**row, **now, "title": row["title"] if row[RENAMED] is None else row[RENAMED]}
+
+
+def title_at(edition: str, at_ms: str) -> str:
+    """What an edition was called at a time, as SQL: columns of `views.editions`, and of what happened then."""
+    return f"""coalesce((SELECT t.title FROM views.edition_titles AS t
+        WHERE t.edition_id = {edition}.edition_id AND t.since_ms <= {at_ms} ORDER BY t.since_ms DESC LIMIT 1),
+        {edition}.title)"""
 
 
 def refund_of(row: Mapping[str, Any]) -> RefundRule:

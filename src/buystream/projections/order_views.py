@@ -15,7 +15,7 @@ from buystream.delivery.batch_reader import Batch
 from buystream.log import Damaged
 from buystream.projections import campaigns, order_lines
 from buystream.projections.door import USED_TICKETS
-from buystream.projections.offer_columns import REFUND
+from buystream.projections.offer_columns import REFUND, title_at
 from buystream.projections.order_lines import LineView
 from buystream.projections.order_rows import Row, change, changed_order, created
 from buystream.projections.order_terms import HAS_DOWNLOADS, OrderTerms, order_terms
@@ -48,8 +48,8 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An order as the API shows it, and what the API doesn't show everyone: its buyer, the delivery details (a
     ciphertext of the buyer's key, "" before a payment). What was paid; what is back of it (`refunded_minor`, with
     `returned` units) and on its way back (`refunding_minor`, `returning`); whether it is disputed (open, won, lost,
-    withdrawn), and what banks have of it (`disputed_minor`).
-    `variant_id` and `price_minor` are those of the only line; with several, empty and None.
+    withdrawn), and what banks have of it (`disputed_minor`). `edition_title` is what the edition was called when it was
+    placed. `variant_id` and `price_minor` are those of the only line; with several, empty and None.
     `version` grows with every change, those of its payments included: it is the edition's version at that change.
     `placement`: where the click came from. `terms` are None while the edition's board isn't written yet."""
 
@@ -58,6 +58,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     merchant_id: str
     buyer_id: str
     title: str
+    edition_title: str
     variant_id: str
     quantity: int
     price_minor: int | None
@@ -284,14 +285,13 @@ _AT_FIRST = _COLUMNS[: _COLUMNS.index("payment_id")]
 """What an order's first event sets; the table has defaults for the rest."""
 _CHANGING = _COLUMNS[_COLUMNS.index("version") :]
 _TERMS = (*REFUND, "needs_address", "event", "shipping", "cancelled_at_ms", *campaigns.COLUMNS)
-_TITLE = "coalesce(e.title || coalesce(': ' || nullif(v.title, ''), ''), '')"
 _TITLES = """
     CASE WHEN o.lines = '' THEN NULL
     ELSE (SELECT json_object_agg(t.variant_id, t.title) FROM views.variants AS t
           WHERE t.edition_id = o.edition_id) END"""
 _SELECT = f"""
-    SELECT {", ".join(f"o.{column}" for column in _COLUMNS)}, {_TITLE}, coalesce(v.title, ''), {_TITLES},
-        coalesce(m.name, ''),
+    SELECT {", ".join(f"o.{column}" for column in _COLUMNS)}, coalesce({title_at("e", "o.placed_at_ms")}, ''),
+        coalesce(v.title, ''), {_TITLES}, coalesce(m.name, ''),
         {", ".join(f"e.{column}" for column in _TERMS)},
         EXISTS (SELECT FROM views.files AS f WHERE f.edition_id = o.edition_id AND f.state = 'offered')
             OR EXISTS (SELECT FROM views.licence_terms AS l WHERE l.edition_id = o.edition_id),
@@ -307,10 +307,10 @@ _UPSERT = f"""
 
 
 def _view(row: Sequence[Any]) -> OrderView:
-    title, variant_title, titles, merchant_name, *terms, used, first = row[len(_COLUMNS) :]
+    edition_title, variant_title, titles, merchant_name, *terms, used, first = row[len(_COLUMNS) :]
     o = Row(*row[: len(_COLUMNS)])
     titles = {o.variant_id: variant_title} if titles is None else titles
-    view = view_of(o, terms=_terms(terms), titles=titles, title=title, merchant_name=merchant_name)
+    view = view_of(o, terms=_terms(terms), titles=titles, edition_title=edition_title, merchant_name=merchant_name)
     return replace(view, used=used, returned_first=first or []) if used else view
 
 
@@ -324,7 +324,7 @@ def view_of(
     *,
     terms: OrderTerms | None,
     titles: Mapping[str, str] = MappingProxyType({}),
-    title: str = "",
+    edition_title: str = "",
     merchant_name: str = "",
 ) -> OrderView:
     """The order that the row and its edition's terms say; `titles` are its variants'."""
@@ -338,7 +338,8 @@ def view_of(
     lines = order_lines.shown(o.kept_lines(), refunds, titles)
     return OrderView(
         **{name: getattr(o, name) for name in _AS_IN_THE_ROW},
-        title=title,
+        edition_title=edition_title,
+        title=": ".join(filter(None, (edition_title, "" if o.lines else titles.get(o.variant_id, "")))),
         total_minor=sum(line.total_minor for line in lines) + (charge.amount_minor if charge is not None else 0),
         shipping=charge,
         payment=payment,

@@ -74,7 +74,7 @@ class _Past:
         }
 
     def boards(self) -> list[MerchantBoard]:
-        return [merchant_board_of(one, self.at_ms) for one in self.fields.values()]
+        return [merchant_board_of(one, self.at_ms) for one in self.fields.values() if not one["archived"]]
 
     def totals(self) -> Totals:
         tally = SalesTally()
@@ -114,7 +114,7 @@ def past_board(cur: cursor, edition_id: str, *, at_ms: int) -> PastBoard | None:
 def past_boards(cur: cursor, *, at_ms: int) -> list[Board]:
     """All editions that had been released by the end of that millisecond, as they were, newest first."""
     past = _Past(cur, fields_of_all(cur), at_ms)
-    return [board_of(one, at_ms) for one in past.fields.values()]
+    return [board_of(one, at_ms) for one in past.fields.values() if not one["archived"]]
 
 
 def past_fields(cur: cursor, edition_ids: Sequence[str], *, at_ms: int) -> dict[str, dict[str, Any]]:
@@ -198,8 +198,9 @@ def _frames(cur: cursor, edition_ids: list[str], at_ms: int) -> dict[str, Keyfra
 
 _COUNTED: Final = ("stock", "available", "held", "sold", "withdrawn")
 _SINCE_RELEASE: Final = {
-    **dict.fromkeys(("paused", "awaits_terms", "reached", "cancellation_completed"), False),
-    **dict.fromkeys(("outcome", "cancelled_reason", "cancelled_at_ms", "moved_event", "changed_shipping")),
+    **dict.fromkeys(("paused", "awaits_terms", "reached", "cancellation_completed", "archived"), False),
+    **dict.fromkeys(("outcome", "cancelled_reason", "cancelled_at_ms")),
+    **dict.fromkeys(("moved_event", "moved_window", "changed_shipping", "renamed")),
     "refunds_failed": 0,
 }
 """What these columns say until an event changes them."""

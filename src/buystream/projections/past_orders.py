@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from psycopg2.extensions import cursor
 
+from buystream.projections.edition_board import later_titles
 from buystream.projections.order_rows import Row, change, changed_order, created
 from buystream.projections.order_terms import order_terms
 from buystream.projections.order_views import OrderView, view_of
@@ -67,15 +68,17 @@ def past_orders(cur: cursor, streams: Streams, order_ids: Sequence[str], *, at_m
     """The orders as they were at the end of that millisecond, in the order of the ids; those that weren't placed yet
     are left out."""
     rows = list(rows_of_orders(cur, streams, order_ids, at_ms=at_ms))
-    editions = past_fields(cur, sorted({row.edition_id for row in rows}), at_ms=at_ms)
-    return [_view(row, editions[row.edition_id]) for row in rows]
+    edition_ids = sorted({row.edition_id for row in rows})
+    editions, later = past_fields(cur, edition_ids, at_ms=at_ms), later_titles(cur, edition_ids)
+    return [_view(row, editions[row.edition_id], later.get(row.edition_id, ())) for row in rows]
 
 
-def _view(row: Row, edition: Mapping[str, Any]) -> OrderView:
+def _view(row: Row, edition: Mapping[str, Any], later: Sequence[tuple[int, str]]) -> OrderView:
+    """`later` are the titles that the edition got after its release, with their times."""
     titles = {one["variant_id"]: one["title"] for one in edition["variants"]}
-    title = ": ".join(filter(None, (edition["title"], "" if row.lines else titles.get(row.variant_id))))
+    title = next((one for since_ms, one in reversed(later) if since_ms <= row.placed_at_ms), edition["title"])
     merchant_name = edition["merchant_name"]
-    return view_of(row, terms=order_terms(edition), titles=titles, title=title, merchant_name=merchant_name)
+    return view_of(row, terms=order_terms(edition), titles=titles, edition_title=title, merchant_name=merchant_name)
 
 
 def order_ids_of_merchant(cur: cursor, merchant_id: str, *, at_ms: int, after: str | None, limit: int) -> list[str]:

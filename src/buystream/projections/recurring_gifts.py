@@ -10,6 +10,7 @@ from psycopg2.extras import execute_values
 
 from buystream.delivery.batch_reader import Batch
 from buystream.projections import order_views
+from buystream.projections.offer_columns import title_at
 from buystream.projections.order_views import OrderView
 from buystream.vocabulary import events
 from buystream.vocabulary.order_states import GiftState
@@ -58,10 +59,10 @@ def running_gifts(cur: cursor, buyer_id: str) -> list[str]:
     return [gift_id for (gift_id,) in cur]
 
 
-_SELECT = """
-    SELECT g.gift_id, g.edition_id, coalesce(e.merchant_id, ''), coalesce(e.title, ''), g.amount_minor, g.currency,
-        g.interval_months, g.started_at_ms, g.next_due_ms, g.ended, g.version, g.last_order_id, paid.gifts, paid.minor,
-        g.skipped
+_SELECT = f"""
+    SELECT g.gift_id, g.edition_id, coalesce(e.merchant_id, ''), coalesce({title_at("e", "g.started_at_ms")}, ''),
+        g.amount_minor, g.currency, g.interval_months, g.started_at_ms, g.next_due_ms, g.ended,
+        g.version, g.last_order_id, paid.gifts, paid.minor, g.skipped
     FROM views.recurring_gifts AS g LEFT JOIN views.editions AS e USING (edition_id)
     CROSS JOIN LATERAL (
         SELECT count(*) AS gifts, coalesce(sum(o.paid_minor - o.refunded_minor - o.lost_minor), 0)::bigint AS minor

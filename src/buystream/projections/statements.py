@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from psycopg2.extensions import cursor
 
+from buystream.projections.offer_columns import title_at
 from buystream.vocabulary.values import Tax
 
 
@@ -83,8 +84,8 @@ def lines(
 ) -> list[Line]:
     """Oldest first. `after` is the place of the last line of the page before, as `line_place` reads it."""
     cur.execute(
-        """SELECT m.at_ms, m.partition, m.position, m.kind, m.edition_id, coalesce(e.title, ''), m.order_id,
-                  m.payment_id, m.reference, m.currency, m.amount_minor, m.fee_minor
+        f"""SELECT m.at_ms, m.partition, m.position, m.kind, m.edition_id, coalesce({title_at("e", "m.at_ms")}, ''),
+                  m.order_id, m.payment_id, m.reference, m.currency, m.amount_minor, m.fee_minor
            FROM views.movements AS m LEFT JOIN views.editions AS e USING (edition_id)
            WHERE m.merchant_id = %s AND m.at_ms < %s AND (m.at_ms, m.partition, m.position) > (%s, %s, %s)
            ORDER BY m.at_ms, m.partition, m.position LIMIT %s""",

@@ -212,7 +212,7 @@ def _views(order: OrderView, board: Board, facts: _Facts, now_ms: int) -> Iterat
                 merchant_id=order.merchant_id,
                 variant_id=line.variant_id,
                 variant_title=line.title,
-                title=board.title,
+                title=order.edition_title,
                 merchant_name=board.merchant_name,
                 price_minor=line.price_minor,
                 currency=order.currency,

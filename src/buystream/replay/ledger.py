@@ -86,6 +86,8 @@ class Ledger:
                 account.awaits_terms = False
             case events.SalePaused() | events.SaleResumed():
                 account.paused = isinstance(event, events.SalePaused)
+            case events.SaleScheduled():
+                account.window = event.window
             case events.CampaignReached():
                 account.waits_for_target = False
                 yield from _check_raised(event, account)

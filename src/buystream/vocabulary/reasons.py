@@ -201,6 +201,16 @@ REASONS: Final[Mapping[str, Reason]] = {
     "no_delivery_price": Reason("Delivery of this edition has no price that could change: it is in the price."),
     "too_many_changes": Reason("The prices of delivery have changed as often as they can."),
     "bad_weight": Reason("weight_grams is outside the allowed range."),
+    "bad_page": Reason(
+        "The title, the story, a picture or a note is too long, occurs twice or isn't text. See /schema for the limits."
+    ),
+    "archived": Reason("This edition is archived. Return it to the lists first."),
+    "still_on_sale": Reason("The sale isn't over yet. End it first."),
+    "campaign_is_dated": Reason("A campaign keeps its dates. Pause or cancel it instead."),
+    "edition_released": Reason("This edition was released, so it is a draft no more. Edit the edition instead."),
+    "unknown_draft": Reason("You have no such draft.", status=404),
+    "too_many_drafts": Reason("You have as many drafts as the shop keeps. Release or discard one first."),
+    "bad_draft": Reason("A draft has a title, and at least one variant."),
     "not_milliseconds": Reason("Send times in milliseconds since 1970, before the year 10000."),
     "bad_window": Reason("The sale would close before it opens. Send a later closes_at_ms."),
     "closes_in_the_past": Reason("closes_at_ms has already passed. Send a later one, or null."),

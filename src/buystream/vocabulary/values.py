@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from buystream.vocabulary.edition_pages import PAGE, Page
 from buystream.vocabulary.fields import Currency, InTables, PriceMinor, Quantity, meaning
 from buystream.vocabulary.shipping import Shipping
 from buystream.vocabulary.value import Value
@@ -216,9 +217,11 @@ class Offer(Value, frozen=True, kw_only=True):
     shipping: Annotated[
         Shipping | None, meaning("What delivery costs, beside the goods; null when it costs nothing.", feed=True)
     ] = None
+    page: Annotated[Page, PAGE] = Page()
 
 
 EVENT: Final = meaning("When and where it takes place.", feed=True)
+WINDOW: Final = meaning("When the edition takes orders.", feed=True)
 OFFER: Final = meaning("What is on sale, and by which terms.", feed=True)
 FEE: Final = meaning("What the platform keeps of each order.", feed=True)
 ORDER_LINES_MAX: Final = 20

@@ -9,6 +9,7 @@ from buystream.projections.attribution import Attribution
 from buystream.projections.door import Doors
 from buystream.projections.downloads import DownloadViews
 from buystream.projections.edition_board import EditionBoard
+from buystream.projections.edition_pages import EditionPages
 from buystream.projections.engine.builds import Projection
 from buystream.projections.engine.runner import Projector
 from buystream.projections.keyframes import Keyframes
@@ -23,7 +24,7 @@ from buystream.projections.tickets import TicketViews
 
 VIEWS = (
     *(OrderViews, EditionBoard, MerchantDashboard, People, RecurringGifts, Money, Receipts, Keyframes),
-    *(TicketViews, Doors, DownloadViews, LicenceViews, Attribution),
+    *(TicketViews, Doors, DownloadViews, LicenceViews, Attribution, EditionPages),
 )
 
 HISTORY = "history"

@@ -89,6 +89,7 @@ PUBLISHED: dict[str, object] = {
     "shipping_changes_max": 100,
     "weight_grams_max": 1_000_000,
     "passages_per_ticket_max": 40,
+    "drafts_per_merchant_max": 500,
     "files_per_edition_max": 200,
     "file_bytes_max": 5_000_000_000_000,
     "downloads_max": 1000,

@@ -13,7 +13,7 @@ from buystream.projections import allowed
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.examples.story import SHIPPING
 from buystream.vocabulary.order_states import ORDER_STATES, Action, OrderState, SaleState
-from buystream.vocabulary.values import RefundRule
+from buystream.vocabulary.values import RefundRule, SaleWindow
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, CONCERT, EDITION, GIFT, PRICE_MINOR, T0, example, order_id
 from tests.support.histories import History
@@ -45,6 +45,7 @@ PAID = (place(quantity=2), pay(), authorised(), captured(amount_minor=2 * PRICE_
 PLEDGED = (place(), pay(), authorised())
 SAVED = (place(), pay(), example(commands.RecordMethodSaved, payment_id=payment()))
 CALLED_OFF = example(commands.CancelEdition)
+OPEN = SaleWindow(closes_at_ms=END_MS)
 FREE = (place(quantity=2, price_minor=0), pay(), authorised(), captured(amount_minor=0))
 
 
@@ -149,6 +150,13 @@ STORIES: dict[str, tuple[dict[str, Any], tuple[Step, ...]]] = {
     "paused before it opens": (
         {"opens_at_ms": T0 + 1000},
         (commands.PauseSale(edition_id=EDITION), T0 + 1000, commands.Tick()),
+    ),
+    "ended, scheduled anew, and archived": (
+        {},
+        (
+            *(place(), commands.EndSale(edition_id=EDITION), commands.ScheduleSale(edition_id=EDITION, window=OPEN)),
+            *(place(2), commands.EndSale(edition_id=EDITION), commands.ArchiveEdition(edition_id=EDITION)),
+        ),
     ),
     "sold out": ({"stock": 1}, (place(), cancel())),
     "unlimited": ({"stock": None}, PAID),

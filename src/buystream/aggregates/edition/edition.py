@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Self
 import msgspec
 
 from buystream.aggregates.applying import appliers_of, applies, kinds_of
-from buystream.aggregates.content import content_of, digest_of
+from buystream.aggregates.content import content_of, digest_of, digest_of_page
 from buystream.aggregates.edition.campaign import Campaign
 from buystream.aggregates.edition.cancellation import Cancellation
 from buystream.aggregates.edition.door import Door
@@ -68,6 +68,9 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     licences: Licences | None = None
     content: bytes = b""
     """What it was released with: see `buystream.aggregates.content`."""
+    described: bytes = b""
+    """A digest of what its page was last told to say."""
+    archived: bool = False
     announced: dict[str, Announced] = {}
     """By the id that the merchant gave each announcement, the oldest first."""
     alerts: dict[str, dict[str, str]] = {}
@@ -191,6 +194,14 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     def _continue(self, event: events.CancellationContinued | events.CancellationCompleted) -> None:
         if self.cancellation is not None:
             self.cancellation.proceed(event, self.book)
+
+    @applies(events.EditionDescribed)
+    def _describe(self, event: events.EditionDescribed) -> None:
+        self.described = digest_of_page(event)
+
+    @applies(events.EditionArchived)
+    def _archive(self, event: events.EditionArchived) -> None:
+        self.archived = event.archived
 
     @applies(events.AnnouncementMade)
     def _announce(self, event: events.AnnouncementMade) -> None:

@@ -6,7 +6,7 @@ from buystream.aggregates.moment import Moment
 from buystream.aggregates.rules import Rules
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.money import why_not_charge
-from buystream.vocabulary.values import CampaignTerms, DownloadTerms, Offer, Variant
+from buystream.vocabulary.values import CampaignTerms, DownloadTerms, Offer, SaleWindow, Variant
 
 
 def released(command: commands.ReleaseEdition, moment: Moment) -> events.EditionReleased:
@@ -59,6 +59,8 @@ def why_not(offer: Offer, moment: Moment) -> str:
         return "bad_licences"
     if wrong := _wrong_shipping(offer, moment.rules):
         return wrong
+    if not offer.page.is_possible:
+        return "bad_page"
     return _wrong_campaign(offer.campaign, offer.window.closes_at_ms, moment.rules) if offer.campaign else ""
 
 
@@ -106,17 +108,25 @@ def _wrong_price(variant: Variant, offer: Offer, rules: Rules) -> str:
 
 
 def _wrong_times(offer: Offer, moment: Moment) -> str:
-    """An edition may have opened already; what has ended already is a mistake, and so is a time in seconds."""
-    opens_ms, closes_ms, returns_end_ms = offer.window.opens_at_ms, offer.window.closes_at_ms, offer.refund.until_ms
-    given = [time_ms for time_ms in (opens_ms, closes_ms, returns_end_ms) if time_ms is not None]
+    """What has ended already is a mistake, and so is a time in seconds."""
+    returns_end_ms = offer.refund.until_ms
+    given = [] if returns_end_ms is None else [returns_end_ms]
     if offer.event is not None:
         given += offer.event.times_ms
     if not are_times(given, moment.rules):
         return "not_milliseconds"
-    if opens_ms is not None and closes_ms is not None and closes_ms <= opens_ms:
-        return "bad_window"
-    if closes_ms is not None and closes_ms < moment.at_ms:
-        return "closes_in_the_past"
+    if wrong := wrong_window(offer.window, moment):
+        return wrong
     if returns_end_ms is not None and offer.refund.by == "buyer" and returns_end_ms < moment.at_ms:
         return "returns_end_in_the_past"
     return ""
+
+
+def wrong_window(window: SaleWindow, moment: Moment) -> str:
+    """Why a sale can't open and close then, or nothing. It may have opened already."""
+    opens_ms, closes_ms = window.opens_at_ms, window.closes_at_ms
+    if not are_times((time_ms for time_ms in (opens_ms, closes_ms) if time_ms is not None), moment.rules):
+        return "not_milliseconds"
+    if opens_ms is not None and closes_ms is not None and closes_ms <= opens_ms:
+        return "bad_window"
+    return "closes_in_the_past" if closes_ms is not None and closes_ms < moment.at_ms else ""

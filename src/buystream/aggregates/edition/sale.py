@@ -28,6 +28,11 @@ class Sale(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         """Its terms are known."""
         self.awaits_terms = False
 
+    @applies(events.SaleScheduled)
+    def schedule(self, event: events.SaleScheduled) -> None:
+        """It opens and closes at other times."""
+        self.window = event.window
+
     @applies(events.SalePaused)
     def pause(self, _: events.SalePaused) -> None:
         """No orders for a while."""

@@ -1,5 +1,6 @@
 """What other programs read of an edition's page: schema.org's words for search engines and assistants, as JSON-LD."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -20,13 +21,13 @@ _AVAILABILITY: Final = {
 }
 
 
-def linked_data(board: Board, *, url: str, picture_url: str) -> dict[str, Any]:
+def linked_data(board: Board, *, url: str, picture_urls: Sequence[str], story: str = "") -> dict[str, Any]:
     """The edition as an Event if it has one, otherwise as a Product; a gift is a DonateAction, because it buys
     nothing."""
     seller = {"@type": "Organization", "name": board.merchant_name}
-    said: dict[str, Any] = {"@context": _SCHEMA, "name": board.title, "url": url, "image": picture_url}
-    if board.description:
-        said["description"] = board.description
+    said: dict[str, Any] = {"@context": _SCHEMA, "name": board.title, "url": url, "image": list(picture_urls)}
+    if words := board.description or story:
+        said["description"] = words
     if board.event is not None:
         return said | _event(board.event, is_cancelled=board.state == "cancelled") | _sold(board, url, seller)
     if board.kind == "gift":

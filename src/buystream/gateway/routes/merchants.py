@@ -7,6 +7,7 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
+from buystream.gateway.routes.bodies.edition_pages import BODY_BYTES_MAX
 from buystream.gateway.routes.bodies.editions import NewEdition, StockChange
 from buystream.gateway.routes.bodies.merchants import MerchantOrderBody, Shipment, merchant_order_body
 from buystream.gateway.routes.checkout import (
@@ -18,6 +19,7 @@ from buystream.gateway.routes.checkout import (
     refuse_unknown_order,
 )
 from buystream.gateway.routes.details import decrypted
+from buystream.gateway.routes.pictures import refuse_unknown_pictures
 from buystream.gateway.routes.releasing import release_command
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.catalogue import Listing
@@ -57,7 +59,13 @@ async def who(merchant: NamedDependency[MerchantView]) -> MerchantView:
     return merchant
 
 
-@post("/v1/merchant/editions", status_code=201, opt=asks(NameEdition, ReleaseEdition), summary="Release an edition")
+@post(
+    "/v1/merchant/editions",
+    status_code=201,
+    opt=asks(NameEdition, ReleaseEdition, also=["unknown-picture"]),
+    request_max_body_size=BODY_BYTES_MAX,
+    summary="Release an edition",
+)
 async def release(
     request: Http,
     gateway: NamedDependency[Gateway],
@@ -68,21 +76,33 @@ async def release(
     """With an `Idempotency-Key` header, a repeat of the request releases nothing more. Editions are spread over the
     partitions, so that a merchant's hot editions don't share an owner. The answer waits for the merchant's terms, so
     that orders can be placed at once; a board with `awaits_terms` opens automatically when they arrive."""
-    edition_id = await _edition_id_for(request, gateway, merchant, actor)
+    edition_id = await edition_id_for(request, gateway, merchant, actor)
     command = release_command(data, merchant, edition_id)
+    await refuse_unknown_pictures(gateway, command.offer.page.pictures)
+    return await released(gateway, command, actor)
+
+
+async def released(gateway: Gateway, command: ReleaseEdition, actor: str) -> MerchantBoard:
+    """The edition's board, with its merchant's terms unless they are late."""
+    edition_id = command.edition_id
     with gateway.watchers.watch(edition_id) as watch:
         answer = await gateway.decide(command, actor=actor)
         applied = await _until_terms_applied(gateway, edition_id, watch)
         return await merchants_board(gateway, edition_id, applied or (answer.partition, answer.position))
 
 
-async def _edition_id_for(request: Http, gateway: Gateway, merchant: MerchantView, actor: str) -> str:
-    """A new id; for a request that came before, the one that it was given then. That is the merchant's owner to say: a
-    gateway knows neither how many partitions there were then nor what another one answers at this moment."""
+async def edition_id_for(request: Http, gateway: Gateway, merchant: MerchantView, actor: str) -> str:
+    """A new id; for a request that came before, the one that it was given then."""
     name = idempotent_name(request, gateway, merchant.merchant_id)
-    edition_id = new_edition_id(secrets.randbelow(gateway.partitions))
     if not request.headers.get(IDEMPOTENCY_KEY):
-        return edition_id
+        return new_edition_id(secrets.randbelow(gateway.partitions))
+    return await named_edition_id(gateway, merchant, name, actor)
+
+
+async def named_edition_id(gateway: Gateway, merchant: MerchantView, name: str, actor: str) -> str:
+    """The id that was first given under that name. That is the merchant's owner to say: a gateway knows neither how
+    many partitions there were then nor what another one answers at this moment."""
+    edition_id = new_edition_id(secrets.randbelow(gateway.partitions))
     command = NameEdition(merchant_id=merchant.merchant_id, request=name, edition_id=edition_id)
     event = (await gateway.decisions.ask(command, actor=actor)).event
     if isinstance(event, events.CommandRefused):

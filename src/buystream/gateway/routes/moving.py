@@ -38,7 +38,7 @@ async def move(
     board = await gateway.reads.query(lambda cur: merchant_board(cur, edition_id, now_ms=now_ms()))
     if board is None or board.event is None:
         raise refused("no_event")
-    command = MoveEvent(edition_id=edition_id, event=_moved(board.event, data))
+    command = MoveEvent(edition_id=edition_id, event=moved(board.event, data))
     answer = await gateway.decide(command, actor=actor)
     return await merchants_board(gateway, edition_id, (answer.partition, answer.position))
 
@@ -66,7 +66,7 @@ async def change_shipping(
 ROUTES: Final = [move, change_shipping]
 
 
-def _moved(old: TicketedEvent, data: MovedEvent) -> TicketedEvent:
+def moved(old: TicketedEvent, data: MovedEvent) -> TicketedEvent:
     """The event as it will be; raises HttpProblem (422)."""
     later_ms = data.starts_at_ms - old.starts_at_ms
     return replace(

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from msgspec import Struct
 
-from buystream.gateway.pages.previews import PICTURE_HEIGHT, PICTURE_WIDTH
+from buystream.gateway.pages.previews import PICTURE_HEIGHT, PICTURE_WIDTH, link_picture_url
 from buystream.gateway.routes.editions import board_of
 from buystream.gateway.routes.receipts import Drawing
 from buystream.gateway.routes.site import page
@@ -126,7 +126,7 @@ async def oembed(
             html=frame,
             width=width,
             height=height,
-            thumbnail_url=f"{at}/picture.png",
+            thumbnail_url=link_picture_url(board, gateway.public_url),
             thumbnail_width=PICTURE_WIDTH,
             thumbnail_height=PICTURE_HEIGHT,
         )

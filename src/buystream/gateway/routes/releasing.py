@@ -1,15 +1,17 @@
 """How a merchant's request becomes the release of an edition: defaults by kind, and mistakes explained."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from msgspec import convert
 
+from buystream.gateway.routes.bodies.edition_pages import NewNote, NewPicture
 from buystream.gateway.routes.bodies.editions import NewEdition, NewEvent, NewRefundRule, NewVariant
 from buystream.gateway.server.problems import HttpProblem, limits_of
 from buystream.projections.people import MerchantView
 from buystream.time_zones import UnknownTimeZone, zone
 from buystream.vocabulary.commands import ReleaseEdition
+from buystream.vocabulary.edition_pages import Page, PageNote, Picture, are_pictures
 from buystream.vocabulary.kinds import KINDS
 from buystream.vocabulary.money import CURRENCIES, chargeable_words, currency_of, format_money, why_not_charge
 from buystream.vocabulary.reasons import REASONS
@@ -32,6 +34,12 @@ EVENT_LASTS_MS: Final = 6 * 3_600_000
 
 def release_command(data: NewEdition, merchant: MerchantView, edition_id: str) -> ReleaseEdition:
     """What the merchant asks for; raises HttpProblem (422) with what is wrong with it, in words."""
+    offer = offer_of(data, merchant)
+    return ReleaseEdition(edition_id=edition_id, merchant_id=merchant.merchant_id, offer=offer, awaits_terms=True)
+
+
+def offer_of(data: NewEdition, merchant: MerchantView) -> Offer:
+    """By the terms in it; raises HttpProblem (422)."""
     variants = tuple(_variants(data))
     low, high = min(one.price_min_minor for one in variants), max(one.price_max_minor for one in variants)
     if any(not low <= amount <= high for amount in data.suggested_minor):
@@ -47,32 +55,41 @@ def release_command(data: NewEdition, merchant: MerchantView, edition_id: str) -
         _check_amount(amount_minor, currency, format_money(amount_minor, currency))
     for variant in variants:
         _check_variant(variant, currency)
-    return ReleaseEdition(
-        edition_id=edition_id,
-        merchant_id=merchant.merchant_id,
-        offer=Offer(
-            title=data.title,
-            currency=currency,
-            variants=variants,
-            hold_seconds=data.hold_seconds,
-            description=data.description,
-            kind=data.kind,
-            image=data.image or data.kind,
-            suggested_minor=data.suggested_minor,
-            window=SaleWindow(opens_at_ms=data.opens_at_ms, closes_at_ms=data.closes_at_ms),
-            needs_address=_needs_address(data),
-            tax=Tax(bps=data.tax_bps, label=data.tax_label),
-            refund=convert(data.refund, RefundRule, from_attributes=True),
-            campaign=_campaign(data),
-            receipts=usual.receipts if data.receipts is None else data.receipts,
-            vouched_only=data.vouched_only,
-            event=None if data.event is None else _event(data.event, merchant),
-            downloads=convert(data.downloads, DownloadTerms, from_attributes=True),
-            licences=convert(data.licences, LicenceTerms | None, from_attributes=True),
-            shipping=None if data.shipping is None else _shipping(data, currency),
-        ),
-        awaits_terms=True,
+    return Offer(
+        title=data.title,
+        currency=currency,
+        variants=variants,
+        hold_seconds=data.hold_seconds,
+        description=data.description,
+        kind=data.kind,
+        image=data.image or data.kind,
+        suggested_minor=data.suggested_minor,
+        window=SaleWindow(opens_at_ms=data.opens_at_ms, closes_at_ms=data.closes_at_ms),
+        needs_address=_needs_address(data),
+        tax=Tax(bps=data.tax_bps, label=data.tax_label),
+        refund=convert(data.refund, RefundRule, from_attributes=True),
+        campaign=_campaign(data),
+        receipts=usual.receipts if data.receipts is None else data.receipts,
+        vouched_only=data.vouched_only,
+        event=None if data.event is None else _event(data.event, merchant),
+        downloads=convert(data.downloads, DownloadTerms, from_attributes=True),
+        licences=convert(data.licences, LicenceTerms | None, from_attributes=True),
+        shipping=None if data.shipping is None else _shipping(data, currency),
+        page=Page(story=data.story, pictures=pictures_of(data.pictures), notes=notes_of(data.notes)),
     )
+
+
+def pictures_of(pictures: Iterable[NewPicture]) -> tuple[Picture, ...]:
+    """As messages have them; raises HttpProblem (422)."""
+    found = convert(tuple(pictures), tuple[Picture, ...], from_attributes=True)
+    if not are_pictures(found):
+        raise HttpProblem("invalid", "Each picture can be there once. Upload another one.", reason="bad_page")
+    return found
+
+
+def notes_of(notes: Iterable[NewNote]) -> tuple[PageNote, ...]:
+    """As messages have them."""
+    return convert(tuple(notes), tuple[PageNote, ...], from_attributes=True)
 
 
 def _campaign(data: NewEdition) -> CampaignTerms | None:

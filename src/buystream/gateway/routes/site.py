@@ -20,11 +20,13 @@ from buystream.gateway.pages.previews import preview_of
 from buystream.gateway.routes.bodies.orders import order_body
 from buystream.gateway.routes.checkout import ORDERS_MAX, Http, buyer_of, fulfilment_of
 from buystream.gateway.routes.editions import all_boards, board_of
+from buystream.gateway.routes.stories import page_of, rendered
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.placements import came_from
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.security import CHECKOUT_POLICY, PAYMENT_FORM_POLICY
+from buystream.projections.edition_pages import has_ordered
 from buystream.projections.order_views import orders_of_buyer
 from buystream.projections.tickets import tickets_held_by
 from buystream.ticket_files import event_words
@@ -82,13 +84,21 @@ async def timeline(request: Http, gateway: NamedDependency[Gateway]) -> Response
 
 @get("/e/{edition_id:str}", include_in_schema=False)
 async def edition_page(request: Http, gateway: NamedDependency[Gateway], edition_id: FromPath[str]) -> Response[str]:
-    """One edition, with what a link chose (`lines`) and says about itself (`notice`)."""
+    """One edition, with what a link chose (`lines`) and says about itself (`notice`). An archived one is there for its
+    buyers only."""
     board = await board_of(gateway, edition_id)
+    said, others = await page_of(gateway, edition_id)
+    if said.is_archived:
+        await _refuse_strangers(request, gateway, edition_id)
+    html, words = await rendered(gateway, said.story)
     return _of_this_visit(
         "edition.html",
         edition=board,
+        said=said,
+        story_html=html,
+        others=others,
         came=came_from(request, gateway.public_url),
-        preview=preview_of(board, gateway.public_url),
+        preview=preview_of(board, gateway.public_url, story=words, pictures=said.pictures),
         lines=lines if LINES.fullmatch(lines := request.query_params.get("lines", "")) else "",
         notice=NOTICES.get(request.query_params.get("notice", ""), ""),
     )
@@ -216,6 +226,13 @@ ROUTES = [
 ]
 
 
+async def _refuse_strangers(request: Http, gateway: Gateway, edition_id: str) -> None:
+    """Raises HttpProblem (404) unless the request comes from a buyer of the edition."""
+    buyer_id = buyer_of(request, gateway)
+    if buyer_id is None or not await gateway.reads.query(lambda cur: has_ordered(cur, buyer_id, edition_id)):
+        raise HttpProblem("unknown-edition")
+
+
 def mistake(problem: HttpProblem) -> Response[str]:
     """The page for an address that doesn't exist or can't be shown now."""
     heading, advice = MISTAKES.get(problem.slug, (f"{HTTPStatus(problem.status).phrase}", problem.detail))
@@ -249,6 +266,8 @@ def _templates() -> Environment:
         autoescape=select_autoescape(),
         undefined=StrictUndefined,
     )
-    environment.globals.update(price_words=price_words, sale_words=sale_words, money=format_money)
+    environment.globals.update(
+        price_words=price_words, sale_words=sale_words, event_words=event_words, money=format_money
+    )
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # a table's order is the reader's
     return environment

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from buystream.gateway.routes import buy, shipment_imports, webhooks
-from buystream.gateway.routes.bodies import door
+from buystream.gateway.routes.bodies import door, edition_pages
 from buystream.gateway.server.problems import HttpProblem
 from buystream.limits import Limits
 
@@ -12,8 +12,12 @@ _LARGE: Final = (
     (b"/v1/webhooks/", webhooks.BODY_BYTES_MAX),
     (b"/v1/door/scans/batch", door.BATCH_BYTES_MAX),
     (shipment_imports.PATH.encode(), shipment_imports.BODY_BYTES_MAX),
+    *((start, edition_pages.BODY_BYTES_MAX) for start in (b"/v1/merchant/editions", b"/v1/merchant/drafts")),
+    (b"/v1/merchant/story", edition_pages.BODY_BYTES_MAX),
 )
 _FILE: Final = re.compile(rb"/v1/merchant/editions/[^/?]+/files/[^/?]+(?:\?.*)?")
+
+_PICTURE: Final = re.compile(rb"/v1/merchant/pictures(?:\?.*)?")
 
 BYTES_PER_SECOND_MIN: Final = 16_384
 """A large body that comes more slowly than this only holds a connection open."""
@@ -23,6 +27,8 @@ def body_bytes_max(method: bytes, url: bytes, limits: Limits) -> int:
     """The most that is taken in at that path."""
     if method == b"PUT" and _FILE.fullmatch(url):
         return limits.upload_bytes_max
+    if method == b"POST" and _PICTURE.fullmatch(url):
+        return limits.picture_bytes_max
     return next((most for start, most in _LARGE if url.startswith(start)), buy.BODY_BYTES_MAX)
 
 

@@ -106,6 +106,10 @@ class Listing(msgspec.Struct, kw_only=True):
             event = read_event(record.value)
             if isinstance(event, events.ShippingChanged):
                 self._price_delivery(event)
+            elif isinstance(event, events.SaleScheduled):
+                self.has_dates = event.window.is_bounded
+            elif isinstance(event, events.EditionDescribed):
+                self.title = event.title or self.title
             elif isinstance(event, events.EditionSoldOut | events.StockReleased) and event.variant_id in self.variants:
                 self.variants[event.variant_id].sold_out = kind == SOLD_OUT
 
@@ -121,6 +125,7 @@ _TYPES = {
     for kind in (
         events.EditionReleased, events.EditionSoldOut, events.StockReleased, events.TermsApplied,
         events.EditionCancelled, events.SalePaused, events.SaleResumed, events.ShippingChanged,
+        events.SaleScheduled, events.EditionDescribed,
         events.OrderPlaced, events.OrderRefused, events.BuyerErased, events.ApiKeyRevoked,
     )
 }  # fmt: skip
@@ -133,8 +138,12 @@ CANCELLED = _TYPES["EditionCancelled"]
 PAUSED = _TYPES["SalePaused"]
 RESUMED = _TYPES["SaleResumed"]
 SHIPPING_CHANGED = _TYPES["ShippingChanged"]
+SCHEDULED = _TYPES["SaleScheduled"]
+DESCRIBED = _TYPES["EditionDescribed"]
 API_KEY_REVOKED = _TYPES["ApiKeyRevoked"]
-CHANGES_OFFER = frozenset({SOLD_OUT, STOCK_RELEASED, TERMS_APPLIED, CANCELLED, PAUSED, RESUMED, SHIPPING_CHANGED})
+CHANGES_OFFER = frozenset(
+    {SOLD_OUT, STOCK_RELEASED, TERMS_APPLIED, CANCELLED, PAUSED, RESUMED, SHIPPING_CHANGED, SCHEDULED, DESCRIBED}
+)
 DECIDES_ORDER = frozenset({_TYPES["OrderPlaced"], _TYPES["OrderRefused"]})
 CONCERNS = CHANGES_OFFER | DECIDES_ORDER | {RELEASED, BUYER_ERASED, API_KEY_REVOKED}
 """The types of all events that the catalogue takes in."""
@@ -189,7 +198,7 @@ class Catalogue:
         orders = runner.next_positions(cur, order_views.NAME)
         buyers = runner.next_positions(cur, people.NAME)
         past_shipping = edition_board.past_shipping(cur)
-        for board in edition_board.boards(cur, now_ms=0):
+        for board in edition_board.boards(cur, now_ms=0, archived=True):
             self._offers[board.edition_id] = Listing(
                 edition_id=board.edition_id,
                 merchant_id=board.merchant_id,

@@ -7,12 +7,14 @@ import { drawCharts } from "./desk/charts.js";
 import { Disputes } from "./desk/disputes.js";
 import { Doors } from "./desk/doors.js";
 import { Files } from "./desk/files.js";
+import { Drafts } from "./desk/drafts.js";
 import { drawEditions } from "./desk/editions.js";
 import { Keys } from "./desk/keys.js";
 import { Ledger } from "./desk/ledger.js";
 import { Mails } from "./desk/mails.js";
 import { useZone } from "./desk/moments.js";
 import { OrderSearch } from "./desk/order-search.js";
+import { PageEditor } from "./desk/page-editor.js";
 import { Parcels } from "./desk/parcels.js";
 import { Past, pastCancellations } from "./desk/past.js";
 import { askRelease } from "./desk/release.js";
@@ -81,6 +83,8 @@ const parcels = new Parcels({
   say,
   print: (body, name) => download("/v1/merchant/packing.pdf", apiKey, name, body),
 });
+const editor = new PageEditor({ call, say, token: () => apiKey });
+const drafts = new Drafts({ call, say, editor });
 const mails = new Mails({ call, say });
 const cancellations = new Cancellations(call);
 
@@ -96,6 +100,7 @@ async function enter(key) {
   }
   keepKey(key);
   keys.load();
+  drafts.load();
   webhooks.load();
   for (const id of ["desk", "session", "connection"]) element(id).hidden = false;
   element("enter").hidden = true;
@@ -122,6 +127,7 @@ function leave(message = "") {
   apiKey = null;
   if (past?.isOpen) past.leave();
   keys.clear();
+  drafts.clear();
   webhooks.clear();
   ledger.clear();
   statement.clear();
@@ -202,7 +208,13 @@ function show(dashboard) {
   for (const [id, text] of Object.entries(texts)) element(id).textContent = text;
   drawCharts(dashboard, merchant.currency);
   sources.refresh(dashboard, past?.isOpen ? dashboard.as_of_ms : null);
-  drawEditions(dashboard.editions, { call, say, cancellations: past?.isOpen ? pastCancellations : cancellations });
+  drawEditions(dashboard.editions, {
+    call,
+    say,
+    editor,
+    drafts,
+    cancellations: past?.isOpen ? pastCancellations : cancellations,
+  });
 }
 
 element("enter").addEventListener("submit", (event) => {
@@ -211,7 +223,7 @@ element("enter").addEventListener("submit", (event) => {
   element("key").value = "";
 });
 element("leave").addEventListener("click", () => leave());
-element("release").addEventListener("click", () => askRelease({ call, say, currency: merchant.currency }));
+element("release").addEventListener("click", () => askRelease({ call, say, drafts, currency: merchant.currency }));
 
 // A link may carry the key in its fragment, which browsers never send; it is taken out of the address at once.
 const linked = /^#key=(.+)$/.exec(location.hash)?.[1];

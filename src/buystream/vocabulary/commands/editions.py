@@ -4,6 +4,7 @@ from typing import Annotated
 
 from buystream.vocabulary.actors import BUYER, MERCHANT, OPERATOR, SYSTEM
 from buystream.vocabulary.commands.command import Command, asked
+from buystream.vocabulary.edition_pages import Notes, Pictures, Story, Title
 from buystream.vocabulary.fields import (
     BY_CLIENT,
     Account,
@@ -35,7 +36,7 @@ from buystream.vocabulary.fields import (
 from buystream.vocabulary.money import AMOUNT_REASONS
 from buystream.vocabulary.placements import CountedFrom
 from buystream.vocabulary.shipping import SHIPPING, Shipping
-from buystream.vocabulary.values import EVENT, FEE, OFFER, Fee, Offer, TicketedEvent
+from buystream.vocabulary.values import EVENT, FEE, OFFER, WINDOW, Fee, Offer, SaleWindow, TicketedEvent
 
 
 @asked(
@@ -64,7 +65,7 @@ from buystream.vocabulary.values import EVENT, FEE, OFFER, Fee, Offer, TicketedE
             "not_milliseconds",
             "bad_window",
         ),
-        *("bad_shipping", "bad_weight"),
+        *("bad_shipping", "bad_weight", "bad_page"),
         *("closes_in_the_past", "returns_end_in_the_past"),
     ],
 )
@@ -200,6 +201,47 @@ class ChangeShipping(Command):
 
     edition_id: EditionId
     shipping: Annotated[Shipping, SHIPPING]
+
+
+@asked(MERCHANT, about="edition_id", refusals=["unknown_edition", "bad_page"])
+class DescribeEdition(Command):
+    """The edition's page says something else; what is null stays. Orders keep the title that they were placed by."""
+
+    edition_id: EditionId
+    title: Title | None = None
+    story: Story | None = None
+    pictures: Pictures | None = None
+    notes: Notes | None = None
+
+
+@asked(
+    MERCHANT,
+    about="edition_id",
+    refusals=[
+        *("unknown_edition", "cancelled", "archived", "campaign_is_dated"),
+        *("not_milliseconds", "bad_window", "closes_in_the_past"),
+    ],
+)
+class ScheduleSale(Command):
+    """The sale opens and closes at other times. A campaign keeps its dates, because gifts were made towards them."""
+
+    edition_id: EditionId
+    window: Annotated[SaleWindow, WINDOW]
+
+
+@asked(MERCHANT, about="edition_id", refusals=["unknown_edition", "cancelled", "campaign_is_dated"])
+class EndSale(Command):
+    """The sale closes now. Holds continue, and orders stay as they are."""
+
+    edition_id: EditionId
+
+
+@asked(MERCHANT, about="edition_id", refusals=["unknown_edition", "still_on_sale"])
+class ArchiveEdition(Command):
+    """An edition whose sale is over leaves the lists, or returns to them. Its buyers keep its page."""
+
+    edition_id: EditionId
+    archived: Annotated[bool, meaning("Whether it leaves the lists; otherwise it returns to them.")] = True
 
 
 @asked(MERCHANT, about="edition_id", refusals=["unknown_edition", "announcement_id_conflict", "too_many_announcements"])

@@ -33,7 +33,7 @@ from buystream.vocabulary.fields import (
     TimeZone,
     YearStartsMs,
 )
-from buystream.vocabulary.values import FEE, Fee
+from buystream.vocabulary.values import FEE, OFFER, Fee, Offer
 
 
 @asked(OPERATOR, about="merchant_id", refusals=["bad_id", "merchant_id_conflict", "unknown_currency"])
@@ -160,4 +160,26 @@ class NameEdition(Command):
 
     merchant_id: MerchantId
     request: RequestName
+    edition_id: EditionId
+
+
+@asked(
+    MERCHANT,
+    about="merchant_id",
+    refusals=["unknown_merchant", "bad_id", "edition_released", "too_many_drafts", "bad_draft", "bad_page"],
+)
+class DraftEdition(Command):
+    """Keeps what the merchant is preparing, in place of what was kept under the same id. Only its release is checked
+    against the rules: a draft may be unfinished."""
+
+    merchant_id: MerchantId
+    edition_id: EditionId
+    offer: Annotated[Offer, OFFER]
+
+
+@asked(MERCHANT, about="merchant_id", refusals=["unknown_merchant", "unknown_draft"])
+class DiscardDraft(Command):
+    """The draft is kept no longer."""
+
+    merchant_id: MerchantId
     edition_id: EditionId

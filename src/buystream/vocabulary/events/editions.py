@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from buystream.vocabulary.edition_pages import Notes, Pictures, Story, Title
 from buystream.vocabulary.events.event import Event
 from buystream.vocabulary.fields import (
     Account,
@@ -33,7 +34,7 @@ from buystream.vocabulary.fields import (
 )
 from buystream.vocabulary.placements import CountedFrom
 from buystream.vocabulary.shipping import SHIPPING, Shipping
-from buystream.vocabulary.values import EVENT, FEE, OFFER, Fee, Offer, TicketedEvent
+from buystream.vocabulary.values import EVENT, FEE, OFFER, WINDOW, Fee, Offer, SaleWindow, TicketedEvent
 
 
 class EditionEvent(Event):
@@ -182,6 +183,27 @@ class ShippingChanged(EditionEvent):
 
     shipping: Annotated[Shipping, SHIPPING]
     old_shipping: Annotated[Shipping, meaning("What it was before.", feed=True)]
+
+
+class EditionDescribed(EditionEvent):
+    """The edition's page says this from here on; what is null stays. Earlier orders keep the title they have."""
+
+    title: Title | None = None
+    story: Story | None = None
+    pictures: Pictures | None = None
+    notes: Notes | None = None
+
+
+class SaleScheduled(EditionEvent):
+    """The sale opens and closes at these times."""
+
+    window: Annotated[SaleWindow, WINDOW]
+
+
+class EditionArchived(EditionEvent):
+    """The edition left the lists, or returned to them."""
+
+    archived: Annotated[bool, meaning("Whether it left the lists; otherwise it returned to them.", feed=True)]
 
 
 class StockAlertRequested(EditionEvent):

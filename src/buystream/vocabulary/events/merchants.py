@@ -35,7 +35,7 @@ from buystream.vocabulary.fields import (
     YearStartsMs,
     meaning,
 )
-from buystream.vocabulary.values import FEE, Fee
+from buystream.vocabulary.values import FEE, OFFER, Fee, Offer
 
 
 class MerchantEvent(Event):
@@ -147,3 +147,16 @@ class ReceiptCorrected(MerchantEvent):
     change_minor: Annotated[
         int, meaning("Amount refunded or lost; negative when it was regained.", tables=InTables.SHOWN)
     ] = 0
+
+
+class EditionDrafted(MerchantEvent):
+    """The merchant is preparing this edition. It is gone once the edition has its terms."""
+
+    edition_id: EditionId
+    offer: Annotated[Offer, OFFER]
+
+
+class DraftDiscarded(MerchantEvent):
+    """The draft is kept no longer."""
+
+    edition_id: EditionId

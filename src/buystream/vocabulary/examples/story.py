@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from buystream.vocabulary.door import DoorGate, Passage
+from buystream.vocabulary.edition_pages import Page, PageNote, Picture
 from buystream.vocabulary.ids import payment_id_of
 from buystream.vocabulary.placements import Placement
 from buystream.vocabulary.shipping import (
@@ -77,6 +78,25 @@ OFFER = Offer(
     window=SaleWindow(opens_at_ms=T0 - 1000, closes_at_ms=T0 + 86_400_000),
     needs_address=False,
 )
+
+PICTURE_IDS = (f"{'9c' * 16}-1600x1067", f"{'4d' * 16}-1067x1600")
+PAGE = Page(
+    story="## One night\n\nBring *warm* clothes. [The way there](https://nightsky.example/way)",
+    pictures=(
+        Picture(picture_id=PICTURE_IDS[0], alt="The boathouse at dusk, with lanterns on the water"),
+        Picture(picture_id=PICTURE_IDS[1]),
+    ),
+    notes=(PageNote(title="Minimum age", text="16, or with an adult"),),
+)
+DESCRIBED: dict[str, Any] = {
+    "title": "Night Sky, live again",
+    "story": PAGE.story,
+    "pictures": PAGE.pictures,
+    "notes": PAGE.notes,
+}
+LATER_SALE = SaleWindow(opens_at_ms=T0 + 3_600_000, closes_at_ms=T0 + 172_800_000)
+DRAFT = "ed0-n3xtevent0"
+DRAFT_OFFER = msgspec.structs.replace(OFFER, title="Night Sky, next year", page=PAGE)
 
 ANNOUNCEMENT: dict[str, Any] = {
     "announcement_id": "announcement-1",

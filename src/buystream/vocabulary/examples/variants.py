@@ -9,6 +9,7 @@ from buystream.vocabulary.examples.story import (
     ANNA,
     CHARGE,
     DELIVERY,
+    DRAFT_OFFER,
     EDITION,
     FILE,
     GIFT,
@@ -39,6 +40,9 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
     commands.ReleaseEdition(edition_id=EDITION, **RICHLY_RELEASED),
     commands.ReleaseEdition(edition_id=EDITION, **TICKETS_RELEASED),
     commands.ReleaseEdition(edition_id=EDITION, **POSTED),
+    commands.ReleaseEdition(edition_id=EDITION, merchant_id=MERCHANT, offer=DRAFT_OFFER),
+    commands.DescribeEdition(edition_id=EDITION, story=""),
+    commands.ArchiveEdition(edition_id=EDITION, archived=False),
     commands.CreateShipment(order_id=ORDER, merchant_id=MERCHANT, shipment_id="parcel-2", stage="processing"),
     commands.RecordFulfilment(
         order_id=ORDER,

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from buystream.gateway.routes.bodies.edition_pages import STORY, NewNotes, NewPictures
 from buystream.gateway.routes.bodies.fields import (
     Amount,
     AtMs,
@@ -19,6 +20,9 @@ from buystream.projections.boards import Board
 from buystream.vocabulary.money import CURRENCIES
 from buystream.vocabulary.shipping import COUNTRIES_MAX, GRAMS_MAX, METHODS_MAX, STEPS_MAX, ZONES_MAX
 from buystream.vocabulary.texts import LINE, NAME, NOT_BLANK, PLAIN
+
+DATES_MAX = 50
+"""Of one draft."""
 
 Grams = Annotated[int, Meta(ge=0, le=GRAMS_MAX)]
 Country = Annotated[str, Meta(pattern="^[A-Z]{2}$")]
@@ -71,6 +75,12 @@ class MovedEvent(Request, frozen=True, kw_only=True):
     venue: Annotated[str, Meta(min_length=1, max_length=120, pattern=NAME)] | None = None
     address: Annotated[str, Meta(max_length=300, pattern=PLAIN)] | None = None
     time_zone: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
+
+
+class ReleasedDates(Request, frozen=True, kw_only=True):
+    """When and where a draft's event takes place; none: as the draft says."""
+
+    dates: Annotated[tuple[MovedEvent, ...], Meta(max_length=DATES_MAX)] = ()
 
 
 class NewDownloadTerms(Request, frozen=True, kw_only=True):
@@ -149,7 +159,7 @@ class NewEdition(Request, frozen=True, kw_only=True):
     buyers for a postal address, `receipts` issues a numbered receipt for each payment; null means the default for the
     `kind`. `vouched_only` accepts orders only from buyers whom a host application vouches for. With an
     `event`, each unit is a ticket with a code that is scanned at the door. With `shipping`, delivery has prices of its
-    own, by country and `weight_grams` of a unit."""
+    own, by country and `weight_grams` of a unit. `story` is Markdown; `pictures` were uploaded before."""
 
     title: Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
     currency: Annotated[str, Meta(extra_json_schema={"enum": sorted(CURRENCIES)})] | None = None
@@ -180,6 +190,9 @@ class NewEdition(Request, frozen=True, kw_only=True):
     licences: NewLicenceTerms | None = None
     weight_grams: Grams = 0
     shipping: NewShipping | None = None
+    story: Annotated[str, STORY] = ""
+    pictures: NewPictures = ()
+    notes: NewNotes = ()
 
 
 class StockChange(Request, frozen=True, kw_only=True):

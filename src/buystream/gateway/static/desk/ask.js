@@ -26,13 +26,14 @@ export function field(name, label, { options, hint, wide, ...attributes } = {}) 
  * Shows the dialog; `text` may have lines, and `dismiss` is the button that changes nothing. `act(values, key)` runs on
  * confirmation; when it throws, the message is shown and the dialog stays open. Returns the button that confirms. `key`
  * is an Idempotency-Key that lasts as long as the dialog, so that confirming again after a lost answer has no second
- * effect.
+ * effect. `instead` is another thing that can be done with the same fields: its `label`, and its `act`.
  */
-export function ask({ title, text, fields = [], confirm, dismiss = "Cancel", danger = false, act }) {
+export function ask({ title, text, fields = [], confirm, dismiss = "Cancel", danger = false, act, instead }) {
   const key = randomText();
   const dialog = document.getElementById("ask");
   const problem = h("p", { class: "problem", role: "alert" });
   const submit = h("button", { class: `button ${danger ? "danger" : "primary"}` }, confirm);
+  const other = instead && h("button", { class: "button" }, instead.label);
   const form = h(
     "form",
     { method: "dialog" },
@@ -48,20 +49,23 @@ export function ask({ title, text, fields = [], confirm, dismiss = "Cancel", dan
       "div",
       { class: "ask-actions" },
       h("button", { type: "button", class: "button", onclick: () => dialog.close() }, dismiss),
+      other,
       submit,
     ),
   );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    submit.disabled = true;
+    const isOther = other && event.submitter === other;
+    const buttons = [submit, other].filter(Boolean);
+    for (const button of buttons) button.disabled = true;
     problem.textContent = "";
     try {
-      await act(form.elements, key);
+      await (isOther ? instead.act : act)(form.elements, isOther ? `${key}-other` : key);
       dialog.close();
     } catch (error) {
       problem.textContent = error.message;
     } finally {
-      submit.disabled = false;
+      for (const button of buttons) button.disabled = false;
     }
   });
   dialog.replaceChildren(form);

@@ -4,14 +4,16 @@ import { arrange, h } from "../buystream/dom.js";
 import { money, shortMoney } from "../buystream/money.js";
 import { SALES } from "../buystream/order-states.js";
 import { ask, field } from "./ask.js";
+import { manage } from "./drafts.js";
 import { isAsBefore, momentField, momentOf, timeAt } from "./moments.js";
 import { changeShipping } from "./shipping.js";
 
 /** A row is drawn again when this changes. */
-const keyOf = ({ state, can_pause, can_resume, can_add_stock, can_cancel, event, shipping }) =>
-  [state, can_pause, can_resume, can_add_stock, can_cancel, event?.starts_at_ms, event?.venue]
-    .concat(JSON.stringify(shipping))
-    .join();
+const keyOf = ({ title, state, event, shipping, opens_at_ms, closes_at_ms, ...edition }) =>
+  [
+    ...[title, state, edition.can_pause, edition.can_resume, edition.can_add_stock, edition.can_cancel],
+    ...[event?.starts_at_ms, event?.venue, opens_at_ms, closes_at_ms, JSON.stringify(shipping)],
+  ].join();
 
 export function drawEditions(editions, desk) {
   const list = document.getElementById("editions");
@@ -62,7 +64,8 @@ function price({ price_minor: fixed, price_min_minor: min, price_max_minor: max,
   return fixed == null ? `${shortMoney(min, currency)} to ${shortMoney(max, currency)}` : money(fixed, currency);
 }
 
-function row(edition, { call, say }) {
+function row(edition, desk) {
+  const { call, say } = desk;
   const path = `/v1/merchant/editions/${edition.edition_id}`;
   const isPaused = edition.can_resume;
   const verb = isPaused ? "resume" : "pause";
@@ -189,6 +192,7 @@ function row(edition, { call, say }) {
         },
         "Write to buyers",
       ),
+      ...manage(edition, desk),
       edition.can_move_event &&
         h(
           "button",

@@ -16,7 +16,7 @@ const RETURNS = [
   ["buyer", "The buyer can return it before it ships"],
 ];
 
-export function askRelease({ call, say, currency }) {
+export function askRelease({ call, say, drafts, currency }) {
   const kinds = JSON.parse(document.getElementById("desk").dataset.kinds); // by id: the name, and what is usual
   const currencies = [currency, ...Object.keys(CURRENCIES).filter((each) => each !== currency)];
   const priceFields = {
@@ -85,6 +85,14 @@ export function askRelease({ call, say, currency }) {
     act: async (form, key) => {
       const edition = await call("POST", "/v1/merchant/editions", await terms(form), key);
       say(`${edition.title} is released.`);
+    },
+    instead: {
+      label: "Keep as a draft",
+      act: async (form, key) => {
+        const draft = await call("POST", "/v1/merchant/drafts", await terms(form), key);
+        await drafts.load();
+        say(`${draft.offer.title} is among your drafts.`);
+      },
     },
   });
   const kind = document.getElementById("ask-kind");
