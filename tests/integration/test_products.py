@@ -93,8 +93,9 @@ def test_a_picture_is_kept_for_a_year_under_a_name_that_says_its_bytes(lasting_s
         assert (wrong.status_code, wrong.json()["type"].rpartition("/")[2]) == (422, "bad-picture")
         unknown = merchant.post("/v1/merchant/drafts", json={**TERMS, "pictures": [{"picture_id": f"{'0' * 32}-9x9"}]})
         assert (unknown.status_code, unknown.json()["type"].rpartition("/")[2]) == (404, "unknown-picture")
-    stranger = httpx.post(f"{lasting_shop.url}/v1/merchant/pictures", content=photo())
-    assert stranger.status_code == 401
+    stranger = {"Authorization": "Bearer someone else", "Content-Type": "image/jpeg"}
+    refused = httpx.post(f"{lasting_shop.url}/v1/merchant/pictures", content=photo(), headers=stranger)
+    assert refused.status_code == 401
 
 
 def test_a_buyer_keeps_the_title_that_was_bought_and_later_buyers_get_the_new_one(lasting_shop: Shop) -> None:

@@ -29,13 +29,12 @@ from buystream.vocabulary.placements import Placement
 from buystream.vocabulary.shipping import DeliveryCharge
 
 NAME = "order_views"
-
 NUMBER_CHARS: Final = 8
 
 
 class PaymentView(msgspec.Struct, frozen=True, gc=False):
-    """The attempt to pay that the order stands by: what pledged or paid it; until then, the newest that was requested
-    or authorised. `off_session`: it was requested by the clock, while the buyer was away."""
+    """What pledged or paid the order; until then, the newest attempt that was requested or authorised. `off_session`:
+    it was requested by the clock, while the buyer was away."""
 
     payment_id: str
     state: str
