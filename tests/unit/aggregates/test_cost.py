@@ -47,6 +47,7 @@ def stored(number: int) -> Iterator[commands.Command]:
     yield place(number + 20_000, price_minor=1)
     yield example(commands.AddStock, change_id=f"change {number}")
     yield example(commands.RecordDemand, demand_id=f"demand {number}")
+    yield example(commands.RecordImpressions, report_id=f"report {number}")
     yield example(commands.FlagVelocity, flag_id=f"flag {number}", buyer_id=buyer, pause_seconds=PAUSE_MS // 1000)
     yield example(commands.StartRecurringGift, gift_id=f"{GIFT[:-6]}{number:06d}", buyer_id=buyer)
     yield example(commands.SetFeeTerms, terms_id=f"terms {number}", from_ms=T0 - number)

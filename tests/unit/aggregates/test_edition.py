@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from buystream.aggregates import rules
 from buystream.aggregates.rules import FIRST_RULES, rules_of
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.placements import REPORTED_MAX, Placement, PlacementCount
 from buystream.vocabulary.values import CampaignTerms, RefundRule
 from tests.support.examples import (
     ANNA,
@@ -289,6 +290,31 @@ def test_demand_is_counted_once_and_never_places_an_order() -> None:
     shop = given(release(stock=1)).when(demand, demand)
     shop.then(expect(events.DemandRecorded, clicks=7, quantity=9), events.CommandRepeated).and_state(available=1)
     assert shop.edition().orders == {}
+
+
+def test_impressions_are_counted_once() -> None:
+    seen = example(commands.RecordImpressions)
+    shop = given(release()).when(seen, seen)
+    shop.then(expect(events.ImpressionsRecorded, impressions=12, placements=seen.placements), events.CommandRepeated)
+
+
+@pytest.mark.parametrize("counts", [(13,), (-1,), (1,) * (REPORTED_MAX + 1)])
+@pytest.mark.parametrize("kind", [commands.RecordImpressions, commands.RecordDemand])
+def test_a_report_names_no_more_than_it_counted(kind: Any, counts: tuple[int, ...]) -> None:
+    came = tuple(PlacementCount(placement=Placement(source=f"s{n}"), count=count) for n, count in enumerate(counts))
+    report = replace(example(kind), placements=came)
+    given(release()).when(report).then(expect(events.CommandRefused, reason="bad_quantity"))
+
+
+def test_where_a_click_came_from_is_on_its_order_and_makes_no_other_order_of_a_repeat() -> None:
+    poster = Placement(source="poster")
+    shop = given(release(stock=1)).when(place(placement=poster), place(placement=None), place(2, placement=poster))
+    shop.then(
+        expect(events.OrderPlaced, placement=poster),
+        events.EditionSoldOut,
+        events.OrderRepeated,
+        expect(events.OrderRefused, placement=poster),
+    )
 
 
 @pytest.mark.parametrize("command", [PAUSE, RESUME])

@@ -20,6 +20,10 @@ def demand(number: int) -> commands.Command:
     return example(commands.RecordDemand, demand_id=f"demand-{number}")
 
 
+def report(number: int) -> commands.Command:
+    return example(commands.RecordImpressions, report_id=f"report-{number}")
+
+
 def flag(number: int) -> commands.Command:
     return example(commands.FlagVelocity, flag_id=f"flag-{number}")
 
@@ -30,6 +34,10 @@ def named(number: int) -> commands.Command:
 
 def demands_of(shop: Scenario) -> int:
     return len(shop.edition().demand_ids)
+
+
+def reports_of(shop: Scenario) -> int:
+    return len(shop.edition().report_ids)
 
 
 def flags_of(shop: Scenario) -> int:
@@ -44,8 +52,13 @@ def names_of(shop: Scenario) -> int:
 
 ABOUT = pytest.mark.parametrize(
     ("ask", "kept", "known_ms"),
-    [(demand, demands_of, REPORT_MS), (flag, flags_of, REPORT_MS), (named, names_of, REQUEST_MS)],
-    ids=["demand", "flag", "name"],
+    [
+        (demand, demands_of, REPORT_MS),
+        (report, reports_of, REPORT_MS),
+        (flag, flags_of, REPORT_MS),
+        (named, names_of, REQUEST_MS),
+    ],
+    ids=["demand", "report", "flag", "name"],
 )
 Ask = Callable[[int], commands.Command]
 Kept = Callable[[Scenario], int]

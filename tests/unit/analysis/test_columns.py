@@ -94,10 +94,11 @@ def test_each_field_has_one_place_in_the_tables_unless_it_is_left_out(kind: type
 
 
 def test_what_leads_to_a_person_is_keyed_or_left_out() -> None:
-    """The page's own list; what an edition is called is public."""
+    """The page's own list; what an edition is called is public, and where a click came from is not personal."""
     personal = explained_fields() - {
         "title",
         "reason",
+        "placement",
         "at_ms",
         "time",
         "subject",

@@ -42,8 +42,8 @@ def scan_ticket(edition: Edition, command: commands.ScanTicket, moment: Moment) 
     if (known := door.known.get(command.nonce)) is not None:
         if known.ticket_id != command.ticket_id:
             return "nonce_conflict"
-        if not (known.refused and command.passed):  # a refusal that was lost, and the scanner decided otherwise
-            return REPEATED
+        if not (known.refused and command.passed and _is_own(edition, command.ticket_id)):
+            return REPEATED  # otherwise the refusal was lost, and the scanner let someone through
     if not moment.rules.earliest_time_ms <= command.scanned_at_ms <= moment.rules.latest_time_ms:
         return "not_milliseconds"
     if command.direction not in (ENTRY, EXIT):
