@@ -230,6 +230,24 @@ def _(log: MemoryLog) -> Place:
     return Place(EVENTS, placed.position)
 
 
+@damage("a code is used above its limit")
+def _(log: MemoryLog) -> Place:
+    """The order that was refused for it is placed after all."""
+    placed, refused = nth(log, EVENTS, "OrderPlaced", -1), nth(log, EVENTS, "OrderRefused", -1)
+    mine, theirs = (msgspec.json.decode(one.value)["data"] for one in (placed, refused))
+    own = ("originator_id", "originator_version", "at_ms", "edition_version")
+    data = mine | {name: theirs[name] for name in own}
+    kind = msgspec.json.decode(placed.value)["type"]
+    return edit(log, refused, data=data, type=kind)
+
+
+@damage("what a code takes off is edited")
+def _(log: MemoryLog) -> Place:
+    record = nth(log, EVENTS, "OrderPlaced", -1)
+    code = msgspec.json.decode(record.value)["data"]["code"] | {"amounts_minor": [4_000]}
+    return edit_data(log, record, code=code)
+
+
 @damage("a receipt's number is skipped")
 def _(log: MemoryLog) -> Place:
     return edit_data(log, nth(log, EVENTS, "ReceiptIssued"), number=7)

@@ -8,8 +8,9 @@ import msgspec
 from buystream.aggregates.edition.edition import Edition
 from buystream.projections.boards import MerchantBoard, merchant_board_of
 from buystream.projections.edition_changes import CHANGES, COUNTS, Change, Counts, moves_of
+from buystream.projections.new_order_rows import created
 from buystream.projections.offer_columns import stock_of, terms_of, variants_of
-from buystream.projections.order_rows import Row, change, changed_order, created
+from buystream.projections.order_rows import Row, change, changed_order
 from buystream.projections.order_terms import order_terms
 from buystream.projections.order_views import OrderView, view_of
 from buystream.vocabulary import events

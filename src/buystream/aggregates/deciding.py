@@ -15,6 +15,7 @@ from buystream.aggregates.edition import (
     asking_back,
     cancelling,
     capturing,
+    coding,
     delivering,
     disputing,
     downloading,
@@ -92,6 +93,7 @@ def _say_what_it_is_now(recorder: Recorder, edition: Edition, order: Order, mome
         hold_expires_at_ms=order.hold_expires_at_ms,
         payment_id=payment.id if payment else "",
         payment_state=payment.state if payment else "",
+        code=order.code,
     )
 
 
@@ -301,6 +303,7 @@ _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
         selling, stocking, announcing, cancelling, ordering, paying, capturing, packing, serving, refunding, giving,
         disputing, ticketing, admitting, returning, asking_back, moving, downloading, licensing, alerting, delivering,
         presenting,
+        coding,
     )
 }  # fmt: skip
 

@@ -54,6 +54,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     announcements_max: int
     """Mails to all buyers of an edition within `announcements_seconds`."""
     announcements_seconds: int
+    codes_per_edition_max: int
+    single_use_codes_max: int
+    """That are created at once."""
     stock_alerts_max: int
     """Buyers who wait for stock of one variant, all of whom one event may tell that there is."""
     parcels_per_order_max: int
@@ -134,6 +137,8 @@ _FIRST: Final = Rules(
     latest_time_ms=253_402_300_799_999,
     announcements_max=3,
     announcements_seconds=24 * 3600,
+    codes_per_edition_max=1_000,
+    single_use_codes_max=10_000,
     stock_alerts_max=1_000,
     parcels_per_order_max=100,
     fulfilment_events_max=100,

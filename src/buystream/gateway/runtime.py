@@ -42,6 +42,7 @@ from buystream.limits import Limits
 from buystream.log import EVENTS, Log, LogUnavailable
 from buystream.log.postgres import PostgresLog
 from buystream.media import Media
+from buystream.order_codes import OrderCodes
 from buystream.projections import people
 from buystream.projections.past_orders import IN_HISTORY, ON_THE_LOG
 from buystream.providers import CLIENT_TOKENS
@@ -142,6 +143,7 @@ class Gateway:
         self.media = parts.media
         self.licence_keys = LicenceKeys(parts.secret)
         self.search = OrderSearch(parts.secret)
+        self.order_codes = OrderCodes(parts.secret)
         self.instances_key = purpose_key(parts.secret, "licence instances")
         self.catalogue = Catalogue()
         self.sessions = Sessions(

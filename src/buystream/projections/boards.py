@@ -65,7 +65,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is `scheduled` when that isn't the clock: awaits_terms. A gift can be given every so many `recurring_months`; none
     means once only. With `vouched_only`, only buyers that a host application vouches for may order. With an
     `event`, its units are tickets; with `shipping`, delivery has prices of its own. `can_order`: it takes orders now.
-    `picture` is the first of its page. `version` is the edition's."""
+    `picture` is the first of its page. With `takes_codes` it has codes. `version` is the edition's."""
 
     edition_id: str
     merchant_id: str
@@ -100,6 +100,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     vouched_only: bool
     event: TicketedEvent | None
     shipping: Shipping | None
+    takes_codes: bool
     recurring_months: tuple[int, ...]
     variants: tuple[VariantBoard, ...]
     campaign: CampaignView | None

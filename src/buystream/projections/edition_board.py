@@ -147,7 +147,7 @@ _SHOWN = ("merchant_id", *(column for column in TERMS if column in Board.__struc
 """What a board shows unchanged."""
 
 _COUNTS = ("available", "held", "sold", "withdrawn", "version")
-_SWITCHES = ("paused", "awaits_terms", "archived", MOVED_EVENT, MOVED_WINDOW, CHANGED_SHIPPING, RENAMED)
+_SWITCHES = ("paused", "awaits_terms", "archived", "takes_codes", MOVED_EVENT, MOVED_WINDOW, CHANGED_SHIPPING, RENAMED)
 _CANCELLATION = ("cancelled_reason", "cancelled_at_ms", "cancellation_completed", "refunds_failed")
 _READ = ("edition_id", *_SHOWN, "suggested_minor", *_COUNTS, *_SWITCHES, *REFUND, *campaigns.COLUMNS, *_CANCELLATION)
 _SELECT = f"""

@@ -53,6 +53,7 @@ CREATE TABLE editions (
     sold bigint NOT NULL DEFAULT 0 CHECK (sold >= 0),
     withdrawn bigint NOT NULL DEFAULT 0 CHECK (withdrawn >= 0),
     paused boolean NOT NULL DEFAULT false,
+    takes_codes boolean NOT NULL DEFAULT false,
     version bigint NOT NULL,
 
     CHECK ((stock IS NULL) = (available IS NULL)),

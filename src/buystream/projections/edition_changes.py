@@ -49,6 +49,7 @@ class Change(msgspec.Struct, gc=False, omit_defaults=True):
     moved_window: SaleWindow | None = None
     renamed: str | None = None
     archived: bool | None = None
+    takes_codes: bool | None = None
     raised_minor: int = 0
     givers: int = 0
 
@@ -70,7 +71,7 @@ _AS_JSON = ("moved_event", "moved_window", "changed_shipping")
 _SWITCHED = (
     *("paused", "awaits_terms", "reached", "outcome"),
     *("cancelled_reason", "cancelled_at_ms", "cancellation_completed", "refunds_failed"),
-    *(*_AS_JSON, "renamed", "archived"),
+    *(*_AS_JSON, "renamed", "archived", "takes_codes"),
 )
 _ADDED = ("stock", "available", "held", "sold", "withdrawn", "raised_minor", "givers")
 APPLY = f"""
@@ -225,6 +226,10 @@ def _archived(change: Change, event: events.EditionArchived) -> None:
     change.archived = event.archived
 
 
+def _code_created(change: Change, event: events.CodeCreated) -> None:
+    change.takes_codes = True
+
+
 COUNTS: Mapping[type[Event], Callable[[Counts, Any, int], None]] = {
     events.OrderPlaced: _held,
     events.OrderReclaimed: _held,
@@ -261,5 +266,6 @@ CHANGES: Mapping[type[Event], Callable[[Change, Any], None]] = {
     events.SaleScheduled: _scheduled,
     events.EditionDescribed: _described,
     events.EditionArchived: _archived,
+    events.CodeCreated: _code_created,
 }
 """Every event that moves an edition's switches."""

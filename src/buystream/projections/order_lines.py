@@ -1,12 +1,14 @@
 """The lines of an order and its delivery: what is kept of those of an order with several, and what each has come to."""
 
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from buystream.vocabulary import events
+from buystream.vocabulary.codes import CodeUse
 from buystream.vocabulary.shipping import DeliveryCharge
 from buystream.vocabulary.values import LineUnits, OrderLine
 
@@ -20,11 +22,23 @@ class KeptLine(msgspec.Struct, array_like=True, gc=False):
     returned: int = 0
     exchanged: int = 0
     """Units that came by exchanges, less those that went."""
+    discount_minor: int = 0
+    """What the order's code took off it."""
+
+
+class DiscountView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a code took off an order; `label` is what the merchant calls it."""
+
+    code_id: str
+    label: str
+    amount_minor: int
+    by_line_minor: tuple[int, ...]
+    """Of each line, as it was ordered."""
 
 
 class LineView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A line of an order: of its `quantity`, `returned` units were refunded and `returning` are being refunded. `title`
-    is the variant's, empty for a plain edition."""
+    is the variant's, empty for a plain edition. `total_minor` is less by `discount_minor`, which a code took off."""
 
     variant_id: str
     title: str
@@ -35,16 +49,18 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     returning: int = 0
     exchanged: int = 0
     """Units that came by exchanges, less those that went; they count in `quantity`."""
+    discount_minor: int = 0
 
     @property
     def kept(self) -> int:
         """Units that the buyer keeps and that no refund under way takes back."""
         return self.quantity - self.returned - self.returning
 
-    def as_ordered(self) -> "LineView":
-        """Before any exchange."""
+    def as_ordered(self, discount_minor: int) -> "LineView":
+        """Before any exchange, when a code had taken so much off it."""
         quantity = self.quantity - self.exchanged
-        return replace(self, quantity=quantity, total_minor=quantity * self.price_minor, exchanged=0)
+        total_minor = quantity * self.price_minor - discount_minor
+        return replace(self, quantity=quantity, total_minor=total_minor, exchanged=0, discount_minor=discount_minor)
 
 
 class AskedRefund(msgspec.Struct, array_like=True, gc=False):
@@ -55,11 +71,66 @@ class AskedRefund(msgspec.Struct, array_like=True, gc=False):
     units: dict[str, int] = {}
 
 
-def kept(lines: tuple[OrderLine, ...]) -> str:
+def kept(lines: tuple[OrderLine, ...], code: CodeUse | None) -> str:
     """What the column says of a new order: nothing, where the order's own columns have its only line."""
     if len(lines) == 1:
         return ""
-    return encode([KeptLine(line.variant_id, line.quantity, line.price_minor) for line in lines])
+    discounts = code.amounts_minor if code is not None else (0,) * len(lines)
+    return encode(
+        [
+            KeptLine(line.variant_id, line.quantity, line.price_minor, discount_minor=discount_minor)
+            for line, discount_minor in zip(lines, discounts, strict=True)
+        ]
+    )
+
+
+def with_code(text: str, code: CodeUse) -> str:
+    """The column once the order, which is held, uses this code."""
+    lines = decode(text)
+    for line, discount_minor in zip(lines, code.amounts_minor, strict=True):
+        line.discount_minor = discount_minor
+    return encode(lines)
+
+
+def discount_view(code: CodeUse | None) -> DiscountView | None:
+    """What a code took off the order, if it took anything."""
+    if code is None or not code.total_minor:
+        return None
+    return DiscountView(
+        code_id=code.code_id, label=code.label, amount_minor=code.total_minor, by_line_minor=code.amounts_minor
+    )
+
+
+def as_ordered(lines: list[LineView], discount: DiscountView | None) -> list[LineView]:
+    """The lines before any exchange, which adds its own at the end."""
+    amounts = discount.by_line_minor if discount is not None else ()
+    return [
+        line.as_ordered(discount_minor)
+        for line, discount_minor in zip_longest(lines, amounts, fillvalue=0)
+        if isinstance(line, LineView) and line.quantity > line.exchanged
+    ]
+
+
+def code_in(text: str) -> CodeUse | None:
+    """The code of an order, of what the column says."""
+    return _decode_code(text) if text else None
+
+
+def discount_in(text: str) -> int:
+    """What that code took off, all lines together."""
+    code = code_in(text)
+    return code.total_minor if code is not None else 0
+
+
+def worth_minor(lines: Iterable[LineView], units: Iterable[int]) -> int:
+    """What so many units of each line cost that the buyer keeps: as
+    `buystream.aggregates.edition.discounts.discounted_minor`."""
+    total_minor = 0
+    for line, count in zip(lines, units, strict=True):
+        gone = line.returned + line.returning
+        total_minor += line.total_minor * (gone + count) // max(line.quantity, 1)
+        total_minor -= line.total_minor * gone // max(line.quantity, 1)
+    return total_minor
 
 
 def after(text: str, moved: Iterable[LineUnits], sign: int) -> str:
@@ -74,11 +145,13 @@ def after(text: str, moved: Iterable[LineUnits], sign: int) -> str:
 def exchanged(lines: list[KeptLine], event: events.UnitsExchanged) -> list[KeptLine]:
     """The lines after an exchange."""
     known = {line.variant_id: line for line in lines}
-    price_minor = known[event.variant_id].price_minor
+    given = known[event.variant_id]
+    price_minor, moved_minor = given.price_minor, given.discount_minor * event.quantity // given.quantity
     known.setdefault(event.instead_variant_id, KeptLine(event.instead_variant_id, 0, price_minor))
     for one in event.moved:
         line = known[one.variant_id]
         line.quantity, line.exchanged = line.quantity + one.quantity, line.exchanged + one.quantity
+        line.discount_minor += moved_minor if one.quantity > 0 else -moved_minor
     return list(known.values())
 
 
@@ -94,7 +167,8 @@ def shown(lines: Iterable[KeptLine], refunds: Iterable[AskedRefund], titles: Map
             title=titles.get(line.variant_id, ""),
             quantity=line.quantity,
             price_minor=line.price_minor,
-            total_minor=line.quantity * line.price_minor,
+            discount_minor=line.discount_minor,
+            total_minor=line.quantity * line.price_minor - line.discount_minor,
             returned=line.returned,
             returning=returning.get(line.variant_id, 0),
             exchanged=line.exchanged,
@@ -122,4 +196,5 @@ _encode: Final = msgspec.json.Encoder().encode
 decode: Final = msgspec.json.Decoder(list[KeptLine]).decode
 decode_refunds: Final = msgspec.json.Decoder(dict[str, AskedRefund]).decode
 _decode_deliveries: Final = msgspec.json.Decoder(dict[str, str]).decode
+_decode_code: Final = msgspec.json.Decoder(CodeUse).decode
 _decode_charges: Final = msgspec.json.Decoder(dict[str, DeliveryCharge]).decode

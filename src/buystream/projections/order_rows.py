@@ -11,7 +11,7 @@ from buystream.projections.parcels import OfParcels, parcels_column, parcels_in
 from buystream.vocabulary import events
 from buystream.vocabulary.events import Event
 from buystream.vocabulary.order_states import OrderState, Served
-from buystream.vocabulary.placements import NOWHERE, Placement
+from buystream.vocabulary.placements import Placement
 
 
 class Row(msgspec.Struct, gc=False):
@@ -39,6 +39,8 @@ class Row(msgspec.Struct, gc=False):
     campaign: str = ""
     post: str = ""
     app: str = ""
+    code: str = ""
+    """What its code gave it, as JSON; nothing where it used none."""
     payment_id: str | None = None
     payment_state: str | None = None
     payment_reason: str | None = None
@@ -95,7 +97,8 @@ class Row(msgspec.Struct, gc=False):
         """All lines, from the row's own columns where there is one."""
         if self.lines:
             return order_lines.decode(self.lines)
-        return [KeptLine(self.variant_id, self.quantity, self.price_minor or 0, self.returned)]
+        discount_minor = order_lines.discount_in(self.code)
+        return [KeptLine(self.variant_id, self.quantity, self.price_minor or 0, self.returned, 0, discount_minor)]
 
     def restate(self) -> None:
         """What was sold is refunded, disputed, or as far as the merchant is with it: as the order decides it."""
@@ -117,34 +120,6 @@ class Row(msgspec.Struct, gc=False):
     def note_refunds(self, asked: dict[str, AskedRefund]) -> None:
         """These are on their way now."""
         self.refunding = order_lines.encode(asked) if asked else ""
-
-
-def created(event: events.OrderPlaced | events.OrderRefused) -> Row:
-    """The row of a new order."""
-    placed, lines = isinstance(event, events.OrderPlaced), event.lines
-    came = event.placement or NOWHERE
-    is_one = len(lines) == 1
-    return Row(
-        event.originator_id,
-        event.edition_id,
-        event.merchant_id,
-        event.buyer_id,
-        lines[0].variant_id if is_one else "",
-        lines[0].quantity if is_one else sum(line.quantity for line in lines),
-        lines[0].price_minor if is_one else None,
-        event.currency,
-        event.at_ms,
-        event.edition_version,
-        "held" if placed else "refused",
-        None if isinstance(event, events.OrderPlaced) else event.reason,
-        event.hold_expires_at_ms if isinstance(event, events.OrderPlaced) else None,
-        (event.gift_id or None) if isinstance(event, events.OrderPlaced) else None,
-        order_lines.kept(lines),
-        came.source,
-        came.campaign,
-        came.post,
-        came.app,
-    )
 
 
 def change(row: Row, event: Event) -> None:
@@ -411,3 +386,10 @@ def _payment_moves(row: Row, event: events.PaymentEvent, state: str) -> bool:
 @_changed_by(events.PaymentVoided)
 def _voided(row: Row, event: events.PaymentVoided) -> None:
     _payment_moves(row, event, "voided")
+
+
+@_changed_by(events.CodeApplied)
+def _code_applied(row: Row, event: events.CodeApplied) -> None:
+    row.code = order_lines.encode(event.code)
+    if row.lines:
+        row.lines = order_lines.with_code(row.lines, event.code)

@@ -15,9 +15,9 @@ from buystream.delivery.batch_reader import Batch
 from buystream.log import Damaged
 from buystream.projections import campaigns, order_lines
 from buystream.projections.door import USED_TICKETS
+from buystream.projections.new_order_rows import created
 from buystream.projections.offer_columns import REFUND, title_at
-from buystream.projections.order_lines import LineView
-from buystream.projections.order_rows import Row, change, changed_order, created
+from buystream.projections.order_rows import Row, change, changed_order
 from buystream.projections.order_terms import HAS_DOWNLOADS, OrderTerms, order_terms
 from buystream.projections.parcels import SeenFulfilment, fulfilled_units, parcels_in
 from buystream.projections.rows import copy_rows
@@ -88,7 +88,8 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     served: Served = ""
     attempts: int = 0
     """Payments that the buyer tried."""
-    lines: list[LineView] = []
+    lines: list[order_lines.LineView] = []
+    discount: order_lines.DiscountView | None = None
     return_asked: bool = False
     """The buyer asked to return something, perhaps a part."""
     shipping: DeliveryCharge | None = None
@@ -103,11 +104,11 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The tickets that end first when units come back."""
 
     @property
-    def ordered_lines(self) -> list[LineView]:
+    def ordered_lines(self) -> list[order_lines.LineView]:
         """The lines as they were ordered and paid, before any exchange."""
         if not any(line.exchanged for line in self.lines):
             return self.lines
-        return [line.as_ordered() for line in self.lines if line.quantity > line.exchanged]
+        return order_lines.as_ordered(self.lines, self.discount)
 
     @property
     def kept_units(self) -> dict[str, int]:
@@ -155,7 +156,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         if self.return_asked or terms.keeps_delivery or is_part:
             keeps = terms.keeps_delivery or is_part
             delivery_minor = 0 if keeps or self.shipping is None else self.shipping.amount_minor
-            worth_minor = sum(units * line.price_minor for units, line in zip(unused, self.lines, strict=True))
+            worth_minor = order_lines.worth_minor(self.lines, unused)
             left_minor = min(left_minor, worth_minor + delivery_minor)
         amount_minor = whole_steps(terms.refund.share_of(left_minor), currency_of(self.currency))
         return None if self.paid_minor and not amount_minor else amount_minor
@@ -226,8 +227,7 @@ def orders_of_number(cur: cursor, number: str) -> list[str]:
 
 
 def taken_by_buyer(cur: cursor, buyer_id: str, edition_id: str) -> dict[str, int]:
-    """How many of each variant of an edition, by its id, the buyer holds or has bought and not returned: what the limit
-    per buyer counts. Of a recurring gift that is the first one."""
+    """How many of each variant, by its id, the buyer holds or has bought and kept: of a recurring gift the first."""
     cur.execute(
         """SELECT l.variant_id, sum(l.quantity - l.returned) FROM views.orders AS o CROSS JOIN LATERAL (
                SELECT o.variant_id, o.quantity, o.returned WHERE o.lines = ''
@@ -329,9 +329,8 @@ def view_of(
     """The order that the row and its edition's terms say; `titles` are its variants'."""
     payment = None
     if o.payment_id is not None and o.payment_state is not None:
-        payment = PaymentView(
-            o.payment_id, o.payment_state, o.payment_reason, o.authentication_url, o.payment_off_session
-        )
+        more = o.payment_reason, o.authentication_url, o.payment_off_session
+        payment = PaymentView(o.payment_id, o.payment_state, *more)
     refunds = o.refunds_asked.values()
     charge = order_lines.charges_in(o.charges).get(o.payment_id or "")
     lines = order_lines.shown(o.kept_lines(), refunds, titles)
@@ -343,6 +342,7 @@ def view_of(
         shipping=charge,
         payment=payment,
         lines=lines,
+        discount=order_lines.discount_view(order_lines.code_in(o.code)),
         refunding_minor=sum(refund.amount_minor for refund in refunds),
         returning=sum(refund.quantity for refund in refunds),
         terms=terms,

@@ -46,6 +46,7 @@ CREATE TABLE orders (
     deliveries text NOT NULL DEFAULT '',
     gift_id text COLLATE "C",
     lines text COLLATE "C" NOT NULL DEFAULT '',
+    code text NOT NULL DEFAULT '',
     CHECK ((lines = '') = (price_minor IS NOT NULL))
 ) WITH (fillfactor = 80);
 

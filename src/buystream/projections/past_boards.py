@@ -198,7 +198,7 @@ def _frames(cur: cursor, edition_ids: list[str], at_ms: int) -> dict[str, Keyfra
 
 _COUNTED: Final = ("stock", "available", "held", "sold", "withdrawn")
 _SINCE_RELEASE: Final = {
-    **dict.fromkeys(("paused", "awaits_terms", "reached", "cancellation_completed", "archived"), False),
+    **dict.fromkeys(("paused", "awaits_terms", "reached", "cancellation_completed", "archived", "takes_codes"), False),
     **dict.fromkeys(("outcome", "cancelled_reason", "cancelled_at_ms")),
     **dict.fromkeys(("moved_event", "moved_window", "changed_shipping", "renamed")),
     "refunds_failed": 0,

@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 from psycopg2.extensions import cursor
 
 from buystream.projections.edition_board import later_titles
-from buystream.projections.order_rows import Row, change, changed_order, created
+from buystream.projections.new_order_rows import created
+from buystream.projections.order_rows import Row, change, changed_order
 from buystream.projections.order_terms import order_terms
 from buystream.projections.order_views import OrderView, view_of
 from buystream.projections.past_boards import past_fields

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 import msgspec
 
+from buystream.replay.code_books import CodeAccounts
 from buystream.replay.doors import DoorAccount
 from buystream.vocabulary import events
+from buystream.vocabulary.codes import CodeUse
 from buystream.vocabulary.shipping import Shipping
 from buystream.vocabulary.values import SaleWindow, Units
 
@@ -87,6 +89,7 @@ class EditionAccount(msgspec.Struct):
     """What delivery cost those who had ordered by that time, the oldest first."""
     grams: dict[str, int] = {}
     """What a unit of each variant weighs."""
+    codes: CodeAccounts = msgspec.field(default_factory=CodeAccounts)
     over: str = ""
     """Why nobody may get stock or be charged any more: it was cancelled, or its target was missed."""
 
@@ -180,7 +183,7 @@ class OrderAccount(msgspec.Struct):
     bought: dict[str, int]
     """Units by variant."""
     total_minor: int
-    """Of its lines."""
+    """Of its lines, less what its code took off."""
     currency: str
     ordered: dict[str, int] = {}
     """Units by variant before any exchange, where delivery has a price."""
@@ -213,6 +216,7 @@ class OrderAccount(msgspec.Struct):
     tickets: dict[int, TicketAccount] = {}
     returned_by_buyer: dict[str, int] = {}
     """Units of tickets, by refund, unless it failed."""
+    code: CodeUse | None = None
     placed_at_ms: int = 0
     runs_until_ms: int | None = None
     """When the hold's clock runs out; None while it stands still."""

@@ -23,6 +23,7 @@ from buystream.replay.accounts import (
 )
 from buystream.vocabulary import events
 from buystream.vocabulary.events import Event
+from buystream.vocabulary.values import OrderLine
 
 
 class Ledger:
@@ -113,6 +114,10 @@ class Ledger:
                 variant.move(-event.quantity)
             case events.ShippingChanged():
                 yield from delivery_books.change(event, account)
+            case events.CodeCreated():
+                yield from account.codes.create(event)
+            case events.CodeDisabled():
+                account.codes.by_id[event.code_id].disabled = event.disabled
             case events.FileAdded() | events.FileRemoved():
                 yield from download_books.add(event, account)
             case events.StockReleased() if account.over:
@@ -155,7 +160,9 @@ class Ledger:
                 buyer_id=event.buyer_id,
                 bought={line.variant_id: line.quantity for line in event.lines},
                 prices={line.variant_id: line.price_minor for line in event.lines},
-                total_minor=sum(line.quantity * line.price_minor for line in event.lines),
+                total_minor=sum(line.quantity * line.price_minor for line in event.lines)
+                - (sum(event.code.amounts_minor) if event.code is not None else 0),
+                code=event.code,
                 currency=event.currency,
                 ordered={one.variant_id: one.quantity for one in event.lines} if account.shipping is not None else {},
                 counts=not event.gift_id or event.gift_id not in self.state.gifts,
@@ -163,6 +170,12 @@ class Ledger:
             self.state.gifts.add(event.gift_id)
             account.order_ids.append(event.order_id)
             yield from turns.place(event, account)
+            if event.code is not None:
+                yield from account.codes.use(
+                    *(event.order_id, event.buyer_id, event.code, event.lines),
+                    at_ms=event.at_ms,
+                    currency=event.currency,
+                )
         if isinstance(event, events.OrderRefused):
             if event.order_id in self._orders:
                 yield "an order is placed once", f"{event.order_id} is refused after it was placed"
@@ -179,6 +192,8 @@ class Ledger:
                     yield "stock is given while it is on sale", f"{event.order_id} holds"
                 if isinstance(event, events.OrderReclaimed):
                     yield from unit_postings.says_all(event, order)
+                    if order.code is not None:
+                        yield from account.codes.hold(event.order_id, order.buyer_id, order.code, event.at_ms)
                 yield from unit_postings.hold(event.order_id, order, account)
             case events.OrderPledged() | events.OrderAuthorised():
                 yield from _promise(event, order, account)
@@ -191,6 +206,8 @@ class Ledger:
                 | events.UnitsReturned() | events.ReturnInspected() | events.UnitsExchanged()
             ):  # fmt: skip
                 yield from parcel_books.serve(event, order, account)
+            case events.CodeApplied():
+                yield from _apply_code(event, order, account)
             case events.AddressChanged():
                 yield from delivery_books.readdress(event, order)
             case events.OrderRefunded():
@@ -252,6 +269,24 @@ class Ledger:
 def _check_raised(event: events.CampaignReached | events.CampaignEnded, account: EditionAccount) -> Iterator[Finding]:
     if event.raised_minor != account.raised_minor:
         yield "a campaign counts what it has", f"{event.edition_id}: {event.raised_minor}, not {account.raised_minor}"
+
+
+def _apply_code(event: events.CodeApplied, order: OrderAccount, account: EditionAccount) -> Iterator[Finding]:
+    """Another code, or the first, for what nobody has begun to pay."""
+    if not order.holds or order.delivery_minor or event.buyer_id != order.buyer_id:
+        yield "a code is used before anything is paid", event.order_id
+    if order.code is not None:
+        account.codes.give_back(event.order_id, order.code)
+        order.total_minor += sum(order.code.amounts_minor)
+    order.code = event.code
+    order.total_minor -= sum(event.code.amounts_minor)
+    lines = tuple(
+        OrderLine(variant_id=variant_id, quantity=quantity, price_minor=order.prices[variant_id])
+        for variant_id, quantity in order.bought.items()
+    )
+    yield from account.codes.use(
+        event.order_id, order.buyer_id, event.code, lines, at_ms=event.at_ms, currency=order.currency
+    )
 
 
 def _promise(

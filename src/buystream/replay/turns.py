@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from buystream.replay.accounts import EditionAccount, Finding
 from buystream.vocabulary import events
+from buystream.vocabulary.reasons import CODE_REASONS
 from buystream.vocabulary.values import OrderLine
 
 CHECKED_UNITS_MAX = 100
@@ -68,4 +69,6 @@ def _is_true(event: events.OrderRefused, account: EditionAccount) -> bool:
             return account.is_cancelled
         case "too_fast":
             return event.at_ms < account.paused_until_ms.get(event.buyer_id, 0)
+        case reason if reason in CODE_REASONS:
+            return account.codes.is_true(event)
     return True

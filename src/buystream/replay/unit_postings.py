@@ -71,6 +71,8 @@ def release(
         yield "nobody is charged for nothing", f"{event.order_id} ended after it was paid"
     yield from says_all(event, order)
     order.holds = False
+    if order.code is not None:
+        account.codes.give_back(event.order_id, order.code)
     for variant_id, units in order.bought.items():
         variant = account.variants[variant_id]
         variant.held -= units

@@ -80,6 +80,39 @@ REASONS: Final[Mapping[str, Reason]] = {
         "Let’s start again",
         "That order belongs to another session. Tap again for a new one.",
     ),
+    # Codes
+    "unknown_code": Reason(
+        "There is no such code for this edition.",
+        "That code doesn’t work",
+        "Check how it’s spelled. It may also be for something else.",
+    ),
+    "code_expired": Reason("The code can't be used any more.", "That code has expired", "It can’t be used any more."),
+    "code_not_yet_valid": Reason("The code can't be used yet.", "That code isn’t valid yet", "It can be used later."),
+    "code_used_up": Reason(
+        "The code was used as often as it may be. If an order with it expires unpaid, it can be used again.",
+        "That code is used up",
+        "It was used already, or somebody is paying with it right now.",
+    ),
+    "code_not_for_this": Reason(
+        "The code isn't for these variants, or for an order of this amount.",
+        "That code isn’t for this",
+        "It’s for something else, or for a larger order.",
+    ),
+    "code_used_by_buyer": Reason(
+        "This buyer has used the code as often as one buyer may.",
+        "You have used that code",
+        "It can’t be used again by the same person.",
+    ),
+    "wrong_discount": Reason(
+        "The code takes less off than discount_minor says. Look the code up again.",
+        "The price has changed",
+        "Check the new price, then tap again.",
+    ),
+    "code_too_late": Reason(
+        "Codes are used before anything is paid. Cancel the order, and send a new one with the code.",
+        "Too late for a code",
+        "A payment has begun. Cancel this order to use a code.",
+    ),
     # Payments
     "needs_payment_method": Reason("Send payment_method and delivery."),
     "too_many_attempts": Reason("No attempts to pay are left for this order. Send a new order."),
@@ -179,6 +212,14 @@ REASONS: Final[Mapping[str, Reason]] = {
     "too_many_announcements": Reason(
         "An edition's buyers get at most 3 announcements in 24 hours. Send this one later.", status=429
     ),
+    "bad_code": Reason(
+        "A code has a label, and either a share or an amount, or hidden variants that it opens. Its limits and dates "
+        "must be possible, and its variants the edition's. Gifts and campaigns have no codes."
+    ),
+    "no_such_code": Reason("The edition has no such code. Read its codes again.", status=404),
+    "code_taken": Reason("The edition has this code already. Choose another one."),
+    "code_id_conflict": Reason("This Idempotency-Key was used for a code with other terms. Use a new one."),
+    "too_many_codes": Reason("The edition has reached the maximum number of codes."),
     "bad_stock": Reason("stock must be at least 1, or null for unlimited."),
     "bad_variants": Reason("An edition has at least one variant, and each has an id of its own."),
     "bad_limit": Reason("limit_per_buyer is outside the allowed range."),
@@ -319,6 +360,15 @@ TO_BUYERS: Final = AMOUNT_REASONS | {
     *("too_fast", "over_limit", "sold_out", "unknown_variant"),
 }
 """Why a buyer gets no stock, by the one check of every entrance (ARCHITECTURE.md, Money)."""
+
+
+CODE_REASONS: Final = frozenset(
+    {
+        *("unknown_code", "code_expired", "code_not_yet_valid", "code_used_up", "code_not_for_this"),
+        *("code_used_by_buyer", "wrong_discount"),
+    }
+)
+"""Why an order can't use its code."""
 
 
 DELIVERY_REASONS: Final = frozenset({"country_not_served", "unknown_delivery_method", "too_heavy"})

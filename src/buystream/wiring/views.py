@@ -6,6 +6,7 @@ from typing import Final
 from buystream.log import Log
 from buystream.log.postgres import PostgresLog
 from buystream.projections.attribution import Attribution
+from buystream.projections.codes import CodeViews
 from buystream.projections.door import Doors
 from buystream.projections.downloads import DownloadViews
 from buystream.projections.edition_board import EditionBoard
@@ -24,7 +25,7 @@ from buystream.projections.tickets import TicketViews
 
 VIEWS = (
     *(OrderViews, EditionBoard, MerchantDashboard, People, RecurringGifts, Money, Receipts, Keyframes),
-    *(TicketViews, Doors, DownloadViews, LicenceViews, Attribution, EditionPages),
+    *(TicketViews, Doors, DownloadViews, LicenceViews, Attribution, EditionPages, CodeViews),
 )
 
 HISTORY = "history"

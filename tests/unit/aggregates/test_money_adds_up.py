@@ -14,10 +14,11 @@ from buystream.aggregates.partition import Partition
 from buystream.aggregates.rules import NEWEST_RULES
 from buystream.replay.ledger import Ledger
 from buystream.vocabulary import codec, commands
+from buystream.vocabulary.codes import CodeTerms
 from buystream.vocabulary.order_states import SOLD
 from buystream.vocabulary.values import LineUnits, OrderLine, RefundRule, Variant
 from tests.support.actors import actor_of
-from tests.support.examples import ANNA, BEN, T0, example
+from tests.support.examples import ANNA, BEN, MERCHANT, T0, example
 from tests.support.steps import place, release
 from tests.support.thorough import THOROUGH
 
@@ -26,6 +27,10 @@ TICKETS, SHORT, LONG, MONTHLY = "ed0-t1ckets000", "ed0-sh0rt00000", "ed0-10ng000
 GIVEN, SEATS = "ed0-g1ven00000", "ed0-seats00000"
 EDITIONS = (TICKETS, SHORT, LONG, MONTHLY, GIVEN)
 CATEGORIES = {"stalls": 150, "balcony": 100, "standing": 0}
+CODES = {
+    "half": CodeTerms(label="Half", share_bps=5_000, uses_per_buyer_max=2),
+    "some": CodeTerms(label="Some", amount_minor=70, per="order", uses_max=2),
+}
 TARGET_MINOR = 400
 PRICE_MINOR = 100
 
@@ -39,6 +44,7 @@ editions = st.sampled_from((*EDITIONS, SEATS))
 several = st.dictionaries(st.sampled_from(list(CATEGORIES)), st.integers(1, 2), min_size=2)
 buyers = st.sampled_from((ANNA, BEN))
 amounts = st.sampled_from([1, 30, 50, 100, 200])
+codes = st.sampled_from(["", "", "half", "some", "none", "3.1", "3.2"])
 prices = st.sampled_from([PRICE_MINOR, PRICE_MINOR, PRICE_MINOR, 0])
 FACTS = [
     commands.RecordAuthorisation,
@@ -85,29 +91,46 @@ class Till(RuleBasedStateMachine):
         )
         by_rule = {"refund": RefundRule(by="buyer", share_bps=9_000), "receipts": True, "closes_at_ms": None}
         self.ask(release(edition_id=SEATS, variants=seats, suggested_minor=(), **by_rule))
+        for edition_id in (TICKETS, SEATS):
+            made = {"edition_id": edition_id, "merchant_id": MERCHANT}
+            for name, terms_of_code in CODES.items():
+                self.ask(commands.CreateCode(**made, code_id=name, key=name, terms=terms_of_code))
+            self.ask(commands.CreateCode(**made, code_id="once", count=2, terms=CODES["half"]))
         self.ask(release(edition_id=MONTHLY, **gift, awaits_terms=True))
         self.ask(example(commands.ApplyTerms, edition_id=MONTHLY, share_bps=share_bps, fixed_minor=fixed_minor))
 
-    @rule(edition_id=editions, buyer_id=buyers, quantity=st.integers(1, 3), price_minor=prices, at_once=st.booleans())
+    @rule(
+        edition_id=editions,
+        buyer_id=buyers,
+        quantity=st.integers(1, 3),
+        price_minor=prices,
+        at_once=st.booleans(),
+        code=codes,
+    )
     def somebody_taps_buy_and_pays(
-        self, edition_id: str, buyer_id: str, quantity: int, price_minor: int, at_once: bool
+        self, edition_id: str, buyer_id: str, quantity: int, price_minor: int, at_once: bool, code: str
     ) -> None:
         self.taps += 1
-        tap = place(self.taps, edition_id=edition_id, buyer_id=buyer_id, quantity=quantity, price_minor=price_minor)
+        line = {"quantity": quantity, "price_minor": price_minor}
+        tap = place(self.taps, edition_id=edition_id, buyer_id=buyer_id, **line, code=code)
         self.ask(tap)
         self.ask(example(commands.RequestPayment, order_id=tap.order_id, buyer_id=buyer_id, attempt=0))
         if at_once and (order := self.order(tap.order_id)) is not None:
             for fact in [fact for _ in range(2) for fact in self.unanswered([order])]:
                 self.ask(fact)
 
-    @rule(buyer_id=buyers, asked=several, paid=st.booleans())
-    def somebody_orders_seats_of_several_categories(self, buyer_id: str, asked: dict[str, int], paid: bool) -> None:
+    @rule(buyer_id=buyers, asked=several, paid=st.booleans(), codes_used=st.lists(codes, min_size=2, max_size=2))
+    def somebody_orders_seats_of_several_categories(
+        self, buyer_id: str, asked: dict[str, int], paid: bool, codes_used: list[str]
+    ) -> None:
         self.taps += 1
         lines = tuple(
             OrderLine(variant_id=name, quantity=units, price_minor=CATEGORIES[name]) for name, units in asked.items()
         )
-        tap = place(self.taps, edition_id=SEATS, buyer_id=buyer_id, lines=lines)
+        tap = place(self.taps, edition_id=SEATS, buyer_id=buyer_id, lines=lines, code=codes_used[0])
         self.ask(tap)
+        if codes_used[1]:
+            self.ask(commands.ApplyCode(order_id=tap.order_id, buyer_id=buyer_id, code=codes_used[1]))
         self.ask(example(commands.RequestPayment, order_id=tap.order_id, buyer_id=buyer_id, attempt=0))
         if paid and (order := self.order(tap.order_id)) is not None:
             for fact in [fact for _ in range(2) for fact in self.unanswered([order])]:
@@ -441,6 +464,17 @@ class Till(RuleBasedStateMachine):
             assert payment.disputes_open == sum(one.state == "open" for one in disputes)
             assert payment.held_minor == sum(one.amount_minor for one in disputes if one.state in ("open", "lost"))
             assert payment.lost_minor == sum(one.amount_minor for one in disputes if one.state == "lost")
+
+    @invariant()
+    def a_code_is_used_by_the_orders_that_have_it(self) -> None:
+        for edition in self.editions():
+            for code in edition.book.codes.by_id.values() if edition.book.codes else ():
+                having = [one for one in edition.orders.values() if one.code and one.code.code_id == code.id]
+                using = [one for one in having if one.state not in ("expired", "cancelled")]
+                assert code.used == len(using) <= (code.terms.uses_max or len(using))
+                assert sorted(code.used_numbers) == sorted(one.code.number for one in using if code.count and one.code)
+                per_buyer = Counter(one.buyer_id for one in using)
+                assert dict(per_buyer) == code.used_by_buyer or code.terms.uses_per_buyer_max is None
 
     @invariant()
     def a_refund_that_failed_is_not_called_back(self) -> None:

@@ -96,6 +96,8 @@ PUBLISHED: dict[str, object] = {
     "activations_max": 1000,
     "announcements_max": 3,
     "announcements_seconds": 86_400,
+    "codes_per_edition_max": 1000,
+    "single_use_codes_max": 10_000,
     "stock_alerts_max": 1000,
     "link_seconds_min": 60,
     "link_seconds_max": 2_592_000,

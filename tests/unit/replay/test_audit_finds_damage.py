@@ -210,7 +210,7 @@ def test_who_came_later_and_got_what_an_earlier_order_was_refused_is_found() -> 
         **{
             name: getattr(last, name)
             for name in last.__struct_fields__
-            if name not in ("reason", "available", "variant_id")
+            if name not in ("reason", "available", "variant_id", "code_key")
         },
         hold_expires_at_ms=T0 + 1,
     )

@@ -45,10 +45,12 @@ def why_not(
     lines: tuple[OrderLine, ...],
     vouched: bool = True,
     limited: bool = True,
+    discount_minor: int = 0,
 ) -> tuple[str, str]:
     """Why this buyer gets no stock now, and the variant that this is about, if it is one: asked by new orders, and by
     late money whose hold has run out. All lines are served or none. `vouched`: a host application says who the buyer
-    is, or did when the order was placed. `limited`: the order counts against the buyer's limits."""
+    is, or did when the order was placed. `limited`: the order counts against the buyer's limits. `discount_minor` is
+    taken off what the lines cost."""
     terms, stocks = edition.terms, edition.stocks
     if edition.cancellation is None:
         for line in lines:
@@ -74,6 +76,6 @@ def why_not(
             missing = line.variant_id
     if len(lines) > 1 and limited and sum(line.quantity for line in lines) > moment.rules.quantity_max:
         return "over_limit", ""
-    if reason := why_not_charge(total_minor, terms.charges_in(moment.rules)):
+    if reason := why_not_charge(total_minor - discount_minor, terms.charges_in(moment.rules)):
         return reason, ""
     return ("", "") if missing is None else ("sold_out", missing)

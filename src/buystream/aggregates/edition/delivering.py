@@ -40,7 +40,7 @@ def _charge(terms: Terms, shipping: Shipping, order: Order, country: str, method
         country,
         method_id,
         grams=sum(line.quantity * terms.grams[line.variant_id] for line in lines),
-        goods_minor=sum(line.total_minor for line in lines),
+        goods_minor=sum(line.total_minor for line in lines) - order.discount_minor,
     )
 
 

@@ -12,6 +12,7 @@ from buystream.aggregates.applying import appliers_of, applies, kinds_of
 from buystream.aggregates.content import content_of, digest_of, digest_of_page
 from buystream.aggregates.edition.campaign import Campaign
 from buystream.aggregates.edition.cancellation import Cancellation
+from buystream.aggregates.edition.codes import Codes
 from buystream.aggregates.edition.door import Door
 from buystream.aggregates.edition.files import Files
 from buystream.aggregates.edition.licences import Licences
@@ -220,6 +221,17 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
         if self.door is None:
             self.door = Door()
         self.door.apply(event)
+
+    @applies(events.CodeCreated)
+    def _create_code(self, event: events.CodeCreated) -> None:
+        if self.book.codes is None:
+            self.book.codes = Codes()
+        self.book.codes.create(event)
+
+    @applies(events.CodeDisabled)
+    def _disable_code(self, event: events.CodeDisabled) -> None:
+        if self.book.codes is not None:
+            self.book.codes.by_id[event.code_id].disabled = event.disabled
 
     @applies(events.FileAdded)
     def _add_file(self, event: events.FileAdded) -> None:

@@ -5,18 +5,21 @@ from typing import Final, Literal, Self
 import msgspec
 
 from buystream.aggregates.applying import appliers_of, applies
+from buystream.aggregates.edition.discounts import discounts_of, moved_discounts
 from buystream.aggregates.edition.fulfilment import Fulfilment, Parcel
+from buystream.aggregates.edition.order_units import Lines
 from buystream.aggregates.edition.payment import Payment
 from buystream.aggregates.edition.ticket import Ticket, ended
 from buystream.aggregates.edition.units import by_variant, exchanged, plus
 from buystream.vocabulary import commands, events
+from buystream.vocabulary.codes import CodeUse
 from buystream.vocabulary.fulfilment import FULFILLING
 from buystream.vocabulary.ids import recurring_order_id, rest_parcel_id
 from buystream.vocabulary.order_states import SENT, OrderState, Served
-from buystream.vocabulary.values import LineUnits, OrderLine, Units
+from buystream.vocabulary.values import OrderLine, Units
 
 
-class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
+class Order(msgspec.Struct, Lines, kw_only=True, gc=False, omit_defaults=True):
     """Follows the `eventsourcing` library's MutableAggregateProtocol; its edition decides for it."""
 
     id: str
@@ -59,6 +62,11 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """What was ordered, if units were exchanged since; `lines` are what the buyer has instead."""
     exchanges: dict[str, events.UnitsExchanged] | None = None
     """By the name that the caller gave each."""
+    code_key: str = ""
+    code: CodeUse | None = None
+    """What its code gave it."""
+    discounts: dict[str, int] = {}
+    """What its code took off each line, by variant."""
 
     @classmethod
     def begin(cls, event: events.OrderPlaced | events.OrderRefused) -> Self:
@@ -72,62 +80,19 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             placed_at_ms=event.at_ms,
         )
         if isinstance(event, events.OrderRefused):
-            order.state, order.reason = "refused", event.reason
+            order.state, order.reason, order.code_key = "refused", event.reason, event.code_key
         else:
             order.hold_expires_at_ms, order.gift_id = event.hold_expires_at_ms, event.gift_id
+            if (code := event.code) is not None:
+                order.code, order.code_key = code, code.key
+                order.discounts = discounts_of(event.lines, code)
         return order
-
-    @property
-    def goods_minor(self) -> int:
-        """What its lines cost, in minor units."""
-        lines = self.lines
-        if len(lines) == 1:
-            return lines[0].quantity * lines[0].price_minor
-        return sum(line.quantity * line.price_minor for line in lines)
-
-    @property
-    def quantity(self) -> int:
-        """Units of all lines."""
-        lines = self.lines
-        return lines[0].quantity if len(lines) == 1 else sum(line.quantity for line in lines)
-
-    @property
-    def variant_id(self) -> str:
-        """The variant that an event about its units names; those of an order with several lines name `units`."""
-        return self.lines[0].variant_id if len(self.lines) == 1 else ""
-
-    @property
-    def units(self) -> Units:
-        """What an event about all units of an order with several lines says; empty for other orders."""
-        if len(self.lines) == 1:
-            return ()
-        return tuple(LineUnits(variant_id=one.variant_id, quantity=one.quantity) for one in self.lines)
 
     @property
     def is_limited(self) -> bool:
         """Whether it counts against its buyer's limit. Of a recurring gift only the first order does: however long it
         is given, it is one gift."""
         return not self.gift_id or self.id == recurring_order_id(self.gift_id, 1)
-
-    @property
-    def kept(self) -> int:
-        """Units that the buyer has not returned."""
-        return self.quantity - self.returned
-
-    @property
-    def free(self) -> int:
-        """Units that the buyer keeps and that no refund under way takes back."""
-        paid = self.paid_payment
-        return self.kept - (paid.refunding_units if paid is not None else 0)
-
-    @property
-    def kept_units(self) -> dict[str, int]:
-        """The units of each line that the buyer has not returned."""
-        lines = self.lines
-        if len(lines) == 1:
-            return {lines[0].variant_id: lines[0].quantity - self.returned}
-        returned = by_variant(self.returned_units)
-        return {line.variant_id: line.quantity - returned.get(line.variant_id, 0) for line in lines}
 
     def parcel(self, shipment_id: str) -> Parcel | None:
         """The parcel of that id. Of an order that was shipped whole, it is the only one."""
@@ -166,26 +131,6 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         return {variant_id: max(units - returning[variant_id], 0) for variant_id, units in left.items()}
 
     @property
-    def free_units(self) -> Units:
-        """`free` by variant."""
-        lines = self.lines
-        if len(lines) == 1:
-            return self.units_of(self.free)
-        kept, paid = plus(self.units, self.returned_units, lines, times=-1), self.paid_payment
-        return plus(kept, paid.refunding_by_variant, lines, times=-1) if paid is not None else kept
-
-    def units_of(self, quantity: int, units: Units = ()) -> Units:
-        """Units by variant, from what an event or a refund says of them."""
-        if units or not quantity:
-            return units
-        return (LineUnits(variant_id=self.variant_id, quantity=quantity),)
-
-    def worth_minor(self, units: Units) -> int:
-        """What these units cost."""
-        prices = {line.variant_id: line.price_minor for line in self.lines}
-        return sum(prices[one.variant_id] * one.quantity for one in units)
-
-    @property
     def stage(self) -> OrderState:
         """What it is for the merchant who serves it: a dispute that leaves part of the money changes nothing."""
         paid = self.paid_payment
@@ -212,7 +157,8 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
 
     def asks_the_same(self, command: commands.PlaceOrder) -> bool:
         """Whether the command is a repeat of the one that this order came from."""
-        return self.buyer_id == command.buyer_id and (self.ordered or self.lines) == command.lines
+        lines = self.ordered or self.lines
+        return (self.buyer_id, lines, self.code_key) == (command.buyer_id, command.lines, command.code)
 
     @property
     def ended_tickets(self) -> list[int]:
@@ -315,6 +261,7 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         self._parcels().exchange(event, self.kept_units)
         if len(self.lines) == 1:
             self._name_units()
+        self.discounts = moved_discounts(self.discounts, self.lines, event)
         self.ordered = self.ordered or self.lines
         self.lines = exchanged(self.lines, event)
         self.exchanges = self.exchanges or {}
@@ -358,6 +305,10 @@ class Order(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     @applies(events.ReturnedTicketsChosen)
     def _choose(self, event: events.ReturnedTicketsChosen) -> None:
         self.returned_first = event.numbers
+
+    @applies(events.CodeApplied)
+    def _use(self, event: events.CodeApplied) -> None:
+        self.code, self.discounts = event.code, discounts_of(self.lines, event.code)
 
     # By events of its payments, which have changed already.
 

@@ -1,8 +1,9 @@
-"""An edition's order book: every order for it."""
+"""An edition's order book: every order for it, and the codes that they use."""
 
 import msgspec
 
 from buystream.aggregates.applying import applies
+from buystream.aggregates.edition.codes import Codes
 from buystream.aggregates.edition.order import Order
 from buystream.vocabulary import events
 
@@ -15,6 +16,7 @@ class OrderBook(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Ids of all orders that ever held stock, the oldest first: what a cancellation walks, in steps."""
     refused: int = 0
     """How many were refused: their ids are spent, and stay here."""
+    codes: Codes | None = None
 
     @applies(events.OrderPlaced)
     def place(self, event: events.OrderPlaced) -> Order:
@@ -22,6 +24,8 @@ class OrderBook(msgspec.Struct, kw_only=True, omit_defaults=True):
         order_id = event.originator_id
         self.orders[order_id] = order = Order.begin(event)
         self.placed.append(order_id)
+        if event.code is not None:
+            self._take_code(order)
         return order
 
     @applies(events.OrderRefused)
@@ -37,6 +41,36 @@ class OrderBook(msgspec.Struct, kw_only=True, omit_defaults=True):
         order = self.orders[event.originator_id]
         order.apply(event)
         return order
+
+    @applies(events.OrderExpired, events.OrderCancelled)
+    def end(self, event: events.OrderExpired | events.OrderCancelled) -> Order:
+        """A hold ended, and nothing was paid."""
+        order = self.change(event)
+        if order.code is not None and self.codes is not None:
+            self.codes.give_back(order.code, order)
+        return order
+
+    @applies(events.OrderReclaimed)
+    def reclaim(self, event: events.OrderReclaimed) -> Order:
+        """What it had, it has again."""
+        order = self.change(event)
+        if order.code is not None:
+            self._take_code(order)
+        return order
+
+    @applies(events.CodeApplied)
+    def apply_code(self, event: events.CodeApplied) -> Order:
+        """Another code, or the first."""
+        order = self.orders[event.originator_id]
+        if order.code is not None and self.codes is not None:
+            self.codes.give_back(order.code, order)
+        self.change(event)
+        self._take_code(order)
+        return order
+
+    def _take_code(self, order: Order) -> None:
+        if order.code is not None and self.codes is not None:
+            self.codes.take(order.code, order)
 
     @applies(events.PaymentEvent)
     def change_payment(self, event: events.PaymentEvent) -> Order:

@@ -4,7 +4,7 @@ when a Tick says so."""
 from typing import Final
 
 from buystream.aggregates.decides import decides
-from buystream.aggregates.edition import admission
+from buystream.aggregates.edition import admission, coding
 from buystream.aggregates.edition.duty import Duty
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, UNKNOWN_VARIANT, Edition, Outcome
 from buystream.aggregates.edition.order import Order
@@ -31,9 +31,20 @@ def place_order(edition: Edition, command: commands.PlaceOrder, moment: Moment) 
             return UNKNOWN_VARIANT
         if len({line.variant_id for line in lines}) < len(lines):
             return VARIANT_TWICE
+    used, unusable = None, ""
+    if command.code:
+        used, unusable = coding.used_by(edition, command, moment)
+        if unusable == coding.UNKNOWN_CODE:
+            return unusable
     reason, variant_id = admission.why_not(
-        edition, moment, buyer_id=command.buyer_id, lines=lines, vouched=command.vouched
+        edition,
+        moment,
+        buyer_id=command.buyer_id,
+        lines=lines,
+        vouched=command.vouched,
+        discount_minor=used.total_minor if used is not None else 0,
     )
+    reason = reason or unusable
     if not reason:
         moment.record(
             events.OrderPlaced(
@@ -50,6 +61,7 @@ def place_order(edition: Edition, command: commands.PlaceOrder, moment: Moment) 
                 device=command.device,
                 network=command.network,
                 placement=command.placement,
+                code=used,
             )
         )
         if several:
@@ -96,6 +108,7 @@ def _refuse(edition: Edition, command: commands.PlaceOrder, moment: Moment, reas
             network=command.network,
             variant_id=variant_id if several else "",
             placement=command.placement,
+            code_key=command.code,
         )
     )
 

@@ -5,7 +5,7 @@ records is written out: `record_order` and `record_payment`, which pass fields o
 from msgspec.structs import replace
 
 from buystream.aggregates.decides import decides
-from buystream.aggregates.edition import admission, delivering
+from buystream.aggregates.edition import admission, coding, delivering
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, Edition, Outcome
 from buystream.aggregates.edition.order import Order
 from buystream.aggregates.edition.ordering import cancel
@@ -211,12 +211,8 @@ def void(edition: Edition, payment: Payment, order: Order, moment: Moment) -> No
 def _holds(edition: Edition, order: Order, moment: Moment) -> bool:
     """Whether the order has stock for money that has just come. One whose hold ran out gets it again if a new order
     would; one that may not be paid any more is ended."""
-    if order.state == "expired":
-        reason, _ = admission.why_not(
-            edition, moment, buyer_id=order.buyer_id, lines=order.lines, limited=order.is_limited
-        )
-        if not reason:
-            _reclaim(edition, order, moment)
+    if order.state == "expired" and not coding.why_not_again(edition, order, moment):
+        _reclaim(edition, order, moment)
     if order.state == "held" and (reason := admission.why_over(edition)):
         cancel(edition, order, reason, moment)
     return order.state == "held"

@@ -34,18 +34,18 @@ def refund_order(edition: Edition, command: commands.RefundOrder, moment: Moment
         return "order_refunded" if command.refund_id else REPEATED
     if order.state not in REFUNDABLE:
         return f"order_{order.state}"
-    left_minor = whole_steps(
-        paid.refundable_minor, edition.terms.charges_in(moment.rules)
-    )  # a dispute needn't be a whole step
+    currency = edition.terms.charges_in(moment.rules)
+    left_minor = whole_steps(paid.refundable_minor, currency)  # a dispute needn't be a whole step
     asked = _asked_units(command, order)
     amount_minor = command.amount_minor
     if amount_minor is None:
-        amount_minor = _worth_minor(edition, command, order, asked, left_minor)
-    if amount_minor is None:
-        return "amount_needed"
+        worth_minor = _worth_minor(edition, command, order, asked, left_minor)
+        if worth_minor is None:
+            return "amount_needed"
+        amount_minor = whole_steps(worth_minor, currency)  # nor need the share of a discount
     if not 0 <= amount_minor <= paid.refundable_minor or (amount_minor == 0 and paid.captured_minor):
         return "bad_amount"
-    if amount_minor % edition.terms.charges_in(moment.rules).step_minor:
+    if amount_minor % currency.step_minor:
         return OFF_STEP
     if isinstance(asked, str):
         return asked

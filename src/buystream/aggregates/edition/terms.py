@@ -33,6 +33,7 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     vouched_only: bool = False
     needs_address: bool = True
     account: str = ""
+    is_gift: bool = False
     event: TicketedEvent | None = None
     """What its units are tickets for."""
     downloads: DownloadTerms = DownloadTerms()
@@ -55,6 +56,7 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             needs_address=offer.needs_address,
             refund=offer.refund,
             fee=Fee(),
+            is_gift=offer.kind == "gift",
             event=offer.event,
             downloads=offer.downloads,
             shipping=offer.shipping,

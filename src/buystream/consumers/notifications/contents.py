@@ -76,10 +76,17 @@ def lines_of(view: OrderView, language: str) -> list[tuple[str, str]]:
             )
             for line in view.lines
         ),
+        *_discount_of(view, language),
         *_delivery_of(view, language),
         (say(language, "total"), money(language, view.total_minor, view.currency)),
         (say(language, "order_number"), view.order_id.rpartition(DERIVED)[0][-NUMBER_CHARS:] or view.order_id[-8:]),
     ]
+
+
+def _discount_of(view: OrderView, language: str) -> list[tuple[str, str]]:
+    """What a code took off."""
+    discount = view.discount
+    return [] if discount is None else [(discount.label, money(language, -discount.amount_minor, view.currency))]
 
 
 def _delivery_of(view: OrderView, language: str) -> list[tuple[str, str]]:

@@ -33,10 +33,17 @@ ROOTS: Final = frozenset(
         *("totals", "ucp"),
     }
 )
-"""The top-level fields of UCP's cart and checkout. Links set none of them here; attribution is passed on."""
+"""The top-level fields of UCP's cart and checkout. Of these, links set the first code here; attribution is passed
+on."""
 
 LINES: Final = re.compile(r"[a-z0-9-]{0,40}:[1-9][0-9]{0,5}(,[a-z0-9-]{1,40}:[1-9][0-9]{0,5}){0,19}")
 """What an edition's page takes as `lines`: variants and quantities, `:2` or `size-s:2,size-m:1`."""
+
+CODE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,59}")
+"""What an edition's page takes as `code`, and fills into the field for it."""
+
+CODES: Final = ("/discounts/codes/0", "/code")
+"""The names by which a link gives a code: UCP's, and the page's own."""
 
 NOTICES: Final = {
     "one-edition": "This link lists things from several sales. Each is ordered separately; this is the first."
@@ -130,6 +137,9 @@ def _sorted(query: Iterable[tuple[str, str]]) -> tuple[str, dict[str, str]]:
         if name == CONTINUE_TO:
             asked = value
             continue
+        if pointer in CODES and CODE.fullmatch(value):
+            carried["code"] = value
+            continue
         root, _, field = pointer[1:].partition("/")
         if root == "attribution" or root not in ROOTS:
             carried |= _carried(field if root == "attribution" else root + field, value)
@@ -139,7 +149,7 @@ def _sorted(query: Iterable[tuple[str, str]]) -> tuple[str, dict[str, str]]:
 def _carried(name: str, value: str) -> Mapping[str, str]:
     """The parameter, unless it may be a secret or somebody's, or is no plain text."""
     is_plain = CARRIED.fullmatch(name) and PLAIN_VALUE.fullmatch(value) and not PERSONAL.search(value)
-    return {name: value} if is_plain and not _SECRET.search(name) and name not in ("lines", "notice") else {}
+    return {name: value} if is_plain and not _SECRET.search(name) and name not in ("lines", "notice", "code") else {}
 
 
 def same_origin_path(text: str) -> str | None:

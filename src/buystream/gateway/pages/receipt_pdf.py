@@ -69,7 +69,9 @@ class _Sheet:
         for line in receipt.lines:
             price = format_money(line.price_minor, receipt.currency)
             what = f"{line.quantity} × {receipt.title_of(line)}, {price} each"
-            self._row(what, format_money(line.total_minor, receipt.currency))
+            self._row(what, format_money(line.total_minor + line.discount_minor, receipt.currency))
+        if receipt.discount is not None:
+            self._row(receipt.discount.label, format_money(-receipt.discount.amount_minor, receipt.currency))
         if receipt.shipping is not None:
             self._row(receipt.shipping.title, format_money(receipt.shipping.amount_minor, receipt.currency))
         full_minor = receipt.full_minor

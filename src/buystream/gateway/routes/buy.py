@@ -64,6 +64,7 @@ _ORDER_ID = (
 )
 
 _LINES = b'"lines"'
+UNKNOWN_CODE = "unknown_code"
 
 _decode = msgspec.json.Decoder(NewOrder).decode
 _decode_lines = msgspec.json.Decoder(NewOrderOfLines).decode
@@ -130,6 +131,8 @@ class BuyRoute:
         try:
             command, offer, actor = self._command(head, body, client)
             on_answer: OnAnswer = partial(self._on_answer, offer, answered)
+            if command.code:
+                on_answer = partial(self._on_answer_about_code, client, on_answer)
             units = _units(command.lines)
             if not command.vouched and self._gateway.rates.hold(offer, command.order_id, units, client):
                 counted = command.order_id
@@ -171,6 +174,8 @@ class BuyRoute:
             raise refused(reason)
         if offer.limited:
             gateway.catalogue.remember_sent(order.order_id)
+        if order.code:
+            gateway.rates.try_code(client)
         command = PlaceOrder(
             order_id=order.order_id,
             edition_id=order.edition_id,
@@ -180,6 +185,8 @@ class BuyRoute:
             network=self._fingerprint(client.encode()) if client else "",
             vouched=session.hosted,
             placement=placement,
+            code=gateway.order_codes.key_of(order.edition_id, order.code) if order.code else "",
+            discount_minor=order.discount_minor,
         )
         return command, offer, session.actor
 
@@ -201,6 +208,13 @@ class BuyRoute:
         )
         if not is_held:
             self._gateway.rates.release(order_id)
+        on_answer(answer)
+
+    def _on_answer_about_code(self, client: str, on_answer: OnAnswer, answer: Answer | HttpProblem) -> None:
+        """A code that doesn't exist counts against its network, as a guess."""
+        event = None if isinstance(answer, HttpProblem) else answer.event
+        if isinstance(event, events.CommandRefused) and event.reason == UNKNOWN_CODE:
+            self._gateway.rates.code_was_wrong(client)
         on_answer(answer)
 
     def _on_answer(self, offer: Listing, answered: Answered, answer: Answer | HttpProblem) -> None:

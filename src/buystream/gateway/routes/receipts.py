@@ -20,7 +20,7 @@ from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.inline_files import inline_file
 from buystream.gateway.server.problems import HttpProblem
 from buystream.projections import people, receipts, refunds, statements
-from buystream.projections.order_lines import LineView
+from buystream.projections.order_lines import DiscountView, LineView
 from buystream.projections.order_views import OrderView
 from buystream.projections.people import LegalDetails, MerchantView
 from buystream.time_zones import DEFAULT, local_day
@@ -42,7 +42,8 @@ class Receipt(Struct, frozen=True, kw_only=True):
     """`gross_minor` is what the buyer paid and was not refunded; it includes `tax_minor`, and `net_minor` is the rest.
     `number` is present for gifts: year and number, without gaps. States: issued, corrected, cancelled. `buyer` is null
     after an erasure. `time_zone` is the seller's, in which dates are printed. `price_minor` is null where there are
-    several lines. `shipping` is what delivery cost, if it has a price."""
+    several lines. `discount` is what a code took off, which the lines' `total_minor` is without; `shipping` is what
+    delivery cost, if it has a price."""
 
     order_id: str
     number: str | None
@@ -65,10 +66,11 @@ class Receipt(Struct, frozen=True, kw_only=True):
     tax_label: str
     time_zone: str = DEFAULT
     shipping: DeliveryCharge | None = None
+    discount: DiscountView | None = None
 
     @property
     def full_minor(self) -> int:
-        """What all lines and the delivery cost."""
+        """What all lines and the delivery cost, less what a code took off."""
         return sum(line.total_minor for line in self.lines) + (self.shipping.amount_minor if self.shipping else 0)
 
     def title_of(self, line: LineView) -> str:
@@ -222,6 +224,7 @@ def receipt_in(cur: cursor, view: OrderView) -> Receipt | None:
         tax_label=tax.label,
         time_zone=shop.time_zone if shop else DEFAULT,
         shipping=view.shipping,
+        discount=view.discount,
     )
 
 

@@ -15,7 +15,7 @@ from msgspec import to_builtins
 
 from buystream.gateway.pages.assets import plotly_styles
 from buystream.gateway.pages.order_words import price_words, sale_words
-from buystream.gateway.pages.permalinks import LINES, NOTICES
+from buystream.gateway.pages.permalinks import CODE, LINES, NOTICES
 from buystream.gateway.pages.previews import preview_of
 from buystream.gateway.routes.bodies.orders import order_body
 from buystream.gateway.routes.checkout import ORDERS_MAX, Http, buyer_of, fulfilment_of
@@ -84,8 +84,8 @@ async def timeline(request: Http, gateway: NamedDependency[Gateway]) -> Response
 
 @get("/e/{edition_id:str}", include_in_schema=False)
 async def edition_page(request: Http, gateway: NamedDependency[Gateway], edition_id: FromPath[str]) -> Response[str]:
-    """One edition, with what a link chose (`lines`) and says about itself (`notice`). An archived one is there for its
-    buyers only."""
+    """One edition, with what a link chose (`lines`), the `code` that it gives, and what it says about itself
+    (`notice`). An archived one is there for its buyers only."""
     board = await board_of(gateway, edition_id)
     said, others = await page_of(gateway, edition_id)
     if said.is_archived:
@@ -100,6 +100,7 @@ async def edition_page(request: Http, gateway: NamedDependency[Gateway], edition
         came=came_from(request, gateway.public_url),
         preview=preview_of(board, gateway.public_url, story=words, pictures=said.pictures),
         lines=lines if LINES.fullmatch(lines := request.query_params.get("lines", "")) else "",
+        code=code if CODE.fullmatch(code := request.query_params.get("code", "")) else "",
         notice=NOTICES.get(request.query_params.get("notice", ""), ""),
     )
 

@@ -124,6 +124,7 @@ class RateLimiter:
         self._declines = Buckets(limits.network_declines, FAILURES_SECONDS, clock)
         self._searches = Buckets(SEARCHES, FAILURES_SECONDS, clock)
         self._wrong_licences = Buckets(limits.network_wrong_keys, FAILURES_SECONDS, clock)
+        self._wrong_codes = Buckets(limits.network_wrong_keys, FAILURES_SECONDS, clock)
         self._changed_licences = Buckets(CHANGES_OF_LICENCE, FAILURES_SECONDS, clock)
         self._searched = Buckets(SEARCHES_OF_ADDRESS, FAILURES_SECONDS, clock)
         self._alerts = Buckets(ALERTS, FAILURES_SECONDS, clock)
@@ -159,6 +160,14 @@ class RateLimiter:
     def licence_was_wrong(self, client: str) -> None:
         """It counts."""
         self._wrong_licences.take(network_of(client))
+
+    def try_code(self, client: str) -> None:
+        """Before a buyer's code is looked up; raises HttpProblem (429) after too many wrong ones."""
+        _refuse(self._wrong_codes.wait(network_of(client)), "There were too many wrong codes.")
+
+    def code_was_wrong(self, client: str) -> None:
+        """It counts."""
+        self._wrong_codes.take(network_of(client))
 
     def change_licence(self, order_id: str, number: int) -> None:
         """Before a licence is activated or deactivated; raises HttpProblem (429)."""

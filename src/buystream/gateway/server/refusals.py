@@ -16,6 +16,7 @@ NAMED: Final[Mapping[str, str]] = {
     "gift_id": "unknown-gift",
     "key_id": "unknown-key",
     "ticket_id": "unknown-ticket",
+    "code_id": "no-such-code",
 }
 """A path's parameter → the refusal of a name that nothing has."""
 

@@ -42,8 +42,8 @@ addEventListener("message", ({ data, source, ports: [port] }) => {
       attach(edition);
       tills.get(edition).choose(variant);
     },
-    tap: ({ edition, variant, quantity, others, placement }) =>
-      tap(edition, variant, {
+    tap: ({ edition, variant, quantity, others, placement, code }) =>
+      tap(edition, variant, String(code ?? ""), {
         quantity: Number(quantity) || 1,
         others: linesOf(others),
         placement: namesOf(placement),
@@ -91,8 +91,9 @@ const linesOf = (others) =>
     ? others.map(({ variant, quantity }) => ({ variant: String(variant), quantity: Number(quantity) || 1 }))
     : [];
 
-const tap = (edition, variant, wanted) =>
+const tap = (edition, variant, code, wanted) =>
   open(edition, (till) => {
+    till.code = code;
     till.choose(variant);
     till.tap(wanted);
   });

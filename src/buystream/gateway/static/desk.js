@@ -4,6 +4,7 @@ import { follow } from "./buystream/live.js";
 import { money } from "./buystream/money.js";
 import { Cancellations } from "./desk/cancellations.js";
 import { drawCharts } from "./desk/charts.js";
+import { Codes } from "./desk/codes.js";
 import { Disputes } from "./desk/disputes.js";
 import { Doors } from "./desk/doors.js";
 import { Files } from "./desk/files.js";
@@ -78,6 +79,7 @@ const sources = new Sources({ call, say, download: (path, name) => download(path
 const disputes = new Disputes({ call, say });
 const doors = new Doors({ call, say });
 const files = new Files({ call, say, token: () => apiKey });
+const codes = new Codes({ call, say, download: (path, name) => download(path, apiKey, name) });
 const parcels = new Parcels({
   call,
   say,
@@ -135,6 +137,7 @@ function leave(message = "") {
   disputes.clear();
   doors.clear();
   files.clear();
+  codes.clear();
   parcels.clear();
   mails.clear();
   keepKey(null);
@@ -168,6 +171,7 @@ function showLive() {
   disputes.refresh();
   doors.refresh(live.editions);
   files.refresh(live.editions);
+  codes.refresh(live.editions);
   parcels.refresh(live.editions);
   mails.refresh();
 }

@@ -113,7 +113,7 @@ class Rewriting:
         if lines == command.lines:
             return command
         self._totals[command.order_id] = _total_minor(command.lines), _total_minor(lines)
-        return msgspec.structs.replace(command, lines=lines)
+        return msgspec.structs.replace(command, lines=lines, discount_minor=0)
 
     def _is_over(self, line: OrderLine) -> bool:
         """Whether it was within the limit, and isn't here."""

@@ -2,6 +2,7 @@
 
 # ruff: noqa: F403 - every message of these modules is one of the vocabulary's
 from buystream.vocabulary.commands.buyers import *
+from buystream.vocabulary.commands.codes import *
 from buystream.vocabulary.commands.command import *
 from buystream.vocabulary.commands.door import *
 from buystream.vocabulary.commands.downloads import *

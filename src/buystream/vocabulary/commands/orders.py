@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from buystream.vocabulary.actors import BUYER, MERCHANT, SYSTEM
+from buystream.vocabulary.codes import CodeKey
 from buystream.vocabulary.commands.command import Command, asked
 from buystream.vocabulary.fields import (
     BY_CLIENT,
@@ -31,16 +32,20 @@ from buystream.vocabulary.fields import (
 )
 from buystream.vocabulary.order_states import CANCELLABLE, PAYABLE, PROMISED, RETURNABLE, SENT, SHIPPABLE, SOLD
 from buystream.vocabulary.placements import PlacedFrom
-from buystream.vocabulary.reasons import DELIVERY_REASONS, TO_BUYERS, order_is_none_of
+from buystream.vocabulary.reasons import CODE_REASONS, DELIVERY_REASONS, TO_BUYERS, order_is_none_of
 from buystream.vocabulary.values import Lines, Units
 
 
-@asked(BUYER, about="order_id", refusals=[*TO_BUYERS, "unknown_edition", "order_id_conflict", "variant_twice"])
+@asked(
+    BUYER,
+    about="order_id",
+    refusals=[*TO_BUYERS, *CODE_REASONS, "unknown_edition", "order_id_conflict", "variant_twice"],
+)
 class PlaceOrder(Command):
     """A tap on Buy: all of its lines, or nothing. They have the unit prices that the buyer saw; device and network are
     keyed hashes.
     `vouched`: a host application says who the buyer is. `placement` isn't part of what is ordered: a repeat may name
-    another one."""
+    another one. With a code it costs `discount_minor` less, or even less than that."""
 
     order_id: Annotated[OrderId, BY_CLIENT]
     edition_id: EditionId
@@ -50,6 +55,8 @@ class PlaceOrder(Command):
     network: Network = ""
     vouched: Vouched = False
     placement: PlacedFrom = None
+    code: CodeKey = ""
+    discount_minor: Annotated[int, meaning("What the code takes off, as the buyer saw it.", tables=InTables.SHOWN)] = 0
 
 
 @asked(

@@ -6,6 +6,7 @@ also count in their edition's dense version, because the edition is what keeps t
 # ruff: noqa: F403 - every message of these modules is one of the vocabulary's
 from buystream.vocabulary.events.buyers import *
 from buystream.vocabulary.events.campaigns import *
+from buystream.vocabulary.events.codes import *
 from buystream.vocabulary.events.disputes import *
 from buystream.vocabulary.events.door import *
 from buystream.vocabulary.events.downloads import *

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from buystream.vocabulary.codes import CodeKey, CodeUse
 from buystream.vocabulary.events.event import Event, MovesUnits
 from buystream.vocabulary.fields import (
     AmountMinor,
@@ -59,6 +60,7 @@ class OrderPlaced(OrderEvent):
     """The recurring gift that it belongs to; then `next_due_ms` is when the next one is placed."""
     next_due_ms: NextDueMs | None = None
     placement: PlacedFrom = None
+    code: Annotated[CodeUse | None, meaning("The code that it uses; absent when it uses none.", feed=True)] = None
 
     @property
     def moved(self) -> tuple[OrderLine, ...]:
@@ -68,7 +70,8 @@ class OrderPlaced(OrderEvent):
 
 class OrderRefused(OrderEvent):
     """No stock was held; the id is spent. Reasons: sold_out, over_limit, not_open, closed, wrong_price, paused,
-    too_fast, not_vouched, cancelled. Of an order with several lines, `variant_id` is the one that it failed at."""
+    too_fast, not_vouched, cancelled, and those of codes. Of an order with several lines, `variant_id` is the one that
+    it failed at."""
 
     buyer_id: BuyerId
     merchant_id: MerchantId
@@ -80,6 +83,7 @@ class OrderRefused(OrderEvent):
     network: Network = ""
     variant_id: VariantId = ""
     placement: PlacedFrom = None
+    code_key: CodeKey = ""
 
 
 class HoldExtended(OrderEvent):

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from buystream.vocabulary.codes import CodeUse
 from buystream.vocabulary.events.event import Event
 from buystream.vocabulary.fields import (
     BuyerId,
@@ -108,3 +109,4 @@ class OrderRepeated(PartitionEvent):
     payment_state: Annotated[
         str, meaning("The newest payment's current state; empty when there is none.", tables=InTables.SHOWN)
     ] = ""
+    code: Annotated[CodeUse | None, meaning("The code that it uses; absent when it uses none.")] = None

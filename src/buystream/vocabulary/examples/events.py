@@ -8,6 +8,9 @@ from buystream.vocabulary.examples.story import (
     ANNOUNCEMENT,
     API_KEY_HASH,
     CLAIM,
+    CODE,
+    CODE_KEY,
+    CODE_USE,
     CONCERT,
     DEARER,
     DELIVERY,
@@ -119,6 +122,11 @@ EVENTS: tuple[events.Event, ...] = (
     events.EditionArchived(**of(EDITION, 11), archived=True),
     events.StockAlertRequested(**of(EDITION, 11), buyer_id=ANNA, delivery=DELIVERY),
     events.StockAlertDue(**of(EDITION, 12), buyer_id=ANNA, delivery=DELIVERY),
+    events.CodeCreated(
+        **of(EDITION, 12), code_id="early-friends", series=1, terms=CODE, key=CODE_KEY, text="EARLY-FRIENDS"
+    ),
+    events.CodeApplied(**of_order(2), buyer_id=ANNA, code=CODE_USE),
+    events.CodeDisabled(**of(EDITION, 13), code_id="early-friends", disabled=True),
     events.CancellationContinued(**of(EDITION, 12), looked_at=7),
     events.CancellationCompleted(**of(EDITION, 12), failed=1),
     events.CampaignReached(**of(EDITION, 13), raised_minor=100_000),

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from buystream.vocabulary.codes import CodeTerms, CodeUse
 from buystream.vocabulary.door import DoorGate, Passage
 from buystream.vocabulary.edition_pages import Page, PageNote, Picture
 from buystream.vocabulary.ids import payment_id_of
@@ -217,6 +218,9 @@ PART: dict[str, Any] = {
 }
 
 POSTER = Placement(source="poster", campaign="autumn-tour", post="stage-left")
+CODE = CodeTerms(label="Early friends", share_bps=2_000, uses_max=100, uses_per_buyer_max=1)
+CODE_KEY = "c0" * 16
+CODE_USE = CodeUse(code_id="early-friends", key=CODE_KEY, label=CODE.label, amounts_minor=(900,))
 
 PLACED: dict[str, Any] = {
     "buyer_id": ANNA,

@@ -8,6 +8,9 @@ from buystream.vocabulary.examples.events import EVENTS, of, of_order, of_paymen
 from buystream.vocabulary.examples.story import (
     ANNA,
     CHARGE,
+    CODE,
+    CODE_KEY,
+    CODE_USE,
     DELIVERY,
     DRAFT_OFFER,
     EDITION,
@@ -36,6 +39,42 @@ from buystream.vocabulary.placements import PlacementCount
 VARIANTS: tuple[commands.Command | events.Event, ...] = (
     commands.AddFile(edition_id=EDITION, merchant_id=MERCHANT, **FILE, announced=True),
     events.FileAdded(**of(EDITION, 24), version=2, **FILE, announced=True),
+    commands.CreateCode(
+        edition_id=EDITION, merchant_id=MERCHANT, code_id="friends", terms=CODE, count=10_000, prefix="FRIENDS"
+    ),
+    commands.PlaceOrder(
+        order_id=ORDER, edition_id=EDITION, vouched=True, **PLACED, code=CODE_KEY, discount_minor=CODE_USE.total_minor
+    ),
+    events.CodeCreated(**of(EDITION, 12), code_id="friends", series=2, terms=CODE, count=10_000, prefix="FRIENDS"),
+    events.OrderPlaced(
+        **of_order(1),
+        **PLACED,
+        merchant_id=MERCHANT,
+        currency="USD",
+        hold_expires_at_ms=T0 + HOLD_SECONDS * 1000,
+        code=CODE_USE,
+    ),
+    events.OrderRepeated(
+        **of("pt0", 6),
+        order_id=ORDER,
+        edition_id=EDITION,
+        buyer_id=ANNA,
+        lines=PLACED["lines"],
+        currency="USD",
+        state="held",
+        placed_at_ms=T0,
+        hold_expires_at_ms=T0 + HOLD_SECONDS * 1000,
+        code=CODE_USE,
+    ),
+    events.OrderRefused(
+        **of_order(1),
+        **PLACED,
+        merchant_id=MERCHANT,
+        currency="USD",
+        reason="code_used_up",
+        available=1,
+        code_key=CODE_KEY,
+    ),
     commands.Tick(asked_at_ms=T0, without=(EDITION,)),
     commands.ReleaseEdition(edition_id=EDITION, **RICHLY_RELEASED),
     commands.ReleaseEdition(edition_id=EDITION, **TICKETS_RELEASED),

@@ -22,6 +22,11 @@ Amount = Annotated[int, Meta(ge=0, le=ANY_AMOUNT_MINOR_MAX)]
 VariantId = Annotated[str, Meta(max_length=40, pattern="^[a-z0-9-]*$")]
 
 
+CODE_CHARS_MAX = 60
+GivenCodeText = Annotated[str, Meta(max_length=CODE_CHARS_MAX, pattern=texts.LINE)]
+"""A code as a buyer types it: upper and lower case, spaces and dashes make no difference."""
+
+
 Quantity = Annotated[int, Meta(ge=1, le=100)]
 
 

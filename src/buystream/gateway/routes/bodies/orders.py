@@ -6,7 +6,15 @@ from typing import Annotated, Any, Final, Literal, cast
 from msgspec import Meta, Struct
 
 from buystream.gateway.pages.order_words import state_words
-from buystream.gateway.routes.bodies.fields import Amount, EditionId, OrderId, Quantity, Request, VariantId
+from buystream.gateway.routes.bodies.fields import (
+    Amount,
+    EditionId,
+    GivenCodeText,
+    OrderId,
+    Quantity,
+    Request,
+    VariantId,
+)
 from buystream.gateway.routes.bodies.parcels import FulfilmentBody, UnitsByLine
 from buystream.gateway.routes.bodies.payments import PaymentBody
 from buystream.gateway.server.catalogue import Listing
@@ -15,9 +23,10 @@ from buystream.gateway.server.placements import forbids
 from buystream.projections import allowed
 from buystream.projections.boards import Board
 from buystream.projections.campaigns import Charged
-from buystream.projections.order_lines import LineView
+from buystream.projections.order_lines import DiscountView, LineView, discount_view
 from buystream.projections.order_views import OrderView
 from buystream.vocabulary import events
+from buystream.vocabulary.codes import CodeUse
 from buystream.vocabulary.order_states import CANCELLABLE, PAYABLE, OrderState
 from buystream.vocabulary.placements import Placement
 from buystream.vocabulary.shipping import DeliveryCharge
@@ -44,7 +53,8 @@ def placement_of(named: ClickFrom | None, head: Head, host: str) -> Placement | 
 
 class NewOrder(Request, frozen=True, kw_only=True):
     """A tap on Buy. The browser generates the order id; `price_minor` is the unit price that the buyer saw.
-    `variant_id` names the variant of an edition that has several."""
+    `variant_id` names the variant of an edition that has several. A `code` takes at least `discount_minor` off, or the
+    order is refused."""
 
     order_id: OrderId
     edition_id: EditionId
@@ -52,6 +62,8 @@ class NewOrder(Request, frozen=True, kw_only=True):
     quantity: Quantity
     price_minor: Amount
     placement: ClickFrom | None = None
+    code: GivenCodeText = ""
+    discount_minor: Amount = 0
 
 
 class NewLine(Request, frozen=True, kw_only=True):
@@ -70,6 +82,8 @@ class NewOrderOfLines(Request, frozen=True, kw_only=True):
     edition_id: EditionId
     lines: Annotated[tuple[NewLine, ...], Meta(min_length=1, max_length=ORDER_LINES_MAX)]
     placement: ClickFrom | None = None
+    code: GivenCodeText = ""
+    discount_minor: Amount = 0
 
 
 class NewReturn(Request, frozen=True, kw_only=True):
@@ -109,10 +123,11 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     `returnable` is present while the buyer may return the order, `pledge` while nothing has been charged yet,
     `fulfilment` once it is sold, `dispute` (open, won, lost, withdrawn) once a bank has been involved. `alternatives`
     are other projects of a merchant whose campaign missed its target. `shipping` is what delivery costs, which
-    `total_minor` includes: null before a payment was requested, and where delivery has no price. `state_name` and
-    `meaning` describe the state in words. `can_pay`, `can_cancel`, `can_return`, `can_change_address` and
-    `can_ask_back` (ask the merchant to take something back) are what the buyer can do now: a moment later the shop may
-    refuse it. `version` grows with every change."""
+    `total_minor` includes: null before a payment was requested, and where delivery has no price. `discount` is what a
+    code took off, which `total_minor` and those of the lines are without. `state_name` and `meaning` describe the state
+    in words. `can_pay`, `can_cancel`, `can_return`, `can_change_address` and `can_ask_back` (ask the merchant to take
+    something back) are what the buyer can do now: a moment later the shop may refuse it. `version` grows with every
+    change."""
 
     order_id: str
     edition_id: str
@@ -125,6 +140,7 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     total_minor: int
     lines: list[LineView]
     shipping: DeliveryCharge | None = None
+    discount: DiscountView | None = None
     currency: str
     state: OrderState
     state_name: str = ""
@@ -257,7 +273,7 @@ def placed_order_body(event: events.OrderPlaced, offer: Listing) -> OrderBody:
         order_id=event.originator_id,
         edition_id=event.edition_id,
         merchant_id=event.merchant_id,
-        **_ordered(event.lines, offer),
+        **_ordered(event.lines, offer, event.code),
         currency=event.currency,
         state="held",
         can_pay=True,
@@ -277,7 +293,7 @@ def repeated_order_body(event: events.OrderRepeated, offer: Listing) -> OrderBod
         order_id=event.order_id,
         edition_id=event.edition_id,
         merchant_id=offer.merchant_id,
-        **_ordered(event.lines, offer),
+        **_ordered(event.lines, offer, event.code),
         currency=event.currency,
         state=cast("OrderState", event.state),
         reason=event.reason or None,
@@ -290,19 +306,21 @@ def repeated_order_body(event: events.OrderRepeated, offer: Listing) -> OrderBod
     )
 
 
-def _ordered(lines: tuple[OrderLine, ...], offer: Listing) -> dict[str, Any]:
+def _ordered(lines: tuple[OrderLine, ...], offer: Listing, code: CodeUse | None) -> dict[str, Any]:
     """What a new order says of its lines."""
+    discounts = code.amounts_minor if code is not None else (0,) * len(lines)
     shown = [
         LineView(
             variant_id=line.variant_id,
             title=offer.variant_title(line.variant_id),
             quantity=line.quantity,
             price_minor=line.price_minor,
-            total_minor=line.quantity * line.price_minor,
+            discount_minor=discount_minor,
+            total_minor=line.quantity * line.price_minor - discount_minor,
         )
-        for line in lines
+        for line, discount_minor in zip(lines, discounts, strict=True)
     ]
-    first = shown[0]
+    first, discount = shown[0], discount_view(code)
     if len(shown) == 1:
         title = f"{offer.title}: {first.title}" if first.title else offer.title
         return {
@@ -312,6 +330,7 @@ def _ordered(lines: tuple[OrderLine, ...], offer: Listing) -> dict[str, Any]:
             "price_minor": first.price_minor,
             "total_minor": first.total_minor,
             "lines": shown,
+            "discount": discount,
         }
     return {
         "title": offer.title,
@@ -319,4 +338,5 @@ def _ordered(lines: tuple[OrderLine, ...], offer: Listing) -> dict[str, Any]:
         "price_minor": None,
         "total_minor": sum(line.total_minor for line in shown),
         "lines": shown,
+        "discount": discount,
     }

@@ -1,8 +1,9 @@
-// <buy-button edition="ed0-..." [variant="..."] [quantity="2"] [lines="s:2,m:1"] [host-token="..."]>: an edition's
-// price, the stock left, and the button that buys it. `variant` and `quantity` are fixed; `lines` is what a link chose,
-// which the buyer may change. `source`, `campaign` and `post` say where a tap comes from (placement.js). Emits
-// buystream:held, :paid, :pledged, :declined, :refused, :expired, :cancelled and :refunded; detail is the order (or its
-// id and reason). On the shop's own pages it sells here; on any other page in a frame of the shop's (framed-till.js).
+// <buy-button edition="ed0-..." [variant="..."] [quantity="2"] [lines="s:2,m:1"] [code="..."] [host-token="..."]>: an
+// edition's price, the stock left, and the button that buys it. `variant` and `quantity` are fixed; `lines` is what a
+// link chose, which the buyer may change; `code` is used for the order. `source`, `campaign` and `post` say where a tap
+// comes from (placement.js). Emits buystream:held, :paid, :pledged, :declined, :refused, :expired, :cancelled and
+// :refunded; detail is the order (or its id and reason). On the shop's own pages it sells here; on any other page in a
+// frame of the shop's (framed-till.js).
 import { origin, request } from "./api.js";
 import { closed, opened } from "./back.js";
 import { progressWords } from "./campaign.js";
@@ -27,7 +28,7 @@ const seen = new Set(); // editions whose button was seen on this page
 const pageToken = () => document.querySelector("buy-button[host-token]")?.getAttribute("host-token") || null;
 
 class BuyButton extends HTMLElement {
-  static observedAttributes = ["edition", "host-token", "quantity", "variant"];
+  static observedAttributes = ["code", "edition", "host-token", "quantity", "variant"];
 
   /** For host applications, when their user logs out without leaving the page. */
   static signOut() {
@@ -125,6 +126,7 @@ class BuyButton extends HTMLElement {
     if (before === after || !this.isConnected) return;
     if (name === "host-token") this.#person();
     else if (name === "edition") this.#start();
+    else if (name === "code") this.#till.code = after ?? "";
     else if (name === "variant") this.#choose();
     else this.#render();
   }
@@ -149,6 +151,7 @@ class BuyButton extends HTMLElement {
     this.#till?.element?.remove();
     const till = isOurPage ? new Till(edition) : new FramedTill(edition, this);
     this.#till = till;
+    till.code = this.getAttribute("code") ?? "";
     till.addEventListener("change", () => this.#render());
     till.addEventListener("opened", () => opened(till));
     till.addEventListener("closed", () => {

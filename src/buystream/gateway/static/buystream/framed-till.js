@@ -17,6 +17,7 @@ let hostToken = null;
 
 export class FramedTill extends EventTarget {
   facts = { state: "idle", order: null, mine: null, whole: null, isKnown: false };
+  code = "";
   #editionId;
   #button;
   #variant = null;
@@ -53,6 +54,7 @@ export class FramedTill extends EventTarget {
       quantity,
       others,
       placement,
+      code: this.code,
     });
   }
 

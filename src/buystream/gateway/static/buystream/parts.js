@@ -1,6 +1,7 @@
 // What the sheet's screens are made of.
 import { promise } from "./campaign.js";
 import { h } from "./dom.js";
+import { money } from "./money.js";
 import { costWords } from "./words.js";
 
 /** The title of a screen, which names the dialog and is read out. */
@@ -15,8 +16,9 @@ export const primary = (text, onclick = null) =>
 export const quiet = (text, onclick) => h("button", { type: "button", class: "quiet", onclick }, text);
 
 /** How many of what price, and what that makes; of several lines, each. */
-export function summary({ quantity, price_minor: price, total_minor: total, currency, lines, shipping }, board) {
-  if (lines.length > 1 || shipping)
+export function summary(order, board) {
+  const { quantity, price_minor: price, total_minor: total, currency, lines, shipping, discount } = order;
+  if (lines.length > 1 || shipping || discount)
     return h(
       "div",
       { class: "summary-lines" },
@@ -25,14 +27,35 @@ export function summary({ quantity, price_minor: price, total_minor: total, curr
           "p",
           { class: "summary" },
           h("span", {}, `${line.quantity} × ${line.title || board.title}`),
-          h("span", {}, costWords(line.total_minor, currency)),
+          h("span", {}, costWords(line.total_minor + line.discount_minor, currency)),
         ),
       ),
+      ...discountLines(discount, currency),
       ...shippingLines(shipping, currency),
-      h("p", { class: "summary" }, h("span", {}, "Total"), h("strong", {}, costWords(total, currency))),
+      h("p", { class: "summary" }, h("span", {}, "Total"), totalOf(total, discount, currency)),
     );
   const what = board.price_minor == null ? "Total" : `${quantity} × ${costWords(price, currency)}`;
   return h("p", { class: "summary" }, h("span", {}, what), h("strong", {}, costWords(total, currency)));
+}
+
+const discountLines = (discount, currency) =>
+  discount
+    ? [
+        h(
+          "p",
+          { class: "summary" },
+          h("span", {}, discount.label),
+          h("span", {}, `−${money(discount.amount_minor, currency)}`),
+        ),
+      ]
+    : [];
+
+/** What is paid; with a discount, beside what it would have been. */
+function totalOf(total, discount, currency) {
+  const now = h("strong", {}, costWords(total, currency));
+  if (!discount) return now;
+  const before = h("s", { class: "before" }, money(total + discount.amount_minor, currency));
+  return h("span", {}, h("span", { class: "visually-hidden" }, "instead of "), before, " ", now);
 }
 
 const shippingLines = (shipping, currency) =>

@@ -238,6 +238,11 @@ export class Purchase extends EventTarget {
     return undefined;
   }
 
+  /** Uses a code for the order that is held. Throws `Problem` when it gives nothing. */
+  async useCode(code) {
+    this.#placed(await this.#ask("POST", `/v1/orders/${this.order.order_id}/code`, { body: { code } }));
+  }
+
   async cancel() {
     try {
       this.#placed(await this.#ask("POST", `/v1/orders/${this.order.order_id}/cancel`));

@@ -3,6 +3,7 @@ import { AmountForm } from "./amount-form.js";
 import { constant, origin } from "./api.js";
 import { openAtTheShop } from "./at-the-shop.js";
 import { isPledge } from "./campaign.js";
+import { codeField } from "./code-field.js";
 import { DeliveryChoice, chosenWay } from "./delivery-choice.js";
 import { ICONS, h, icon } from "./dom.js";
 import { canVouch, onceSeen } from "./guard.js";
@@ -38,6 +39,7 @@ export class Screens {
   #form = null;
   #formFor = "";
   #wantsOtherCard = false;
+  #triedFor = ""; // the order for which a code was used that the page gave
   #plan = null; // {amountMinor, months}: a recurring gift that the giver has not confirmed yet
 
   /**
@@ -79,6 +81,7 @@ export class Screens {
       state,
       attempt,
       order?.order_id,
+      order?.discount?.code_id,
       isEnd && [this.#board().state, mine?.left, problem?.reason],
       this.#plan?.months,
     ].join();
@@ -214,9 +217,19 @@ export class Screens {
       text && h("p", { class: "banner", role: "alert" }, `${text}${this.#triesLeft}`),
       other && h("p", { class: "promise", role: "note" }, other),
       summary(this.#purchase.order, this.#board()),
+      this.#code(),
       terms && h("p", { class: "muted small" }, terms),
       promised(this.#board()),
     ];
+  }
+
+  /** A code makes it cheaper, before the first try to pay. */
+  #code() {
+    const { attempt, order } = this.#purchase;
+    if (!this.#board().takes_codes || attempt || order.discount || !order.total_minor) return null;
+    const given = this.#triedFor === order.order_id ? "" : this.#actions.code();
+    this.#triedFor = order.order_id;
+    return codeField({ given, use: (code) => this.#purchase.useCode(code) });
   }
 
   /** Automatic attempts don't count as tries, so after one of those the number isn't shown. */

@@ -151,6 +151,10 @@ p { margin: 0; }
   border-radius: var(--radius); background: var(--fill); font-variant-numeric: tabular-nums;
 }
 .summary strong { font-size: 1.125rem; }
+.summary .before { color: var(--soft); }
+.code-form { display: flex; gap: 8px; align-items: flex-start; }
+.code-form .field { flex: 1; }
+.code-form .primary { width: auto; margin-top: 25px; }
 .promise {
   padding: 12px 16px; border-radius: var(--radius); background: color-mix(in srgb, var(--accent) 10%, transparent);
   font-size: .9375rem; text-wrap: pretty;

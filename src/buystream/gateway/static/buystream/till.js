@@ -14,6 +14,7 @@ export class Till extends EventTarget {
   #wanted = []; // {variant, quantity} of each line of the last tap
   #purchase;
   #sheet;
+  code = ""; // that the page or its link gives
 
   /** Emits "change", "milestone" ({name, detail}), "opened" and "closed". isFramed: on a page that isn't the shop's. */
   constructor(editionId, { isFramed = false } = {}) {
@@ -28,6 +29,7 @@ export class Till extends EventTarget {
           this.#place([{ variant_id: this.#board.variant_id, quantity, price_minor: priceMinor }]),
         giveEvery: (gift) => this.#giveEvery({ giftId: mintOrderId(editionId), ...gift }),
         again: () => this.#again(),
+        code: () => this.code,
         another: (quantity) => this.#another([{ variant: this.#variant, quantity }]),
         closed: () => this.#closed(),
       },
