@@ -17,6 +17,7 @@ from buystream.vocabulary import events
 
 _SWITCHES = {
     "paused": False,
+    "takes_codes": False,
     "reached": False,
     "outcome": None,
     "cancelled_reason": None,
