@@ -15,7 +15,14 @@ from buystream.consumers.search import tables as search
 from buystream.consumers.webhooks import tables as webhooks
 from buystream.database import DatabaseUnavailable, connect, transaction
 from buystream.delivery import policy as delivery
-from buystream.gateway.server import fingerprints, key_uses, media_cleaning, session_tables
+from buystream.gateway.server import (
+    desk_sessions,
+    fingerprints,
+    key_uses,
+    media_cleaning,
+    passkeys,
+    session_tables,
+)
 from buystream.log import postgres as postgres_log
 from buystream.projections import live_rates
 from buystream.projections.engine import builds, snapshots
@@ -31,6 +38,8 @@ PARTS: Final = (
     session_tables.TABLES,
     key_uses.TABLES,
     media_cleaning.TABLES,
+    desk_sessions.TABLES,
+    passkeys.TABLES,
     fingerprints.TABLES,
     sandbox.TABLES,
     delivery.TABLES,
@@ -70,6 +79,9 @@ GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
         "gateway.api_key_use": "SELECT, INSERT, UPDATE",
         "gateway.media_upload": "SELECT, INSERT, DELETE",
         "gateway.media_removed": "SELECT, INSERT",
+        "gateway.member_address": "SELECT, INSERT, DELETE",
+        "gateway.desk_session": "SELECT, INSERT, UPDATE, DELETE",
+        "gateway.passkey_use": "SELECT, INSERT, UPDATE",
         "passing.fingerprint_key": "SELECT, INSERT, DELETE",
         "sandbox.payment": "SELECT, UPDATE (state, late_at_ms)",
         "views.*": "SELECT",
@@ -136,6 +148,7 @@ GRANTS: Final[Mapping[str, Mapping[str, str]]] = {
         "mail.suppressed": "SELECT, INSERT",
         "mail.unsubscribed": "SELECT",
         "mail.known_address": "SELECT, INSERT, DELETE",
+        "gateway.member_address": "SELECT",
     },
     "webhooks": {
         **_OPENS_THE_ROOT,

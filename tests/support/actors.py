@@ -5,7 +5,14 @@ from buystream.vocabulary import actors
 from buystream.vocabulary.commands import Command
 from tests.support.examples import MERCHANT
 
-ROLES = (actors.BUYER, actors.MERCHANT, actors.DOOR, actors.PROVIDER, actors.OPERATOR, actors.SYSTEM)
+ROLES = (
+    actors.BUYER,
+    actors.MERCHANT,
+    *sorted(actors.OF_MERCHANTS - {actors.MERCHANT}),
+    actors.PROVIDER,
+    actors.OPERATOR,
+    actors.SYSTEM,
+)
 
 
 def actor_of(command: Command, *, merchant_id: str = MERCHANT) -> str:

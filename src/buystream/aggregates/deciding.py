@@ -4,7 +4,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
 
-from buystream.aggregates import drafting, housekeeping
+from buystream.aggregates import access, drafting, housekeeping
 from buystream.aggregates.buyer import Buyer
 from buystream.aggregates.content import content_of
 from buystream.aggregates.decides import decisions_of
@@ -43,7 +43,7 @@ from buystream.aggregates.merchant import Merchant
 from buystream.aggregates.moment import Moment
 from buystream.aggregates.recorder import Recorder
 from buystream.vocabulary import commands, events
-from buystream.vocabulary.actors import MERCHANT, merchant_of
+from buystream.vocabulary.actors import are_of_merchants, merchant_of
 from buystream.vocabulary.fields import meanings
 from buystream.vocabulary.ids import (
     DERIVED,
@@ -291,7 +291,7 @@ _BY_ABOUT: Final[dict[str, Callable[[Any], Decide]]] = {
 
 def _found(kind: type[commands.Command], decide: Callable[..., Any]) -> Decide:
     """Finds what the command is about, and lets it decide."""
-    if kind.about == "edition_id" and kind.by == {MERCHANT} and "merchant_id" not in kind.__struct_fields__:
+    if kind.about == "edition_id" and are_of_merchants(kind.by) and "merchant_id" not in kind.__struct_fields__:
         return _by_own_edition(decide)
     return _BY_ABOUT[kind.about](decide)
 
@@ -299,7 +299,7 @@ def _found(kind: type[commands.Command], decide: Callable[..., Any]) -> Decide:
 _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
     kind: _found(kind, decide)
     for kind, decide in decisions_of(
-        housekeeping, Merchant, Buyer, drafting,
+        housekeeping, Merchant, Buyer, access, drafting,
         selling, stocking, announcing, cancelling, ordering, paying, capturing, packing, serving, refunding, giving,
         disputing, ticketing, admitting, returning, asking_back, moving, downloading, licensing, alerting, delivering,
         presenting,

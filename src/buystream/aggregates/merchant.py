@@ -10,13 +10,14 @@ import msgspec
 from buystream.aggregates.applying import appliers_of, applies
 from buystream.aggregates.content import content_of, digest_of_offer
 from buystream.aggregates.decides import decides
+from buystream.aggregates.member import JOINED, REMOVED, Member
 from buystream.aggregates.moment import Moment
 from buystream.aggregates.receipt import Receipt
 from buystream.aggregates.recent import remember
 from buystream.aggregates.rules import Rules
 from buystream.api_keys import FIRST_KEY_ID
 from buystream.vocabulary import commands, events
-from buystream.vocabulary.actors import key_of
+from buystream.vocabulary.actors import OWNER
 from buystream.vocabulary.values import Fee
 
 
@@ -48,8 +49,10 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
     currency: str
     api_keys: dict[str, str]
     """Key id → hash, of the keys that work."""
-    door_keys: dict[str, int] = {}
-    """Of these, the ones that open a door only, and until when."""
+    limited_keys: dict[str, int] = {}
+    """Of these, the ones that are no owner's or end, and when; 0: never."""
+    members: dict[str, Member] = {}
+    """By id, those who were removed too."""
     content: bytes = b""
     """What it was registered with: see `buystream.aggregates.content`."""
     account: str = ""
@@ -91,58 +94,13 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
             content=content_of(event),
         )
 
-    @decides(commands.AddApiKey)
-    def add_api_key(self, command: commands.AddApiKey, moment: Moment) -> str | None:
-        """The key works beside the others."""
-        known = self.api_keys.get(command.key_id, self.revoked_keys.get(command.key_id))
-        if known is not None:
-            return "repeated" if known == command.api_key_hash else "key_id_conflict"
-        if self._is_revoked(moment.actor):
-            return "key_revoked"
-        ever = len(self.api_keys) + len(self.revoked_keys)
-        over = sum(until_ms <= moment.at_ms for until_ms in self.door_keys.values())
-        if len(self.api_keys) - over >= moment.rules.api_keys_max or ever >= moment.rules.api_keys_ever_max:
-            return "too_many_keys"
-        if command.door_of and not moment.at_ms < command.expires_at_ms <= moment.rules.latest_time_ms:
-            return "bad_expiry"
-        self._record(
-            events.ApiKeyAdded,
-            moment,
-            key_id=command.key_id,
-            name=command.name,
-            api_key_hash=command.api_key_hash,
-            door_of=command.door_of,
-            expires_at_ms=command.expires_at_ms if command.door_of else 0,
-        )
-        return None
-
-    @decides(commands.RevokeApiKey)
-    def revoke_api_key(self, command: commands.RevokeApiKey, moment: Moment) -> str | None:
-        """The key stops working; nobody locks themselves out with their last one."""
-        if command.key_id in self.revoked_keys:
-            return "repeated"
-        if command.key_id not in self.api_keys:
-            return "unknown_key"
-        if self._is_revoked(moment.actor):
-            return "key_revoked"
-        is_last = len(self.api_keys) - len(self.door_keys) == 1 and command.key_id not in self.door_keys
-        if key_of(moment.actor or "") and is_last:
-            return "last_key"
-        self._record(events.ApiKeyRevoked, moment, key_id=command.key_id, api_key_hash=self.api_keys[command.key_id])
-        return None
-
-    def _is_revoked(self, actor: str | None) -> bool:
-        """Whether the key that asks was revoked while its request was under way."""
-        key_id = key_of(actor or "")
-        return bool(key_id) and key_id not in self.api_keys
-
     @decides(commands.DescribeMerchant)
     def describe(self, command: commands.DescribeMerchant, moment: Moment) -> str | None:
         """The legal details change."""
         details = (command.legal_name, command.address, command.tax_id, command.charity_id, command.email)
         if details == self.details:
             return "repeated"
-        self._record(
+        self.record(
             events.MerchantDescribed,
             moment,
             legal_name=command.legal_name,
@@ -161,7 +119,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         table = (command.time_zone, command.first_year, command.year_starts_ms)
         if table == (self.time_zone, self.first_year, self.year_starts_ms):
             return "repeated"
-        self._record(
+        self.record(
             events.TimeZoneSet,
             moment,
             time_zone=command.time_zone,
@@ -177,7 +135,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
             return "repeated"
         if command.version != self.ticket_key_version + 1:
             return "ticket_key_conflict"
-        self._record(events.TicketKeyRotated, moment, version=command.version)
+        self.record(events.TicketKeyRotated, moment, version=command.version)
         return None
 
     def year_of(self, at_ms: int) -> int:
@@ -192,7 +150,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         """The money of later releases goes elsewhere."""
         if command.account == self.account:
             return "repeated"
-        self._record(events.AccountConnected, moment, account=command.account)
+        self.record(events.AccountConnected, moment, account=command.account)
         return None
 
     @decides(commands.SetFeeTerms)
@@ -208,7 +166,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
             return "bad_terms"
         if command.from_ms and not moment.rules.earliest_time_ms <= command.from_ms <= moment.rules.latest_time_ms:
             return "not_milliseconds"
-        self._record(
+        self.record(
             events.FeeTermsSet,
             moment,
             terms_id=command.terms_id,
@@ -220,7 +178,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     def name_edition(self, command: commands.NameEdition, moment: Moment) -> None:
         """Once for each request."""
-        self._record(
+        self.record(
             events.EditionNamed,
             moment,
             request=command.request,
@@ -234,7 +192,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         if command.edition_id in self.granted:
             return "repeated"
         terms = self._terms_in_force(command.currency, moment.at_ms)
-        self._record(
+        self.record(
             events.TermsGranted,
             moment,
             edition_id=command.edition_id,
@@ -260,7 +218,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         if not 0 <= command.paid_at_ms <= moment.rules.latest_time_ms:
             return "not_milliseconds"
         year = self.year_of(command.paid_at_ms)
-        self._record(
+        self.record(
             events.ReceiptIssued,
             moment,
             year=year,
@@ -283,7 +241,7 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
             return "repeated"
         if abs(command.amount_minor) > moment.rules.amount_minor_max:
             return "bad_amount"
-        self._record(
+        self.record(
             events.ReceiptCorrected,
             moment,
             year=receipt.year,
@@ -297,7 +255,8 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
         )
         return None
 
-    def _record(self, kind: type[events.MerchantEvent], moment: Moment, **fields: Any) -> None:
+    def record(self, kind: type[events.MerchantEvent], moment: Moment, **fields: Any) -> None:
+        """It happens to this merchant now."""
         moment.record(kind(originator_id=self.id, originator_version=self.version + 1, at_ms=moment.at_ms, **fields))
 
     def apply(self, event: events.MerchantEvent) -> None:
@@ -308,13 +267,37 @@ class Merchant(msgspec.Struct, kw_only=True, omit_defaults=True):
     @applies(events.ApiKeyAdded)
     def _add_key(self, event: events.ApiKeyAdded) -> None:
         self.api_keys[event.key_id] = event.api_key_hash
-        if event.door_of:
-            self.door_keys[event.key_id] = event.expires_at_ms
+        if event.door_of or event.expires_at_ms or event.role != OWNER:
+            self.limited_keys[event.key_id] = event.expires_at_ms
 
     @applies(events.ApiKeyRevoked)
     def _revoke_key(self, event: events.ApiKeyRevoked) -> None:
         self.revoked_keys[event.key_id] = self.api_keys.pop(event.key_id)
-        self.door_keys.pop(event.key_id, None)
+        self.limited_keys.pop(event.key_id, None)
+
+    @applies(events.MemberInvited)
+    def _invite(self, event: events.MemberInvited) -> None:
+        self.members[event.member_id] = Member(role=event.role, until_ms=event.until_ms)
+
+    @applies(events.MemberJoined)
+    def _join(self, event: events.MemberJoined) -> None:
+        self.members[event.member_id].state = JOINED
+
+    @applies(events.RoleChanged)
+    def _change_role(self, event: events.RoleChanged) -> None:
+        self.members[event.member_id].role = event.role
+
+    @applies(events.MemberRemoved)
+    def _remove(self, event: events.MemberRemoved) -> None:
+        self.members[event.member_id].state = REMOVED
+
+    @applies(events.PasskeyAdded)
+    def _add_passkey(self, event: events.PasskeyAdded) -> None:
+        self.members[event.member_id].passkeys[event.passkey_id] = event.credential_id
+
+    @applies(events.PasskeyRemoved)
+    def _remove_passkey(self, event: events.PasskeyRemoved) -> None:
+        del self.members[event.member_id].passkeys[event.passkey_id]
 
     @applies(events.MerchantDescribed)
     def _describe(self, event: events.MerchantDescribed) -> None:

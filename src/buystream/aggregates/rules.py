@@ -98,6 +98,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """API keys of one merchant that work at a time."""
     api_keys_ever_max: int
     """API keys that one merchant may ever have: those that were revoked are remembered, so that none works again."""
+    members_max: int
+    """People who work for one merchant at a time, those who are invited too."""
+    members_ever_max: int
+    """People whom one merchant may ever invite: those who were removed are remembered."""
+    passkeys_max: int
+    """Of one member."""
     partitions_max: int
     """That a shop may have: an id has room for five digits."""
     zone_years_max: int
@@ -162,6 +168,9 @@ _FIRST: Final = Rules(
     erasures_at_once_max=100,
     api_keys_max=50,
     api_keys_ever_max=10_000,
+    members_max=200,
+    members_ever_max=10_000,
+    passkeys_max=20,
     partitions_max=100_000,
     zone_years_max=200,
     zone_offset_ms_max=26 * 3600 * 1000,

@@ -9,7 +9,7 @@ from buystream.aggregates.edition.edition import Edition
 from buystream.aggregates.merchant import Merchant
 from buystream.aggregates.rules import FIRST_RULES
 
-STATE_VERSION: Final = 17
+STATE_VERSION: Final = 18
 """Changes whenever this state's form does: a snapshot of another version is discarded."""
 
 NOWHERE: Final = -1

@@ -91,9 +91,10 @@ class KeyedIds:
             case actors.APP:
                 host, _, buyer_id = name.rpartition("/buyer:")
                 return f"{role}:{host}/buyer:{self.buyer[buyer_id]}"
-            case actors.MERCHANT | actors.DOOR:
-                merchant_id, _, key_id = name.partition("/key:")
-                return f"{role}:{self.subject[merchant_id]}/key:{self.plain[key_id]}"
+            case _ if role in actors.OF_MERCHANTS:
+                merchant_id, _, access = name.partition("/")
+                kind, _, access_id = access.partition(":")
+                return f"{role}:{self.subject[merchant_id]}/{kind}:{self.plain[access_id]}"
             case actors.PROVIDER | actors.OPERATOR | actors.SYSTEM | actors.UNKNOWN:
                 return actor
         # Nobody of ours wrote it.

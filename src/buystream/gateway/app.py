@@ -126,11 +126,11 @@ def _framework(gateway: Gateway, *, documented: bool = False) -> Litestar:
             "buyer_id": Provide(checkout.buyer_id),
             "session": Provide(checkout.bearer_session),
             "holder": Provide(key_holders.key_holder),
-            "scanner": Provide(key_holders.any_key_holder),
+            "scanner": Provide(key_holders.scanner),
             "merchant": Provide(key_holders.merchant),
             "actor": Provide(key_holders.actor),
         },
-        guards=[admission.guard],
+        guards=[admission.guard, key_holders.guard],
         state=State({"gateway": gateway}, deep_copy=False),
         signature_types=[
             *(Gateway, key_holders.KeyHolder, Session, assets.Assets, openapi.Reference),

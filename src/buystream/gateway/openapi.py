@@ -44,18 +44,32 @@ SECURITY_SCHEMES: Final = {
         "scheme": "bearer",
         "description": "A scanner's key: it opens one edition's door and nothing else.",
     },
-    "merchantKey": {"type": "http", "scheme": "bearer", "description": "A merchant's API key."},
+    "merchantKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A merchant's API key, or a member's token from /v1/desk. Its role must allow the operation.",
+    },
+    "deskCookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "buystream_desk",
+        "description": "A member's session: it gives tokens. On https its name begins with __Host-.",
+    },
 }
 
 FOR_EVERYBODY: Final = frozenset(
     {
         *("/v1/config", "/v1/editions", "/v1/editions/{edition_id}", "/v1/editions/{edition_id}/stream"),
         *("/v1/editions/{edition_id}/sold-out.tlog-proof", "/downloads/{token}/{name}"),
-        *("/v1/licences/check", "/v1/licences/deactivate"),
+        *("/v1/licences/check", "/v1/licences/deactivate", "/v1/merchants/{merchant_id}/ticket-keys"),
+        *("/v1/desk/link", "/v1/desk/session", "/v1/desk/passkey", "/v1/desk/passkey/options"),
         *("/v1/session", "/v1/host/logout", "/v1/webhooks/stripe", "/v1/orders/{order_id}/authentication"),
     }
 )
 """Paths that need no session: what they change is named by a signed token, or by an id that nobody can guess."""
+
+DESK_SESSION: Final = "/v1/desk/session"
+DESK_TOKEN: Final = "/v1/desk/token"
 
 SESSION_OPTIONAL: Final = frozenset({"/v1/live", "/v1/live/stream"})
 
@@ -181,7 +195,7 @@ def _without_ellipses(part: Any) -> Any:
 def _complete(operation: Json, path: str, method: str, refusals: Set[str]) -> None:
     """What the framework can't know: who may call, which other answers there are, the refusals, and the form of ids."""
     changes = method != "get"
-    operation["security"] = _security(path, changes=changes)
+    operation["security"] = _security(path, method)
     for parameter in operation.get("parameters", []):
         if parameter["name"] in PATTERNS and parameter["in"] == "path":
             parameter["schema"] = {"type": "string", "pattern": PATTERNS[parameter["name"]]}
@@ -232,14 +246,20 @@ def _complete(operation: Json, path: str, method: str, refusals: Set[str]) -> No
         operation[REFUSALS] = sorted(refusals)
 
 
-def _security(path: str, *, changes: bool) -> list[dict[str, list[str]]]:
+def _security(path: str, method: str) -> list[dict[str, list[str]]]:
+    if path == DESK_SESSION and method == "delete":
+        return [{"merchantKey": []}]
     if path in FOR_EVERYBODY:
         return []
-    if path.startswith(("/v1/merchant", "/v1/feed")):
+    if path == DESK_TOKEN:
+        return [{"deskCookie": []}]
+    if path.startswith(("/v1/merchant", "/v1/feed", "/v1/desk/passkeys")):
         return [{"merchantKey": []}]
     if path.startswith("/v1/door"):
         return [{"doorKey": []}, {"merchantKey": []}]
-    allowed: list[dict[str, list[str]]] = [{"session": []}] if changes else [{"session": []}, {"sessionCookie": []}]
+    allowed: list[dict[str, list[str]]] = (
+        [{"session": []}] if method != "get" else [{"session": []}, {"sessionCookie": []}]
+    )
     return [*allowed, {}] if path in SESSION_OPTIONAL else allowed
 
 

@@ -18,10 +18,11 @@ from buystream.consumers.search.asking import OrderSearch
 from buystream.consumers.webhooks import tables as webhooks
 from buystream.delivery import policy as delivery
 from buystream.gateway.routes.bodies.payments import ConfigBody
-from buystream.gateway.server import key_uses, media_cleaning, session_tables, sessions
+from buystream.gateway.server import desk_sessions, key_uses, media_cleaning, passkeys, session_tables, sessions
 from buystream.gateway.server.answers import Answer
 from buystream.gateway.server.catalogue import Catalogue, Listing
 from buystream.gateway.server.decisions import DECISION_SECONDS, Decisions
+from buystream.gateway.server.desk_sessions import DeskTokens
 from buystream.gateway.server.feed_pages import FeedPage, read_page
 from buystream.gateway.server.fingerprints import Fingerprints
 from buystream.gateway.server.front_door import FrontDoor
@@ -31,6 +32,8 @@ from buystream.gateway.server.inbox import Inbox, Notifications
 from buystream.gateway.server.key_uses import KeyUses
 from buystream.gateway.server.latch import Latch
 from buystream.gateway.server.media_cleaning import MediaCleaning
+from buystream.gateway.server.member_links import MemberLinks
+from buystream.gateway.server.passkeys import Passkeys
 from buystream.gateway.server.problems import HttpProblem, refused
 from buystream.gateway.server.rates import RateLimiter
 from buystream.gateway.server.reads import VIEWS_SECONDS, ProjectedPosition, Reads
@@ -153,6 +156,9 @@ class Gateway:
             secure_cookie=parts.public_url.startswith("https:"),
             is_erased=self.catalogue.is_erased,
         )
+        self.desk_tokens = DeskTokens(parts.secret, secure_cookie=parts.public_url.startswith("https:"))
+        self.member_links = MemberLinks(parts.secret)
+        self.passkeys = Passkeys(parts.secret, public_url=parts.public_url)
         self.fingerprints = Fingerprints()
         self.key_uses = KeyUses()
         self.origins = Origins.of(parts.public_url)
@@ -257,9 +263,11 @@ class Gateway:
             raise HttpProblem(slug) if (slug := (restated or {}).get(reason)) else refused(reason)
         return answer
 
-    async def decide_and_show(self, command: Command, *, actor: str) -> Answer:
+    async def decide_and_show(
+        self, command: Command, *, actor: str, restated: Mapping[str, str] | None = None
+    ) -> Answer:
         """What was decided, once the views show it; raises HttpProblem for a refusal, and 503 when they are behind."""
-        answer = await self.decide(command, actor=actor)
+        answer = await self.decide(command, actor=actor, restated=restated)
         if not await self.reads.passed(answer.partition, answer.position):
             raise HttpProblem("unavailable", "It is done, but its page isn't written yet. Ask again in a moment.")
         return answer
@@ -315,7 +323,8 @@ class Gateway:
         return end is not None and await self.reads.passed(partition, end - 1)
 
     async def end_sessions(self, buyer_id: str, *, begun_ms: int = 0) -> None:
-        """End all sessions of the buyer: here at once, at other gateways within ENDED_POLL_SECONDS."""
+        """End all sessions of the buyer, or the session of a member by its id: here at once, at other gateways within
+        ENDED_POLL_SECONDS."""
         ended_ms = await self.reads.query(lambda cur: sessions.end(cur, buyer_id, begun_ms=begun_ms))
         self.sessions.note_ended({buyer_id: ended_ms})
 
@@ -337,6 +346,8 @@ class Gateway:
 
     def _load(self, cur: cursor) -> dict[int, int]:
         session_tables.TABLES.ensure(cur)
+        desk_sessions.TABLES.ensure(cur)
+        passkeys.TABLES.ensure(cur)
         key_uses.TABLES.ensure(cur)
         media_cleaning.TABLES.ensure(cur)
         mail_tables.TABLES.ensure(cur)

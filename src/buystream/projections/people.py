@@ -9,7 +9,9 @@ from psycopg2.extras import execute_values
 
 from buystream.api_keys import FIRST_KEY_ID
 from buystream.delivery.batch_reader import Batch
+from buystream.projections import members
 from buystream.vocabulary import events
+from buystream.vocabulary.actors import DOOR, OWNER
 
 NAME = "people"
 FIRST_KEY_NAME = "First key"
@@ -34,8 +36,8 @@ class MerchantView(msgspec.Struct, frozen=True, gc=False):
 
 
 class ApiKey(msgspec.Struct, frozen=True, gc=False):
-    """A merchant's API key, without the key. `revoked_at_ms` is None while it works. A scanner's opens the door of the
-    edition `door_of` and nothing else, until `expires_at_ms`."""
+    """A merchant's API key, without the key. `revoked_at_ms` is None while it works; it ends at `expires_at_ms`, unless
+    that is 0. A scanner's opens the door of the edition `door_of` and nothing else."""
 
     merchant_id: str
     key_id: str
@@ -44,6 +46,7 @@ class ApiKey(msgspec.Struct, frozen=True, gc=False):
     revoked_at_ms: int | None
     door_of: str = ""
     expires_at_ms: int = 0
+    role: str = OWNER
 
 
 class LegalDetails(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -96,19 +99,20 @@ def merchants(cur: cursor) -> list[MerchantView]:
 
 
 class WorkingKey(msgspec.Struct, frozen=True, gc=False):
-    """A key that works, and its merchant. `door_of` and `expires_at_ms` as ApiKey has them."""
+    """A key that works, and its merchant. `door_of`, `expires_at_ms` and `role` as ApiKey has them."""
 
     merchant: MerchantView
     key_id: str
     name: str
     door_of: str
     expires_at_ms: int
+    role: str
 
 
 def key_by_hash(cur: cursor, api_key_hash: str) -> WorkingKey | None:
     """The API key with this hash (BLAKE2b, hex), unless it was revoked."""
     cur.execute(
-        """SELECT merchant_id, m.name, currency, time_zone, key_id, k.name, door_of, expires_at_ms
+        """SELECT merchant_id, m.name, currency, time_zone, key_id, k.name, door_of, expires_at_ms, role
            FROM views.api_keys AS k JOIN views.merchants AS m USING (merchant_id)
            WHERE api_key_hash = %s AND revoked_at_ms IS NULL""",
         (api_key_hash,),
@@ -120,8 +124,8 @@ def key_by_hash(cur: cursor, api_key_hash: str) -> WorkingKey | None:
 def api_keys(cur: cursor, merchant_id: str) -> list[ApiKey]:
     """The merchant's keys, the oldest first, those that were revoked too."""
     cur.execute(
-        """SELECT merchant_id, key_id, name, added_at_ms, revoked_at_ms, door_of, expires_at_ms FROM views.api_keys
-           WHERE merchant_id = %s ORDER BY added_at_ms, key_id""",
+        """SELECT merchant_id, key_id, name, added_at_ms, revoked_at_ms, door_of, expires_at_ms, role
+           FROM views.api_keys WHERE merchant_id = %s ORDER BY added_at_ms, key_id""",
         (merchant_id,),
     )
     return [ApiKey(*row) for row in cur]
@@ -172,11 +176,12 @@ class People:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 6
+    version = 7
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
-        cur.execute((files("buystream.projections") / "people.sql").read_text())
+        for file in ("people.sql", "members.sql"):
+            cur.execute((files("buystream.projections") / file).read_text())
 
     def apply(self, cur: cursor, partition: int, batch: Batch) -> None:
         """Only the last word about each buyer and account is written."""
@@ -196,11 +201,11 @@ class People:
                     details[event.originator_id] = None
                 case events.MerchantRegistered():
                     registered.append((event.originator_id, event.name, event.currency))
-                    first = (FIRST_KEY_ID, FIRST_KEY_NAME, event.api_key_hash, event.at_ms, "", 0)
+                    first = (FIRST_KEY_ID, FIRST_KEY_NAME, event.api_key_hash, event.at_ms, "", 0, OWNER)
                     added.append((event.originator_id, *first))
                 case events.ApiKeyAdded():
                     named = (event.originator_id, event.key_id, event.name, event.api_key_hash, event.at_ms)
-                    added.append((*named, event.door_of, event.expires_at_ms))
+                    added.append((*named, event.door_of, event.expires_at_ms, DOOR if event.door_of else event.role))
                 case events.ApiKeyRevoked():
                     revoked.append((event.originator_id, event.key_id, event.at_ms))
                 case events.AccountConnected():
@@ -216,6 +221,7 @@ class People:
         _write_api_keys(cur, added, revoked)
         _write_legal_details(cur, described)
         _write_fee_terms(cur, terms)
+        members.write(cur, batch)
 
 
 def _write_details(cur: cursor, details: dict[str, events.BuyerDetailsSaved | None]) -> None:
@@ -254,14 +260,15 @@ def _write_merchants(cur: cursor, registered: list[tuple[str, str, str]], change
             )
 
 
-_AddedKey = tuple[str, str, str, str, int, str, int]
+_AddedKey = tuple[str, str, str, str, int, str, int, str]
 
 
 def _write_api_keys(cur: cursor, added: list[_AddedKey], revoked: list[tuple[str, str, int]]) -> None:
     if added:
         execute_values(
             cur,
-            """INSERT INTO api_keys (merchant_id, key_id, name, api_key_hash, added_at_ms, door_of, expires_at_ms)
+            """INSERT INTO api_keys (merchant_id, key_id, name, api_key_hash, added_at_ms, door_of, expires_at_ms,
+                   role)
                VALUES %s""",
             added,
         )

@@ -19,8 +19,8 @@ CREATE TABLE merchants (
     time_zone text COLLATE "C" NOT NULL DEFAULT 'UTC'
 );
 
--- Hashes only; a key that was revoked stays, so that people see since when. A scanner's opens one edition's door, until
--- it expires.
+-- Hashes only; a key that was revoked stays, so that people see since when. A scanner's opens one edition's door. A key
+-- ends when it expires, unless that is 0.
 CREATE TABLE api_keys (
     merchant_id text COLLATE "C",
     key_id text COLLATE "C",
@@ -30,6 +30,7 @@ CREATE TABLE api_keys (
     revoked_at_ms bigint,
     door_of text COLLATE "C" NOT NULL,
     expires_at_ms bigint NOT NULL,
+    role text COLLATE "C" NOT NULL,
     PRIMARY KEY (merchant_id, key_id)
 );
 

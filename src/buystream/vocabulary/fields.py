@@ -117,6 +117,8 @@ Clicks = Annotated[int, meaning("How many taps on Buy.", feed=True)]
 CommandName = Annotated[
     str, meaning("Name of the command that is answered; empty when it can't be read.", tables=InTables.SHOWN)
 ]
+Contact = Annotated[str, meaning("Name and e-mail of a member, encrypted with the member's own key.")]
+CredentialId = Annotated[str, meaning("The passkey's own name for itself, Base64 for URLs.", tables=InTables.LEFT_OUT)]
 CountryCode = Annotated[
     str,
     meaning(
@@ -139,7 +141,7 @@ EditionVersion = Annotated[
 ]
 DoorOf = Annotated[str, meaning("The edition whose door is all that the key opens; empty: it opens everything.")]
 Email = Annotated[str, meaning("Where buyers reach the merchant; empty when not set.")]
-ExpiresAtMs = Annotated[int, meaning("When a key of a door stops working; 0: the key opens more than a door.")]
+ExpiresAtMs = Annotated[int, meaning("When the key stops working; 0: it works until it is revoked.")]
 ExchangeId = Annotated[
     str, meaning("The caller's name for the exchange; a repeat exchanges nothing.", feed=True, tables=InTables.LEFT_OUT)
 ]
@@ -167,6 +169,7 @@ HeldMinor = Annotated[
 ]
 HoldExpiresAtMs = Annotated[int, meaning("When the hold expires; absent while its clock is stopped.", feed=True)]
 Impressions = Annotated[int, meaning("How often the button was seen.", feed=True)]
+InvitedUntilMs = Annotated[int, meaning("When the invitation's link stops working.")]
 IntervalMonths = Annotated[int, meaning("Months from one gift to the next.", feed=True)]
 Issue = Annotated[int, meaning("Counted from 1; it goes up when the ticket is passed on.", feed=True)]
 KeepFee = Annotated[bool, meaning("Whether the platform keeps its fee.", feed=True)]
@@ -177,6 +180,12 @@ LegalName = Annotated[str, meaning("The merchant's full legal name.")]
 LinkId = Annotated[str, meaning("What is linked to the buyer: a gift's id, an order's, or a payment method.")]
 LinkKind = Annotated[str, meaning("What kind of link it is: gift, pledge or payment_method.", tables=InTables.SHOWN)]
 Measure = Annotated[str, meaning("What the attempts were counted by: buyer, device or network.", feed=True)]
+MemberId = Annotated[
+    str, meaning("A member of the merchant: one of the people who work for it.", tables=InTables.KEYED)
+]
+MemberRole = Annotated[
+    str, meaning("What the key or member may do: owner, sales, support, door, analyst or read-only.")
+]
 MerchantId = Annotated[str, meaning("The merchant.", feed=True)]
 Network = Annotated[str, meaning("Keyed hash of the buyer's network.", tables=InTables.KEYED)]
 NextDueMs = Annotated[int, meaning("When the next gift is placed.", feed=True)]
@@ -197,6 +206,9 @@ OwnWords = Annotated[
 Owner = Annotated[str, meaning("The process that decides from here on.", tables=InTables.SHOWN)]
 PaidAtMs = Annotated[int, meaning("When the gift was paid.", tables=InTables.SHOWN)]
 Partitions = Annotated[int, meaning("How many partitions hosted buyers are spread over.", tables=InTables.SHOWN)]
+PasskeyId = Annotated[str, meaning("Names a passkey of the member; it is not the key.")]
+PasskeyName = Annotated[str, meaning("The passkey's name, for its member.")]
+PasskeyPublicKey = Annotated[str, meaning("The passkey's public key, COSE in Base64 for URLs.")]
 PaymentId = Annotated[
     str, meaning("The payment: its order's id and the attempt's number.", feed=True, tables=InTables.KEYED)
 ]

@@ -21,6 +21,8 @@ DERIVED = "~"
 """In every id that the system derives for something that clients name too, and in no id that a client writes. It needs
 no escaping in an URL."""
 
+MEMBER_START = "mb-"
+
 _PARTITIONED = re.compile(rf"(?:ed|by|me)(0|[1-9][0-9]{{0,4}})-[{ALPHABET}]{{10,32}}(?![{ALPHABET}])")
 _EDITION = re.compile(rf"ed(?:0|[1-9][0-9]{{0,4}})-[{ALPHABET}]{{10}}")
 _SHOP = re.compile(rf"sh-[{ALPHABET}]{{16}}")
@@ -65,6 +67,11 @@ def is_shop_id(text: str) -> bool:
 def new_merchant_id(partition: int) -> str:
     """`me<partition>-` and 10 characters."""
     return f"me{partition}-{_random(10)}"
+
+
+def new_member_id(chars: str = "") -> str:
+    """`mb-` and 20 characters, of somebody who works for a merchant; those given, or random ones."""
+    return f"{MEMBER_START}{chars or _random(20)}"
 
 
 def new_buyer_id(partitions: int) -> str:

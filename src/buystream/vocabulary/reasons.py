@@ -283,7 +283,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     "nonce_conflict": Reason("This nonce was used for the scan of another ticket. Use a new one."),
     "unknown_scan": Reason("No scan of this ticket has this nonce.", status=404),
     "not_the_last_scan": Reason("The ticket was scanned again since, so this scan can't be undone any more."),
-    "bad_expiry": Reason("A scanner's key must expire at a time that is still to come."),
+    "bad_expiry": Reason("What expires must do so at a time that is still to come."),
     # Merchants and buyers
     "bad_time_zone": Reason("The time zone is not in the IANA database. Send one such as Europe/Berlin."),
     "bad_terms": Reason("The fee is outside the allowed range."),
@@ -308,6 +308,15 @@ REASONS: Final[Mapping[str, Reason]] = {
         "This Idempotency-Key has already created an API key, which is shown only once. Use a new one."
     ),
     "too_many_keys": Reason("The merchant has reached the maximum number of API keys. Revoke one first."),
+    "unknown_role": Reason("A role is owner, sales, support, door, analyst or read-only."),
+    "unknown_member": Reason("There is no such member.", status=404),
+    "member_id_conflict": Reason("This Idempotency-Key was used for another invitation. Use a new one."),
+    "too_many_members": Reason("The merchant has reached the maximum number of members. Remove one first."),
+    "invitation_over": Reason("This invitation was used, withdrawn or has expired. Ask for another one."),
+    "unknown_passkey": Reason("There is no such passkey.", status=404),
+    "passkey_id_conflict": Reason("This Idempotency-Key has already added a passkey. Use a new one."),
+    "too_many_passkeys": Reason("The member has reached the maximum number of passkeys. Remove one first."),
+    "last_owner": Reason("This is the last owner. Make another member an owner first."),
     "merchant_id_conflict": Reason("This merchant id was registered with other details."),
     "not_permitted": Reason("You may not ask for this.", status=403),
     # Operators

@@ -17,6 +17,7 @@ from buystream.consumers.notifications.writing import Enclosed, Enclosures, Lett
 from buystream.gateway.routes.bodies.payments import DeliveryBody
 from buystream.gateway.routes.receipts import drawn, name_of, receipt_in
 from buystream.gateway.routes.sessions import CONTINUE_PAGE
+from buystream.gateway.server.member_links import MemberLinks
 from buystream.gateway.server.sessions import Sessions
 from buystream.projections.order_views import OrderView
 from buystream.projections.tickets import tickets_of_orders
@@ -41,6 +42,7 @@ def sending(settings: Settings, dsn: str, *, vault: Vault, root: bytes, is_alone
             hashes=hashes,
             tokens=UnsubscribeTokens(root),
             link=links_by_mail(root, settings.url),
+            desk_links=MemberLinks(root),
         ),
         post=post_of(settings),
         sender=settings.mail_from,

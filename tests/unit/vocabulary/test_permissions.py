@@ -66,8 +66,8 @@ def test_a_commands_address_is_the_partition_and_the_aggregate_of_what_it_is_abo
 def test_nobody_else_may_ask_by_any_entrance(kind: type[commands.Command]) -> None:
     command: Any = EXAMPLES[kind]
     names = {"buyer": actors.buyer(getattr(command, "buyer_id", ANNA)), "system": actors.system("flows")}
-    names["merchant"] = actors.merchant_key(getattr(command, "merchant_id", MERCHANT), "k1")
-    names["door"] = actors.door_key(getattr(command, "merchant_id", MERCHANT), "k1")
+    merchant_id = getattr(command, "merchant_id", MERCHANT)
+    names |= {role: actors.merchant_key(merchant_id, "k1", role) for role in actors.OF_MERCHANTS}
     for role in ROLES:
         actor = names.get(role, role)
         assert permits(command, actor) == (role in kind.by), role
@@ -83,6 +83,8 @@ def test_nobody_else_may_ask_by_any_entrance(kind: type[commands.Command]) -> No
         (example(commands.ShipOrder, merchant_id=MERCHANT), actors.merchant_key(OTHER_MERCHANT, "k1")),
         (example(commands.AddApiKey, merchant_id=MERCHANT), actors.merchant_key(OTHER_MERCHANT, "k1")),
         (example(commands.ScanTicket), actors.door_key(OTHER_MERCHANT, "k1")),
+        (example(commands.ShipOrder), actors.merchant_member(OTHER_MERCHANT, "mb-1", "support")),
+        (example(commands.ShipOrder), actors.merchant_member(MERCHANT, "mb-1", "sales")),
         (example(commands.PauseSale), "merchants"),
         (example(commands.CancelOrder, buyer_id=ANNA), actors.app("app.example", BEN)),
         (example(commands.CancelOrder, buyer_id=ANNA), "app:app.example"),

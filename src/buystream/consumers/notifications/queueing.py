@@ -46,6 +46,11 @@ EVENT_MOVED: Final = "event_moved"
 TICKET_CLAIMED: Final = "ticket_claimed"
 STOCK_ALERT: Final = "stock_alert"
 FIND_ORDERS: Final = "found"
+DESK_LINK: Final = "desk_link"
+MEMBER_INVITED: Final = "member_invited"
+TO_MEMBERS: Final = frozenset({DESK_LINK, MEMBER_INVITED})
+"""Kinds of mails to the people who work for a merchant."""
+
 WEBHOOK_FAILING: Final = "webhook_failing"
 WEBHOOK_DISABLED: Final = "webhook_disabled"
 TO_MERCHANTS: Final = frozenset({WEBHOOK_FAILING, WEBHOOK_DISABLED})
@@ -150,6 +155,12 @@ def stock_alert(event: events.StockAlertDue) -> Queued:
     return Queued(kind=STOCK_ALERT, about=event.edition_id, facts=facts)
 
 
+def member_invited(event: events.MemberInvited) -> Queued:
+    """Somebody is invited to work for a merchant. The address is a ciphertext of the member's key."""
+    facts = {"merchant_id": event.merchant_id, "contact": event.contact, "role": event.role, "until_ms": event.until_ms}
+    return Queued(kind=MEMBER_INVITED, about=event.member_id, facts=facts)
+
+
 def refunded(event: events.OrderRefunded) -> Queued:
     """Money is on its way back; or there was none, and what was free was called off."""
     if not event.amount_minor:
@@ -192,6 +203,7 @@ QUEUED: Final[Mapping[type[events.Event], Callable[[Any], Queued | None]]] = {
     events.StockAlertDue: stock_alert,
     events.FileAdded: new_version,
     events.TicketClaimed: ticket_claimed,
+    events.MemberInvited: member_invited,
 }
 """What each event calls for."""
 
@@ -278,10 +290,11 @@ def _called_for(event: events.Event | None) -> Queued | None:
     return calls(event) if calls else None
 
 
-def ask_for_orders(cur: cursor, mail_id: str, address: bytes, language: str) -> None:
-    """Queue a mail to the owner of this address, a keyed hash, with links to their orders."""
+def ask_for_link(cur: cursor, kind: str, mail_id: str, address: bytes, language: str) -> None:
+    """Queue a mail to the owner of this address, a keyed hash: with links to their orders, FIND_ORDERS, or to the desk,
+    DESK_LINK."""
     facts = msgspec.json.encode({"language": language}).decode()
-    cur.execute(_FIND, (mail_id, FIND_ORDERS, address.hex(), facts, AT_ONCE))
+    cur.execute(_FIND, (mail_id, kind, address.hex(), facts, AT_ONCE))
 
 
 def tell_merchant(cur: cursor, kind: str, endpoint_id: str, *, merchant_id: str, address: str, at_ms: int) -> None:

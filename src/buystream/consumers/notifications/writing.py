@@ -12,9 +12,16 @@ from buystream import postal
 from buystream.consumers.notifications.addresses import AddressHashes, UnsubscribeTokens
 from buystream.consumers.notifications.contents import CONTENTS, TICKETS, About, MailContent, lines_of
 from buystream.consumers.notifications.letters import Attachment, Letter, NotCalledFor, Unsubscribing, day, say
-from buystream.consumers.notifications.queueing import EVENT_MOVED, FIND_ORDERS, STOCK_ALERT, TO_MERCHANTS
+from buystream.consumers.notifications.queueing import (
+    EVENT_MOVED,
+    FIND_ORDERS,
+    STOCK_ALERT,
+    TO_MEMBERS,
+    TO_MERCHANTS,
+)
 from buystream.consumers.notifications.stock_alerts import stock_alert_letter
 from buystream.consumers.notifications.taken import TakenMail, require_shown
+from buystream.consumers.notifications.to_members import DeskLinks, MemberLetters
 from buystream.consumers.notifications.to_merchants import letter_to_merchant
 from buystream.consumers.notifications.words import DEFAULT, LANGUAGES
 from buystream.projections import edition_board, order_views, people, recurring_gifts
@@ -81,6 +88,7 @@ class LetterWriter:
         hashes: AddressHashes,
         tokens: UnsubscribeTokens,
         link: Callable[[str], str],
+        desk_links: DeskLinks,
     ) -> None:
         """`url` is the shop's; `link` makes one that brings a buyer's session to another browser."""
         self._vault = vault
@@ -89,6 +97,7 @@ class LetterWriter:
         self._hashes = hashes
         self._tokens = tokens
         self._link = link
+        self._to_members = MemberLetters(vault, desk_links, hashes, url)
 
     def write(self, cur: cursor, row: TakenMail, at_ms: int) -> Written:
         """The letter; raises NotShownYet, NotCalledFor, and VaultUnavailable."""
@@ -96,6 +105,8 @@ class LetterWriter:
         facts: dict[str, Any] = msgspec.json.decode(row.facts)
         if row.kind == FIND_ORDERS:
             return self._found(cur, row, facts)
+        if row.kind in TO_MEMBERS:
+            return Written(self._to_members.write(cur, row, facts, at_ms), "", "")
         if row.kind in TO_MERCHANTS:
             details = people.legal_details(cur, facts["merchant_id"], at_ms=at_ms)
             return Written(letter_to_merchant(row.kind, facts["address"], details, url=self._url), "", "")

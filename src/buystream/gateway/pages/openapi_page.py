@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 AUDIENCES: Final[Mapping[str, str]] = {
     "Buyers": "Pages that sell, and the browsers of their buyers. Start a session with POST /v1/session.",
-    "Merchants": "A merchant's own programs, with an API key from the desk.",
+    "Merchants": "A merchant's own programs, with an API key from the desk, and its members.",
     "Hosts": "Applications that embed the button and vouch for their users with a signed host_token.",
     "Operators": "The shop's operator: notifications from the payment provider.",
 }
@@ -22,6 +22,7 @@ AUDIENCES: Final[Mapping[str, str]] = {
 
 _BY_PATH: Final = (
     ("/v1/merchant", "Merchants"),
+    ("/v1/desk", "Merchants"),
     ("/v1/host", "Hosts"),
     ("/v1/webhooks", "Operators"),
 )

@@ -9,7 +9,8 @@ from msgspec import Meta, Struct
 from psycopg2.extensions import cursor
 
 from buystream.api_keys import api_key_hash, new_api_key
-from buystream.gateway.routes.bodies.fields import Request
+from buystream.gateway.routes.bodies.fields import AtMs, Request
+from buystream.gateway.routes.bodies.members import Role
 from buystream.gateway.routes.checkout import Http
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server import key_uses
@@ -17,22 +18,23 @@ from buystream.gateway.server.idempotency import idempotent_name
 from buystream.gateway.server.key_holders import KeyHolder
 from buystream.gateway.server.refusals import asks
 from buystream.projections import people
-from buystream.vocabulary.actors import merchant_key
 from buystream.vocabulary.commands import AddApiKey, Command, RevokeApiKey
 from buystream.vocabulary.ids import partition_of
 from buystream.vocabulary.texts import NAME
 
 
 class NewApiKey(Request, frozen=True, kw_only=True):
-    """The key's purpose, such as the ticket scanner."""
+    """The key's purpose, such as the ticket scanner, what it may do, and when it ends, if it does."""
 
     name: Annotated[str, Meta(min_length=1, max_length=80, pattern=NAME)]
+    role: Role = "owner"
+    expires_at_ms: AtMs | None = None
 
 
 class ApiKeyBody(Struct, frozen=True):
     """An API key, without its secret. `last_used_at_ms` is accurate to the minute, null for a key that was never used;
-    `is_yours` marks the key that authorised this request. A scanner's opens the door of the edition `door_of` and
-    nothing else, until `expires_at_ms`."""
+    `is_yours` marks the key that authorised this request. It may do what its `role` may, until `expires_at_ms`. A
+    scanner's opens the door of the edition `door_of` and nothing else."""
 
     key_id: str
     name: str
@@ -41,6 +43,7 @@ class ApiKeyBody(Struct, frozen=True):
     is_yours: bool
     door_of: str | None = None
     expires_at_ms: int | None = None
+    role: str = "owner"
 
 
 class ApiKeysBody(Struct, frozen=True):
@@ -78,6 +81,7 @@ async def keys(gateway: NamedDependency[Gateway], holder: NamedDependency[KeyHol
                 key.key_id == holder.key_id,
                 key.door_of or None,
                 key.expires_at_ms or None,
+                key.role,
             )
             for key in people.api_keys(cur, merchant_id)
             if key.revoked_at_ms is None
@@ -98,6 +102,8 @@ async def add(
         key_id=made.key_id,
         name=made.name,
         api_key_hash=api_key_hash(made.api_key),
+        role=data.role,
+        expires_at_ms=data.expires_at_ms or 0,
     )
     await _decided(gateway, holder, command)
     return Response(made, status_code=201, headers={"Cache-Control": "no-store"})
@@ -116,6 +122,5 @@ ROUTES = [keys, add, revoke]
 
 async def _decided(gateway: Gateway, holder: KeyHolder, command: Command) -> None:
     """Waits until it is decided and visible; raises HttpProblem for a refusal."""
-    merchant_id = holder.merchant.merchant_id
-    answer = await gateway.decide(command, actor=merchant_key(merchant_id, holder.key_id), restated=_RESTATED)
+    answer = await gateway.decide(command, actor=holder.actor, restated=_RESTATED)
     await gateway.reads.passed(answer.partition, answer.position)

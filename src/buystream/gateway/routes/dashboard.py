@@ -12,7 +12,7 @@ from buystream.gateway.routes.bodies.fields import encode
 from buystream.gateway.routes.checkout import Http, client_of
 from buystream.gateway.routes.merchants import past_moments
 from buystream.gateway.runtime import Gateway
-from buystream.gateway.server.key_holders import KeyHolder
+from buystream.gateway.server.key_holders import KeyHolder, has_ended
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.reads import now_ms
 from buystream.gateway.server.streams import Place, Subject, Viewer, follow
@@ -65,11 +65,11 @@ async def dashboard_changes(
 async def dashboard_stream(
     request: Http, gateway: NamedDependency[Gateway], holder: NamedDependency[KeyHolder]
 ) -> Stream:
-    """Server-sent events `dashboard`, about one a second, until the key is revoked."""
+    """Server-sent events `dashboard`, about one a second, until the key or the session ends."""
     merchant = holder.merchant
 
     def is_revoked() -> bool:
-        return gateway.catalogue.is_revoked(holder.key_hash)
+        return has_ended(gateway, holder)
 
     async def read(place: Place | None) -> bytes:
         if is_revoked():

@@ -12,7 +12,7 @@ from msgspec import Struct
 from buystream.gateway.routes.checkout import Http, client_of
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.feed_pages import BadCursor, FeedPage, cursor_of, places_of
-from buystream.gateway.server.key_holders import KeyHolder
+from buystream.gateway.server.key_holders import KeyHolder, has_ended
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.streams import Viewer
 
@@ -67,7 +67,7 @@ async def _waited(gateway: Gateway, holder: KeyHolder, page: FeedPage, wait_seco
             page = await gateway.feed_page(merchant_id, page.places)
             while not (page.events or page.more) and now() < until:
                 changed = await watch.changed(min(LOOK_SECONDS, until - now()))
-                if gateway.catalogue.is_revoked(holder.key_hash):
+                if has_ended(gateway, holder):
                     raise HttpProblem("wrong-key")
                 if changed or gateway.catalogue.editions_of(merchant_id) != editions:
                     break

@@ -9,7 +9,7 @@ from litestar.params import JSONBody
 from msgspec import Struct
 from psycopg2.extensions import cursor
 
-from buystream.consumers.notifications.queueing import FIND_ORDERS, ask_for_orders
+from buystream.consumers.notifications.queueing import FIND_ORDERS, ask_for_link
 from buystream.gateway.routes.bodies.fields import EmailAddress, Request
 from buystream.gateway.routes.checkout import Http, client_of, language_of
 from buystream.gateway.runtime import Gateway
@@ -37,7 +37,7 @@ async def find_orders(request: Http, gateway: NamedDependency[Gateway], data: JS
     mail_id, language = f"{FIND_ORDERS}.{secrets.token_hex(10)}", language_of(request)
 
     def queue(cur: cursor) -> None:
-        ask_for_orders(cur, mail_id, address, language)
+        ask_for_link(cur, FIND_ORDERS, mail_id, address, language)
 
     await gateway.reads.query(queue)
     return SearchBody("If something was bought with this address, a mail with a link is on its way.")

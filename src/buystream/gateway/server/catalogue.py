@@ -9,6 +9,7 @@ from buystream.projections import edition_board, order_views, people
 from buystream.projections.engine import runner
 from buystream.projections.offer_columns import stock_of
 from buystream.vocabulary import events
+from buystream.vocabulary.actors import merchant_member
 from buystream.vocabulary.codec import read_event
 from buystream.vocabulary.ids import edition_of, partition_of
 from buystream.vocabulary.shipping import Shipping
@@ -127,6 +128,7 @@ _TYPES = {
         events.EditionCancelled, events.SalePaused, events.SaleResumed, events.ShippingChanged,
         events.SaleScheduled, events.EditionDescribed,
         events.OrderPlaced, events.OrderRefused, events.BuyerErased, events.ApiKeyRevoked,
+        events.MemberRemoved, events.RoleChanged,
     )
 }  # fmt: skip
 RELEASED = _TYPES["EditionReleased"]
@@ -140,12 +142,12 @@ RESUMED = _TYPES["SaleResumed"]
 SHIPPING_CHANGED = _TYPES["ShippingChanged"]
 SCHEDULED = _TYPES["SaleScheduled"]
 DESCRIBED = _TYPES["EditionDescribed"]
-API_KEY_REVOKED = _TYPES["ApiKeyRevoked"]
+ENDS_ACCESS = frozenset({_TYPES["ApiKeyRevoked"], _TYPES["MemberRemoved"], _TYPES["RoleChanged"]})
 CHANGES_OFFER = frozenset(
     {SOLD_OUT, STOCK_RELEASED, TERMS_APPLIED, CANCELLED, PAUSED, RESUMED, SHIPPING_CHANGED, SCHEDULED, DESCRIBED}
 )
 DECIDES_ORDER = frozenset({_TYPES["OrderPlaced"], _TYPES["OrderRefused"]})
-CONCERNS = CHANGES_OFFER | DECIDES_ORDER | {RELEASED, BUYER_ERASED, API_KEY_REVOKED}
+CONCERNS = CHANGES_OFFER | DECIDES_ORDER | {RELEASED, BUYER_ERASED} | ENDS_ACCESS
 """The types of all events that the catalogue takes in."""
 
 
@@ -183,9 +185,20 @@ class Catalogue:
         """Whether the buyer is erased. Kept as 64-bit hashes, as the ids above."""
         return hash(buyer_id) in self._erased
 
-    def is_revoked(self, api_key_hash: str) -> bool:
-        """Whether the API key was revoked: known here before the views show it."""
-        return api_key_hash in self._revoked_keys
+    def is_revoked(self, key_hash: str) -> bool:
+        """Whether the API key was revoked, or the member of that actor removed or given another role: known here before
+        the views show it."""
+        return key_hash in self._revoked_keys
+
+    def _end_access(self, event: events.Event) -> None:
+        match event:
+            case events.ApiKeyRevoked():
+                self._revoked_keys.add(event.api_key_hash)
+            case events.MemberRemoved():
+                self._revoked_keys.add(_member(event, event.role))
+            case events.RoleChanged():
+                self._revoked_keys.add(_member(event, event.old_role))
+                self._revoked_keys.discard(_member(event, event.role))
 
     def load(self, cur: cursor) -> dict[int, int]:
         """Start from the views; returns the positions of `buystream.events` to continue from, by partition."""
@@ -245,10 +258,8 @@ class Catalogue:
                 self._sent.add(hash(subject))
         elif kind == BUYER_ERASED:
             self._erased.add(hash(subject))
-        elif kind == API_KEY_REVOKED:
-            event = read_event(record.value)
-            if isinstance(event, events.ApiKeyRevoked):
-                self._revoked_keys.add(event.api_key_hash)
+        elif kind in ENDS_ACCESS:
+            self._end_access(read_event(record.value))
         elif kind in CHANGES_OFFER:
             offer = self._offers.get(subject)
             if offer is not None:  # its release may be unreadable
@@ -283,3 +294,7 @@ class Catalogue:
                     has_dates=offered.window.is_bounded,
                     awaits_terms=event.awaits_terms,
                 )
+
+
+def _member(event: events.MemberRemoved | events.RoleChanged, role: str) -> str:
+    return merchant_member(event.merchant_id, event.member_id, role)

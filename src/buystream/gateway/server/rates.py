@@ -125,6 +125,7 @@ class RateLimiter:
         self._searches = Buckets(SEARCHES, FAILURES_SECONDS, clock)
         self._wrong_licences = Buckets(limits.network_wrong_keys, FAILURES_SECONDS, clock)
         self._wrong_codes = Buckets(limits.network_wrong_keys, FAILURES_SECONDS, clock)
+        self._wrong_sign_ins = Buckets(limits.network_wrong_keys, FAILURES_SECONDS, clock)
         self._changed_licences = Buckets(CHANGES_OF_LICENCE, FAILURES_SECONDS, clock)
         self._searched = Buckets(SEARCHES_OF_ADDRESS, FAILURES_SECONDS, clock)
         self._alerts = Buckets(ALERTS, FAILURES_SECONDS, clock)
@@ -168,6 +169,14 @@ class RateLimiter:
     def code_was_wrong(self, client: str) -> None:
         """It counts."""
         self._wrong_codes.take(network_of(client))
+
+    def try_sign_in(self, client: str) -> None:
+        """Before a sign-in at the desk is checked; raises HttpProblem (429) after too many wrong ones."""
+        _refuse(self._wrong_sign_ins.wait(network_of(client)), "There were too many wrong sign-ins.")
+
+    def sign_in_was_wrong(self, client: str) -> None:
+        """It counts."""
+        self._wrong_sign_ins.take(network_of(client))
 
     def change_licence(self, order_id: str, number: int) -> None:
         """Before a licence is activated or deactivated; raises HttpProblem (429)."""

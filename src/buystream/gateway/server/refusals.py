@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from buystream.gateway.server.problems import slug_of
 from buystream.vocabulary.commands import Command
+from buystream.vocabulary.permissions import roles_that
 
 ASKS: Final = "asks"
 """The key of a handler's `opt`."""
@@ -15,6 +16,8 @@ NAMED: Final[Mapping[str, str]] = {
     "order_id": "unknown-order",
     "gift_id": "unknown-gift",
     "key_id": "unknown-key",
+    "member_id": "unknown-member",
+    "passkey_id": "unknown-passkey",
     "ticket_id": "unknown-ticket",
     "code_id": "no-such-code",
 }
@@ -35,6 +38,10 @@ class Asks(NamedTuple):
         reasons = {reason for kind in self.commands for reason in kind.refusals}
         named = {slug for name, slug in NAMED.items() if f"{{{name}}}" in path}
         return frozenset(self.restated.get(reason) or slug_of(reason) for reason in reasons) | self.also | named
+
+    def roles(self, route: str) -> frozenset[str]:
+        """The roles of a merchant's keys and members that the route is open to: its method and path."""
+        return roles_that((kind.__name__ for kind in (*self.commands, *self.quietly)), route)
 
 
 def asks(

@@ -48,7 +48,7 @@ _LINK_LIVES_MS = {"l": LINK_SECONDS * 1000, "m": MAILED_LINK_SECONDS * 1000}
 """By what a link's code begins with: one that a browser shows, and one in a mail."""
 
 
-_LINKS = "link"
+LINKS = "link"
 """Beside the hosts' tokens, which are spent in the same table; no host has this name, for it is no host name."""
 
 _NOW_MS = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -177,6 +177,10 @@ class Sessions:
         """Whether a session's cookie was sent, valid or not."""
         return any(_cookie(cookies, name) for name in (self._cookie_name, FRAME_COOKIE))
 
+    def has_ended(self, whose: str) -> bool:
+        """Whether sessions of this buyer, or this session at the desk, were ended."""
+        return whose in self._ended_ms
+
     def note_ended(self, ended: Mapping[str, int]) -> None:
         """Sessions of these buyers that began before these times (ms) no longer count."""
         for buyer_id, ended_ms in ended.items():
@@ -208,7 +212,7 @@ class Sessions:
         made_ms = int(expires_ms) - _LINK_LIVES_MS[kind]
         if int(expires_ms) <= _now_ms() or made_ms <= self._ended_ms.get(buyer_id, 0) or self._is_erased(buyer_id):
             raise HttpProblem("bad-link")
-        spent = HostUser(host=_LINKS, subject=buyer_id, jti=jti, expires_at_seconds=int(expires_ms) // 1000 + 1)
+        spent = HostUser(host=LINKS, subject=buyer_id, jti=jti, expires_at_seconds=int(expires_ms) // 1000 + 1)
         return Session(buyer_id, 0, 0, _decoded(host)), spent
 
     def set_cookie(self, token: str) -> str:
@@ -298,7 +302,7 @@ def spend(cur: cursor, user: HostUser) -> int:
     cur.execute(_SPEND, (user.host, jti_hash, user.expires_at_seconds))
     row = cur.fetchone()
     if row is None:
-        raise HttpProblem("bad-link" if user.host == _LINKS else "token-replayed")
+        raise HttpProblem("bad-link" if user.host == LINKS else "token-replayed")
     cur.execute(_FORGET_EXPIRED)
     return int(row[0])
 

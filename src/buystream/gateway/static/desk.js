@@ -1,7 +1,8 @@
-// The merchant desk: signs in with an API key, follows the dashboard and hands each part of the page what it shows.
+// The merchant desk: signs in, follows the dashboard and hands each part of the page what it shows.
 import { download, request } from "./buystream/api.js";
 import { follow } from "./buystream/live.js";
 import { money } from "./buystream/money.js";
+import { Access, keepKey, keptKey } from "./desk/access.js";
 import { Cancellations } from "./desk/cancellations.js";
 import { drawCharts } from "./desk/charts.js";
 import { Codes } from "./desk/codes.js";
@@ -18,17 +19,19 @@ import { OrderSearch } from "./desk/order-search.js";
 import { PageEditor } from "./desk/page-editor.js";
 import { Parcels } from "./desk/parcels.js";
 import { Past, pastCancellations } from "./desk/past.js";
+import { People } from "./desk/people.js";
 import { askRelease } from "./desk/release.js";
 import { Sources } from "./desk/sources.js";
 import { Statement } from "./desk/statement.js";
 import { Webhooks } from "./desk/webhooks.js";
 
-const KEY = "buystream.desk.key";
 const element = (id) => document.getElementById(id);
 const count = (number) => number.toLocaleString();
 const percent = (share) => `${(share * 100).toFixed(1)}%`;
 
-let apiKey = null;
+const access = new Access();
+let visit = 0; // counts sign-ins, so that nobody sees an answer to the one before
+let may = new Set();
 let merchant = null;
 let stop = null;
 let live = null; // the newest dashboard that was followed
@@ -36,31 +39,16 @@ let past = null;
 
 /** An answer that comes after its merchant has signed out is shown to nobody. */
 async function call(method, path, body, idempotencyKey) {
-  const token = apiKey;
-  const answer = await request(method, path, { body, token, idempotencyKey });
-  if (token !== apiKey) throw new Error("You have signed out.");
+  const asked = visit;
+  const answer = await request(method, path, { body, token: await access.bearer(), idempotencyKey });
+  if (asked !== visit) throw new Error("You have signed out.");
   return answer;
 }
 
-function keptKey() {
-  try {
-    return sessionStorage.getItem(KEY);
-  } catch {
-    return null;
-  }
-}
-
-function keepKey(key) {
-  try {
-    if (key) sessionStorage.setItem(KEY, key);
-    else sessionStorage.removeItem(KEY);
-  } catch {
-    // Storage is blocked: the key lives as long as this page.
-  }
-}
+const file = async (path, name, body) => download(path, await access.bearer(), name, body);
 
 function say(message) {
-  if (!apiKey) return;
+  if (!merchant) return;
   const notice = element("notice");
   notice.textContent = message;
   clearTimeout(say.timer);
@@ -74,51 +62,58 @@ const keys = new Keys({ call, say });
 const webhooks = new Webhooks({ call, say });
 const search = new OrderSearch({ currency: () => merchant.currency, onChange: () => ledger.lookFor() });
 const ledger = new Ledger({ call, say, search });
-const statement = new Statement({ call, say, download: (path, name) => download(path, apiKey, name) });
-const sources = new Sources({ call, say, download: (path, name) => download(path, apiKey, name) });
+const statement = new Statement({ call, say, download: file });
+const sources = new Sources({ call, say, download: file });
 const disputes = new Disputes({ call, say });
 const doors = new Doors({ call, say });
-const files = new Files({ call, say, token: () => apiKey });
-const codes = new Codes({ call, say, download: (path, name) => download(path, apiKey, name) });
+const files = new Files({ call, say, token: () => access.bearer() });
+const codes = new Codes({ call, say, download: file });
 const parcels = new Parcels({
   call,
   say,
-  print: (body, name) => download("/v1/merchant/packing.pdf", apiKey, name, body),
+  print: (body, name) => file("/v1/merchant/packing.pdf", name, body),
 });
-const editor = new PageEditor({ call, say, token: () => apiKey });
+const editor = new PageEditor({ call, say, token: () => access.bearer() });
 const drafts = new Drafts({ call, say, editor });
 const mails = new Mails({ call, say });
+const people = new People({ call, say });
 const cancellations = new Cancellations(call);
 
-async function enter(key) {
-  apiKey = key;
+/** Signs in by one of the access's ways; `refusal` is what is said when that isn't accepted. */
+async function enter(way, refusal) {
   element("enter-error").textContent = "";
+  visit += 1;
   try {
+    await way();
     merchant = await call("GET", "/v1/merchant");
+    may = new Set((await call("GET", "/v1/merchant/me")).may.map(({ name }) => name));
   } catch (problem) {
     const isWrong = problem.status === 401 || problem.status === 403;
-    leave(isWrong ? "This API key isn’t valid. Check it and try again." : `The shop didn’t answer. ${problem.message}`);
+    leave(isWrong ? refusal : `The shop didn’t answer. ${problem.message}`);
     return;
   }
-  keepKey(key);
-  keys.load();
-  drafts.load();
-  webhooks.load();
+  for (const part of document.querySelectorAll("[data-needs]")) {
+    part.classList.toggle("not-for-you", !may.has(part.dataset.needs));
+  }
+  if (may.has("people")) keys.load();
+  if (may.has("sell")) drafts.load();
+  if (may.has("arrange")) webhooks.load();
+  people.load(may.has("people"));
   for (const id of ["desk", "session", "connection"]) element(id).hidden = false;
-  element("enter").hidden = true;
+  for (const id of ["enter", "enter-by-mail"]) element(id).hidden = true;
   useZone(merchant.time_zone);
   past ??= new Past({ call, show, say, onState: showPast });
   element("zone").textContent = merchant.time_zone;
   element("merchant-name").textContent = merchant.name;
   document.title = `${merchant.name}, desk`;
   stop = follow("/v1/merchant/dashboard", {
-    token: async () => apiKey,
+    token: () => access.bearer(),
     onValue: (dashboard) => {
       live = dashboard;
       if (!past.isOpen) showLive();
     },
     onConnection: showConnection,
-    onProblem: () => leave("This key is no longer valid."),
+    onProblem: () => leave("Your access has ended, or doesn’t include this page."),
   });
 }
 
@@ -126,7 +121,10 @@ function leave(message = "") {
   stop?.();
   stop = null;
   live = null;
-  apiKey = null;
+  visit += 1;
+  access.leave();
+  merchant = null;
+  may = new Set();
   if (past?.isOpen) past.leave();
   keys.clear();
   drafts.clear();
@@ -140,11 +138,11 @@ function leave(message = "") {
   codes.clear();
   parcels.clear();
   mails.clear();
-  keepKey(null);
+  people.clear();
   for (const id of ["desk", "session", "connection"]) element(id).hidden = true;
-  element("enter").hidden = false;
+  for (const id of ["enter", "enter-by-mail"]) element(id).hidden = false;
   element("enter-error").textContent = message;
-  element("key").focus();
+  element("email").focus();
 }
 
 let isConnected = false;
@@ -166,12 +164,13 @@ function showPast(isPast) {
 function showLive() {
   show(live);
   search.offer(live.editions);
-  ledger.refreshIfChanged(live.totals);
-  statement.refreshIfChanged(live.totals);
-  disputes.refresh();
+  if (may.has("figures")) statement.refreshIfChanged(live.totals);
   doors.refresh(live.editions);
   files.refresh(live.editions);
-  codes.refresh(live.editions);
+  if (may.has("sell")) codes.refresh(live.editions);
+  if (!may.has("orders")) return;
+  ledger.refreshIfChanged(live.totals);
+  disputes.refresh();
   parcels.refresh(live.editions);
   mails.refresh();
 }
@@ -221,17 +220,35 @@ function show(dashboard) {
   });
 }
 
+const enterByKey = (key) =>
+  enter(() => {
+    access.useKey(key);
+    keepKey(key);
+  }, "This API key isn’t valid. Check it and try again.");
+
 element("enter").addEventListener("submit", (event) => {
   event.preventDefault();
-  enter(element("key").value.trim());
+  enterByKey(element("key").value.trim());
   element("key").value = "";
+});
+element("enter-by-mail").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const status = element("enter-by-mail-status");
+  try {
+    const body = { email: element("email").value.trim() };
+    status.textContent = (await request("POST", "/v1/desk/link", { body })).detail;
+  } catch (problem) {
+    status.textContent = problem.message;
+  }
 });
 element("leave").addEventListener("click", () => leave());
 element("release").addEventListener("click", () => askRelease({ call, say, drafts, currency: merchant.currency }));
 
-// A link may carry the key in its fragment, which browsers never send; it is taken out of the address at once.
-const linked = /^#key=(.+)$/.exec(location.hash)?.[1];
-if (linked) history.replaceState(null, "", location.pathname);
-const known = linked ? decodeURIComponent(linked) : keptKey();
-if (known) enter(known);
-else leave();
+// A link may carry a key or a code in its fragment, which browsers never send; it is taken out of the address at once.
+const [, kind, secret] = /^#(key|link)=(.+)$/.exec(location.hash) ?? [];
+if (kind) history.replaceState(null, "", location.pathname);
+const known = kind === "key" ? decodeURIComponent(secret) : keptKey();
+if (kind === "link") {
+  enter(() => access.useLink(secret), "This link has been used or has expired. Ask for another one.");
+} else if (known) enterByKey(known);
+else enter(() => access.useSession(), "");

@@ -9,6 +9,7 @@ from buystream.vocabulary.commands.downloads import *
 from buystream.vocabulary.commands.editions import *
 from buystream.vocabulary.commands.gifts import *
 from buystream.vocabulary.commands.licences import *
+from buystream.vocabulary.commands.members import *
 from buystream.vocabulary.commands.merchants import *
 from buystream.vocabulary.commands.orders import *
 from buystream.vocabulary.commands.parcels import *

@@ -6,8 +6,9 @@ from typing import ClassVar, Final, NamedTuple, TypeVar
 import msgspec
 
 from buystream.errors import BuystreamError
-from buystream.vocabulary.actors import APP, BUYER, DOOR, MERCHANT, OPERATOR, PROVIDER, buyer_of_app
+from buystream.vocabulary.actors import APP, BUYER, MERCHANT, OF_MERCHANTS, OPERATOR, PROVIDER, buyer_of_app
 from buystream.vocabulary.ids import home_of
+from buystream.vocabulary.permissions import actors_of
 
 
 class Command(
@@ -34,10 +35,12 @@ C = TypeVar("C", bound=Command)
 
 def asked(*by: str, about: str, refusals: Iterable[str] = ()) -> Callable[[type[C]], type[C]]:
     """Says of a kind of command which roles may ask for it, which field names whom it is about, and which reasons may
-    refuse it."""
+    refuse it. MERCHANT: those of a merchant's keys and members whose role may (`vocabulary.permissions`)."""
 
     def declare(kind: type[C]) -> type[C]:
         kind.about, kind.by, kind.refusals = about, frozenset(by), frozenset(refusals)
+        if MERCHANT in by:
+            kind.by |= actors_of(kind.__name__)
         return kind
 
     return declare
@@ -76,7 +79,7 @@ def permits(command: Command, actor: str) -> bool:
         return BUYER in command.by and buyer_of_app(actor) == command.buyer_id  # type: ignore[attr-defined]
     if role == BUYER or role not in command.by:
         return False
-    if role in (MERCHANT, DOOR):
+    if role in OF_MERCHANTS:
         merchant_id = getattr(command, "merchant_id", None)
         return merchant_id is None or merchant_id == name.partition("/")[0]
     return True

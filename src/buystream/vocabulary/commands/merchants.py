@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from buystream.vocabulary.actors import MERCHANT, OPERATOR, SYSTEM
+from buystream.vocabulary.actors import MERCHANT, OPERATOR, OWNER, SYSTEM
 from buystream.vocabulary.commands.command import Command, asked
 from buystream.vocabulary.fields import (
     BY_CLIENT,
@@ -21,6 +21,7 @@ from buystream.vocabulary.fields import (
     KeyId,
     KeyName,
     LegalName,
+    MemberRole,
     MerchantId,
     OrderId,
     PaidAtMs,
@@ -50,11 +51,12 @@ class RegisterMerchant(Command):
     MERCHANT,
     OPERATOR,
     about="merchant_id",
-    refusals=["unknown_merchant", "key_revoked", "key_id_conflict", "too_many_keys", "bad_expiry"],
+    refusals=["unknown_merchant", "key_revoked", "key_id_conflict", "too_many_keys", "bad_expiry", "unknown_role"],
 )
 class AddApiKey(Command):
     """Adds an API key of the merchant. The key is stored hashed (BLAKE2b, hex); `name` is for people. With `door_of` it
-    is a scanner's: it opens that edition's door and nothing else, until `expires_at_ms`."""
+    is a scanner's: it opens that edition's door and nothing else, until `expires_at_ms`. Other keys may do what `role`
+    may."""
 
     merchant_id: MerchantId
     key_id: Annotated[KeyId, BY_CLIENT]
@@ -62,6 +64,7 @@ class AddApiKey(Command):
     api_key_hash: ApiKeyHash
     door_of: DoorOf = ""
     expires_at_ms: ExpiresAtMs = 0
+    role: MemberRole = OWNER
 
 
 @asked(MERCHANT, OPERATOR, about="merchant_id", refusals=["unknown_merchant", "key_revoked", "unknown_key", "last_key"])

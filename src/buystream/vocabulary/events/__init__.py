@@ -14,6 +14,7 @@ from buystream.vocabulary.events.editions import *
 from buystream.vocabulary.events.event import *
 from buystream.vocabulary.events.gifts import *
 from buystream.vocabulary.events.licences import *
+from buystream.vocabulary.events.members import *
 from buystream.vocabulary.events.merchants import *
 from buystream.vocabulary.events.orders import *
 from buystream.vocabulary.events.parcels import *

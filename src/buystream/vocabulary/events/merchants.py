@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from buystream.vocabulary.actors import OWNER
 from buystream.vocabulary.events.event import Event
 from buystream.vocabulary.fields import (
     Account,
@@ -21,6 +22,7 @@ from buystream.vocabulary.fields import (
     KeyId,
     KeyName,
     LegalName,
+    MemberRole,
     Number,
     OrderId,
     PaidAtMs,
@@ -63,6 +65,7 @@ class ApiKeyAdded(MerchantEvent):
     api_key_hash: ApiKeyHash
     door_of: DoorOf = ""
     expires_at_ms: ExpiresAtMs = 0
+    role: MemberRole = OWNER
 
 
 class ApiKeyRevoked(MerchantEvent):

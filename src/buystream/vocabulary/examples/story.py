@@ -47,6 +47,15 @@ PRICE_MINOR = 4500
 TICKET = f"{ORDER}~1"
 DELIVERY = "ciphertext-of-the-delivery"
 API_KEY_HASH = "a7" * 32
+MEMBER = "mb-rosa0000000000000000"
+INVITED: dict[str, Any] = {
+    "member_id": MEMBER,
+    "role": "support",
+    "contact": "ciphertext-of-the-contact",
+    "until_ms": T0 + 604_800_000,
+}
+PASSKEY: dict[str, Any] = {"member_id": MEMBER, "passkey_id": "passkey-1"}
+CREDENTIAL: dict[str, Any] = {"credential_id": "Y3JlZGVudGlhbA", "public_key": "cHVibGljLWtleQ", "name": "Laptop"}
 CLAIM = "c1" * 32
 
 CONCERT = TicketedEvent(

@@ -249,6 +249,8 @@ VARIANTS: tuple[commands.Command | events.Event, ...] = (
         door_of=EDITION,
         expires_at_ms=T0 + 86_400_000,
     ),
+    commands.AddApiKey(merchant_id=MERCHANT, key_id="till-2", name="till 2", api_key_hash="d0" * 32, role="support"),
+    events.ApiKeyAdded(**of(MERCHANT, 5), key_id="till-2", name="till 2", api_key_hash="d0" * 32, role="support"),
     events.TicketScanned(**of(EDITION, 18), **SCANNED, passed=True, despite="refunded", forgotten=2),
     commands.ScanTicket(
         edition_id=EDITION,

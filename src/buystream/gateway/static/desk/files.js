@@ -14,7 +14,7 @@ export class Files {
   #token;
   #upload = null;
 
-  /** `token()` gives the API key, for what isn't JSON. */
+  /** `token()` resolves to the bearer token, for what isn't JSON. */
   constructor({ call, say, token }) {
     this.#call = call;
     this.#say = say;
@@ -91,11 +91,12 @@ export class Files {
   }
 
   /** fetch() doesn't say how far a body has come. */
-  #put(path, file) {
+  async #put(path, file) {
+    const token = await this.#token();
     return new Promise((done, failed) => {
       const upload = (this.#upload = new XMLHttpRequest());
       upload.open("PUT", origin + path);
-      upload.setRequestHeader("Authorization", `Bearer ${this.#token()}`);
+      upload.setRequestHeader("Authorization", `Bearer ${token}`);
       upload.setRequestHeader("Content-Type", file.type || "application/octet-stream");
       upload.upload.onprogress = ({ loaded, total }) => {
         element("files-progress").value = total ? loaded / total : 1;

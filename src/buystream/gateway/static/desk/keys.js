@@ -1,7 +1,9 @@
 // The merchant's API keys: the purpose and last use of each, and the buttons to create and revoke one.
+import { serverNow } from "../buystream/clock.js";
 import { h } from "../buystream/dom.js";
 import { ask, field } from "./ask.js";
 import { day, fullTime } from "./moments.js";
+import { ROLES } from "./people.js";
 
 const element = (id) => document.getElementById(id);
 
@@ -37,6 +39,7 @@ export class Keys {
         "td",
         { "data-label": "Name" },
         key.name,
+        h("span", { class: "muted" }, key.role, key.expires_at_ms && `, until ${fullTime(key.expires_at_ms)}`),
         key.is_yours && h("span", { class: "muted" }, "The key you signed in with"),
       ),
       h("td", { "data-label": "Created" }, day(key.added_at_ms)),
@@ -65,10 +68,14 @@ export class Keys {
       text: "Give each program or person a separate key, so that you can revoke one without the others.",
       confirm: "Create key",
       fields: [
-        field("name", "What it is for", { required: true, maxlength: 80, placeholder: "Ticket scanner", wide: true }),
+        field("name", "What it is for", { required: true, maxlength: 80, placeholder: "Till 2", wide: true }),
+        field("role", "What it may do", { options: ROLES, wide: true }),
+        field("days", "Days until it ends", { type: "number", min: 1, max: 3650, hint: "Empty: until it is revoked" }),
       ],
       act: async (form, key) => {
-        const created = await this.#call("POST", "/v1/merchant/keys", { name: form.name.value.trim() }, key);
+        const body = { name: form.name.value.trim(), role: form.role.value };
+        if (form.days.value) body.expires_at_ms = Math.round(serverNow() + form.days.value * 86_400_000);
+        const created = await this.#call("POST", "/v1/merchant/keys", body, key);
         await this.load();
         setTimeout(() => this.#show(created)); // this dialog closes first
       },
@@ -79,7 +86,7 @@ export class Keys {
   #show({ name, api_key: apiKey }) {
     ask({
       title: `The key for ${name}`,
-      text: "Copy it now: it is shown only once. Anyone with this key can do everything you can do here.",
+      text: "Copy it now: it is shown only once. Anyone with this key can do what its role may do.",
       confirm: "I have copied it",
       fields: [
         field("created", "The new key", {

@@ -161,9 +161,10 @@ export class PageEditor {
   }
 
   async #upload(file) {
+    const token = await this.#token();
     const response = await fetch(`${origin}/v1/merchant/pictures`, {
       method: "POST",
-      headers: { Authorization: `Bearer ${this.#token()}`, "Content-Type": file.type || "application/octet-stream" },
+      headers: { Authorization: `Bearer ${token}`, "Content-Type": file.type || "application/octet-stream" },
       body: file,
     }).catch(() => {
       throw new Problem({ status: 0 });
