@@ -228,7 +228,7 @@ def board_of_draft(edition_id: str, merchant_id: str, merchant_name: str, offer:
         **untouched,
         **dict.fromkeys(("moved_event", "moved_window", "changed_shipping", "renamed")),
         **dict.fromkeys(("cancelled_at_ms", "cancelled_reason", "outcome")),
-        **dict.fromkeys(("paused", "awaits_terms", "archived", "reached", "saves_methods"), False),
+        **dict.fromkeys(("paused", "awaits_terms", "archived", "takes_codes", "reached", "saves_methods"), False),
         **dict.fromkeys(("raised_minor", "givers", "version"), 0),
         "edition_id": edition_id,
         "merchant_id": merchant_id,
