@@ -171,6 +171,7 @@ def test_the_desk_says_where_the_rush_came_from_and_makes_links(
     expect(panel.get_by_role("row", name=re.compile("^instagram"))).to_be_visible()
     expect(panel.get_by_role("img", name=re.compile(r"instagram: [0-9]+ clicks, [0-9]+ paid"))).to_be_visible()
     edition = demo_shop.on_sale("label", title="Slow tide", kind="record", currency="GBP", stock=5)
+    expect(panel.get_by_label("Edition").locator("option", has_text="Slow tide")).to_be_attached()
     panel.get_by_role("button", name="Make a link").click()
     dialog = desk.get_by_role("dialog")
     dialog.get_by_label("For").select_option(label="Slow tide")

@@ -1,6 +1,7 @@
 """Whatever happens to campaigns, gifts, refunds and disputes, in any order: the views on a real PostgreSQL say what the
 aggregates decide by."""
 
+from collections import Counter
 from contextlib import closing
 
 import psycopg2
@@ -13,13 +14,16 @@ from buystream.aggregates.moment import Moment
 from buystream.aggregates.partition import Partition
 from buystream.aggregates.rules import NEWEST_RULES, rules_of
 from buystream.log.postgres import PostgresLog
+from buystream.projections.attribution import placement_figures
 from buystream.projections.boards import Board
 from buystream.projections.edition_board import board, merchant_board
+from buystream.projections.merchant_dashboard import dashboard
 from buystream.projections.order_views import OrderView, order
 from buystream.projections.recurring_gifts import gifts_of_buyer
 from buystream.vocabulary import actors, commands, events
 from buystream.vocabulary.fulfilment import FULFILLING
 from buystream.vocabulary.ids import DERIVED
+from tests.support.examples import MERCHANT
 from tests.support.histories import History, buyer
 from tests.support.permissions import agrees_about_an_edition, agrees_about_an_order
 from tests.support.projected import Author, show
@@ -110,8 +114,25 @@ def test_the_views_say_what_the_aggregates_decide_by(seed: int, postgres_log: Po
                     _agrees_about_a_return(seen, edition, one, history.at_ms)
                     agrees_about_an_order(seen, edition, one, history.at_ms)
             _agree_about_the_gifts(cur, history)
+            _the_sources_add_up(cur, history)
     missing = {"held", "pledged", "confirmed", "refunded", "disputed", "cancelled", "expired", "refused"} - seen_states
     assert len(missing) < 3, "this history shows too little"
+
+
+def _the_sources_add_up(cur: "psycopg2.extensions.cursor", history: History) -> None:
+    """To what the merchant's dashboard counts."""
+    totals = dashboard(cur, MERCHANT, now_ms=history.at_ms).totals
+    found = placement_figures(cur, MERCHANT)
+    assert {one.source for one in found} > {"", "poster"}
+    for ours, theirs in (("clicks", "clicks"), ("held", "held"), ("paid", "confirmed"), ("refused", "refused")):
+        assert sum(getattr(one, ours) for one in found) == getattr(totals, theirs)
+    assert sum(one.expired for one in found) == totals.expired
+    revenue_minor = Counter[str]()
+    for one in found:
+        revenue_minor[one.currency] += one.revenue_minor
+    assert dict(revenue_minor) == totals.revenue_minor
+    minutes = placement_figures(cur, MERCHANT, from_ms=0)
+    assert sorted(minutes, key=repr) == sorted(found, key=repr)
 
 
 def _agree_about_the_gifts(cur: "psycopg2.extensions.cursor", history: History) -> None:

@@ -9,6 +9,7 @@ from buystream.aggregates.rules import NEWEST_RULES
 from buystream.vocabulary import commands
 from buystream.vocabulary.fulfilment import FulfilmentStage
 from buystream.vocabulary.ids import rest_parcel_id
+from buystream.vocabulary.placements import Placement
 from buystream.vocabulary.values import CampaignTerms, LineUnits, OrderLine, RefundRule, Variant
 from tests.support.examples import DELIVERY, MERCHANT, T0, example, order_id
 
@@ -18,6 +19,8 @@ BUYERS = 8
 ORDERS = 14
 VARIANT_IDS = ("", "m", "l")
 PRICES = (0, 100, 250, 1_000)
+SOURCES = ("", "poster", "mail")
+"""Where orders come from, by their number."""
 
 
 class Author(Protocol):
@@ -142,6 +145,7 @@ class History:
                 OrderLine(variant_id=variant_id, quantity=1 + number % 2, price_minor=price_minor)
                 for variant_id in variants
             ),
+            placement=Placement.of(source=SOURCES[number % len(SOURCES)]),
         )
 
     def _refund(self, chosen: str, order: Order | None, refund_id: str) -> commands.Command:

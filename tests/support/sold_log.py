@@ -8,6 +8,7 @@ from buystream.log import COMMANDS, EVENTS
 from buystream.vocabulary import commands
 from buystream.vocabulary.commands import Command
 from buystream.vocabulary.ids import payment_id_of
+from buystream.vocabulary.placements import Placement
 from tests.support.examples import EDITION, MERCHANT, T0, example, order_id
 from tests.support.memory_log import MemoryLog
 from tests.support.records import command_message
@@ -49,7 +50,8 @@ def sold_log(orders: int = 30, *, log: MemoryLog | None = None, first: int = 0) 
 
 def _order(number: int) -> list[Command]:
     ours = {"order_id": order_id(number), "buyer_id": buyer(number)}
-    asked: list[Command] = [example(commands.PlaceOrder, **ours)]
+    placement = Placement(source="poster") if number == 2 else None
+    asked: list[Command] = [example(commands.PlaceOrder, **ours, placement=placement)]
     if number % 2:
         payment_id = payment_id_of(ours["order_id"], 1)
         asked.append(example(commands.RequestPayment, **ours))

@@ -8,6 +8,7 @@ from buystream.aggregates.edition.recurring import months_after
 from buystream.aggregates.rules import FIRST_RULES, rules_of
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.ids import payment_id_of, recurring_order_id
+from buystream.vocabulary.placements import Placement
 from tests.support.examples import ANNA, GIFT, T0, example
 from tests.support.scenario import Scenario, expect, given
 from tests.support.steps import place, release
@@ -50,6 +51,15 @@ def months(outcomes: list[Any]) -> Scenario:
         shop.given(*outcome(number))
         shop.when(TICK, at_ms=months_after(T0, number))
     return shop
+
+
+def test_only_the_first_gift_is_a_click_that_came_from_somewhere() -> None:
+    poster = Placement(source="poster")
+    start = example(commands.StartRecurringGift, interval_months=1, placement=poster)
+    shop = given(GIFTS).when(start)
+    shop.then(events.RecurringGiftStarted, expect(events.OrderPlaced, placement=poster), events.PaymentRequested)
+    shop.given(*paid(1)).when(TICK, at_ms=months_after(T0, 1))
+    shop.then(events.Ticked, expect(events.OrderPlaced, placement=None), events.PaymentRequested)
 
 
 @pytest.mark.parametrize(

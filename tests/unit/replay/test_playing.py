@@ -65,6 +65,8 @@ def test_everything_is_played_in_the_order_of_its_times_and_commands_before_thei
             {"PaymentAuthorised", "OrderAuthorised", "PaymentCaptured", "OrderConfirmed"},
         ),
         ({"actors": (f"buyer:{buyer(2)}",)}, {"PlaceOrder", "OrderPlaced"}),
+        ({"sources": ("poster", "radio")}, {"PlaceOrder", "OrderPlaced"}),
+        ({"sources": ("radio",)}, set()),
         ({"tables": ("commands",), "actors": ("buyer",)}, {"PlaceOrder", "RequestPayment"}),
         ({"merchants": ("me0-0therme0000",)}, set()),
         ({"editions": (OTHER_EDITION,)}, set()),

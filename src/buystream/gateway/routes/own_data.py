@@ -19,6 +19,7 @@ from buystream.gateway.server.refusals import asks
 from buystream.gateway.server.sessions import Session
 from buystream.projections import order_views, people, recurring_gifts
 from buystream.vocabulary.commands import CancelOrder, EndRecurringGift, EraseBuyer
+from buystream.vocabulary.placements import Placement
 
 EVERYTHING = 1_000_000
 """No buyer has that many orders."""
@@ -32,11 +33,13 @@ class SavedBody(Struct, frozen=True):
 
 
 class OwnOrder(Struct, frozen=True):
-    """An order with the delivery details given for it, and its receipt once it is paid."""
+    """An order with the delivery details given for it, its receipt once it is paid, and where the click came from, if
+    that is known."""
 
     order: OrderBody
     delivery: DeliveryBody | None
     receipt: Receipt | None
+    placement: Placement | None
 
 
 class OwnData(Struct, frozen=True, kw_only=True):
@@ -131,4 +134,4 @@ async def _saved(gateway: Gateway, buyer_id: str, saved: people.SavedDetails) ->
 async def _order(gateway: Gateway, view: order_views.OrderView) -> OwnOrder:
     delivery = await gateway.reads.run(lambda: decrypted(gateway, view.buyer_id, view.delivery))
     receipt = await receipt_of(gateway, view) if view.paid_minor else None
-    return OwnOrder(await body_of(gateway, view), delivery, receipt)
+    return OwnOrder(await body_of(gateway, view), delivery, receipt, view.placement)
