@@ -1,6 +1,7 @@
 """`python -m bench`: the contenders, side by side. `python -m bench extras`: recovery, views, audit, memory. `python -m
 bench analysts`: replay, tables and what else analysts wait for. `python -m bench parcels`: ten thousand tracking
-numbers from one file. `python -m bench door`: scanners, and the list on a phone."""
+numbers from one file. `python -m bench door`: scanners, and the list on a phone. `python -m bench desk`: a million
+orders searched, exported and shown."""
 
 import argparse
 import shlex
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import analysts, door, extras, parcels, report
+from bench import analysts, desk, door, extras, parcels, report
 from bench.contenders import all_contenders
 from bench.machine import describe
 from bench.measuring import Contender
@@ -39,6 +40,9 @@ def main() -> int:
     if chosen.what == "parcels":
         orders = 5_000 if chosen.quick else chosen.shop_orders
         return parcels.run(orders=orders, folder=chosen.folder, quick=chosen.quick, say=console.print)
+    if chosen.what == "desk":
+        orders = 2_000 if chosen.quick else chosen.shop_orders
+        return desk.run(orders=orders, folder=chosen.folder, quick=chosen.quick, say=console.print)
     rounds, seconds = (1, 1.0) if chosen.quick else (chosen.rounds, chosen.seconds)
     ledger = Ledger(chosen.folder / "rounds.json", keep=chosen.resume)
     with Stage(quick=chosen.quick) as stage:
@@ -67,7 +71,9 @@ def main() -> int:
 
 def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    options.add_argument("what", nargs="?", choices=["run", "extras", "analysts", "door", "parcels"], default="run")
+    options.add_argument(
+        "what", nargs="?", choices=["run", "extras", "analysts", "door", "parcels", "desk"], default="run"
+    )
     options.add_argument("--rounds", type=int, default=5, help="how often everybody has a turn")
     options.add_argument("--seconds", type=float, default=6, help="how long a turn lasts")
     options.add_argument("--only", default="", help="names or beginnings of names, separated by commas: B1,B5")
@@ -76,7 +82,9 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument("--list", action="store_true", help="name the contenders")
     options.add_argument("--folder", type=Path, default=RESULTS, help="where results go [bench/results]")
     options.add_argument("--orders", type=int, default=100_000, help="for extras: how many orders a log has")
-    options.add_argument("--shop-orders", type=int, default=1_000_000, help="for parcels: how many orders a shop has")
+    options.add_argument(
+        "--shop-orders", type=int, default=1_000_000, help="for parcels and desk: how many orders a shop has"
+    )
     options.add_argument("--commands", type=int, default=2_000_000, help="for analysts: how many commands a season has")
     return options
 

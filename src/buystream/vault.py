@@ -62,6 +62,11 @@ class BuyerIsErased(BuystreamError):
     """Nothing may be encrypted for this buyer any more."""
 
 
+def sealed_text(key: SealingKey, buyer_id: str, plain: Mapping[str, str]) -> str:
+    """What the log keeps of a buyer: a ciphertext under the buyer's key, in URL-safe base64."""
+    return base64.urlsafe_b64encode(key.seal(msgspec.json.encode(dict(plain)), about=buyer_id)).decode()
+
+
 class Vault:
     """Safe for many threads, over one connection. Methods raise VaultUnavailable when PostgreSQL is away."""
 
@@ -81,8 +86,7 @@ class Vault:
     def encrypt(self, buyer_id: str, plain: Mapping[str, str]) -> str:
         """Ciphertext in URL-safe base64; makes the buyer's key at first use. Never uses a cached key, so that nothing
         is written under a key that was erased elsewhere. Raises BuyerIsErased: an erased buyer gets no new key."""
-        sealed = self._key_for_writing(buyer_id).seal(msgspec.json.encode(dict(plain)), about=buyer_id)
-        return base64.urlsafe_b64encode(sealed).decode()
+        return sealed_text(self._key_for_writing(buyer_id), buyer_id, plain)
 
     def seal(self, buyer_id: str, plain: Mapping[str, str]) -> str:
         """The same for what nothing else has to wait for: "" for an erased buyer, and while the keys can't be

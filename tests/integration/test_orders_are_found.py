@@ -1,14 +1,18 @@
 """A merchant finds an order by half a name, and nobody else does; what finds it holds no word in clear, goes with its
 buyer, and never reads all orders."""
 
+import io
 import json
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import psycopg2
 import pytest
+from pyarrow import parquet
 
 from buystream.api_keys import api_key_hash
 from buystream.consumers.search import indexing
@@ -16,6 +20,7 @@ from buystream.consumers.search.asking import Filters, statement, values
 from buystream.consumers.search.tables import TABLES
 from buystream.database import one_transaction
 from buystream.log import EVENTS
+from buystream.projections import order_export
 from buystream.vocabulary.commands import RegisterMerchant
 from tests.support.patience import wait_until
 from tests.support.postgres import run_sql
@@ -132,6 +137,53 @@ def test_an_erasure_takes_the_words_and_a_rebuild_finds_the_same(shop: Shop) -> 
         indexing.start_again(cur, 2)
     assert found(shop, "annabel") == [kept]
     assert [run_sql(shop.dsn, table) for table in tables] == before
+
+
+def rows_of(answer: httpx.Response) -> list[dict[str, Any]]:
+    """Of a Parquet file."""
+    assert answer.status_code == 200, answer.text
+    return parquet.read_table(io.BytesIO(answer.content)).to_pylist()  # type: ignore[no-any-return]
+
+
+def test_orders_guests_and_what_is_to_be_packed_are_files(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_export, "ROWS_AT_ONCE", 1)
+    record = shop.release(kind="record", needs_address=True)
+    _, first = bought(shop, record, "File One", "one@files.example", quantity=2)
+    before_ms = time.time_ns() // 1_000_000
+    _, second = bought(shop, record, "=File Two", "two@files.example")
+    event = {"starts_at_ms": 4_000_000_000_000, "venue": "Hall"}
+    concert = shop.release(kind="ticket", event=event)
+    _, third = bought(shop, concert, "File Three", "three@files.example", quantity=2)
+    assert found(shop, "file") == [third, second, first]
+    with shop.merchant() as merchant:
+        path = "/v1/merchant/exports/orders"
+        everything = rows_of(merchant.get(path, params={"form": "parquet"}))
+        assert [row["order_id"] for row in everything][:3] == [third, second, first]
+        oldest = everything[2]
+        assert (oldest["name"], oldest["city"], oldest["items"]) == ("File One", "Sampletown", "2 × Night Sky, live")
+        assert (oldest["paid_minor"], oldest["currency"], oldest["quantity"]) == (9000, "USD", 2)
+        searched = rows_of(merchant.get(path, params={"form": "parquet", "q": "file", "edition_id": record}))
+        assert [row["order_id"] for row in searched] == [second, first]
+        then = rows_of(merchant.get(path, params={"form": "parquet", "as_of": iso(before_ms)}))
+        assert then[0]["order_id"] == first
+        assert len(then) == len(everything) - 2
+        csv_rows = merchant.get(path, params={"q": second}).content.decode("utf-8-sig").splitlines()
+        assert (len(csv_rows), "'=File Two" in csv_rows[1]) == (2, True)
+        guests = rows_of(merchant.get(f"/v1/merchant/editions/{concert}/exports/guests", params={"form": "parquet"}))
+        assert [(guest["name"], guest["ticket"]) for guest in guests] == [("File Three", 1), ("File Three", 2)]
+        packing = rows_of(merchant.get(f"/v1/merchant/editions/{record}/exports/packing", params={"form": "parquet"}))
+        assert [(row["order_id"], row["units"], row["postal_code"]) for row in packing] == [
+            (first, 2, "S1 2AB"),
+            (second, 1, "S1 2AB"),
+        ]
+        both = merchant.get(path, params={"q": "file", "as_of": iso(before_ms)})
+        assert both.status_code == 422
+    others = httpx.get(f"{shop.url}{path}", headers={"Authorization": f"Bearer {OTHER_KEY}"})
+    assert others.content.decode("utf-8-sig").count("\r\n") == 1
+
+
+def iso(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()
 
 
 ORDERS = 20_000

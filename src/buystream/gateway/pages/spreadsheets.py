@@ -14,7 +14,7 @@ from litestar.response import Stream
 
 ROWS_AT_ONCE = 1_000
 
-_BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()
+BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()
 _IGNORED = r"[\x00-\x20\x7f-\xa0\xad\u2000-\u200f\u2028-\u202f\u2060\u3000\ufeff]*"
 """What spreadsheets may skip before a formula: controls, spaces, marks without width."""
 
@@ -43,7 +43,7 @@ async def table(name: str, header: Sequence[str], after: NextRows[T], cells: Cal
 
     async def chunks() -> AsyncIterator[bytes]:
         rows = first
-        yield _BYTE_ORDER_MARK + encoded([header])
+        yield BYTE_ORDER_MARK + encoded([header])
         while rows:
             yield encoded([cells(row) for row in rows])
             rows = await after(rows[-1])

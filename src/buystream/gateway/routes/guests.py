@@ -70,15 +70,22 @@ async def guests(
     limit: Limit = ORDERS_PAGE_MAX,
 ) -> GuestsBody:
     """Every ticket that was sold, whatever became of it. A page has the tickets of `limit` orders."""
-    offer = own_edition(gateway, merchant, edition_id)
-    await gateway.views_show_the_seen(offer.partition)
+    own_edition(gateway, merchant, edition_id)
+    return GuestsBody(*await guests_page(gateway, edition_id, after=after, limit=limit))
+
+
+async def guests_page(
+    gateway: Gateway, edition_id: str, *, after: str | None, limit: int
+) -> tuple[list[GuestBody], str | None]:
+    """The guests of that many orders, and the order after which to go on."""
+    await gateway.views_show_the_seen(gateway.offer(edition_id).partition)
 
     def read(cur: cursor) -> tuple[Seen, str | None]:
         found, following = tickets.tickets_page(cur, edition_id, after=after, limit=limit, now_ms=now_ms())
         return _seen(cur, found), following
 
     seen, following = await gateway.reads.query(read)
-    return GuestsBody(await gateway.reads.run(lambda: _guests(gateway, seen)), following)
+    return await gateway.reads.run(lambda: _guests(gateway, seen)), following
 
 
 @get("/v1/merchants/{merchant_id:str}/ticket-keys", summary="A merchant's public ticket keys")

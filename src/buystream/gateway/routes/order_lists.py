@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
+from msgspec.structs import replace
 from psycopg2.extensions import cursor
 
 from buystream import ticket_codes
@@ -64,12 +65,7 @@ async def merchant_orders(
         raise HttpProblem("invalid", f"limit must be 1 to {ORDERS_PAGE_MAX}.")
     if after is not None:
         gateway.offer_of_order(after)
-    filters = Filters(state=in_state, edition_id=edition_id, paid_minor=amount_minor)
-    if from_ is not None or to is not None:
-        period = period_of(None, from_ or FIRST_DAY, to or LAST_DAY, now_ms(), merchant.time_zone)
-        filters = Filters(
-            state=in_state, edition_id=edition_id, paid_minor=amount_minor, from_ms=period.from_ms, to_ms=period.to_ms
-        )
+    filters = filters_of(merchant, state=in_state, edition_id=edition_id, amount_minor=amount_minor, from_=from_, to=to)
     is_search = bool(q.strip()) or filters != Filters()
     if as_of is not None:
         if is_search:
@@ -87,6 +83,23 @@ async def merchant_orders(
 
 
 ROUTES: Final = [merchant_orders]
+
+
+def filters_of(
+    merchant: MerchantView,
+    *,
+    state: OrderState | None,
+    edition_id: str | None,
+    amount_minor: int | None,
+    from_: str | None,
+    to: str | None,
+) -> Filters:
+    """What a query narrows a search down to; raises HttpProblem (422) for a period that is none."""
+    filters = Filters(state=state, edition_id=edition_id, paid_minor=amount_minor)
+    if from_ is None and to is None:
+        return filters
+    period = period_of(None, from_ or FIRST_DAY, to or LAST_DAY, now_ms(), merchant.time_zone)
+    return replace(filters, from_ms=period.from_ms, to_ms=period.to_ms)
 
 
 async def _looked_for(

@@ -61,7 +61,7 @@ async def queue(
     """The oldest first. `to_pack` has units in no parcel; `packed` waits for its carrier or its buyer; `on_the_way` has
     left and not arrived; `asked_back` are requests of buyers that aren't settled, and `came_back` goods that somebody
     is to look at. A page may be short, and `next` still lead on."""
-    views, following = await _queued(gateway, merchant, edition_id, queue, after=after, limit=limit)
+    views, following = await queued(gateway, merchant, edition_id, queue, after=after, limit=limit)
     bodies = await gateway.reads.run(lambda: [seen_by_merchant(gateway, view) for view in views])
     return MerchantOrdersBody(bodies, following)
 
@@ -88,7 +88,7 @@ async def print_queue(
     most = PICKED_MAX if kind == "pick-list" else PRINTED_MAX
     if limit is not None and limit > most:
         raise HttpProblem("invalid", f"One file has {kind} of at most {most} orders. Print the others with after.")
-    views, following = await _queued(gateway, merchant, edition_id, queue, after=after, limit=limit or most)
+    views, following = await queued(gateway, merchant, edition_id, queue, after=after, limit=limit or most)
     wish = NewPrint(kind=kind, orders=("",), layout=layout, skip=skip)
     answer = await _printed(gateway, drawing, merchant, wish, views)
     if following is not None:
@@ -125,9 +125,10 @@ async def print_orders(
 ROUTES: Final = [queue, print_queue, print_orders]
 
 
-async def _queued(
+async def queued(
     gateway: Gateway, merchant: MerchantView, edition_id: str, queue: Queue, *, after: str | None, limit: int
 ) -> tuple[list[OrderView], str | None]:
+    """A page of the queue, and where to go on; raises HttpProblem."""
     offer = own_edition(gateway, merchant, edition_id)
     if after is not None:
         gateway.offer_of_order(after)

@@ -1,0 +1,240 @@
+"""Files of a merchant's orders, guests and what is to be packed: of any size, now or as of a moment."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Any, Final, NamedTuple
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.response import Stream
+from psycopg2.extensions import cursor
+
+from buystream.consumers.search.asking import Filters
+from buystream.consumers.search.words import number_word
+from buystream.gateway.pages.sheets import Column, Form, Row, sheet
+from buystream.gateway.routes.guests import guests_page
+from buystream.gateway.routes.merchants import own_edition, past_moments
+from buystream.gateway.routes.order_lists import Amount, SearchText, filters_of, order_named
+from buystream.gateway.routes.packing import queued
+from buystream.gateway.runtime import Gateway
+from buystream.gateway.server.problems import HttpProblem
+from buystream.postal import PostalAddress, decoded
+from buystream.projections import order_export, order_lines
+from buystream.projections.order_export import ROWS_AT_ONCE, Place, Titles
+from buystream.projections.order_rows import Row as OrderRow
+from buystream.projections.order_views import OrderView
+from buystream.projections.packing import Queue
+from buystream.projections.people import MerchantView
+from buystream.vocabulary.order_states import OrderState
+
+ADDRESS: Final = ("company", "street", "postal_code", "city", "district", "region", "country")
+ORDER_COLUMNS: Final = (
+    *(Column("number"), Column("order_id"), Column("placed_utc", "moment"), Column("edition_id"), Column("items")),
+    *(Column("quantity", "integer"), Column("currency"), Column("delivery", "amount"), Column("total", "amount")),
+    *(Column("paid", "amount"), Column("refunded", "amount"), Column("state"), Column("reason")),
+    *(Column("name"), Column("email"), *map(Column, ADDRESS)),
+    *(Column("carrier"), Column("tracking")),
+)
+GUEST_COLUMNS: Final = (
+    *(Column("name"), Column("ticket_id"), Column("order_number"), Column("ticket", "integer"), Column("variant")),
+    *(Column("state"), Column("passed_on"), Column("blocked"), Column("inside")),
+)
+PACKING_COLUMNS: Final = (
+    *(Column("number"), Column("order_id"), Column("placed_utc", "moment"), Column("variant_id"), Column("item")),
+    *(Column("units", "integer"), Column("name"), Column("email"), *map(Column, ADDRESS)),
+)
+GUEST_PAGE: Final = 200
+PACKING_PAGE: Final = 500
+
+FormChosen = Annotated[Form, QueryParameter(name="form")]
+
+
+class _Sealed(NamedTuple):
+    """What is a ciphertext of an order: its delivery details and its tracking number."""
+
+    buyer_id: str
+    delivery: str
+    tracking: str
+
+
+@get("/v1/merchant/exports/orders", summary="Orders as a file: CSV, XLSX or Parquet")
+async def export_orders(
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    form: FormChosen = "csv",
+    q: SearchText = "",
+    in_state: Annotated[OrderState | None, QueryParameter(name="state")] = None,
+    edition_id: FromQuery[str | None] = None,
+    amount_minor: Amount = None,
+    from_: Annotated[str | None, QueryParameter(name="from")] = None,
+    to: FromQuery[str | None] = None,
+    as_of: FromQuery[str | None] = None,
+) -> Stream:
+    """Newest first: all, those that `GET /v1/merchant/orders` finds with the same words and filters, or all as of a
+    moment. Amounts are decimals in CSV and XLSX, and minor units in Parquet. Names are there until their buyer is
+    erased, as of the past as well."""
+    filters = filters_of(merchant, state=in_state, edition_id=edition_id, amount_minor=amount_minor, from_=from_, to=to)
+    is_search = bool(q.strip()) or filters != Filters()
+    if is_search and as_of is not None:
+        raise HttpProblem("invalid", "as_of shows all orders of that time: it can't be combined with a search.")
+    await gateway.views_show_the_seen(*range(gateway.partitions))
+    names = await gateway.reads.query(lambda cur: order_export.titles(cur, merchant.merchant_id))
+    if as_of is not None:
+        (at_ms,) = await past_moments(gateway, merchant, as_of)
+
+        def read(cur: cursor, after: Place | None) -> list[OrderRow]:
+            return order_export.past_page(cur, merchant.merchant_id, gateway.order_streams, at_ms=at_ms, after=after)
+    elif is_search:
+
+        def read(cur: cursor, after: Place | None) -> list[OrderRow]:
+            return _found(gateway, merchant, cur, q, filters, after)
+    else:
+
+        def read(cur: cursor, after: Place | None) -> list[OrderRow]:
+            return order_export.page(cur, merchant.merchant_id, after=after)
+
+    return await sheet(form, "orders", ORDER_COLUMNS, _pages(gateway, read, names))
+
+
+@get("/v1/merchant/editions/{edition_id:str}/exports/guests", summary="An edition's guest list as a file")
+async def export_guests(
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    edition_id: FromPath[str],
+    form: FormChosen = "csv",
+) -> Stream:
+    """Every ticket that was sold, whatever became of it."""
+    own_edition(gateway, merchant, edition_id)
+    after: str | None = None
+    ended = False
+
+    async def next_page() -> list[Row]:
+        nonlocal after, ended
+        rows: list[Row] = []
+        while not rows and not ended:
+            guests, after = await guests_page(gateway, edition_id, after=after, limit=GUEST_PAGE)
+            ended = after is None
+            rows = [
+                (
+                    *(one.name, one.ticket_id, number_word(one.order_id), one.number, one.variant_title, one.state),
+                    *(_yes(one.is_passed_on), _yes(one.is_blocked), _yes(one.is_inside)),
+                )
+                for one in guests
+            ]
+        return rows
+
+    return await sheet(form, "guests", GUEST_COLUMNS, next_page)
+
+
+@get("/v1/merchant/editions/{edition_id:str}/exports/packing", summary="What is to be packed, as a file")
+async def export_packing(
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    edition_id: FromPath[str],
+    form: FormChosen = "csv",
+    queue: FromQuery[Queue] = "to_pack",
+) -> Stream:
+    """A row for each line with units to pack, or of the orders of another queue with all that are kept."""
+    own_edition(gateway, merchant, edition_id)
+    after: str | None = None
+    ended = False
+
+    async def next_page() -> list[Row]:
+        nonlocal after, ended
+        rows: list[Row] = []
+        while not rows and not ended:
+            views, after = await queued(gateway, merchant, edition_id, queue, after=after, limit=PACKING_PAGE)
+            ended = after is None
+            rows = await gateway.reads.run(lambda views=views: _packing_rows(gateway, views, queue))  # type: ignore[misc]
+        return rows
+
+    return await sheet(form, "packing", PACKING_COLUMNS, next_page)
+
+
+ROUTES: Final = [export_orders, export_guests, export_packing]
+
+
+def _found(
+    gateway: Gateway, merchant: MerchantView, cur: cursor, text: str, filters: Filters, after: Place | None
+) -> list[OrderRow]:
+    if named := order_named(text):
+        return order_export.named(cur, merchant.merchant_id, [named]) if after is None else []
+    last = after[1] if after else None
+    ids = gateway.search.orders(cur, merchant.merchant_id, text, filters, after=last, limit=ROWS_AT_ONCE)
+    return order_export.named(cur, merchant.merchant_id, ids)
+
+
+def _pages(
+    gateway: Gateway, read: Callable[[cursor, Place | None], list[OrderRow]], names: Titles
+) -> Callable[[], Awaitable[Sequence[Row]]]:
+    after: Place | None = None
+
+    async def next_page() -> list[Row]:
+        nonlocal after
+        orders = await gateway.reads.query(lambda cur: read(cur, after))
+        if not orders:
+            return []
+        after = orders[-1].placed_at_ms, orders[-1].order_id
+        return await gateway.reads.run(lambda: _order_rows(gateway, orders, names))
+
+    return next_page
+
+
+def _order_rows(gateway: Gateway, orders: Sequence[OrderRow], names: Titles) -> list[Row]:
+    """Blocks."""
+    sealed = [_Sealed(one.buyer_id, one.delivery, one.tracking or "") for one in orders]
+    people = _opened(gateway, sealed)
+    return [_order_row(order, plain, names) for order, plain in zip(orders, people, strict=True)]
+
+
+def _opened(gateway: Gateway, sealed: Sequence[_Sealed]) -> list[dict[str, str]]:
+    """Details and tracking number of each, as far as there are any and their buyer isn't erased. Blocks."""
+    texts = [(n, one.buyer_id, text) for n, one in enumerate(sealed) for text in (one.delivery, one.tracking) if text]
+    opened = gateway.vault.decrypt_many([(buyer_id, text) for _, buyer_id, text in texts]) if texts else []
+    people: list[dict[str, str]] = [{} for _ in sealed]
+    for (n, _, _), plain in zip(texts, opened, strict=True):
+        people[n] |= plain or {}
+    return people
+
+
+def _order_row(order: OrderRow, plain: Mapping[str, str], names: Titles) -> tuple[Any, ...]:
+    currency = order.currency
+    charge = order_lines.charges_in(order.charges).get(order.payment_id or "") if order.charges else None
+    delivery_minor = charge.amount_minor if charge is not None else 0
+    if order.price_minor is not None:
+        goods_minor = order.quantity * order.price_minor
+    else:
+        goods_minor = sum(line.quantity * line.price_minor for line in order.kept_lines())
+    return (
+        *(number_word(order.order_id), order.order_id, order.placed_at_ms, order.edition_id, names.items(order)),
+        *(order.quantity, currency, (delivery_minor, currency), (goods_minor + delivery_minor, currency)),
+        *((order.paid_minor, currency), (order.refunded_minor, currency), order.state, order.reason),
+        *(plain.get("name"), plain.get("email"), *_address_cells(plain)),
+        *(order.carrier, plain.get("tracking")),
+    )
+
+
+def _address_cells(plain: Mapping[str, str]) -> tuple[str | None, ...]:
+    address: PostalAddress | None = decoded(plain["address"]) if plain.get("address") else None
+    if address is None:
+        return (None,) * len(ADDRESS)
+    return tuple("\n".join(address.street) if name == "street" else getattr(address, name) for name in ADDRESS)
+
+
+def _packing_rows(gateway: Gateway, views: Sequence[OrderView], queue: Queue) -> list[Row]:
+    """Blocks."""
+    people = _opened(gateway, [_Sealed(one.buyer_id, one.delivery, "") for one in views])
+    rows: list[Row] = []
+    for view, plain in zip(views, people, strict=True):
+        units = view.left_to_pack if queue == "to_pack" else view.kept_units
+        who = (plain.get("name"), plain.get("email"), *_address_cells(plain))
+        for line in view.lines:
+            if number := units[line.variant_id]:
+                item = ": ".join(filter(None, (view.title, line.title if len(view.lines) > 1 else "")))
+                order = (number_word(view.order_id), view.order_id, view.placed_at_ms)
+                rows.append((*order, line.variant_id, item, number, *who))
+    return rows
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else ""
