@@ -187,3 +187,37 @@ def test_the_money_fits_a_phone(desk: Page, screenshot: Screenshot) -> None:
     expect_to_fit(desk)
     desk.get_by_role("region", name="Statement").scroll_into_view_if_needed()
     screenshot(desk, "desk-money-phone")
+
+
+def test_an_order_is_found_by_half_a_name_read_noted_and_saved(
+    desk: Page, demo_shop: DemoShop, screenshot: Screenshot
+) -> None:
+    order = paid(demo_shop, demo_shop.on_sale("shop", title="A plate to find", stock=5))
+    desk.get_by_label("Find an order").fill("exam")
+    row = desk.locator(f"#ledger tr[data-id='{order}']")
+    expect(row).to_contain_text("Anna Example")
+    desk.get_by_label("Find an order").fill(f"anna {order[-8:]}")
+    expect(desk.locator("#ledger tr")).to_have_count(1)
+    expect(desk.get_by_role("status").filter(has_text="1 found")).to_be_visible()
+    with desk.expect_download() as saved:
+        desk.get_by_role("group", name="Download these orders").get_by_role("button", name="CSV").click()
+    assert order in Path(saved.value.path()).read_text()
+    row.get_by_role("button", name=order[-8:]).click()
+    story = desk.get_by_role("list", name="What happened")
+    expect(story).to_contain_text("Sold for 35.00 USD.")
+    desk.get_by_label("Note, for your people only").fill("Called, wants it gift-wrapped.")
+    screenshot(desk, "desk-order-story")
+    desk.set_viewport_size(PHONE)
+    expect_to_fit(desk)
+    screenshot(desk, "desk-order-story-phone")
+    desk.get_by_role("dialog").get_by_role("button", name="Save the note").click()
+    row.get_by_role("button", name=order[-8:]).click()
+    expect(story).to_contain_text("Called, wants it gift-wrapped.")
+    desk.get_by_role("button", name="Send the confirmation again").click()
+    expect(desk.get_by_text("on its way again")).to_be_attached()
+    desk.get_by_role("dialog").get_by_role("button", name="Close").click()
+    screenshot(desk, "desk-order-search-phone")
+    desk.set_viewport_size(DESKTOP)
+    desk.get_by_label("Find an order").fill("nobody of that name")
+    expect(desk.get_by_role("status").filter(has_text="No order matches.")).to_be_visible()
+    desk.get_by_label("Find an order").fill("")

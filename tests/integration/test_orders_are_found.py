@@ -139,6 +139,32 @@ def test_an_erasure_takes_the_words_and_a_rebuild_finds_the_same(shop: Shop) -> 
     assert [run_sql(shop.dsn, table) for table in tables] == before
 
 
+def test_an_order_tells_its_story_with_who_did_what_and_what_was_noted(shop: Shop) -> None:
+    buyer, order_id = bought(shop, shop.release(), "Story Teller", "story@example.org")
+    path = f"/v1/merchant/orders/{order_id}"
+    with shop.merchant() as merchant:
+        for _ in range(2):
+            noted = merchant.post(f"{path}/notes", json={"text": " Knows us. "}, headers={"Idempotency-Key": "n1"})
+            assert noted.status_code == 201, noted.text
+        again = merchant.post(f"{path}/resend", headers={"Idempotency-Key": "r1"})
+        assert (again.status_code, again.json()["can_resend"]) == (202, True)
+        told = merchant.get(f"{path}/story").json()["events"]
+        said = [(one["type"], one["who"], one["text"]) for one in told]
+        assert said[0] == ("OrderPlaced", "the buyer", None)
+        assert said[-2:] == [
+            ("OrderNoteWritten", "the key “First key”", "Knows us."),
+            ("ConfirmationResent", "the key “First key”", None),
+        ]
+        assert "Sold for 45.00 USD." in [one["sentence"] for one in told]
+        assert run_sql(shop.dsn, "SELECT 1 FROM log.record WHERE position('Knows us'::bytea IN value) > 0") == []
+        assert buyer.delete("/v1/me").status_code == 204
+        assert [one["text"] for one in merchant.get(f"{path}/story").json()["events"]][-2] is None
+        late = merchant.post(f"{path}/notes", json={"text": "More."}, headers={"Idempotency-Key": "n2"})
+        assert late.status_code == 422
+    other = httpx.get(f"{shop.url}{path}/story", headers={"Authorization": f"Bearer {OTHER_KEY}"})
+    assert other.status_code == 404
+
+
 def rows_of(answer: httpx.Response) -> list[dict[str, Any]]:
     """Of a Parquet file."""
     assert answer.status_code == 200, answer.text

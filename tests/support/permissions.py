@@ -47,6 +47,7 @@ def by_order(order: Order) -> Mapping[str, commands.Command]:
         "can_ship": example(commands.ShipOrder, order_id=order.id),
         "can_pack": example(commands.CreateShipment, order_id=order.id, shipment_id=FRESH, contents=()),
         "can_deliver": example(commands.RecordDelivery, order_id=order.id),
+        "can_resend": example(commands.ResendConfirmation, order_id=order.id, resend_id=FRESH),
         "can_refund": example(
             commands.RefundOrder, order_id=order.id, refund_id=FRESH, amount_minor=None, quantity=None
         ),

@@ -22,6 +22,7 @@ from buystream.aggregates.edition import (
     giving,
     licensing,
     moving,
+    noting,
     ordering,
     packing,
     paying,
@@ -302,8 +303,7 @@ _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
         housekeeping, Merchant, Buyer, access, drafting,
         selling, stocking, announcing, cancelling, ordering, paying, capturing, packing, serving, refunding, giving,
         disputing, ticketing, admitting, returning, asking_back, moving, downloading, licensing, alerting, delivering,
-        presenting,
-        coding,
+        presenting, coding, noting,
     )
 }  # fmt: skip
 

@@ -65,6 +65,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     exchanges_per_order_max: int
     shipping_changes_max: int
     """How often an edition's prices of delivery change: orders keep those that they were placed by."""
+    notes_per_order_max: int
+    mails_per_order_max: int
+    """Confirmations that are sent again."""
     weight_grams_max: int
     """Of a unit, and of a parcel that a delivery price is for."""
     passages_per_ticket_max: int
@@ -150,6 +153,8 @@ _FIRST: Final = Rules(
     fulfilment_events_max=100,
     exchanges_per_order_max=20,
     shipping_changes_max=100,
+    notes_per_order_max=100,
+    mails_per_order_max=20,
     weight_grams_max=1_000_000,
     passages_per_ticket_max=40,
     drafts_per_merchant_max=500,

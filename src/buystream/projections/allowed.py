@@ -42,6 +42,7 @@ class ByMerchant(TypedDict):
     can_pack: bool
     can_deliver: bool
     can_refund: bool
+    can_resend: bool
 
 
 class WithEdition(TypedDict):
@@ -108,6 +109,7 @@ def by_merchant(view: OrderView) -> ByMerchant:
         and terms is not None
         and terms.needs_address,
         "can_deliver": view.stage in DELIVERABLE and (view.stage in SENT or (takes_place and view.kept > 0)),
+        "can_resend": view.stage in SOLD,
         "can_refund": view.state in REFUNDABLE and (left_minor > 0 if view.paid_minor else view.kept > 0),
     }
 

@@ -200,6 +200,10 @@ OrderId = Annotated[
     ),
 ]
 Outcome = Annotated[str, meaning("How it ended, in one stable word.", feed=True)]
+NoteId = Annotated[
+    str, meaning("The caller's name for the note; a repeat writes nothing more.", tables=InTables.LEFT_OUT)
+]
+NoteWords = Annotated[str, meaning("The note, encrypted with the buyer's own key.")]
 OwnWords = Annotated[
     str, meaning("Why, in the merchant's own words; empty when nothing was said.", feed=True, tables=InTables.LEFT_OUT)
 ]
@@ -235,6 +239,9 @@ Restock = Annotated[bool, meaning("Whether the units go back on sale; otherwise 
 ReusableMethod = Annotated[str, meaning("The provider's token for the next time.")]
 ReturnId = Annotated[
     str, meaning("The caller's name for the return, and for its refund.", feed=True, tables=InTables.LEFT_OUT)
+]
+ResendId = Annotated[
+    str, meaning("The caller's name for the request; a repeat sends nothing more.", tables=InTables.LEFT_OUT)
 ]
 ReturnRequestId = Annotated[
     str, meaning("The buyer's name for what they ask; a repeat asks nothing more.", feed=True, tables=InTables.LEFT_OUT)

@@ -186,6 +186,10 @@ REASONS: Final[Mapping[str, Reason]] = {
     "request_settled": Reason("The units of this request have come back or were exchanged."),
     "request_id_conflict": Reason("This Idempotency-Key was used for another request. Use a new one."),
     "too_many_exchanges": Reason("The order has reached the maximum number of exchanges."),
+    "too_many_notes": Reason("The order has reached the maximum number of notes."),
+    "note_id_conflict": Reason("This Idempotency-Key was used for another note. Use a new one."),
+    "too_many_mails": Reason("The confirmation was sent again as often as it may be."),
+    "resend_id_conflict": Reason("This Idempotency-Key was used for something else. Use a new one."),
     # Recurring gifts
     "not_registered": Reason(
         "Nothing is saved for this buyer. Send payment_method and delivery.",

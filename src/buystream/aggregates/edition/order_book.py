@@ -8,6 +8,13 @@ from buystream.aggregates.edition.order import Order
 from buystream.vocabulary import events
 
 
+class Remarks(msgspec.Struct, omit_defaults=True):
+    """Names of what a merchant's people noted about an order, and sent again."""
+
+    notes: tuple[str, ...] = ()
+    resent: tuple[str, ...] = ()
+
+
 class OrderBook(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A part of its edition. Its methods return the order that the event is about."""
 
@@ -17,6 +24,8 @@ class OrderBook(msgspec.Struct, kw_only=True, omit_defaults=True):
     refused: int = 0
     """How many were refused: their ids are spent, and stay here."""
     codes: Codes | None = None
+    remarks: dict[str, Remarks] = {}
+    """By order, of those few that have any."""
 
     @applies(events.OrderPlaced)
     def place(self, event: events.OrderPlaced) -> Order:
@@ -71,6 +80,16 @@ class OrderBook(msgspec.Struct, kw_only=True, omit_defaults=True):
     def _take_code(self, order: Order) -> None:
         if order.code is not None and self.codes is not None:
             self.codes.take(order.code, order)
+
+    @applies(events.OrderNoteWritten, events.ConfirmationResent)
+    def remark(self, event: events.OrderNoteWritten | events.ConfirmationResent) -> Order:
+        """Beside the order: nothing is decided by it."""
+        remarks = self.remarks.setdefault(event.originator_id, Remarks())
+        if isinstance(event, events.OrderNoteWritten):
+            remarks.notes += (event.note_id,)
+        else:
+            remarks.resent += (event.resend_id,)
+        return self.change(event)
 
     @applies(events.PaymentEvent)
     def change_payment(self, event: events.PaymentEvent) -> Order:

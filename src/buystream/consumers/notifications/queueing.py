@@ -75,6 +75,11 @@ def confirmed(event: events.OrderConfirmed) -> Queued:
     return Queued(kind="confirmed", about=event.order_id)
 
 
+def sent_again(event: events.ConfirmationResent) -> Queued:
+    """The merchant sends the receipt again."""
+    return Queued(kind="confirmed", about=event.order_id)
+
+
 def pledged(event: events.OrderPledged) -> Queued:
     """The pledge counts."""
     return Queued(kind="pledged", about=event.order_id)
@@ -188,6 +193,7 @@ def delivered(event: events.OrderDelivered) -> Queued:
 
 QUEUED: Final[Mapping[type[events.Event], Callable[[Any], Queued | None]]] = {
     events.OrderConfirmed: confirmed,
+    events.ConfirmationResent: sent_again,
     events.OrderPledged: pledged,
     events.PaymentDeclined: declined,
     events.OrderCancelled: cancelled,

@@ -60,7 +60,8 @@ function say(message) {
 element("waiting").remove();
 const keys = new Keys({ call, say });
 const webhooks = new Webhooks({ call, say });
-const search = new OrderSearch({ currency: () => merchant.currency, onChange: () => ledger.lookFor() });
+const save = (path, name) => download(path, apiKey, name);
+const search = new OrderSearch({ currency: () => merchant.currency, onChange: () => ledger.lookFor(), save });
 const ledger = new Ledger({ call, say, search });
 const statement = new Statement({ call, say, download: file });
 const sources = new Sources({ call, say, download: file });

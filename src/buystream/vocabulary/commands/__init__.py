@@ -4,6 +4,7 @@
 from buystream.vocabulary.commands.buyers import *
 from buystream.vocabulary.commands.codes import *
 from buystream.vocabulary.commands.command import *
+from buystream.vocabulary.commands.desk import *
 from buystream.vocabulary.commands.door import *
 from buystream.vocabulary.commands.downloads import *
 from buystream.vocabulary.commands.editions import *

@@ -7,6 +7,7 @@ also count in their edition's dense version, because the edition is what keeps t
 from buystream.vocabulary.events.buyers import *
 from buystream.vocabulary.events.campaigns import *
 from buystream.vocabulary.events.codes import *
+from buystream.vocabulary.events.desk import *
 from buystream.vocabulary.events.disputes import *
 from buystream.vocabulary.events.door import *
 from buystream.vocabulary.events.downloads import *

@@ -176,6 +176,8 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.AnswerReturnRequest(
         order_id=ORDER, merchant_id=MERCHANT, request_id="wish-1", accepted=True, reply="Send it to our workshop."
     ),
+    commands.WriteOrderNote(order_id=ORDER, merchant_id=MERCHANT, note_id="note-1", words=DELIVERY),
+    commands.ResendConfirmation(order_id=ORDER, merchant_id=MERCHANT, resend_id="again-1"),
     commands.ShipOrder(order_id=ORDER, merchant_id=MERCHANT, carrier="Parcel Post", tracking="PP-1"),
     commands.RecordDelivery(order_id=ORDER, merchant_id=MERCHANT),
     commands.PassTicketOn(order_id=ORDER, number=1, buyer_id=ANNA, issue=1, claim=CLAIM),

@@ -232,6 +232,8 @@ EVENTS: tuple[events.Event, ...] = (
         words=DELIVERY,
     ),
     events.ReturnRequestAnswered(**of_order(7), request_id="wish-1", accepted=True, reply="Send it to our workshop."),
+    events.OrderNoteWritten(**of_order(4), note_id="note-1", words=DELIVERY),
+    events.ConfirmationResent(**of_order(5), resend_id="again-1"),
     events.OrderShipped(**of_order(4), carrier="Parcel Post", tracking="PP-1"),
     events.OrderDelivered(**of_order(5)),
     events.OrderRefunded(**of_order(6), **PAID, quantity=1, restock=True),

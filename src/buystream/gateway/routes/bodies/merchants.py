@@ -60,9 +60,9 @@ class MerchantOrderBody(OrderBody, frozen=True, kw_only=True):
     """An order as its merchant sees it. `buyer` is null before a payment and, with `is_erased`, after an erasure.
     `refundable_minor` can still be refunded: it is neither refunded, being refunded nor disputed. `returning` units are
     being returned. `state_name` is the merchant's word for the state. `can_ship` (to an address), `can_pack` (units in
-    one more parcel), `can_deliver` (or
-    mark as used) and `can_refund` are what the merchant can do now; `is_sent`: it was shipped, delivered or used.
-    `placement` says where the click came from, if that is known."""
+    one more parcel), `can_deliver` (or mark as used), `can_refund` and `can_resend` (the confirmation, by mail) are
+    what the merchant can do now; `is_sent`: it was shipped, delivered or used. `placement` says where the click came
+    from, if that is known."""
 
     buyer: DeliveryBody | None
     is_erased: bool
@@ -73,6 +73,7 @@ class MerchantOrderBody(OrderBody, frozen=True, kw_only=True):
     can_pack: bool
     can_deliver: bool
     can_refund: bool
+    can_resend: bool
     placement: Placement | None
 
 

@@ -4,6 +4,7 @@ import { arrange, h } from "../buystream/dom.js";
 import { money, parseMoney, whyNotMove } from "../buystream/money.js";
 import { ask, field } from "./ask.js";
 import { clockTime, fullTime } from "./moments.js";
+import { showOrder } from "./order-page.js";
 
 const PAGE = 50;
 const REFRESH_MS_MIN = 2_500;
@@ -114,7 +115,11 @@ export class Ledger {
           { datetime: placed.toISOString(), title: fullTime(order.placed_at_ms) },
           clockTime(order.placed_at_ms),
         ),
-        h("code", { title: order.order_id }, order.order_id.slice(-8)),
+        h(
+          "button",
+          { type: "button", class: "order-number", title: order.order_id, onclick: () => this.#show(order) },
+          order.order_id.slice(-8),
+        ),
         order.placement?.source && h("span", { class: "muted" }, `from ${order.placement.source}`),
       ),
       h("td", { "data-label": "Edition" }, ...ordered(order)),
@@ -162,6 +167,10 @@ export class Ledger {
           h("button", { type: "button", class: "button small", onclick: () => this.#refund(order) }, "Refund"),
       ),
     );
+  }
+
+  #show(order) {
+    showOrder(order, { call: this.#call, say: this.#say, changed: () => this.lookFor() });
   }
 
   /** Who comes, and which tickets a refund of some units ends first. */

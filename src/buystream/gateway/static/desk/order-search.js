@@ -12,9 +12,14 @@ export class OrderSearch {
   #says = document.getElementById("order-search-says");
   #currency;
 
-  /** `currency()` is the merchant's; `onChange` runs a moment after what is looked for has changed. */
-  constructor({ currency, onChange }) {
+  /**
+   * `currency()` is the merchant's; `onChange` runs a moment after what is looked for has changed; `save(path, name)`
+   * downloads a file.
+   */
+  constructor({ currency, onChange, save }) {
     this.#currency = currency;
+    for (const button of this.#form.querySelectorAll("[data-form]"))
+      button.addEventListener("click", () => this.#save(button, save));
     let timer;
     const soon = (ms) => {
       clearTimeout(timer);
@@ -26,6 +31,19 @@ export class OrderSearch {
       event.preventDefault();
       soon(0);
     });
+  }
+
+  /** What is looked for, or all orders. */
+  async #save(button, save) {
+    const { form } = button.dataset;
+    button.disabled = true;
+    try {
+      await save(`/v1/merchant/exports/orders?${new URLSearchParams({ form, ...this.query() })}`, `orders.${form}`);
+    } catch (problem) {
+      this.#says.textContent = problem.message;
+    } finally {
+      button.disabled = false;
+    }
   }
 
   /** Before another merchant signs in. */
