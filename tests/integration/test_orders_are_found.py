@@ -68,7 +68,8 @@ def index_is_up_to_date(shop: Shop) -> bool:
 def test_an_order_is_found_by_everything_that_people_ask_with(shop: Shop) -> None:
     edition = shop.release(kind="record", needs_address=True)
     _, zoe = bought(shop, edition, "Zoë Müller-Ångström", "zoe.m@example.org")
-    _, max_ = bought(shop, edition, "Max Muller", "max@example.net", quantity=2)
+    placement = {"source": "poster"}
+    _, max_ = bought(shop, edition, "Max Muller", "max@example.net", quantity=2, placement=placement)
     with shop.merchant() as merchant:
         parcel = {"carrier": "Parcel Post", "tracking": "PP 20771-9"}
         assert merchant.post(f"/v1/merchant/orders/{zoe}/ship", json=parcel).status_code == 200
@@ -91,6 +92,7 @@ def test_an_order_is_found_by_everything_that_people_ask_with(shop: Shop) -> Non
     assert found(shop, amount_minor=9000, edition_id=edition) == [max_]
     assert found(shop, "mull", amount_minor=4501) == []
     assert found(shop, "mull", **{"from": "2020-01-01"}) == [max_, zoe]
+    assert found(shop, "mull", source="poster") == found(shop, source="poster") == [max_]
     assert found(shop, "mull", to="2020-01-01") == []
     for nothing in ("zo", "uller", "zoe max", "!!", "zoe@example.org"):
         assert found(shop, nothing) == [], nothing
@@ -224,6 +226,7 @@ def many(module_database_url: str) -> Iterator[psycopg2.extensions.cursor]:
             """INSERT INTO search.orders
                SELECT n, 1000000 + n / 3, 100 * (n %% 50), 0, 'order-' || n, 'me', 'ed-' || n %% 20,
                    CASE WHEN n %% 500 = 0 THEN 'disputed' ELSE 'confirmed' END,
+                   CASE WHEN n %% 400 = 0 THEN 'poster' ELSE '' END,
                    ARRAY[1, 10 + n %% 10, 1000 + n]
                FROM generate_series(1, %s) AS n""",
             (ORDERS,),
@@ -239,6 +242,7 @@ def many(module_database_url: str) -> Iterator[psycopg2.extensions.cursor]:
     [
         ([], Filters(state="disputed"), 40),
         ([], Filters(edition_id="ed-7"), 51),
+        ([1], Filters(source="poster", state="confirmed"), 40),
         ([], Filters(paid_minor=700, edition_id="ed-7"), 51),
         ([], Filters(from_ms=1_000_000, to_ms=1_000_010), 29),
         ([1], Filters(), 51),

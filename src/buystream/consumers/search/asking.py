@@ -19,6 +19,7 @@ class Filters(Struct, frozen=True, kw_only=True):
     `from_ms` to just before `to_ms`."""
 
     state: str | None = None
+    source: str | None = None
     edition_id: str | None = None
     paid_minor: int | None = None
     from_ms: int | None = None
@@ -27,6 +28,7 @@ class Filters(Struct, frozen=True, kw_only=True):
 
 _CONDITIONS: Final = {
     "state": "o.state = %(state)s",
+    "source": "o.source = %(source)s",
     "edition_id": "o.edition_id = %(edition_id)s",
     "paid_minor": "o.paid_minor = %(paid_minor)s",
     "from_ms": "{0}.placed_at_ms >= %(from_ms)s",
@@ -95,7 +97,7 @@ def statement(words: int, filters: Filters, *, is_after: bool) -> str:
     ]
     if is_after:
         conditions.append(f"({first}.placed_at_ms, {first}.order_key) < (%(after_ms)s, %(after_key)s)")
-    tables = ["search.words AS w0", "JOIN search.orders AS o USING (order_key)"] if words else ["search.orders AS o"]
+    tables = ["search.words AS w0", "JOIN search.orders AS o USING (order_key, placed_at_ms)"] if words else ["search.orders AS o"]
     return f"""
         SELECT o.order_id FROM {" ".join(tables)} WHERE {" AND ".join(conditions)}
         ORDER BY {first}.placed_at_ms DESC, {first}.order_key DESC LIMIT %(limit)s"""

@@ -46,11 +46,23 @@ ROWS_AT_ONCE: Final = 1_000
 
 _ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtext('buystream search'))"
 _SEEN: Final = """
-    SELECT order_id, merchant_id, edition_id, buyer_id, placed_at_ms, state, paid_minor, delivery, tracking, parcels
+    SELECT order_id, merchant_id, edition_id, buyer_id, placed_at_ms, state, source, paid_minor, delivery, tracking,
+        parcels
     FROM views.orders WHERE order_id = ANY(%s) AND state <> 'refused'"""
 _KNOWN: Final = "SELECT order_key, state, paid_minor, seen, words FROM search.orders WHERE order_key = ANY(%s)"
 _COLUMNS: Final = (
-    *("order_key", "placed_at_ms", "paid_minor", "seen", "order_id", "merchant_id", "edition_id", "state", "words"),
+    *(
+        "order_key",
+        "placed_at_ms",
+        "paid_minor",
+        "seen",
+        "order_id",
+        "merchant_id",
+        "edition_id",
+        "state",
+        "source",
+        "words",
+    ),
 )
 _CHANGE: Final = """
     UPDATE search.orders AS o SET state = n.state, paid_minor = n.paid_minor, seen = n.seen, words = n.words::bigint[]
@@ -74,6 +86,7 @@ class _Order(NamedTuple):
     buyer_id: str
     placed_at_ms: int
     state: str
+    source: str
     paid_minor: int
     delivery: str
     tracking: str | None
@@ -266,7 +279,7 @@ def _write_words(
 def _row(key: int, order: _Order, seen: int, words: set[int]) -> tuple[Any, ...]:
     return (
         *(key, order.placed_at_ms, order.paid_minor, seen, order.order_id, order.merchant_id, order.edition_id),
-        *(order.state, _array(words)),
+        *(order.state, order.source, _array(words)),
     )
 
 

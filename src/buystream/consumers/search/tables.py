@@ -21,12 +21,14 @@ TABLES: Final = Tables(
         merchant_id text COLLATE "C" NOT NULL,
         edition_id text COLLATE "C" NOT NULL,
         state text COLLATE "C" NOT NULL,
+        source text COLLATE "C" NOT NULL,
         words bigint[] NOT NULL
     ) WITH (fillfactor = 90);
     CREATE INDEX IF NOT EXISTS orders_of_merchant ON search.orders (merchant_id, placed_at_ms, order_key);
     CREATE INDEX IF NOT EXISTS orders_of_edition ON search.orders (edition_id, placed_at_ms, order_key);
     CREATE INDEX IF NOT EXISTS orders_in_state ON search.orders (merchant_id, state, placed_at_ms, order_key);
     CREATE INDEX IF NOT EXISTS orders_of_amount ON search.orders (merchant_id, paid_minor, placed_at_ms, order_key);
+    CREATE INDEX IF NOT EXISTS orders_from_source ON search.orders (merchant_id, source, placed_at_ms, order_key);
     CREATE TABLE IF NOT EXISTS search.words (
         word bigint,
         placed_at_ms bigint,

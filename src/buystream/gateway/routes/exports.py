@@ -32,6 +32,7 @@ ORDER_COLUMNS: Final = (
     *(Column("number"), Column("order_id"), Column("placed_utc", "moment"), Column("edition_id"), Column("items")),
     *(Column("quantity", "integer"), Column("currency"), Column("delivery", "amount"), Column("total", "amount")),
     *(Column("paid", "amount"), Column("refunded", "amount"), Column("state"), Column("reason")),
+    *(Column("source"), Column("campaign"), Column("post")),
     *(Column("name"), Column("email"), *map(Column, ADDRESS)),
     *(Column("carrier"), Column("tracking")),
 )
@@ -65,6 +66,7 @@ async def export_orders(
     q: SearchText = "",
     in_state: Annotated[OrderState | None, QueryParameter(name="state")] = None,
     edition_id: FromQuery[str | None] = None,
+    source: FromQuery[str | None] = None,
     amount_minor: Amount = None,
     from_: Annotated[str | None, QueryParameter(name="from")] = None,
     to: FromQuery[str | None] = None,
@@ -73,7 +75,9 @@ async def export_orders(
     """Newest first: all, those that `GET /v1/merchant/orders` finds with the same words and filters, or all as of a
     moment. Amounts are decimals in CSV and XLSX, and minor units in Parquet. Names are there until their buyer is
     erased, as of the past as well."""
-    filters = filters_of(merchant, state=in_state, edition_id=edition_id, amount_minor=amount_minor, from_=from_, to=to)
+    filters = filters_of(
+        merchant, state=in_state, source=source, edition_id=edition_id, amount_minor=amount_minor, from_=from_, to=to
+    )
     is_search = bool(q.strip()) or filters != Filters()
     if is_search and as_of is not None:
         raise HttpProblem("invalid", "as_of shows all orders of that time: it can't be combined with a search.")
@@ -209,6 +213,7 @@ def _order_row(order: OrderRow, plain: Mapping[str, str], names: Titles) -> tupl
         *(number_word(order.order_id), order.order_id, order.placed_at_ms, order.edition_id, names.items(order)),
         *(order.quantity, currency, (delivery_minor, currency), (goods_minor + delivery_minor, currency)),
         *((order.paid_minor, currency), (order.refunded_minor, currency), order.state, order.reason),
+        *(order.source, order.campaign, order.post),
         *(plain.get("name"), plain.get("email"), *_address_cells(plain)),
         *(order.carrier, plain.get("tracking")),
     )

@@ -45,6 +45,7 @@ async def merchant_orders(
     q: SearchText = "",
     in_state: Annotated[OrderState | None, QueryParameter(name="state")] = None,
     edition_id: FromQuery[str | None] = None,
+    source: FromQuery[str | None] = None,
     amount_minor: Amount = None,
     from_: Annotated[str | None, QueryParameter(name="from")] = None,
     to: FromQuery[str | None] = None,
@@ -55,9 +56,9 @@ async def merchant_orders(
     """Newest first, with the buyers' delivery details. Pass one page's `next` as `after` to get the next.
 
     `q` finds an order by its number or id, words of its buyer's name or their beginnings, an e-mail address or a part
-    of one, a tracking number, a ticket's id or its code. `state`, `edition_id`, `amount_minor` (what was paid in all)
-    and `from` and `to` (dates or times when it was placed) narrow it down. What is looked for is found a moment after
-    it happened.
+    of one, a tracking number, a ticket's id or its code. `state`, `source`, `edition_id`, `amount_minor` (what was paid
+    in all) and `from` and `to` (dates or times when it was placed) narrow it down. What is looked for is found a moment
+    after it happened.
 
     With `as_of`, all orders as they were at that time in ISO 8601; without an offset it is a time in the merchant's
     zone."""
@@ -65,7 +66,9 @@ async def merchant_orders(
         raise HttpProblem("invalid", f"limit must be 1 to {ORDERS_PAGE_MAX}.")
     if after is not None:
         gateway.offer_of_order(after)
-    filters = filters_of(merchant, state=in_state, edition_id=edition_id, amount_minor=amount_minor, from_=from_, to=to)
+    filters = filters_of(
+        merchant, state=in_state, source=source, edition_id=edition_id, amount_minor=amount_minor, from_=from_, to=to
+    )
     is_search = bool(q.strip()) or filters != Filters()
     if as_of is not None:
         if is_search:
@@ -89,13 +92,14 @@ def filters_of(
     merchant: MerchantView,
     *,
     state: OrderState | None,
+    source: str | None,
     edition_id: str | None,
     amount_minor: int | None,
     from_: str | None,
     to: str | None,
 ) -> Filters:
     """What a query narrows a search down to; raises HttpProblem (422) for a period that is none."""
-    filters = Filters(state=state, edition_id=edition_id, paid_minor=amount_minor)
+    filters = Filters(state=state, source=source, edition_id=edition_id, paid_minor=amount_minor)
     if from_ is None and to is None:
         return filters
     period = period_of(None, from_ or FIRST_DAY, to or LAST_DAY, now_ms(), merchant.time_zone)
@@ -143,6 +147,7 @@ def order_named(text: str) -> str | None:
 def _passes(view: OrderView, filters: Filters) -> bool:
     wanted = (
         (filters.state, view.state),
+        (filters.source, view.placement.source if view.placement is not None else ""),
         (filters.edition_id, view.edition_id),
         (filters.paid_minor, view.paid_minor),
     )
