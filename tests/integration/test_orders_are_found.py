@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from buystream.api_keys import api_key_hash
 from buystream.consumers.search import indexing
-from buystream.consumers.search.asking import Filters, statement, values
+from buystream.consumers.search.asking import Asked, Filters, rarest_of
 from buystream.consumers.search.tables import TABLES
 from buystream.database import one_transaction
 from buystream.log import EVENTS
@@ -259,11 +259,11 @@ def test_no_search_reads_all_orders(
     words: list[int], filters: Filters, number: int, is_after: bool, many: psycopg2.extensions.cursor
 ) -> None:
     place = (1_000_000 + ORDERS, 0) if is_after else None
-    query = statement(len(words), filters, is_after=is_after)
-    asked = values("me", words, filters, place, 51)
-    many.execute(query, asked)
+    asked = Asked(merchant_id="me", words=words, filters=filters, place=place, limit=51)
+    query = asked.statement(rarest_of(many, asked))
+    many.execute(query, asked.values)
     assert len(many.fetchall()) == number
-    many.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", asked)
+    many.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", asked.values)
     ((plan,),) = many.fetchall()
     nodes = list(nodes_of(plan[0]["Plan"]))
     assert not [node for node in nodes if node["Node Type"] == "Seq Scan"], json.dumps(plan, indent=1)

@@ -1,5 +1,5 @@
 """Asking the search index: which of a merchant's orders have all of some words, and pass some filters. Every way is by
-an index, newest first, so what it costs depends on the page and not on the shop."""
+an index, newest first, so what it costs depends on the page and on the rarest of what is wanted, not on the shop."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -11,7 +11,7 @@ from buystream.consumers.search.indexing import CONSUMER
 from buystream.consumers.search.words import WordHashes, wanted_words
 
 COUNTED_MAX: Final = 2_000
-"""Orders that are counted of a word, to begin with the rarest."""
+"""Orders that are counted of a word or a filter, to begin with the rarest."""
 
 
 class Filters(Struct, frozen=True, kw_only=True):
@@ -26,18 +26,22 @@ class Filters(Struct, frozen=True, kw_only=True):
     to_ms: int | None = None
 
 
-_CONDITIONS: Final = {
+_INDEXED: Final = {
     "state": "o.state = %(state)s",
     "source": "o.source = %(source)s",
     "edition_id": "o.edition_id = %(edition_id)s",
     "paid_minor": "o.paid_minor = %(paid_minor)s",
+}
+"""Conditions that an index of `search.orders` begins with, or has after the merchant."""
+
+_TIMES: Final = {
     "from_ms": "{0}.placed_at_ms >= %(from_ms)s",
     "to_ms": "{0}.placed_at_ms < %(to_ms)s",
 }
-
-_ALSO_HAS: Final = """EXISTS (
-    SELECT FROM search.words AS w WHERE w.word = %(word_{0})s AND w.placed_at_ms = w0.placed_at_ms
-        AND w.order_key = w0.order_key OFFSET 0)"""
+_BEYOND: Final = "({0}.placed_at_ms, {0}.order_key) < (%(after_ms)s, %(after_key)s)"
+_HAS_WORD: Final = """EXISTS (
+    SELECT FROM search.words AS w WHERE w.word = %({1})s AND w.placed_at_ms = {0}.placed_at_ms
+        AND w.order_key = {0}.order_key OFFSET 0)"""
 """Looked up for one order after the other: with OFFSET, PostgreSQL makes no join of it, for which it would read all
 orders that have a common word."""
 
@@ -57,11 +61,10 @@ class OrderSearch:
         if after is not None and place is None:
             return []
         ways = wanted_words(text)
-        if not ways:
-            return [] if text.strip() else _found(cur, merchant_id, [], filters, place, limit)
-        for words in ways:
-            hashes = _rarest_first(cur, [self._hashes.of(merchant_id, word) for word in words])
-            if found := _found(cur, merchant_id, hashes, filters, place, limit):
+        for words in ways or ([] if text.strip() else [[]]):
+            hashes = [self._hashes.of(merchant_id, word) for word in words]
+            asked = Asked(merchant_id=merchant_id, words=hashes, filters=filters, place=place, limit=limit)
+            if found := _found(cur, asked):
                 return found
         return []
 
@@ -86,58 +89,79 @@ def unread_events(cur: cursor) -> int:
     return int(number)
 
 
-def statement(words: int, filters: Filters, *, is_after: bool) -> str:
-    """The query for that many words: `word_0` to `word_n` are its values, the rarest first."""
-    first = "w0" if words else "o"
-    conditions = ["o.merchant_id = %(merchant_id)s"]
-    conditions += ["w0.word = %(word_0)s"] if words else []
-    conditions += [_ALSO_HAS.format(n) for n in range(1, words)]
-    conditions += [
-        condition.format(first) for name, condition in _CONDITIONS.items() if getattr(filters, name) is not None
-    ]
-    if is_after:
-        conditions.append(f"({first}.placed_at_ms, {first}.order_key) < (%(after_ms)s, %(after_key)s)")
-    tables = ["search.words AS w0", "JOIN search.orders AS o USING (order_key, placed_at_ms)"] if words else ["search.orders AS o"]
-    return f"""
-        SELECT o.order_id FROM {" ".join(tables)} WHERE {" AND ".join(conditions)}
-        ORDER BY {first}.placed_at_ms DESC, {first}.order_key DESC LIMIT %(limit)s"""
+class Asked(Struct, frozen=True, kw_only=True):
+    """One search. `words` are their hashes, `place` is when the last order of the page before was placed, and its
+    key."""
+
+    merchant_id: str
+    words: Sequence[int]
+    filters: Filters
+    place: tuple[int, int] | None
+    limit: int
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the statements name."""
+        after_ms, after_key = self.place or (None, None)
+        return {
+            **{name: getattr(self.filters, name) for name in Filters.__struct_fields__},
+            **{f"word_{n}": word for n, word in enumerate(self.words)},
+            "merchant_id": self.merchant_id,
+            "after_ms": after_ms,
+            "after_key": after_key,
+            "limit": self.limit,
+        }
+
+    @property
+    def wanted(self) -> list[str]:
+        """The names of the words and of the filters that have an index."""
+        return [f"word_{n}" for n in range(len(self.words))] + [name for name in _INDEXED if self._has(name)]
+
+    def counting(self, name: str) -> str:
+        """Counts the orders that have it, up to a limit."""
+        if name in _INDEXED:
+            found = f"SELECT FROM search.orders AS o WHERE o.merchant_id = %(merchant_id)s AND {_INDEXED[name]}"
+        else:
+            found = f"SELECT FROM search.words WHERE word = %({name})s"
+        return f"SELECT count(*) FROM ({found} LIMIT {COUNTED_MAX}) AS found"
+
+    def statement(self, rarest: str) -> str:
+        """Begins with the word, or the filter, and looks everything else up. Without either, `rarest` is empty."""
+        is_word = rarest.startswith("word_")
+        first = "w0" if is_word else "o"
+        words = [f"word_{n}" for n in range(len(self.words)) if f"word_{n}" != rarest]
+        here = [condition.format(first) for name, condition in _TIMES.items() if self._has(name)]
+        here += [_BEYOND.format(first)] if self.place is not None else []
+        here += [_HAS_WORD.format(first, word) for word in words]
+        of_order = ["o.merchant_id = %(merchant_id)s"]
+        of_order += [condition for name, condition in _INDEXED.items() if self._has(name)]
+        if is_word:
+            order = " AND ".join(["o.order_key = w0.order_key", *of_order])
+            found = f"""search.words AS w0 CROSS JOIN LATERAL (
+                SELECT o.order_id FROM search.orders AS o WHERE {order} OFFSET 0) AS o"""
+            here.append(f"w0.word = %({rarest})s")
+        else:
+            found = "search.orders AS o"
+            here += of_order
+        return f"""
+            SELECT o.order_id FROM {found} WHERE {" AND ".join(here)}
+            ORDER BY {first}.placed_at_ms DESC, {first}.order_key DESC LIMIT %(limit)s"""
+
+    def _has(self, name: str) -> bool:
+        return getattr(self.filters, name) is not None
 
 
-def values(
-    merchant_id: str, words: Sequence[int], filters: Filters, place: tuple[int, int] | None, limit: int
-) -> dict[str, Any]:
-    """What goes into `statement`."""
-    after_ms, after_key = place or (None, None)
-    return {
-        **{name: getattr(filters, name) for name in Filters.__struct_fields__},
-        **{f"word_{n}": word for n, word in enumerate(words)},
-        "merchant_id": merchant_id,
-        "after_ms": after_ms,
-        "after_key": after_key,
-        "limit": limit,
-    }
+def rarest_of(cur: cursor, asked: Asked) -> str:
+    """The word or filter that the fewest orders have; of those that many have, a word."""
+    if len(asked.wanted) <= 1:
+        return "".join(asked.wanted)
+    counted: dict[str, int] = {}
+    for name in asked.wanted:
+        cur.execute(asked.counting(name), asked.values)
+        (counted[name],) = cur.fetchone() or (0,)
+    return min(counted, key=counted.__getitem__)
 
 
-def _found(
-    cur: cursor,
-    merchant_id: str,
-    words: Sequence[int],
-    filters: Filters,
-    place: tuple[int, int] | None,
-    limit: int,
-) -> list[str]:
-    said = statement(len(words), filters, is_after=place is not None)
-    cur.execute(said, values(merchant_id, words, filters, place, limit))
+def _found(cur: cursor, asked: Asked) -> list[str]:
+    cur.execute(asked.statement(rarest_of(cur, asked)), asked.values)
     return [order_id for (order_id,) in cur]
-
-
-def _rarest_first(cur: cursor, words: Sequence[int]) -> list[int]:
-    if len(words) == 1:
-        return list(words)
-    counted = {}
-    for word in words:
-        cur.execute(
-            "SELECT count(*) FROM (SELECT FROM search.words WHERE word = %s LIMIT %s) AS found", (word, COUNTED_MAX)
-        )
-        (counted[word],) = cur.fetchone() or (0,)
-    return sorted(counted, key=lambda word: counted[word])
