@@ -8,14 +8,14 @@ from buystream.vocabulary.codec import read_event, read_head
 from buystream.vocabulary.events import Event
 
 
-class Happened(Struct, frozen=True):
+class StoryEvent(Struct, frozen=True):
     """An event, and its actor as the log has it."""
 
     event: Event
     actor: str
 
 
-def story(cur: cursor, streams: Streams, order_id: str) -> list[Happened]:
+def story(cur: cursor, streams: Streams, order_id: str) -> list[StoryEvent]:
     """In the order in which it happened; empty for an order that nobody placed."""
     table, stream, value, only = streams
     cur.execute(
@@ -25,4 +25,4 @@ def story(cur: cursor, streams: Streams, order_id: str) -> list[Happened]:
         {"order": order_id},
     )
     records = [bytes(encoded) for (encoded,) in cur]
-    return [Happened(read_event(record), read_head(record).actor) for record in records]
+    return [StoryEvent(read_event(record), read_head(record).actor) for record in records]

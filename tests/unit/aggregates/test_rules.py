@@ -86,6 +86,8 @@ PUBLISHED: dict[str, object] = {
     "parcels_per_order_max": 100,
     "fulfilment_events_max": 100,
     "exchanges_per_order_max": 20,
+    "notes_per_order_max": 100,
+    "mails_per_order_max": 20,
     "shipping_changes_max": 100,
     "weight_grams_max": 1_000_000,
     "passages_per_ticket_max": 40,

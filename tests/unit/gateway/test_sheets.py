@@ -13,9 +13,14 @@ import pytest
 from openpyxl import load_workbook
 
 from buystream.gateway.pages import sheets
-from buystream.gateway.pages.sheets import Column, Form, Row, sheet
+from buystream.gateway.pages.sheets import Form, Row, SheetColumn, sheet
 
-COLUMNS = (Column("name"), Column("units", "integer"), Column("total", "amount"), Column("at_utc", "moment"))
+COLUMNS = (
+    SheetColumn("name"),
+    SheetColumn("units", "integer"),
+    SheetColumn("total", "amount"),
+    SheetColumn("at_utc", "moment"),
+)
 AT_MS = 1_795_809_600_123
 ROWS: list[Row] = [
     ("Łódź", 2, (4550, "USD"), AT_MS),
@@ -26,7 +31,7 @@ ROWS: list[Row] = [
 ]
 
 
-def written(form: Form, pages: Sequence[Sequence[Row]], columns: Sequence[Column] = COLUMNS) -> bytes:
+def written(form: Form, pages: Sequence[Sequence[Row]], columns: Sequence[SheetColumn] = COLUMNS) -> bytes:
     left = list(pages)
 
     async def next_page() -> Sequence[Row]:
@@ -80,7 +85,7 @@ def test_an_empty_table_has_its_columns(form: Form) -> None:
 
 def test_a_workbook_of_more_rows_than_a_sheet_has_several(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sheets, "SHEET_ROWS_MAX", 3)
-    book = load_workbook(io.BytesIO(written("xlsx", [[("a",), ("b",), ("c",)], [("d",), ("e",)]], [Column("x")])))
+    book = load_workbook(io.BytesIO(written("xlsx", [[("a",), ("b",), ("c",)], [("d",), ("e",)]], [SheetColumn("x")])))
     assert [[row[0] for row in page.values] for page in book.worksheets] == [
         ["x", "a", "b"],
         ["x", "c", "d"],

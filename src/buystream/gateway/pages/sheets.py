@@ -32,7 +32,7 @@ MEDIA_TYPES: Final[dict[str, str]] = {
 }
 
 
-class Column(NamedTuple):
+class SheetColumn(NamedTuple):
     """Its cells are texts, integers, times in milliseconds, or amounts: pairs of minor units and a currency. None is an
     empty cell. In Parquet an amount is an integer of minor units, and `_minor` follows its name."""
 
@@ -43,7 +43,7 @@ class Column(NamedTuple):
 Row = Sequence[Any]
 
 
-class Writer(Protocol):
+class SheetWriter(Protocol):
     """Of one form."""
 
     def write(self, rows: Sequence[Row]) -> bytes:
@@ -58,7 +58,7 @@ class Writer(Protocol):
 class CsvWriter:
     """As `spreadsheets` writes it."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[SheetColumn]) -> None:
         self._columns = columns
         self._begun = False
 
@@ -80,7 +80,7 @@ class XlsxWriter:
     """By openpyxl, which keeps the rows in files of its own until the end. A text is typed as one, so it is never a
     formula."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[SheetColumn]) -> None:
         from openpyxl import Workbook  # takes long to load
 
         self._columns = columns
@@ -131,7 +131,7 @@ class XlsxWriter:
 class ParquetWriter:
     """By pyarrow, a row group for each page."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[SheetColumn]) -> None:
         """Raises HttpProblem where pyarrow isn't installed."""
         try:
             import pyarrow as pa
@@ -188,7 +188,7 @@ class _Sink(io.RawIOBase):
         return True
 
 
-WRITERS: Final[dict[str, Callable[[Sequence[Column]], Writer]]] = {
+WRITERS: Final[dict[str, Callable[[Sequence[SheetColumn]], SheetWriter]]] = {
     "csv": CsvWriter,
     "xlsx": XlsxWriter,
     "parquet": ParquetWriter,
@@ -198,7 +198,7 @@ NextPage = Callable[[], Awaitable[Sequence[Row]]]
 """The next rows; an empty answer ends the table."""
 
 
-async def sheet(form: Form, name: str, columns: Sequence[Column], next_page: NextPage) -> Stream:
+async def sheet(form: Form, name: str, columns: Sequence[SheetColumn], next_page: NextPage) -> Stream:
     """A download of that name. The first page is read at once, so that an error is a problem document and not a
     truncated file; a later failure breaks the connection. While a page is written, the next one is read."""
     writer = WRITERS[form](columns)

@@ -11,7 +11,7 @@ from psycopg2.extensions import cursor
 
 from buystream.consumers.search.asking import Filters
 from buystream.consumers.search.words import number_word
-from buystream.gateway.pages.sheets import Column, Form, Row, sheet
+from buystream.gateway.pages.sheets import Form, Row, SheetColumn, sheet
 from buystream.gateway.routes.guests import guests_page
 from buystream.gateway.routes.merchants import own_edition, past_moments
 from buystream.gateway.routes.order_lists import Amount, SearchText, filters_of, order_named
@@ -29,20 +29,43 @@ from buystream.vocabulary.order_states import OrderState
 
 ADDRESS: Final = ("company", "street", "postal_code", "city", "district", "region", "country")
 ORDER_COLUMNS: Final = (
-    *(Column("number"), Column("order_id"), Column("placed_utc", "moment"), Column("edition_id"), Column("items")),
-    *(Column("quantity", "integer"), Column("currency"), Column("delivery", "amount"), Column("total", "amount")),
-    *(Column("paid", "amount"), Column("refunded", "amount"), Column("state"), Column("reason")),
-    *(Column("source"), Column("campaign"), Column("post")),
-    *(Column("name"), Column("email"), *map(Column, ADDRESS)),
-    *(Column("carrier"), Column("tracking")),
+    *(
+        SheetColumn("number"),
+        SheetColumn("order_id"),
+        SheetColumn("placed_utc", "moment"),
+        SheetColumn("edition_id"),
+        SheetColumn("items"),
+    ),
+    *(
+        SheetColumn("quantity", "integer"),
+        SheetColumn("currency"),
+        SheetColumn("delivery", "amount"),
+        SheetColumn("total", "amount"),
+    ),
+    *(SheetColumn("paid", "amount"), SheetColumn("refunded", "amount"), SheetColumn("state"), SheetColumn("reason")),
+    *(SheetColumn("source"), SheetColumn("campaign"), SheetColumn("post")),
+    *(SheetColumn("name"), SheetColumn("email"), *map(SheetColumn, ADDRESS)),
+    *(SheetColumn("carrier"), SheetColumn("tracking")),
 )
 GUEST_COLUMNS: Final = (
-    *(Column("name"), Column("ticket_id"), Column("order_number"), Column("ticket", "integer"), Column("variant")),
-    *(Column("state"), Column("passed_on"), Column("blocked"), Column("inside")),
+    *(
+        SheetColumn("name"),
+        SheetColumn("ticket_id"),
+        SheetColumn("order_number"),
+        SheetColumn("ticket", "integer"),
+        SheetColumn("variant"),
+    ),
+    *(SheetColumn("state"), SheetColumn("passed_on"), SheetColumn("blocked"), SheetColumn("inside")),
 )
 PACKING_COLUMNS: Final = (
-    *(Column("number"), Column("order_id"), Column("placed_utc", "moment"), Column("variant_id"), Column("item")),
-    *(Column("units", "integer"), Column("name"), Column("email"), *map(Column, ADDRESS)),
+    *(
+        SheetColumn("number"),
+        SheetColumn("order_id"),
+        SheetColumn("placed_utc", "moment"),
+        SheetColumn("variant_id"),
+        SheetColumn("item"),
+    ),
+    *(SheetColumn("units", "integer"), SheetColumn("name"), SheetColumn("email"), *map(SheetColumn, ADDRESS)),
 )
 GUEST_PAGE: Final = 200
 PACKING_PAGE: Final = 500

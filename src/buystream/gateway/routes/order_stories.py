@@ -18,7 +18,7 @@ from buystream.gateway.server.idempotency import idempotent_name
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.refusals import asks
 from buystream.projections import order_stories, people
-from buystream.projections.order_stories import Happened
+from buystream.projections.order_stories import StoryEvent
 from buystream.projections.people import MerchantView
 from buystream.vault import BuyerIsErased
 from buystream.vocabulary import actors, codec, events
@@ -69,7 +69,7 @@ async def story(
     """Everything about the order and its payments, with when, and who asked for it."""
     view = await merchants_order(gateway, merchant, order_id)
 
-    def read(cur: cursor) -> tuple[list[Happened], dict[str, str]]:
+    def read(cur: cursor) -> tuple[list[StoryEvent], dict[str, str]]:
         keys = {key.key_id: key.name for key in people.api_keys(cur, merchant.merchant_id)}
         return order_stories.story(cur, gateway.order_streams, order_id), keys
 
@@ -128,7 +128,7 @@ async def resend(
 ROUTES: Final = [story, write_note, resend]
 
 
-def _body(gateway: Gateway, buyer_id: str, happened: Happened, keys: Mapping[str, str]) -> HappenedBody:
+def _body(gateway: Gateway, buyer_id: str, happened: StoryEvent, keys: Mapping[str, str]) -> HappenedBody:
     """Blocks."""
     event, text = happened.event, None
     if isinstance(event, events.OrderNoteWritten):
