@@ -65,6 +65,7 @@ SENTENCES: Final[Mapping[type[Event], Sentence]] = {
         if event.quantity
         else "Money was given back; the buyer keeps the units."
     ),
+    events.CodeApplied: lambda event: f"The code “{event.code.label}” was applied.",
     events.OrderNoteWritten: "A note was written.",
     events.ConfirmationResent: "The confirmation was sent again.",
     events.PaymentRequested: lambda event: f"A payment of {_money(event)} was requested.",

@@ -39,6 +39,7 @@ ORDER_COLUMNS: Final = (
     *(
         SheetColumn("quantity", "integer"),
         SheetColumn("currency"),
+        SheetColumn("discount", "amount"),
         SheetColumn("delivery", "amount"),
         SheetColumn("total", "amount"),
     ),
@@ -228,13 +229,13 @@ def _order_row(order: OrderRow, plain: Mapping[str, str], names: Titles) -> tupl
     currency = order.currency
     charge = order_lines.charges_in(order.charges).get(order.payment_id or "") if order.charges else None
     delivery_minor = charge.amount_minor if charge is not None else 0
-    if order.price_minor is not None:
-        goods_minor = order.quantity * order.price_minor
-    else:
-        goods_minor = sum(line.quantity * line.price_minor for line in order.kept_lines())
+    lines = order.kept_lines()
+    discount_minor = sum(line.discount_minor for line in lines)
+    goods_minor = sum(line.quantity * line.price_minor for line in lines) - discount_minor
     return (
         *(number_word(order.order_id), order.order_id, order.placed_at_ms, order.edition_id, names.items(order)),
-        *(order.quantity, currency, (delivery_minor, currency), (goods_minor + delivery_minor, currency)),
+        *(order.quantity, currency, (discount_minor, currency), (delivery_minor, currency)),
+        (goods_minor + delivery_minor, currency),
         *((order.paid_minor, currency), (order.refunded_minor, currency), order.state, order.reason),
         *(order.source, order.campaign, order.post),
         *(plain.get("name"), plain.get("email"), *_address_cells(plain)),
