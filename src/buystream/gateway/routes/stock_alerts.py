@@ -1,13 +1,13 @@
 """A buyer who finds an edition sold out may ask for a mail when there is stock again."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from litestar import post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from buystream.gateway.routes.bodies.fields import EmailAddress, Request
+from buystream.gateway.routes.bodies.fields import EmailAddress, Request, VariantId
 from buystream.gateway.routes.checkout import Http, client_of, language_of
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.refusals import asks
@@ -20,7 +20,7 @@ class StockAlertWish(Request, frozen=True, kw_only=True):
 
     email: EmailAddress
     consent: Literal[True]
-    variant_id: Annotated[str, Meta(max_length=40)] = ""
+    variant_id: VariantId = ""
 
 
 class StockAlertBody(Struct, frozen=True):

@@ -12,6 +12,7 @@ from litestar.datastructures import State
 from buystream.gateway.server.heads import ambiguous
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.valid_values import WHOLE_BODY, body_type
+from buystream.vocabulary.codec import ESCAPED_NUL
 
 _FAULT: Final = "fault_of_the_body"
 _AT: Final = re.compile(r" - at `\$\.?(.*)`$")
@@ -24,7 +25,10 @@ class StrictRequest(Request[Any, Any, State]):
         """The body as its route's type. A body that isn't of that type comes as the error, which no route takes: so it
         is answered after the caller is known."""
         try:
-            return _decoder(body_type(self.route_handler)).decode(await self.body())
+            decoded = _decoder(body_type(self.route_handler)).decode(body := await self.body())
+            if ESCAPED_NUL in body and (at := _nul_in(msgspec.json.decode(body))) is not None:
+                raise msgspec.ValidationError(f"Expected text without NULs - at `${at}`")
+            return decoded
         except msgspec.ValidationError as error:
             self.state[_FAULT] = error
             return error
@@ -49,6 +53,19 @@ def refuse_double_members(body: bytes) -> None:
         raise HttpProblem("malformed-json", "The body is nested too deeply.") from None
     except ValueError:
         return
+
+
+def _nul_in(value: Any, at: str = "") -> str | None:
+    """The place of a text with a NUL, which no command takes to the log (`codec.read_command`); None without one."""
+    if isinstance(value, str):
+        return at if "\0" in value else None
+    if isinstance(value, dict):
+        inside = ((f"{at}.{name}", one) for name, one in value.items())
+    elif isinstance(value, list):
+        inside = ((f"{at}[{number}]", one) for number, one in enumerate(value))
+    else:
+        return None
+    return next((found for place, one in inside if (found := _nul_in(one, place)) is not None), None)
 
 
 @lru_cache(maxsize=256)

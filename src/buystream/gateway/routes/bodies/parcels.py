@@ -38,7 +38,7 @@ class NewShipment(Request, frozen=True, kw_only=True):
     unless an Idempotency-Key does."""
 
     shipment_id: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[0-9a-zA-Z-]*$")] | None = None
-    lines: Annotated[tuple[UnitsOfLine, ...], Meta(max_length=100)] = ()
+    lines: Annotated[tuple[UnitsOfLine, ...], Meta(max_length=ORDER_LINES_MAX)] = ()
     stage: FulfilmentStage = "shipped"
     carrier: Annotated[str, Meta(max_length=80, pattern=LINE)] = ""
     tracking: Annotated[str, Meta(max_length=300, pattern=LINE)] = ""
@@ -56,7 +56,7 @@ class NewGoodsReturn(Request, frozen=True, kw_only=True):
     """Units that had been sent and came back. `goods`: they go on sale again (restock), stay off sale (withdraw), or
     wait until somebody has looked at them (inspect). `amount_minor` null refunds what they cost."""
 
-    lines: Annotated[tuple[UnitsOfLine, ...], Meta(min_length=1, max_length=20)]
+    lines: UnitsByLine
     goods: Goods
     amount_minor: Annotated[int, Meta(ge=1, le=ANY_AMOUNT_MINOR_MAX)] | None = None
     reason: Reason = ""
