@@ -124,6 +124,20 @@ def test_an_unchanged_log_is_published_once(postgres_log: PostgresLog, database_
     assert run_sql(database_url, "SELECT count(*) FROM tlog.checkpoint WHERE size = %s", (size,)) == [(1,)]
 
 
+def test_a_checkpoint_file_that_can_not_be_written_is_waited_for(
+    postgres_log: PostgresLog, database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk doesn't end the shop, and nothing is published that the file doesn't have."""
+    file = tmp_path / "not made yet" / "checkpoint"
+    sell(postgres_log, 2)
+    with caplog.at_level(logging.WARNING), at_work(notary_of(postgres_log, database_url, file=file)):
+        wait_until(lambda: any(f"{file} can't be written" in message for message in caplog.messages))
+        assert notarised.published_size(database_url) == 0
+        file.parent.mkdir()
+        wait_until(lambda: notarised.published_size(database_url) > 0)
+    assert file.exists()
+
+
 def stops(log: PostgresLog, dsn: str, caplog: pytest.LogCaptureFixture, *, file: Path | None = None) -> str:
     """What a notary says that stops."""
     caplog.clear()

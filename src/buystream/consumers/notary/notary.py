@@ -13,7 +13,7 @@ from psycopg2.extensions import connection, cursor
 
 from buystream.consumers.notary import forgetting, growing
 from buystream.consumers.notary.growing import Grown, Overtaken
-from buystream.consumers.notary.publishing import Forked, Publisher, Signers, signer_of
+from buystream.consumers.notary.publishing import FileUnavailable, Forked, Publisher, Signers, signer_of
 from buystream.consumers.notary.taking import take
 from buystream.database import DatabaseUnavailable, connected, transaction
 from buystream.delivery.policy import Backoff, Place
@@ -82,7 +82,7 @@ class Notary:
                 self._follow(stop)
             except Overtaken as overtaken:
                 logger.info("%s; reading it again", overtaken)
-            except (DatabaseUnavailable, LogUnavailable) as error:
+            except (DatabaseUnavailable, LogUnavailable, FileUnavailable) as error:
                 self._backoff.wait(stop, error)
             except (Forked, NoSuchTile) as error:
                 logger.critical("the transparency log stops: %s", error)

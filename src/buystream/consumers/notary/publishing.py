@@ -74,6 +74,10 @@ def _witnesses_of(policy: Policy) -> "Witnesses | None":
     return Witnesses(policy)
 
 
+class FileUnavailable(BuystreamError):
+    """The file of the newest checkpoint can't be read or written now: its disk is full, for example."""
+
+
 class Publisher:
     """Signs and publishes the checkpoints of one tree. Used by one thread."""
 
@@ -85,7 +89,8 @@ class Publisher:
         self._witnesses = _witnesses_of(policy)
 
     def check(self, cur: cursor, tree: Tree) -> None:
-        """That the tree continues the newest checkpoint that was signed, here and in the file. Raises Forked."""
+        """That the tree continues the newest checkpoint that was signed, here and in the file. Raises Forked and
+        FileUnavailable."""
         self._signers.known(tables.keys_of(cur, tree))
         found = tables.signed(cur)
         if found:
@@ -93,6 +98,8 @@ class Publisher:
         if self._file is not None and self._file.exists():
             try:
                 note, checkpoint = read_checkpoint(self._file.read_bytes())
+            except OSError as error:
+                raise FileUnavailable(f"{self._file} can't be read: {error.strerror}") from error
             except BadCheckpoint as error:
                 raise Forked(f"{self._file} should hold the newest checkpoint: {error}") from None
             if checkpoint.origin == tree.origin:  # else it is of the log before this one
@@ -100,7 +107,7 @@ class Publisher:
 
     def publish(self, conn: connection) -> bool:
         """Sign and publish a checkpoint of the tree as it is, if it has grown; whether it is published now. Raises
-        Forked."""
+        Forked and FileUnavailable."""
         with transaction(conn) as cur:
             note, checkpoint, is_published = self._sign(cur)
         if is_published:
@@ -165,8 +172,11 @@ class Publisher:
         if self._file is None:
             return
         unfinished = self._file.with_name(f".{self._file.name}.new")
-        with unfinished.open("w") as written:
-            written.write(str(note))
-            written.flush()
-            os.fsync(written.fileno())
-        unfinished.replace(self._file)
+        try:
+            with unfinished.open("w") as written:
+                written.write(str(note))
+                written.flush()
+                os.fsync(written.fileno())
+            unfinished.replace(self._file)
+        except OSError as error:
+            raise FileUnavailable(f"{self._file} can't be written: {error.strerror}") from error
