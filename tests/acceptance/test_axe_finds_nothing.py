@@ -216,6 +216,7 @@ def test_the_desk_and_its_dialogs(seen: Inspected, demo_shop: DemoShop) -> None:
         "time-zone": page.get_by_role("button", name="Time zone").click,
         "details": page.get_by_role("button", name="Legal details").click,
         "key": page.get_by_role("button", name="Create a key").click,
+        "link": page.get_by_role("button", name="Make a link").click,
         "ship": paid.get_by_role("button", name="Ship").click,
         "refund": paid.get_by_role("button", name="Refund").click,
     }

@@ -66,6 +66,13 @@ def buys(buying: Buying, *, save: bool = True) -> None:
 
 def test_the_next_person_pays_with_nobody_elses_card_and_sees_nobody_elses_address(forum: Forum) -> None:
     buys(forum.shows(forum.anna))
+    with forum.shop.merchant("band") as band:
+        (order,) = band.get("/v1/merchant/orders", params={"limit": 1}).json()["orders"]
+    assert (order["edition_id"], order["placement"]["source"], order["placement"]["app"]) == (
+        forum.edition,
+        "embed",
+        HOST,
+    )
     anna = forum.shows(forum.anna)
     anna.tap_buy()
     expect(anna.sheet.get_by_role("button", name="Pay $35.00 with Sandbox •••• 4242")).to_be_enabled()

@@ -50,6 +50,13 @@ export function drawCharts(dashboard, merchantCurrency) {
 const SOURCES_MAX = 8;
 let sources = [];
 
+/** Nothing is shown of a merchant who has signed out. */
+export function clearSources() {
+  sources = [];
+  const target = document.getElementById("chart-sources");
+  if (target.data) window.Plotly.purge(target);
+}
+
 /** `found`: figures of placements with their `name`, the one with the most paid orders first. */
 export function drawSources(found) {
   sources = found;
@@ -57,6 +64,7 @@ export function drawSources(found) {
   const theme = THEMES[darkScheme.matches ? "dark" : "light"];
   const shown = found.slice(0, SOURCES_MAX).reverse();
   const places = shown.map((_, place) => place);
+  const most = Math.max(0, ...shown.map(({ clicks }) => clicks));
   const bar = (name, label, color) => ({
     type: "bar",
     orientation: "h",
@@ -76,7 +84,13 @@ export function drawSources(found) {
       barmode: "overlay",
       bargap: barGap(shown.length),
       ...emptiness(theme, !shown.length, "Nobody has come yet"),
-      xaxis: { showgrid: true, rangemode: "tozero", nticks: 4, visible: shown.length > 0 },
+      xaxis: {
+        showgrid: true,
+        rangemode: "tozero",
+        nticks: 5,
+        visible: shown.length > 0,
+        ...(most < 4 && { range: [0, 4], dtick: 1 }),
+      },
       yaxis: {
         visible: shown.length > 0,
         showgrid: false,

@@ -3,7 +3,7 @@ import { serverNow } from "../buystream/clock.js";
 import { h } from "../buystream/dom.js";
 import { money } from "../buystream/money.js";
 import { ask, field } from "./ask.js";
-import { drawSources } from "./charts.js";
+import { clearSources, drawSources } from "./charts.js";
 import { offerEditions } from "./edition-choice.js";
 
 const COUNTS = ["impressions", "clicks", "held", "paid", "refused"];
@@ -56,7 +56,7 @@ export class Sources {
     this.#seen = "";
     this.#loadedAt = -Infinity;
     element("sources").replaceChildren();
-    drawSources([]);
+    clearSources();
   }
 
   /** `asOf`: the past moment that the desk shows, in milliseconds, or null for now. */
