@@ -1,6 +1,6 @@
 # Each target does all of its own set-up: on a fresh machine `make demo` or `make test` is the only command needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo kafka test thorough cluster check faults bench broker postgresql clients promtool proxies rivals judge stripe-mock chromium clean
+.PHONY: help demo kafka test thorough cluster check types style imports checked-and-collected collected faults bench broker postgresql clients promtool proxies rivals judge stripe-mock chromium clean
 
 python := .venv/bin/python
 run := .venv/.buystream-run
@@ -24,7 +24,7 @@ demo: $(run)
 kafka: $(run) broker
 	@$(python) tools/under_make.py $(python) -m buystream.host.broker
 
-test: check postgresql promtool chromium broker proxies stripe-mock
+test: checked-and-collected postgresql promtool chromium broker proxies stripe-mock
 	$(python) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder || $(python) -m tests.support.alone $$?
 
 thorough: $(dev) broker
@@ -32,11 +32,29 @@ thorough: $(dev) broker
 		tests/acceptance/test_kill_the_shop_mid_rush.py tests/integration/test_schedules_of_payments.py \
 		tests/integration/test_the_api_keeps_its_word.py tests/unit/aggregates tests/unit/test_statements_add_up.py
 
+checks := types style imports
+beside := $(MAKE) --no-print-directory --jobs 2 --output-sync=target
+
 check: $(dev)
+	@$(beside) $(checks)
+
+types:
+	$(python) -m mypy --strict src clients/python/src
+
+style:
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m mypy --strict src clients/python/src
+
+imports:
 	.venv/bin/lint-imports
+
+# The types take one core for half a minute. Beside them pytest compiles the tests, for its processes to find: otherwise
+# each of them would compile all.
+checked-and-collected: $(dev)
+	@$(beside) $(checks) collected
+
+collected:
+	@PYTHONDONTWRITEBYTECODE= $(python) -m pytest --collect-only -qq >.venv/collected.log || { cat .venv/collected.log; exit 1; }
 
 cluster: $(dev) broker clients judge
 	$(python) -m pytest tests/kafka tests/judges

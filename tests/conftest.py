@@ -1,6 +1,7 @@
 """Fixtures that every test may ask for by name, the limit of each test, what is the same for every test, and what a
 failing one shows."""
 
+import gc
 import logging
 import os
 import platform
@@ -45,6 +46,7 @@ __all__ = [
 
 
 HTTP_SECONDS = 60
+LOGGERS = [logging.getLogger(name) for name in (None, "uvicorn", "asyncio", "kafka")]
 
 
 def pytest_configure() -> None:
@@ -85,14 +87,27 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
-@pytest.fixture(autouse=True)
-def levels_of_the_log() -> Iterator[None]:
-    """A command line that runs in the tests' own process sets levels of loggers; they end with its test."""
-    loggers = [logging.getLogger(name) for name in (None, "uvicorn", "asyncio", "kafka")]
-    levels = [logger.level for logger in loggers]
-    yield
-    for logger, level in zip(loggers, levels, strict=True):
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Nothing is thrown away while tests are collected, and the collector would look at all of it again and again.
+    Afterwards it looks at what the tests make."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """A command line that runs in the tests' own process sets levels of loggers; they end with its test. A fixture for
+    every test would take longer than many of them."""
+    levels = [logger.level for logger in LOGGERS]
+    done = yield
+    for logger, level in zip(LOGGERS, levels, strict=True):
         logger.setLevel(level)
+    return done
 
 
 @pytest.fixture(scope="session")

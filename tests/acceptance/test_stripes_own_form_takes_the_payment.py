@@ -41,11 +41,11 @@ WALLET = {
 }
 
 
-@pytest.fixture
-def shop(chromium: object, shop_database_url: str) -> Iterator[Shop]:
-    """A shop that is paid by Stripe, as far as a browser can tell."""
+@pytest.fixture(scope="module")
+def shop(chromium: object, module_shop_database_url: str) -> Iterator[Shop]:
+    """A shop that is paid by Stripe, as far as a browser can tell. Each test sells an edition of its own."""
     stripe = {"bank": None, "sandbox_cards": (), "provider_name": "stripe", "publishable_key": PUBLISHABLE_KEY}
-    with shop_at_work(shop_database_url, provider=TokenProvider, **stripe) as running:
+    with shop_at_work(module_shop_database_url, provider=TokenProvider, **stripe) as running:
         register_merchant(running)
         yield running
 
@@ -57,6 +57,11 @@ def in_front_of(context: BrowserContext, shop: Shop, *, wallet: Any = None, **te
     page = context.new_page()
     page.goto(f"{shop.url}/e/{edition}")
     return Buying(page, edition), StripeForm(page)
+
+
+def payments_asked(shop: Shop, fan: Buying) -> list[bytes]:
+    """Each RequestPayment for an order of their edition."""
+    return [asked for asked in shop.commands("RequestPayment") if fan.edition_id.encode() in asked]
 
 
 def tell_who(fan: Buying) -> None:
@@ -85,7 +90,7 @@ def test_a_card_pays_and_is_remembered(phone: BrowserContext, shop: Shop, screen
     assert form.calls("update")[-1]["setupFutureUsage"] == "off_session"
     fan.pay()
     fan.sees("It’s yours!")
-    (payment,) = shop.commands("RequestPayment")
+    (payment,) = payments_asked(shop, fan)
     assert b"pm_card_visa" in payment
     fan.sheet.get_by_role("button", name="Buy another").tap()
     expect(fan.sheet.get_by_role("button", name="Pay $45.00 with")).to_be_visible()
@@ -121,11 +126,11 @@ def test_a_declined_card_keeps_the_hold_and_what_was_typed(phone: BrowserContext
 
 
 def test_the_bank_asks_and_its_return_page_leads_back(
-    phone: BrowserContext, shop: Shop, shop_database_url: str, screenshot: Screenshot
+    phone: BrowserContext, shop: Shop, screenshot: Screenshot
 ) -> None:
     def ask_and_return(route: Route) -> None:
         payment_id = route.request.url.removeprefix(BANK)
-        SandboxProvider(shop_database_url, on_fact=shop.tell).complete_authentication(payment_id, approved=True)
+        SandboxProvider(shop.dsn, on_fact=shop.tell).complete_authentication(payment_id, approved=True)
         back = f"{shop.url}/bank-answered?payment_intent=pi_1&payment_intent_client_secret=pi_1_secret_2"
         route.fulfill(status=302, headers={"Location": back})
 
@@ -154,10 +159,11 @@ def test_a_wallet_pays_with_all_it_knows(phone: BrowserContext, shop: Shop, scre
     form.wallet.tap()
     fan.sees("It’s yours!")
     assert form.calls("paymentFailed") == []
-    (payment,) = shop.commands("RequestPayment")
+    (payment,) = payments_asked(shop, fan)
     assert b"pm_card_applePay" in payment
     with shop.merchant() as merchant:
-        (order,) = merchant.get("/v1/merchant/orders").json()["orders"]
+        orders = merchant.get("/v1/merchant/orders").json()["orders"]
+    (order,) = [order for order in orders if order["edition_id"] == fan.edition_id]
     assert order["buyer"] == {
         "name": "Anna Example",
         "email": "anna@example.org",
@@ -178,7 +184,7 @@ def test_what_a_wallet_does_not_share_is_requested_and_then_it_pays(phone: Brows
     expect(fan.sheet.get_by_label("E-mail")).to_be_focused()
     expect(fan.sheet.get_by_text("Your wallet didn’t share everything.")).to_be_visible()
     expect(fan.sheet.get_by_label("Name")).to_have_value("Anna Example")
-    assert shop.commands("RequestPayment") == []
+    assert payments_asked(shop, fan) == []
     fan.sheet.get_by_label("E-mail").fill("anna@example.org")
     fan.pay()
     fan.sees("It’s yours!")
@@ -195,7 +201,7 @@ def test_what_stripe_finds_wrong_is_shown_beside_the_button(
     expect(fan.sheet.get_by_role("alert").filter(has_text="Your card number is incomplete.")).to_be_visible()
     expect(form.card.get_by_label("Card number")).to_have_value("4242")
     screenshot(fan.page, "stripe-incomplete")
-    assert shop.commands("RequestPayment") == []
+    assert payments_asked(shop, fan) == []
     form.enter(VISA)
     fan.pay()
     fan.sees("It’s yours!")
@@ -219,7 +225,7 @@ def test_nothing_is_lost_when_the_shop_does_not_take_the_payment(phone: BrowserC
     is_busy = False
     fan.pay()
     fan.sees("It’s yours!")
-    (payment,) = shop.commands("RequestPayment")
+    (payment,) = payments_asked(shop, fan)
     assert (b"pm_card_visa" if by == "card" else b"pm_card_applePay") in payment
 
 
@@ -230,7 +236,7 @@ def test_a_double_tap_on_pay_is_one_payment(phone: BrowserContext, shop: Shop) -
     tell_who(fan)
     fan.sheet.get_by_role("button", name="Pay").evaluate("button => { button.click(); button.click(); }")
     fan.sees("It’s yours!")
-    assert len(shop.commands("RequestPayment")) == 1
+    assert len(payments_asked(shop, fan)) == 1
     assert [order["state"] for order in fan.orders()] == ["confirmed"]
 
 

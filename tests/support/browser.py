@@ -76,6 +76,7 @@ class Buying:
 
     def __init__(self, page: Page, edition_id: str) -> None:
         self.page = page
+        self.edition_id = edition_id
         self.element = page.locator(f"buy-button[edition='{edition_id}']")
         self.button = self.element.locator("button.buy")
         self.sheet = self.element.get_by_role("dialog")

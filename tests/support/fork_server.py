@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 
 from buystream import cli
+from buystream.gateway.routes import every_route
 
 MESSAGE_BYTES_MAX: Final = 1 << 17
 DESCRIPTORS: Final = 3
@@ -44,6 +45,7 @@ def import_the_shop() -> None:
     names = [f"buystream.{name}" for name in USED_LATER]
     for name in [*(module.name for module in pkgutil.iter_modules(cli.__path__, "buystream.cli.")), *names]:
         import_module(name)
+    list(every_route())  # which a gateway imports when it starts
     threads = list(Path("/proc/self/task").iterdir())
     assert len(threads) == 1, f"{len(threads)} threads: what has more than one can't be forked safely"
     gc.collect()

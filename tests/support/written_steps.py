@@ -65,8 +65,9 @@ def edits() -> list[Edit]:
 
 
 def copy_to(root: Path) -> None:
-    """The repository as it is, without what it keeps to itself."""
-    ignored = shutil.ignore_patterns("__pycache__", ".venv", "node_modules", "*.egg-info")
+    """The repository as it is, without what it keeps to itself. With what Python compiled of its modules, which goes by
+    their times and sizes: in the copy only those of the edits are compiled again."""
+    ignored = shutil.ignore_patterns(".venv", "node_modules", "*.egg-info")
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():

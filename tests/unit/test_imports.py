@@ -84,3 +84,8 @@ def test_a_command_on_a_log_in_postgresql_imports_no_gateway_no_kafka_and_no_str
 )
 def test_a_process_imports_the_libraries_of_the_parts_that_it_runs(module: str, needed: set[str]) -> None:
     assert imported_by(f"import {module}") == needed
+
+
+def test_a_gateway_on_a_log_in_postgresql_imports_no_kafka() -> None:
+    imported = imported_by("from buystream.gateway.routes import every_route; list(every_route())")
+    assert not imported & {"aiokafka", "confluent_kafka", "faust", "kafka"}

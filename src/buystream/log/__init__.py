@@ -14,6 +14,9 @@ DEADLETTER = "buystream.deadletter"
 
 TOPICS = (COMMANDS, EVENTS, DEADLETTER)
 
+MERCHANT = "buystream.merchant."
+"""Before the merchant's id, the name of a merchant's public topic."""
+
 READ_LIMIT = 5_000
 """The default limit of records per read or poll: bounds memory."""
 

@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
-from buystream.log import TOPICS, LogError, LogUnavailable
+from buystream.log import MERCHANT, TOPICS, LogError, LogUnavailable
 
 MESSAGE_BYTES_MAX = 4_194_304
 REQUEST_SECONDS = 15
@@ -67,7 +67,7 @@ def plan(
 def merchant_topic(merchant_id: str, *, replication: int = 1, prefix: str = "") -> Topic:
     """A merchant's public topic: its order events, in one order."""
     settings = FOR_EVER | {"min.insync.replicas": str(max(1, replication - 1))}
-    return Topic(f"{prefix}buystream.merchant.{merchant_id}", 1, replication, settings)
+    return Topic(f"{prefix}{MERCHANT}{merchant_id}", 1, replication, settings)
 
 
 class Topics:

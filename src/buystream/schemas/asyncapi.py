@@ -8,8 +8,7 @@ from typing import Any, Final, get_type_hints
 import msgspec
 
 from buystream.delivery.policy import DeadLetter, DeadLetterEnvelope
-from buystream.log import COMMANDS, DEADLETTER, EVENTS
-from buystream.log.topics import merchant_topic
+from buystream.log import COMMANDS, DEADLETTER, EVENTS, MERCHANT
 from buystream.schemas.messages import FEED, FOLDERS, Schema, split
 from buystream.vocabulary import codec
 from buystream.vocabulary.feed import FEED_CONTENT_TYPE
@@ -81,7 +80,7 @@ CHANNELS: Final = {
         DeadLetterEnvelope,
     ),
     FEED: (
-        merchant_topic("{merchantId}").name,
+        f"{MERCHANT}{{merchantId}}",
         "send",
         "One merchant's events, without personal data. One that can't be read keeps its place, with an empty body.",
         None,
