@@ -53,7 +53,7 @@ def import_the_shop() -> None:
 
 
 class Server:
-    """Starts what it is asked for and says how that ended."""
+    """Starts what is requested and reports how that ended."""
 
     def __init__(self, line: socket.socket) -> None:
         self._line = line
