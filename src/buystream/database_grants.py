@@ -20,7 +20,7 @@ from buystream.gateway.server import (
     fingerprints,
     key_uses,
     media_cleaning,
-    passkeys,
+    passkey_tables,
     session_tables,
 )
 from buystream.log import postgres as postgres_log
@@ -39,7 +39,7 @@ PARTS: Final = (
     key_uses.TABLES,
     media_cleaning.TABLES,
     desk_sessions.TABLES,
-    passkeys.TABLES,
+    passkey_tables.TABLES,
     fingerprints.TABLES,
     sandbox.TABLES,
     delivery.TABLES,

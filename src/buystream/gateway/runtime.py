@@ -18,7 +18,14 @@ from buystream.consumers.search.asking import OrderSearch
 from buystream.consumers.webhooks import tables as webhooks
 from buystream.delivery import policy as delivery
 from buystream.gateway.routes.bodies.payments import ConfigBody
-from buystream.gateway.server import desk_sessions, key_uses, media_cleaning, passkeys, session_tables, sessions
+from buystream.gateway.server import (
+    desk_sessions,
+    key_uses,
+    media_cleaning,
+    passkey_tables,
+    session_tables,
+    sessions,
+)
 from buystream.gateway.server.answers import Answer
 from buystream.gateway.server.catalogue import Catalogue, Listing
 from buystream.gateway.server.decisions import DECISION_SECONDS, Decisions
@@ -347,7 +354,7 @@ class Gateway:
     def _load(self, cur: cursor) -> dict[int, int]:
         session_tables.TABLES.ensure(cur)
         desk_sessions.TABLES.ensure(cur)
-        passkeys.TABLES.ensure(cur)
+        passkey_tables.TABLES.ensure(cur)
         key_uses.TABLES.ensure(cur)
         media_cleaning.TABLES.ensure(cur)
         mail_tables.TABLES.ensure(cur)

@@ -26,7 +26,6 @@ from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.sessions import LINKS, HostUser
 from buystream.projections.members import PasskeyView
 from buystream.sealing import purpose_key
-from buystream.tables import Tables
 
 TICKET_SECONDS: Final = 300
 CHALLENGE_BYTES: Final = 32
@@ -34,21 +33,6 @@ CHALLENGE_BYTES: Final = 32
 REGISTERING: Final = "r"
 SIGNING_IN: Final = "a"
 """By what a ticket begins with."""
-
-TABLES: Final = Tables(
-    "gateway",
-    """
-    CREATE SCHEMA IF NOT EXISTS gateway;
-    CREATE TABLE IF NOT EXISTS gateway.passkey_use (
-        merchant_id text COLLATE "C",
-        member_id text COLLATE "C",
-        passkey_id text COLLATE "C",
-        sign_count bigint NOT NULL,
-        used_at timestamptz NOT NULL DEFAULT now(),
-        PRIMARY KEY (merchant_id, member_id, passkey_id)
-    )""",
-)
-"""How often each passkey has signed, by its own count; those that are synchronised between devices always say 0."""
 
 _COUNT = """
     SELECT sign_count FROM gateway.passkey_use WHERE merchant_id = %s AND member_id = %s AND passkey_id = %s
