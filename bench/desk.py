@@ -4,6 +4,7 @@ shows figures in a browser, and how long all orders take as a Parquet file."""
 
 import json
 import random
+import re
 import secrets
 import statistics
 import threading
@@ -307,7 +308,7 @@ def _first_paint_ms(front: Program) -> float:
         for _ in range(5):
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             page.goto(f"http://127.0.0.1:{front.port}/desk#key={urllib.parse.quote(API_KEY)}", wait_until="commit")
-            page.wait_for_function("document.getElementById('kpi-confirmed')?.textContent.match(/[0-9]/)")
+            page.locator("#kpi-confirmed").filter(has_text=re.compile("[0-9]")).wait_for()
             waited_ms.append(page.evaluate("performance.now()"))
             page.close()
         browser.close()

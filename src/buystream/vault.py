@@ -6,8 +6,8 @@ import logging
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from time import monotonic
 
 import msgspec
@@ -107,6 +107,19 @@ class Vault:
         except (NotSealedHere, ValueError, msgspec.DecodeError):
             return None
 
+    def read_keys(self, buyers: Iterable[str]) -> None:
+        """Read these buyers' keys in one query, so that `decrypt` needs none for a while."""
+        with self._lock:
+            missing = sorted({one for one in buyers if self._cache.get(one, (0.0, None))[0] <= monotonic()})
+        if not missing:
+            return
+        with self._cursor() as cur:
+            cur.execute(_KEYS, (missing,))
+            wrapped = {buyer_id: bytes(key) for buyer_id, key in cur}
+        for buyer_id, key in wrapped.items():
+            with suppress(KeyIsDamaged):  # said when it is used
+                self._keep(buyer_id, self._unwrap(buyer_id, key))
+
     def decrypt_many(self, sealed: Sequence[tuple[str, str]]) -> list[dict[str, str] | None]:
         """The same as `decrypt` for many texts, each with its buyer's id, in one query."""
         with self._cursor() as cur:
@@ -172,12 +185,15 @@ class Vault:
         except KeyIsDamaged as error:
             logger.error("%s; what is encrypted for this buyer is shown as null", error)
             return None
+        self._keep(buyer_id, key)
+        return key
+
+    def _keep(self, buyer_id: str, key: SealingKey) -> None:
         with self._lock:
             self._cache[buyer_id] = (monotonic() + CACHED_KEY_SECONDS, key)
             self._cache.move_to_end(buyer_id)
             if len(self._cache) > CACHED_KEYS_MAX:
                 self._cache.popitem(last=False)
-        return key
 
     def _unwrap(self, buyer_id: str, wrapped: bytes) -> SealingKey:
         try:

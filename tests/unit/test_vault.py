@@ -106,3 +106,11 @@ def test_a_lost_connection_is_reported_and_then_replaced(vault: Vault, database_
     with pytest.raises(VaultUnavailable):
         vault.encrypt(BEN, DETAILS)
     assert vault.decrypt(ANNA, text) == DETAILS
+
+
+def test_keys_that_were_read_together_need_no_query_of_their_own(vault: Vault, database_url: str) -> None:
+    texts = {buyer: vault.encrypt(buyer, {"name": buyer}) for buyer in ("by0-one", "by0-two")}
+    vault.read_keys([*texts, "by0-nobody"])
+    run_sql(database_url, "DELETE FROM vault.buyer_key")
+    assert [vault.decrypt(buyer, text) for buyer, text in texts.items()] == [{"name": "by0-one"}, {"name": "by0-two"}]
+    assert vault.decrypt("by0-nobody", "x") is None

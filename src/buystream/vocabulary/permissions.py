@@ -57,6 +57,7 @@ TABLE: Final = (
         routes=(
             f"GET {_OWN}/orders",
             f"GET {_ORDER}",
+            f"GET {_ORDER}/story",
             f"GET {_ORDER}/receipt",
             f"GET {_ORDER}/receipt.pdf",
             f"GET {_ORDER}/refunds",
@@ -67,6 +68,9 @@ TABLE: Final = (
             f"GET {_EDITION}/packing",
             f"GET {_EDITION}/packing.pdf",
             f"POST {_OWN}/packing.pdf",
+            f"GET {_OWN}/exports/orders",
+            f"GET {_EDITION}/exports/guests",
+            f"GET {_EDITION}/exports/packing",
             f"POST {_OWN}/licences/find",
             f"GET {_OWN}/disputes",
             f"GET {_OWN}/mails",
@@ -117,6 +121,7 @@ TABLE: Final = (
         commands=(
             *("ShipOrder", "RecordDelivery", "CreateShipment", "RecordFulfilment"),
             *("RecordReturn", "InspectReturn", "ExchangeUnits", "AnswerReturnRequest", "RefundOrder"),
+            *("WriteOrderNote", "ResendConfirmation"),
             *("ChooseReturnedTickets", "BlockTicket", "AllowDownloads", "DisableLicence"),
         ),
     ),

@@ -1,5 +1,6 @@
 """The merchant's orders page by page: all of them, those that are looked for, and all as they were."""
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from litestar import get
@@ -11,7 +12,12 @@ from psycopg2.extensions import cursor
 from buystream import ticket_codes
 from buystream.consumers.search import asking
 from buystream.consumers.search.asking import Filters
-from buystream.gateway.routes.bodies.merchants import FoundOrdersBody, MerchantOrdersBody, PastMerchantOrdersBody
+from buystream.gateway.routes.bodies.merchants import (
+    FoundOrdersBody,
+    MerchantOrderBody,
+    MerchantOrdersBody,
+    PastMerchantOrdersBody,
+)
 from buystream.gateway.routes.merchants import past_moments, seen_by_merchant
 from buystream.gateway.routes.money import FOR_EVER_MS, period_of
 from buystream.gateway.routes.paging import page_of
@@ -81,7 +87,7 @@ async def merchant_orders(
         lambda cur: order_views.orders_of_merchant(cur, merchant.merchant_id, after=after, limit=limit + 1)
     )
     views, last = page_of(found, limit)
-    bodies = await gateway.reads.run(lambda: [seen_by_merchant(gateway, view) for view in views])
+    bodies = await gateway.reads.run(lambda: _bodies(gateway, views))
     return MerchantOrdersBody(bodies, last.order_id if last else None)
 
 
@@ -124,8 +130,14 @@ async def _looked_for(
         return [views[order_id] for order_id in page if order_id in views], last, asking.unread_events(cur)
 
     views, last, unread = await gateway.reads.query(read)
-    bodies = await gateway.reads.run(lambda: [seen_by_merchant(gateway, view) for view in views])
+    bodies = await gateway.reads.run(lambda: _bodies(gateway, views))
     return FoundOrdersBody(bodies, last, unread)
+
+
+def _bodies(gateway: Gateway, views: Sequence[OrderView]) -> list[MerchantOrderBody]:
+    """Blocks."""
+    gateway.vault.read_keys(view.buyer_id for view in views if view.delivery)
+    return [seen_by_merchant(gateway, view) for view in views]
 
 
 def order_named(text: str) -> str | None:
@@ -164,5 +176,5 @@ async def _past_orders(
         return past_orders(cur, gateway.order_streams, page, at_ms=at_ms), last
 
     views, last = await gateway.reads.query(read)
-    bodies = await gateway.reads.run(lambda: [seen_by_merchant(gateway, view) for view in views])
+    bodies = await gateway.reads.run(lambda: _bodies(gateway, views))
     return PastMerchantOrdersBody(bodies, last, at_ms)

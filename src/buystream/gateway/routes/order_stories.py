@@ -12,12 +12,14 @@ from psycopg2.extensions import cursor
 from buystream.gateway.routes.bodies.fields import Request
 from buystream.gateway.routes.bodies.merchants import MerchantOrderBody
 from buystream.gateway.routes.checkout import Http
+from buystream.gateway.routes.members import names_of
 from buystream.gateway.routes.merchants import change_order, merchants_order
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.idempotency import idempotent_name
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.refusals import asks
 from buystream.projections import order_stories, people
+from buystream.projections.members import MemberView, members_of
 from buystream.projections.order_stories import StoryEvent
 from buystream.projections.people import MerchantView
 from buystream.vault import BuyerIsErased
@@ -69,14 +71,18 @@ async def story(
     """Everything about the order and its payments, with when, and who asked for it."""
     view = await merchants_order(gateway, merchant, order_id)
 
-    def read(cur: cursor) -> tuple[list[StoryEvent], dict[str, str]]:
-        keys = {key.key_id: key.name for key in people.api_keys(cur, merchant.merchant_id)}
-        return order_stories.story(cur, gateway.order_streams, order_id), keys
+    def read(cur: cursor) -> tuple[list[StoryEvent], dict[str, str], list[MemberView]]:
+        keys = {key.key_id: f"the key “{key.name}”" for key in people.api_keys(cur, merchant.merchant_id)}
+        return order_stories.story(cur, gateway.order_streams, order_id), keys, members_of(cur, merchant.merchant_id)
 
-    happened, keys = await gateway.reads.query(read)
-    return await gateway.reads.run(
-        lambda: StoryBody(order_id, [_body(gateway, view.buyer_id, one, keys) for one in happened])
-    )
+    happened, names, found = await gateway.reads.query(read)
+
+    def body() -> StoryBody:
+        for member_id, plain in names_of(gateway, found).items():
+            names[member_id] = plain.get("name") or "a former member"
+        return StoryBody(order_id, [_body(gateway, view.buyer_id, one, names) for one in happened])
+
+    return await gateway.reads.run(body)
 
 
 @post("/v1/merchant/orders/{order_id:str}/notes", status_code=201, opt=asks(WriteOrderNote), summary="Write a note")
@@ -128,7 +134,7 @@ async def resend(
 ROUTES: Final = [story, write_note, resend]
 
 
-def _body(gateway: Gateway, buyer_id: str, happened: StoryEvent, keys: Mapping[str, str]) -> HappenedBody:
+def _body(gateway: Gateway, buyer_id: str, happened: StoryEvent, names: Mapping[str, str]) -> HappenedBody:
     """Blocks."""
     event, text = happened.event, None
     if isinstance(event, events.OrderNoteWritten):
@@ -137,17 +143,16 @@ def _body(gateway: Gateway, buyer_id: str, happened: StoryEvent, keys: Mapping[s
         at_ms=event.at_ms,
         type=codec.type_name(type(event)).split(".")[1],
         actor=happened.actor,
-        who=who(happened.actor, keys),
+        who=who(happened.actor, names),
         sentence=sentence_of(event),
         text=text,
     )
 
 
-def who(actor: str, keys: Mapping[str, str]) -> str:
-    """The actor in words; `keys` are the names of the merchant's keys by their ids."""
-    key_id = actors.key_of(actor)
-    if not key_id:
-        role = actor.partition(":")[0]
-        return _WHO.get(role, role)
-    name = keys.get(key_id, key_id)
-    return f"the scanner “{name}”" if actor.startswith(actors.DOOR) else f"the key “{name}”"
+def who(actor: str, names: Mapping[str, str]) -> str:
+    """The actor in words; `names` are what the merchant's keys and members are called, by their ids."""
+    named = actors.key_of(actor) or actors.member_of(actor)
+    if named:
+        return names.get(named, named)
+    role = actors.role_of(actor)
+    return _WHO.get(role, role)
