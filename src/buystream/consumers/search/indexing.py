@@ -143,7 +143,7 @@ class Indexing:
     def _is_at(self, at: dict[int, int]) -> bool:
         with self._database.transaction() as cur:
             places = known_places(cur, CONSUMER)
-        return all(places[partition].position == position for partition, position in at.items())
+        return all(places.get(partition, Place()).position == position for partition, position in at.items())
 
     def _index(self, reads: Sequence[Read], at: dict[int, int], stop: threading.Event) -> None:
         changed: set[str] = set()
