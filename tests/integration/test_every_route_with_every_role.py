@@ -251,3 +251,19 @@ def test_a_key_that_may_not_change_a_thing_says_so(shop: Shop) -> None:
         assert till.post(f"/v1/merchant/editions/{edition_id}/stock", json={"add": 50}).status_code == 200
         refused = till.post(f"/v1/merchant/editions/{edition_id}/pause")
         assert (refused.status_code, slug(refused)) == (403, "role-may-not")
+        assert till.get("/v1/merchant/trail").status_code == 403
+    with shop.merchant() as owner:
+        answer = owner.get("/v1/merchant/trail")
+        assert answer.status_code == 200, answer.text
+        steps = answer.json()["steps"]
+        raised = next(one for one in steps if one["kind"] == "StockAdded")
+        assert (raised["who"], raised["did"]) == (
+            "The support key “till 2”",
+            "raised the stock of Night Sky, live by 50",
+        )
+        first = owner.get("/v1/merchant/trail", params={"limit": 1}).json()
+        second = owner.get("/v1/merchant/trail", params={"limit": 1, "after": first["next"]}).json()
+        assert first["steps"] + second["steps"] == steps[:2]
+        own = owner.get("/v1/merchant/trail", params={"by": raised["actor"]}).json()["steps"]
+        assert {one["actor"] for one in own} == {raised["actor"]}
+        assert owner.get("/v1/merchant/trail", params={"after": "x"}).status_code == 422

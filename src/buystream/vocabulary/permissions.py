@@ -156,6 +156,12 @@ TABLE: Final = (
         routes=(f"GET {_OWN}/keys", f"GET {_OWN}/members"),
     ),
     Permission(
+        "trail",
+        "see who did what",
+        frozenset({OWNER, READ_ONLY}),
+        routes=(f"GET {_OWN}/trail",),
+    ),
+    Permission(
         "own-access",
         "look after one’s own access",
         _ALL,

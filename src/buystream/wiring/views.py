@@ -22,10 +22,11 @@ from buystream.projections.people import People
 from buystream.projections.receipts import Receipts
 from buystream.projections.recurring_gifts import RecurringGifts
 from buystream.projections.tickets import TicketViews
+from buystream.projections.trail import Trail
 
 VIEWS = (
     *(OrderViews, EditionBoard, MerchantDashboard, People, RecurringGifts, Money, Receipts, Keyframes),
-    *(TicketViews, Doors, DownloadViews, LicenceViews, Attribution, EditionPages, CodeViews),
+    *(TicketViews, Doors, DownloadViews, LicenceViews, Attribution, EditionPages, CodeViews, Trail),
 )
 
 HISTORY = "history"

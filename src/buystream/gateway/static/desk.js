@@ -19,10 +19,12 @@ import { OrderSearch } from "./desk/order-search.js";
 import { PageEditor } from "./desk/page-editor.js";
 import { Parcels } from "./desk/parcels.js";
 import { Past, pastCancellations } from "./desk/past.js";
+import { Passkeys, arePossible } from "./desk/passkeys.js";
 import { People } from "./desk/people.js";
 import { askRelease } from "./desk/release.js";
 import { Sources } from "./desk/sources.js";
 import { Statement } from "./desk/statement.js";
+import { Trail } from "./desk/trail.js";
 import { Webhooks } from "./desk/webhooks.js";
 
 const element = (id) => document.getElementById(id);
@@ -78,6 +80,8 @@ const editor = new PageEditor({ call, say, token: () => access.bearer() });
 const drafts = new Drafts({ call, say, editor });
 const mails = new Mails({ call, say });
 const people = new People({ call, say });
+const trail = new Trail({ call, say });
+const passkeys = new Passkeys({ call, say });
 const cancellations = new Cancellations(call);
 
 /** Signs in by one of the access's ways; `refusal` is what is said when that isn't accepted. */
@@ -100,6 +104,8 @@ async function enter(way, refusal) {
   if (may.has("sell")) drafts.load();
   if (may.has("arrange")) webhooks.load();
   people.load(may.has("people"));
+  if (may.has("trail")) trail.load();
+  if (access.isMember) passkeys.load();
   for (const id of ["desk", "session", "connection"]) element(id).hidden = false;
   for (const id of ["enter", "enter-by-mail"]) element(id).hidden = true;
   useZone(merchant.time_zone);
@@ -140,6 +146,8 @@ function leave(message = "") {
   parcels.clear();
   mails.clear();
   people.clear();
+  trail.clear();
+  passkeys.clear();
   for (const id of ["desk", "session", "connection"]) element(id).hidden = true;
   for (const id of ["enter", "enter-by-mail"]) element(id).hidden = false;
   element("enter-error").textContent = message;
@@ -242,6 +250,10 @@ element("enter-by-mail").addEventListener("submit", async (event) => {
     status.textContent = problem.message;
   }
 });
+element("enter-by-passkey").hidden = !arePossible();
+element("enter-by-passkey").addEventListener("click", () =>
+  enter(() => access.usePasskey(), "This passkey isn’t known here. Sign in by mail, and add it."),
+);
 element("leave").addEventListener("click", () => leave());
 element("release").addEventListener("click", () => askRelease({ call, say, drafts, currency: merchant.currency }));
 

@@ -2,6 +2,7 @@
 // no page reads; it gives this page tokens that live for minutes, and only they may do anything.
 import { request } from "../buystream/api.js";
 import { serverNow } from "../buystream/clock.js";
+import { signInByPasskey } from "./passkeys.js";
 
 const KEY = "buystream.desk.key";
 const RENEWED_BEFORE_MS = 60_000;
@@ -29,6 +30,11 @@ export class Access {
   /** By the code of a link. Throws `Problem`. */
   async useLink(code) {
     this.#take(await request("POST", "/v1/desk/session", { body: { link_code: code } }));
+  }
+
+  /** By a passkey. Throws `Problem`, or the browser's own error. */
+  async usePasskey() {
+    this.#take(await signInByPasskey());
   }
 
   /** By the session that this browser has, if it has one. Throws `Problem`. */
