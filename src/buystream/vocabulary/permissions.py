@@ -123,6 +123,7 @@ TABLE: Final = (
             *("RecordReturn", "InspectReturn", "ExchangeUnits", "AnswerReturnRequest", "RefundOrder"),
             *("WriteOrderNote", "ResendConfirmation"),
             *("ChooseReturnedTickets", "BlockTicket", "AllowDownloads", "DisableLicence"),
+            *("WriteOrderNote", "ResendConfirmation"),
         ),
     ),
     Permission(

@@ -41,6 +41,8 @@ SENTENCES: Final[Mapping[type[commands.Command], Mapping[type[events.Event], str
         events.OrderRefunded: "called off the order {order}, which cost nothing",
     },
     commands.ChooseReturnedTickets: {events.ReturnedTicketsChosen: "chose which tickets of the order {order} end"},
+    commands.WriteOrderNote: {events.OrderNoteWritten: "wrote a note about the order {order}"},
+    commands.ResendConfirmation: {events.ConfirmationResent: "sent the confirmation of the order {order} again"},
     commands.BlockTicket: {events.TicketBlocked: "blocked the ticket {ticket_id}, or unblocked it[: {reason}]"},
     commands.AllowDownloads: {events.DownloadsAllowed: "allowed {downloads_max} downloads of the order {order}"},
     commands.DisableLicence: {events.LicenceDisabled: "disabled a licence of the order {order}, or enabled it again"},
