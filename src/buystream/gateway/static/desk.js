@@ -62,7 +62,7 @@ function say(message) {
 element("waiting").remove();
 const keys = new Keys({ call, say });
 const webhooks = new Webhooks({ call, say });
-const save = (path, name) => download(path, apiKey, name);
+const save = (path, name) => file(path, name);
 const search = new OrderSearch({ currency: () => merchant.currency, onChange: () => ledger.lookFor(), save });
 const ledger = new Ledger({ call, say, search });
 const statement = new Statement({ call, say, download: file });
