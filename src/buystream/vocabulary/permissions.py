@@ -121,6 +121,7 @@ TABLE: Final = (
         commands=(
             *("ShipOrder", "RecordDelivery", "CreateShipment", "RecordFulfilment"),
             *("RecordReturn", "InspectReturn", "ExchangeUnits", "AnswerReturnRequest", "RefundOrder"),
+            *("WriteOrderNote", "ResendConfirmation"),
             *("ChooseReturnedTickets", "BlockTicket", "AllowDownloads", "DisableLicence"),
         ),
     ),
