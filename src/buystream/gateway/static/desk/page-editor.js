@@ -6,8 +6,17 @@ const PICTURES_MAX = 20;
 const NOTES_MAX = 20;
 const KINDS = "image/jpeg,image/png,image/webp";
 
-const labelled = (label, control, hint) =>
-  h("label", { class: "ask-field is-wide" }, label, control, hint && h("small", { class: "muted" }, hint));
+function labelled(label, control, hint) {
+  control.id = `editor-${control.name}`;
+  control.setAttribute("aria-describedby", `${control.id}-hint`);
+  return h(
+    "div",
+    { class: "ask-field is-wide" },
+    h("label", { for: control.id }, label),
+    control,
+    h("small", { class: "muted", id: `${control.id}-hint` }, hint),
+  );
+}
 
 export class PageEditor {
   #call;
@@ -42,7 +51,7 @@ export class PageEditor {
       multiple: true,
     });
     const uploading = h("p", { class: "muted", role: "status" });
-    const shown = h("div", { class: "story", hidden: true, role: "region", "aria-label": "Preview of the story" });
+    const shown = h("div", { class: "story", hidden: true, role: "region", "aria-label": "How it looks" });
     const toggle = h(
       "button",
       { type: "button", class: "button small", "aria-expanded": "false" },
