@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.support.axe import blocked_by, violations
-from tests.support.browser import DemoShop, Screenshot, expect_to_fit
+from tests.support.browser import Buying, DemoShop, Screenshot, expect_to_fit
 from tests.support.patience import wait_until
 from tests.support.shop import order_of
 
@@ -26,7 +26,7 @@ def draft(desk: Page, title: str) -> None:
     desk.get_by_role("button", name="Release an edition").tap()
     dialog = desk.locator("#ask")
     dialog.get_by_label("Title").fill(title)
-    dialog.get_by_label("Price", exact=True).fill("24.00")
+    dialog.get_by_label("Price", exact=True).fill("20.00")
     dialog.get_by_label("Needs a delivery address").uncheck()
     dialog.get_by_role("button", name="Keep as a draft").tap()
     expect(dialog).to_be_hidden()
@@ -66,6 +66,12 @@ def test_a_product_goes_from_a_draft_to_the_archive_on_a_phone(
     expect(desk.locator("#page-editor")).to_be_hidden()
 
     row = desk.locator("#drafts li").filter(has_text="Night Sky in the hall")
+    row.get_by_role("button", name="Terms").tap()
+    terms = desk.locator("#ask")
+    expect(terms.get_by_label("Price", exact=True)).to_have_value("20.00")
+    terms.get_by_label("Price", exact=True).fill("24.00")
+    terms.get_by_role("button", name="Save").tap()
+    expect(terms).to_be_hidden()
     edition_id = row.get_attribute("data-draft")
     preview = phone.new_page()
     preview.goto(row.get_by_role("link", name="Preview").get_attribute("href") or "")
@@ -100,6 +106,14 @@ def test_a_product_goes_from_a_draft_to_the_archive_on_a_phone(
         assert violations(fan) == []
         expect_to_fit(fan)
         screenshot(fan, "edition-with-a-page")
+        sheet = Buying(fan, edition_id or "")
+        sheet.tap_buy()
+        sheet.sees("It’s held for you")
+        expect(sheet.sheet.get_by_text("16, or with an adult")).to_be_visible()
+        sheet.sheet.get_by_text("More about this").tap()
+        expect(sheet.sheet.get_by_text("We moved outside.")).to_be_visible()
+        assert violations(fan) == []
+        screenshot(fan, "sheet-with-a-story")
         assert buyer.get(f"/v1/orders/{held['order_id']}").json()["title"] == "Night Sky in the hall"
 
         desk.get_by_role("button", name="End the sale of Night Sky in the yard").tap()

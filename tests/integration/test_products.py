@@ -67,8 +67,9 @@ def test_a_draft_is_seen_by_its_link_only_and_released_with_its_story_and_pictur
 
     said = httpx.get(f"{lasting_shop.url}/v1/editions/{edition_id}/page").json()
     assert (said["story"], said["notes"], said["series"]) == ("## One *night*", NOTES, [])
+    assert said["story_text"] == "One night"
     board = httpx.get(f"{lasting_shop.url}/v1/editions/{edition_id}").json()
-    assert board["picture"]["alt"] == "Lanterns on the water"
+    assert (board["picture"]["alt"], board["notes"], board["has_story"]) == ("Lanterns on the water", NOTES, True)
     page = httpx.get(f"{lasting_shop.url}/e/{edition_id}").text
     assert "<h3>One <em>night</em></h3>" in page
     assert "16, or with an adult" in page

@@ -29,6 +29,8 @@ _SWITCHES = {
     "renamed": None,
     "archived": False,
     "picture": None,
+    "notes": (),
+    "has_story": False,
     "refunds_failed": 0,
     "raised_minor": 0,
     "givers": 0,

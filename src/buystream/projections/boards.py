@@ -22,6 +22,7 @@ from buystream.projections.offer_columns import (
     window_of,
 )
 from buystream.projections.pictures import PictureView, first_of
+from buystream.vocabulary.edition_pages import PageNote
 from buystream.vocabulary.order_states import SaleState
 from buystream.vocabulary.shipping import Shipping
 from buystream.vocabulary.values import Offer, RefundRule, TicketedEvent
@@ -65,7 +66,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is `scheduled` when that isn't the clock: awaits_terms. A gift can be given every so many `recurring_months`; none
     means once only. With `vouched_only`, only buyers that a host application vouches for may order. With an
     `event`, its units are tickets; with `shipping`, delivery has prices of its own. `can_order`: it takes orders now.
-    `picture` is the first of its page. With `takes_codes` it has codes. `version` is the edition's."""
+    `picture` is the first of its page, `notes` are what there is to know, and with `has_story` there is more to read.
+    With `takes_codes` it has codes. `version` is the edition's."""
 
     edition_id: str
     merchant_id: str
@@ -106,6 +108,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     campaign: CampaignView | None
     cancellation: CancellationView | None
     picture: PictureView | None
+    notes: tuple[PageNote, ...]
+    has_story: bool
 
     @property
     def awaits_terms(self) -> bool:
@@ -181,6 +185,8 @@ def _shown(fields: Mapping[str, Any], at_ms: int) -> dict[str, Any]:
         "campaign": campaign,
         "cancellation": cancellation,
         "picture": first_of(fields["picture"]),
+        "notes": msgspec.convert(fields["notes"] or (), tuple[PageNote, ...]),
+        "has_story": bool(fields["has_story"]),
     }
     return {name: fields[name] for name in Board.__struct_fields__ if name not in computed} | computed
 
@@ -237,6 +243,8 @@ def board_of_draft(edition_id: str, merchant_id: str, merchant_name: str, offer:
         "available": stock_of(offer),
         "variants": variants,
         "picture": next(iter(offer.page.pictures), None),
+        "notes": offer.page.notes,
+        "has_story": bool(offer.page.story),
         EVENT: offer.event,
         SHIPPING: offer.shipping,
     }

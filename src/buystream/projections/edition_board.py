@@ -153,15 +153,16 @@ _READ = ("edition_id", *_SHOWN, "suggested_minor", *_COUNTS, *_SWITCHES, *REFUND
 _SELECT = f"""
     SELECT {", ".join(f"e.{column}" for column in _READ)}, coalesce(m.name, '') AS merchant_name,
         (SELECT json_agg(v ORDER BY v.number) FROM views.variants AS v WHERE v.edition_id = e.edition_id) AS variants,
-        (SELECT p.pictures -> 0 FROM views.edition_pages AS p WHERE p.edition_id = e.edition_id) AS picture
-    FROM views.editions AS e LEFT JOIN views.merchants AS m USING (merchant_id)"""
+        p.pictures -> 0 AS picture, p.notes, p.story <> '' AS has_story
+    FROM views.editions AS e LEFT JOIN views.merchants AS m USING (merchant_id)
+        LEFT JOIN views.edition_pages AS p USING (edition_id)"""
 _ALL = f"{_SELECT} ORDER BY e.released_at_ms DESC, e.edition_id"
 _LISTED = f"{_SELECT} WHERE NOT e.archived ORDER BY e.released_at_ms DESC, e.edition_id"
 _OF_MERCHANT = f"{_SELECT} WHERE e.merchant_id = %s ORDER BY e.released_at_ms DESC, e.edition_id"
 
 
 def _read(row: Sequence[Any], now_ms: int | None) -> tuple[dict[str, Any], int]:
-    fields = dict(zip((*_READ, "merchant_name", "variants", "picture"), row, strict=True))
+    fields = dict(zip((*_READ, "merchant_name", "variants", "picture", "notes", "has_story"), row, strict=True))
     return fields, time.time_ns() // 1_000_000 if now_ms is None else now_ms
 
 

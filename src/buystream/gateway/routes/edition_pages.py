@@ -171,12 +171,13 @@ ROUTES: Final = [
 
 
 async def _body(gateway: Gateway, said: PageView, series: list[Board]) -> PageBody:
-    html, _ = await rendered(gateway, said.story)
+    html, words = await rendered(gateway, said.story)
     return PageBody(
         edition_id=said.edition_id,
         title=gateway.offer(said.edition_id).title,
         story=said.story,
         story_html=html,
+        story_text=words,
         pictures=list(said.pictures),
         notes=list(said.notes),
         series=series,

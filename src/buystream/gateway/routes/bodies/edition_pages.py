@@ -87,12 +87,13 @@ class UploadedPicture(Struct, frozen=True, kw_only=True):
 
 class PageBody(Struct, frozen=True, kw_only=True):
     """What an edition's page says beside its board. `story` is Markdown, `story_html` the same as HTML of a few
-    harmless elements. `series` are the other dates of the same series."""
+    harmless elements, `story_text` its words. `series` are the other dates of the same series."""
 
     edition_id: str
     title: str
     story: str
     story_html: str
+    story_text: str
     pictures: list[PictureView]
     notes: list[PageNote]
     series: list[Board]

@@ -38,6 +38,12 @@ export function money(amountMinor, currency) {
   return formatted(amountMinor / 10 ** digits, currency, digits);
 }
 
+/** 2400, "USD" -> "24.00": as `parseMoney` reads it. */
+export function decimal(amountMinor, currency) {
+  const digits = minorDigits(currency);
+  return (amountMinor / 10 ** digits).toFixed(digits);
+}
+
 /** Like `money`, without decimals when the amount is whole: "$24". */
 export function shortMoney(amountMinor, currency) {
   const unit = 10 ** minorDigits(currency);

@@ -1,4 +1,5 @@
 // What can be seen and done in each state of a purchase: the inside of the sheet. What a state says is in says.js.
+import { about } from "./about.js";
 import { AmountForm } from "./amount-form.js";
 import { constant, origin } from "./api.js";
 import { openAtTheShop } from "./at-the-shop.js";
@@ -25,6 +26,8 @@ const GET_FREE = "Get it for free";
 /** Which of the saved details another could take the place of. */
 const otherDetails = (isFree, board) =>
   isFree ? "Use another address" : `Use another card or ${board.needs_address ? "address" : "e-mail address"}`;
+// States in which somebody decides: the screen says what else there is to know.
+const TELLING = new Set(["choosing", "free", "filling", "confirming"]);
 // States in which there is nothing to do but wait.
 const PASSING = new Set(["placing", "busy", "offline", "held", "paying", "paying_offline", "late"]);
 
@@ -101,7 +104,7 @@ export class Screens {
       paid: () => this.#done(state),
       pledged: () => this.#done(state),
     }[state];
-    if (build) return build();
+    if (build) return TELLING.has(state) ? [...build(), about(this.#board())] : build();
     return PASSING.has(state) ? this.#waiting(state) : this.#over(state);
   }
 

@@ -159,6 +159,9 @@ p { margin: 0; }
   padding: 12px 16px; border-radius: var(--radius); background: color-mix(in srgb, var(--accent) 10%, transparent);
   font-size: .9375rem; text-wrap: pretty;
 }
+.about { display: grid; gap: 6px; font-size: .9375rem; overflow-wrap: anywhere; }
+.about summary { min-height: 44px; padding: 10px 0; cursor: pointer; }
+.about-story { white-space: pre-line; color: var(--soft); }
 .how-often:empty { display: none; }
 .often, .amounts { -webkit-tap-highlight-color: transparent; user-select: none; }
 .often {

@@ -1,6 +1,7 @@
 // The merchant's drafts, and the archive: written, shown by a link, released once or for several dates, discarded.
 import { h } from "../buystream/dom.js";
 import { ask } from "./ask.js";
+import { askRelease } from "./release.js";
 import { day, momentField, momentOf, timeAt } from "./moments.js";
 
 const DATES_SHOWN = 6;
@@ -70,6 +71,9 @@ export class Drafts {
           }),
         ),
         h("a", { class: "button small", href: draft.preview_url, target: "_blank", rel: "noopener" }, "Preview"),
+        button("Terms", () =>
+          askRelease({ call: this.#call, say: this.#say, drafts: this, currency: offer.currency, draft }),
+        ),
         button("Schedule", () => this.#schedule(draft, path)),
         button("Release", () => this.#release(draft, path), "primary"),
         button("Discard", () => this.#discard(draft, path), "danger"),

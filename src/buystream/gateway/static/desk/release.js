@@ -3,6 +3,7 @@ import { h } from "../buystream/dom.js";
 import { CURRENCIES } from "../buystream/currencies.js";
 import { money, parseMoney, whyNotCharge } from "../buystream/money.js";
 import { ask, field } from "./ask.js";
+import { fillTerms, mergedTerms } from "./draft-terms.js";
 import { momentField, momentOf } from "./moments.js";
 import { shipping, shippingFields } from "./shipping.js";
 
@@ -16,7 +17,10 @@ const RETURNS = [
   ["buyer", "The buyer can return it before it ships"],
 ];
 
-export function askRelease({ call, say, drafts, currency }) {
+/** With a `draft`, the form has its terms and changes them. */
+export function askRelease({ call, say, drafts, currency, draft = null }) {
+  const { window, event, refund } = draft?.offer ?? {};
+  const zone = event ? { zone: event.time_zone } : {};
   const kinds = JSON.parse(document.getElementById("desk").dataset.kinds); // by id: the name, and what is usual
   const currencies = [currency, ...Object.keys(CURRENCIES).filter((each) => each !== currency)];
   const priceFields = {
@@ -42,8 +46,8 @@ export function askRelease({ call, say, drafts, currency }) {
     ...priceFields.range,
     field("stock", "Stock", { type: "number", min: 1, max: 1_000_000, step: 1, hint: "Leave empty for unlimited" }),
     field("limit", "Limit per buyer", { type: "number", min: 1, max: 100, step: 1, value: 4, required: true }),
-    momentField("opens", "Opens", { hint: "Leave empty to open now", call }),
-    momentField("closes", "Closes", { hint: "Leave empty to stay open", call }),
+    momentField("opens", "Opens", { hint: "Leave empty to open now", call, atMs: window?.opens_at_ms }),
+    momentField("closes", "Closes", { hint: "Leave empty to stay open", call, atMs: window?.closes_at_ms }),
     field("hold", "Hold, in minutes", { type: "number", min: 1, max: 60, step: 1, value: 10, required: true }),
     field("address", "Needs a delivery address", { type: "checkbox" }),
     h(
@@ -53,9 +57,19 @@ export function askRelease({ call, say, drafts, currency }) {
       h(
         "div",
         { class: "ask-fields" },
-        momentField("starts", "Starts", { hint: "With a start, each unit is a ticket", call }),
-        momentField("doors", "Doors open", { hint: "Leave empty for when it starts", call }),
-        momentField("ends", "Ends", { hint: "Leave empty for six hours later", call }),
+        momentField("starts", "Starts", {
+          hint: "With a start, each unit is a ticket",
+          call,
+          atMs: event?.starts_at_ms,
+          ...zone,
+        }),
+        momentField("doors", "Doors open", {
+          hint: "Leave empty for when it starts",
+          call,
+          atMs: event?.doors_at_ms,
+          ...zone,
+        }),
+        momentField("ends", "Ends", { hint: "Leave empty for six hours later", call, atMs: event?.ends_at_ms, ...zone }),
         field("venue", "Venue", { maxlength: 120, wide: true }),
         field("place", "Its address", { maxlength: 300, wide: true }),
         field("names", "Ask who will come with each ticket", { type: "checkbox" }),
@@ -73,28 +87,37 @@ export function askRelease({ call, say, drafts, currency }) {
         field("taxlabel", "Tax name", { maxlength: 40, placeholder: "VAT" }),
         field("returns", "Who can start a refund", { options: RETURNS }),
         field("share", "Share refunded, in %", { type: "number", min: 1, max: 100, step: 1, value: 100 }),
-        momentField("until", "Returns until", { hint: "Leave empty for until it ships", call }),
+        momentField("until", "Returns until", { hint: "Leave empty for until it ships", call, atMs: refund?.until_ms }),
         field("resell", "Put returned units back on sale", { type: "checkbox", checked: true }),
       ),
     ),
   ];
-  ask({
-    title: "Release an edition",
-    confirm: "Release",
-    fields,
-    act: async (form, key) => {
-      const edition = await call("POST", "/v1/merchant/editions", await terms(form), key);
-      say(`${edition.title} is released.`);
-    },
-    instead: {
-      label: "Keep as a draft",
-      act: async (form, key) => {
-        const draft = await call("POST", "/v1/merchant/drafts", await terms(form), key);
-        await drafts.load();
-        say(`${draft.offer.title} is among your drafts.`);
-      },
-    },
-  });
+  const keep = async (form, key) => {
+    const made = await call("POST", "/v1/merchant/drafts", await terms(form), key);
+    await drafts.load();
+    say(`${made.offer.title} is among your drafts.`);
+  };
+  const change = async (form) => {
+    const body = mergedTerms(await terms(form), draft.offer);
+    await call("PUT", `/v1/merchant/drafts/${draft.edition_id}`, body);
+    await drafts.load();
+    say(`The terms of ${body.title} are saved.`);
+  };
+  const release = async (form, key) => {
+    const edition = await call("POST", "/v1/merchant/editions", await terms(form), key);
+    say(`${edition.title} is released.`);
+  };
+  ask(
+    draft
+      ? { title: "The draft’s terms", confirm: "Save", fields, act: change }
+      : {
+          title: "Release an edition",
+          confirm: "Release",
+          fields,
+          act: release,
+          instead: { label: "Keep as a draft", act: keep },
+        },
+  );
   const kind = document.getElementById("ask-kind");
   const address = document.getElementById("ask-address");
   const choose = () => {
@@ -108,6 +131,7 @@ export function askRelease({ call, say, drafts, currency }) {
   };
   kind.addEventListener("change", choose);
   choose();
+  if (draft) fillTerms(draft.offer);
 }
 
 function amount(text, currency) {
