@@ -69,7 +69,12 @@ export function askRelease({ call, say, drafts, currency, draft = null }) {
           atMs: event?.doors_at_ms,
           ...zone,
         }),
-        momentField("ends", "Ends", { hint: "Leave empty for six hours later", call, atMs: event?.ends_at_ms, ...zone }),
+        momentField("ends", "Ends", {
+          hint: "Leave empty for six hours later",
+          call,
+          atMs: event?.ends_at_ms,
+          ...zone,
+        }),
         field("venue", "Venue", { maxlength: 120, wide: true }),
         field("place", "Its address", { maxlength: 300, wide: true }),
         field("names", "Ask who will come with each ticket", { type: "checkbox" }),
