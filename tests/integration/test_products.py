@@ -1,6 +1,7 @@
 """What a merchant sells, from the draft to the archive: stories, pictures, schedules, copies and series."""
 
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -35,6 +36,10 @@ def drafted(merchant: httpx.Client, **terms: Any) -> dict[str, Any]:
     assert answer.status_code == 201, answer.text
     draft: dict[str, Any] = answer.json()
     return draft
+
+
+def moment_now() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 def listed(shop: Shop) -> set[str]:
@@ -109,6 +114,12 @@ def test_a_buyer_keeps_the_title_that_was_bought_and_later_buyers_get_the_new_on
         second = ben.post("/v1/orders", json=order_of(edition_id)).json()
         assert anna.get(f"/v1/orders/{first['order_id']}").json()["title"] == "Night Sky, live"
         assert ben.get(f"/v1/orders/{second['order_id']}").json()["title"] == "Night Sky, live again"
+        now = {one["order_id"]: one["title"] for one in merchant.get("/v1/merchant/orders").json()["orders"]}
+        as_of = merchant.get("/v1/merchant/orders", params={"as_of": moment_now()}).json()["orders"]
+        then = {one["order_id"]: one["title"] for one in as_of}
+        for shown in (now, then):
+            assert shown[first["order_id"]] == "Night Sky, live"
+            assert shown[second["order_id"]] == "Night Sky, live again"
         assert merchant.put(path, json={"title": ""}).status_code == 422
         assert merchant.get(path).json()["story"] == "Moved **indoors**."
 

@@ -11,7 +11,7 @@ from buystream.replay.ledger import Ledger
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.ids import payment_id_of, recurring_order_id
 from buystream.vocabulary.values import OrderLine, Variant
-from tests.support.examples import BEN, GIFT, PRICE_MINOR, T0, example
+from tests.support.examples import BEN, EDITION, GIFT, PRICE_MINOR, T0, example
 from tests.support.scenario import given
 from tests.support.steps import authenticate, authorised, captured, pay, payment, place, refund, release, ship
 
@@ -171,3 +171,9 @@ def test_the_ledger_counts_each_variant_by_itself() -> None:
     assert findings(oversold) == {"no count is negative"}
     too_many = changed(told, events.OrderPlaced, lines=(line("m", 3),))
     assert findings(too_many) == {"a buyer's limit binds"}
+
+
+def test_an_order_is_refused_as_closed_by_the_schedule_and_not_without_it() -> None:
+    ended = history(release(), commands.EndSale(edition_id=EDITION), place())
+    assert findings(ended) == set()
+    assert findings(without(ended, events.SaleScheduled)) == {"nobody is refused without a reason"}

@@ -13,12 +13,11 @@ from buystream.projections.edition_pages import PageView
 async def page_of(gateway: Gateway, edition_id: str) -> tuple[PageView, list[Board]]:
     """What the page says, and the other editions of its series, the earliest first; raises HttpProblem (404). However
     many requests there are, it is read once per BOARD_SECONDS."""
-    offer = gateway.offer(edition_id)
+    gateway.offer(edition_id)
 
     async def read() -> tuple[PageView, list[Board]]:
         return await gateway.reads.query(lambda cur: read_page(cur, edition_id))
 
-    await gateway.views_show_the_seen(offer.partition)
     return await gateway.reads.shared(f"page {edition_id}", BOARD_SECONDS, read)
 
 
