@@ -6,6 +6,8 @@ envelope claims a place: the next one is read, a repeat of the same bytes is dro
 
 import logging
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from buystream.errors import BuystreamError
@@ -138,6 +140,19 @@ class EventSequence:
         self._expected[first.partition] = expected + len(records)
         return True
 
+    def heads(self, records: Sequence[Record]) -> Sequence[EventHead | None]:
+        """What `takes` gives for each of these, in less time. Raises Damaged and LogUnavailable."""
+        heads: list[EventHead | None] = []
+        for partition, run in groupby(records, attrgetter("partition")):
+            together, expected = list(run), self._expected.get(partition)
+            found = _all_next(together, partition, expected) if expected is not None else None
+            if expected is None or found is None:
+                heads += map(self.takes, together)
+            else:
+                heads += found
+                self._expected[partition] = expected + len(found)
+        return heads
+
     def takes(self, record: Record) -> EventHead | None:
         """The record's attributes if it is to be read, because it is the next event. None for a repeat, and for what is
         foreign. Raises Damaged and LogUnavailable."""
@@ -167,6 +182,23 @@ class EventSequence:
         if head is not None:
             self._expected[partition] = int(head.sequence) + 1 if expected is None else expected + 1
         return head
+
+
+def _all_next(records: Sequence[Record], partition: int, sequence: int) -> list[EventHead] | None:
+    """The attributes of these records, which are of one partition, if they are its next events; None says nothing."""
+    try:
+        heads = [read_head(record.value) for record in records]
+    except Unreadable:
+        return None
+    numbers, start = list(map(str, range(sequence, sequence + len(records)))), f"{partition}-"
+    if (
+        [head.id for head in heads] != [start + number for number in numbers]
+        or [head.sequence for head in heads] != [number.zfill(SEQUENCE_DIGITS) for number in numbers]
+        or any(head.replayof for head in heads)
+        or not all(kind.startswith(OURS) for kind in {head.type for head in heads})
+    ):
+        return None
+    return heads
 
 
 def _expected_head(record: Record, sequence: int) -> EventHead | None:

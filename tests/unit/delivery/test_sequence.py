@@ -29,9 +29,22 @@ def log() -> MemoryLog:
 
 
 def taken(log: MemoryLog, expected: int | None = 0) -> list[int]:
-    """The positions that a reader takes."""
-    sequence = EventSequence(log, "test", {0: expected})
-    return [record.position for record in log.read(EVENTS, 0, 0) if sequence.takes(record)]
+    """The positions that a reader takes, one by one or all together."""
+    records, sequence = log.read(EVENTS, 0, 0), EventSequence(log, "test", {0: expected})
+    found = [sequence.takes(record) for record in records]
+    together = EventSequence(log, "test", {0: expected})
+    assert list(together.heads(records)) == found
+    assert together.expected(0) == sequence.expected(0)
+    return [record.position for record, head in zip(records, found, strict=True) if head]
+
+
+DIFFERING = ({"id": "0-7"}, {"sequence": f"{7:019d}"}, {"replayof": "elsewhere 0 1"}, {"type": "somebody.Else.v1"})
+
+
+@pytest.mark.parametrize("attributes", DIFFERING, ids=str)
+def test_a_foreign_record_among_others_is_the_only_one_passed_over(log: MemoryLog, attributes: dict[str, Any]) -> None:
+    log.append(EVENTS, 0, [event(0), event(1), event(2, **attributes), event(2), event(3)])
+    assert taken(log) == [0, 1, 3, 4]
 
 
 REQUIRED = ("id", "source", "type", "time", "subject", "partitionkey", "sequence", "commandposition", "causationid")

@@ -120,24 +120,24 @@ class AnswerTail:
         answers: list[tuple[str, Answer]] = []
         changed: dict[str, tuple[int, int]] = {}
         followed: list[tuple[str, str]] = []
-        watched_now, followed_now, takes = self._watched, self._followed, self._sequence.takes
-        for record in records:  # everybody's events pass here: each call in this loop costs a tenth of it
-            partition, position = record.partition, record.position
-            self._next[partition] = position + 1
-            head = takes(record)
+        watched_now, followed_now = self._watched, self._followed
+        are_watched = bool(watched_now or followed_now)
+        # Everybody's events pass here: each call in this loop costs a tenth of it.
+        for record, head in zip(records, self._sequence.heads(records), strict=True):
             if head is None:
                 continue
             if head.replyto or head.type in CONCERNS:
                 self._read(record, head, answers)
-            if not (watched_now or followed_now):
+            if not are_watched:
                 continue
-            order_id = head.subject.partition(".")[0]
+            order_id, key = head.subject.partition(".")[0], head.partitionkey
             if order_id in followed_now:
                 followed.append((head.type, order_id))
             if order_id in watched_now:
-                changed[order_id] = (partition, position)
-            if head.partitionkey in watched_now:
-                changed[head.partitionkey] = (partition, position)
+                changed[order_id] = (record.partition, record.position)
+            if key in watched_now:
+                changed[key] = (record.partition, record.position)
+        self._next |= {record.partition: record.position + 1 for record in records}
         if answers or changed or followed:
             self._loop.call_soon_threadsafe(self._deliver, Polled(answers, changed, followed))
 

@@ -11,7 +11,7 @@ from buystream.projections.offer_columns import stock_of
 from buystream.vocabulary import events
 from buystream.vocabulary.actors import merchant_member
 from buystream.vocabulary.codec import read_event
-from buystream.vocabulary.ids import edition_of, partition_of
+from buystream.vocabulary.ids import partition_of
 from buystream.vocabulary.shipping import Shipping
 from buystream.vocabulary.values import OrderLine
 
@@ -253,7 +253,7 @@ class Catalogue:
     def apply(self, kind: str, subject: str, record: Record) -> None:
         """Take in an event of the log, of type `kind`, about `subject`; decodes it only when an edition is new."""
         if kind in DECIDES_ORDER:
-            offer = self._offers.get(edition_of(subject))
+            offer = self._offers.get(subject.rpartition("-")[0])  # the order's id begins with it
             if offer is not None and offer.limited:
                 self._sent.add(hash(subject))
         elif kind == BUYER_ERASED:
