@@ -38,13 +38,20 @@ class Recorder:
         due = self.holds.next_ms(without), self.agenda.next_ms(without)
         return min((due_ms for due_ms in due if due_ms is not None), default=None)
 
-    def expects(self, event: Any) -> bool:
-        """Whether the event has the next version of what keeps it consistent: its edition, merchant, buyer or the
-        partition itself."""
+    def happens_next(self, event: Any) -> bool:
+        """Change the state by an event that was read back. False, and nothing changes, unless it has the next version
+        of what keeps it consistent: its edition, merchant, buyer or the partition itself."""
+        kind = type(event)
+        if kind in _OF_ORDERS:  # nearly all
+            if event.edition_version != self.state.editions[event.edition_id].version + 1:
+                return False
+        elif not self._expects(event):
+            return False
+        _HAPPENS[kind](self, event)
+        return True
+
+    def _expects(self, event: Any) -> bool:
         state = self.state
-        if type(event) in _OF_ORDERS:
-            version: int = event.edition_version
-            return version == state.editions[event.edition_id].version + 1
         if isinstance(event, events.PartitionEvent):
             return event.originator_version == state.version + 1
         known = state.editions.get(event.originator_id) or state.merchants.get(event.originator_id)

@@ -71,13 +71,12 @@ def fold_batch(partition: Partition, records: Sequence[Record], sequence: EventS
     dense versions: attributes take as long to read as events to fold."""
     if not sequence.takes_all(records):
         records = [record for record in records if sequence.takes(record)]
-    expects, happens = partition.expects, partition.happens
+    happens_next = partition.happens_next
     try:
         for record in records:
             event = read_event(record.value)
-            if not expects(event):
+            if not happens_next(event):
                 raise Damaged(f"event {_place(record)} has no dense version")
-            happens(event)
     except Unreadable as error:
         raise Damaged(f"event {_place(record)}: {error}") from error
     if records:

@@ -119,7 +119,10 @@ def headers_of(topic: str) -> list[tuple[str, str | bytes | None]] | None:
 
 def key_text(value: bytes) -> str:
     """A key, whatever its bytes."""
-    return value.decode(errors="replace")
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode(errors="replace")
 
 
 def record_of(topic: str, message: Message) -> Record:
