@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor
 
 from buystream.database import one_transaction
 from buystream.log import COMMANDS, EVENTS, TOPICS, Fenced, LogError, Message, Record, Tail
-from buystream.log.postgres import PostgresLog, listening, reading, recent, rows
+from buystream.log.postgres import PostgresLog, listening, reading, recent
 from buystream.vocabulary import events
 from tests.support.examples import example, order_id
 from tests.support.patience import patient, wait_until
@@ -36,16 +36,13 @@ def elsewhere(database_url: str) -> Iterator[PostgresLog]:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Each read that reached PostgreSQL after a commit: partition and position."""
     found: list[tuple[int, int]] = []
+    read: Callable[..., list[Record]] = recent.read
 
-    def noting(read: Callable[..., list[Record]]) -> Callable[..., list[Record]]:
-        def noted(cur: cursor, topic: str, partition: int, start: int, limit: int) -> list[Record]:
-            found.append((partition, start))
-            return read(cur, topic, partition, start, limit)
+    def noting(cur: cursor, topic: str, partition: int, start: int, limit: int) -> list[Record]:
+        found.append((partition, start))
+        return read(cur, topic, partition, start, limit)
 
-        return noted
-
-    monkeypatch.setattr(recent, "read", noting(recent.read))
-    monkeypatch.setattr(recent, "read_many", noting(recent.read_many))
+    monkeypatch.setattr(recent, "read", noting)
     return found
 
 
@@ -83,11 +80,11 @@ def test_a_commit_during_a_read_wakes_the_reader(
     log: PostgresLog, elsewhere: PostgresLog, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It reads in bulk, and the notification arrives with what it reads."""
-    read: Callable[..., list[Record]] = reading.read_many
+    read: Callable[..., list[Record]] = reading.read
 
     def slowly(cur: cursor, topic: str, partition: int, start: int, limit: int) -> list[Record]:
         records = read(cur, topic, partition, start, limit)
-        monkeypatch.setattr(reading, "read_many", read)
+        monkeypatch.setattr(reading, "read", read)
         with one_transaction(database_url, "log") as lock:
             lock.execute("SELECT pg_advisory_xact_lock(7)")
             committing = Thread(target=lambda: (commit(elsewhere, "one"), lock.connection.commit()))
@@ -96,7 +93,7 @@ def test_a_commit_during_a_read_wakes_the_reader(
             committing.join()
         return records
 
-    monkeypatch.setattr(reading, "read_many", slowly)
+    monkeypatch.setattr(reading, "read", slowly)
     with closing(log.tail(EVENTS, {0: 0})) as tail:
         (record,) = tail.poll(patient(60))
     assert record.value == b"one"
@@ -202,29 +199,6 @@ def events_on(log: PostgresLog, count: int) -> None:
 def write(database_url: str, statement: str) -> None:
     with one_transaction(database_url, "damage") as cur:
         cur.execute(statement)
-
-
-@pytest.mark.parametrize("key", ["k", "", "a key with \x1f in it", "ключ"])
-def test_many_records_are_read_as_few_are(log: PostgresLog, key: str) -> None:
-    bodies = [b"", b"\0\xff", *(str(number).encode() * 9 for number in range(rows.MANY))]
-    log.append(COMMANDS, 1, [Message(body, key) for body in bodies])
-    log.append(COMMANDS, 1, [Message(b"last", "other")])
-    many = log.read(COMMANDS, 1, 1, len(bodies))
-    assert [(record.topic, record.partition) for record in many] == [(COMMANDS, 1)] * len(bodies)
-    assert [record.value for record in many] == [*bodies[1:], b"last"]
-    assert many == [one for at in range(1, len(bodies) + 1, 500) for one in log.read(COMMANDS, 1, at, 500)][: len(many)]
-    assert log.read(COMMANDS, 1, len(bodies) + 1, rows.MANY) == []
-
-
-def test_what_is_too_much_for_one_row_is_read_row_by_row(log: PostgresLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    log.append(COMMANDS, 0, [Message(b"one"), Message(b"two")])
-
-    def too_large(cur: cursor, *_: object) -> list[Record]:
-        cur.execute("SELECT repeat(repeat('x', 1000000), 2000)")  # PostgreSQL refuses it as it does such a row
-        raise AssertionError("it was not refused")
-
-    monkeypatch.setattr(rows, "_read_at_once", too_large)
-    assert [record.value for record in log.read(COMMANDS, 0, 0, rows.MANY)] == [b"one", b"two"]
 
 
 def test_a_sound_log_contradicts_itself_nowhere(log: PostgresLog) -> None:

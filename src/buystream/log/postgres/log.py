@@ -21,7 +21,7 @@ from buystream.log.postgres.rows import (
     misfiled_events,
     missing_positions,
     one,
-    read_many,
+    read,
     reserve,
 )
 from buystream.log.writing import BatchWriter, OnFailure
@@ -92,8 +92,8 @@ class PostgresLog:
 
     def read(self, topic: str, partition: int, start: int, limit: int = READ_LIMIT) -> list[Record]:
         """Up to `limit` committed records from `start` on."""
-        with in_the_logs_words(), self._connections.terse_transaction() as cur:
-            return read_many(cur, topic, partition, start, limit)
+        with self._transaction() as cur:
+            return read(cur, topic, partition, start, limit)
 
     def end(self, topic: str, partition: int) -> int:
         """The position after the last committed record."""

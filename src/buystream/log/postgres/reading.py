@@ -11,7 +11,7 @@ from buystream.database import DatabaseError, connect, translated
 from buystream.log import READ_LIMIT, LogUnavailable, Record
 from buystream.log.postgres.listening import Follower, Listening
 from buystream.log.postgres.recent import Recent
-from buystream.log.postgres.rows import read_many
+from buystream.log.postgres.rows import read
 
 
 class PostgresTail:
@@ -77,7 +77,7 @@ class PostgresTail:
         start, until = self._next[partition], self._news[partition]
         if until is None:
             with closing(self._cursor()) as cur:
-                return read_many(cur, self._topic, partition, start, limit)
+                return read(cur, self._topic, partition, start, limit)
         if until <= start:
             return []
         return self._recent.read(self._cursor, self._topic, partition, start, until=until, limit=limit)

@@ -10,7 +10,7 @@ from typing import Final
 from psycopg2.extensions import cursor
 
 from buystream.log import Record
-from buystream.log.postgres.rows import read, read_many
+from buystream.log.postgres.rows import read
 
 RECENT_RECORDS_MAX: Final = 2_000
 """How many of a partition are kept. A reader that is further behind reads from PostgreSQL."""
@@ -31,7 +31,7 @@ class Recent:
         """Up to `limit` committed records from `start` on, among them all before `until`, which a commit announced.
         `opened` gives a cursor when PostgreSQL has to be asked."""
         if until - start > RECENT_RECORDS_MAX:
-            return read_many(opened(), topic, partition, start, limit)
+            return read(opened(), topic, partition, start, limit)
         stretch = self._stretches[topic, partition]
         with stretch.lock:  # who comes second waits for what the first one reads
             if stretch.start <= start and until <= stretch.end:

@@ -2,16 +2,11 @@
 
 import io
 import struct
-import sys
-from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import accumulate, repeat
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-import psycopg2
-from psycopg2.errorcodes import OUT_OF_MEMORY, PROGRAM_LIMIT_EXCEEDED
 from psycopg2.extensions import cursor
 
 from buystream.database import FAILS_AGAIN, DatabaseError, DatabaseUnavailable
@@ -36,26 +31,6 @@ _READ = """
         ORDER BY position
         LIMIT %s
     ) TO STDOUT (FORMAT binary)"""
-
-# One row with everything: psycopg2 gives Python's lock away and waits for it again at every row, which takes up to 5 ms
-# where another thread works.
-_READ_AT_ONCE = """
-    COPY (
-        SELECT
-            string_agg(int8send(position), ''),
-            string_agg(int8send(at_ms), ''),
-            string_agg(int4send(octet_length(value)), ''),
-            string_agg(key, E'\\x1f'),
-            string_agg(value, '')
-        FROM (
-            SELECT position, at_ms, value, key
-            FROM log.record
-            WHERE topic = %s AND partition = %s AND position >= %s
-            ORDER BY position
-            LIMIT %s
-        ) AS records
-    ) TO STDOUT (FORMAT binary)"""
-_BETWEEN_KEYS = "\x1f"
 
 
 @contextmanager
@@ -206,13 +181,6 @@ def _columns(value: bytes) -> tuple[Any, ...]:
 
 
 _ROW = struct.Struct(">hiqiqi")
-_SHORT = struct.Struct(">h")
-
-MANY: Final = 1_000
-"""Of fewer, each is read as a row."""
-
-_TOO_MUCH: Final = (PROGRAM_LIMIT_EXCEEDED, OUT_OF_MEMORY)
-"""What PostgreSQL says of a row that would have more than a gigabyte, or more than it has memory for."""
 
 
 def read(cur: cursor, topic: str, partition: int, start: int, limit: int) -> list[Record]:
@@ -232,49 +200,6 @@ def read(cur: cursor, topic: str, partition: int, start: int, limit: int) -> lis
         at += key_bytes
         records.append(Record(topic, partition, position, at_ms, value, key))
     return records
-
-
-def read_many(cur: cursor, topic: str, partition: int, start: int, limit: int) -> list[Record]:
-    """The same for who is behind and wants many. Each statement of `cur` has to be a transaction of its own."""
-    if limit < MANY:
-        return read(cur, topic, partition, start, limit)
-    try:
-        return _read_at_once(cur, topic, partition, start, limit)
-    except psycopg2.Error as error:
-        if error.pgcode not in _TOO_MUCH:
-            raise
-        return read(cur, topic, partition, start, limit)
-
-
-def _read_at_once(cur: cursor, topic: str, partition: int, start: int, limit: int) -> list[Record]:
-    copied = io.BytesIO()
-    cur.copy_expert(cur.mogrify(_READ_AT_ONCE, (topic, partition, start, limit)).decode(), copied)
-    row, at = copied.getbuffer(), len(_HEADER) + _SHORT.size
-    columns = []
-    for _ in range(5):
-        (column_bytes,) = _LENGTH.unpack_from(row, at)
-        if column_bytes < 0:
-            return []
-        at += _LENGTH.size
-        columns.append(row[at : at + column_bytes])
-        at += column_bytes
-    positions, times, lengths = (_numbers(code, column) for code, column in zip("qqi", columns, strict=False))
-    keys = str(columns[3], "utf-8").split(_BETWEEN_KEYS)
-    if len(keys) != len(positions):  # a key has the separator in it: nobody's of ours has
-        return read(cur, topic, partition, start, limit)
-    whole = bytes(columns[4])
-    ends = list(accumulate(lengths))
-    values = [whole[end - length : end] for end, length in zip(ends, lengths, strict=True)]
-    return list(map(Record, repeat(topic), repeat(partition), positions, times, values, keys))
-
-
-def _numbers(code: str, column: memoryview) -> "array[int]":
-    """As PostgreSQL sends them, one after another."""
-    numbers = array(code)
-    numbers.frombytes(column)
-    if sys.byteorder == "little":
-        numbers.byteswap()
-    return numbers
 
 
 _MISSING = """
