@@ -261,6 +261,9 @@ def _payment_refunded(row: Row, event: events.PaymentRefunded) -> None:
 
 @_changed_by(events.RefundFailed)
 def _refund_failed(row: Row, event: events.RefundFailed) -> None:
+    parcels = parcels_in(row.parcels)
+    parcels.note_failure(event.refund_id)
+    row.parcels = parcels_column(parcels)
     if event.was_refunded:
         row.refunded_minor -= event.amount_minor
         row.returned -= event.quantity

@@ -183,7 +183,8 @@ class Ledger:
             return
         order = self._orders.get(event.order_id)
         if order is None:
-            yield "an order is placed once", f"{event.order_id} was never placed"
+            if not isinstance(event, events.OrderNoteWritten):  # those of a refused order count nothing
+                yield "an order is placed once", f"{event.order_id} was never placed"
             return
         yield from self._run_clock(event, order)
         match event:

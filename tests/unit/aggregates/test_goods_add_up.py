@@ -345,6 +345,8 @@ class Goods(RuleBasedStateMachine):
             assert (view.state, view.kept_units) == (order.state, order.kept_units)
             if order.state in SOLD:
                 assert view.left_to_pack == order.left_to_pack
+            returns = order.fulfilment.returns if order.fulfilment is not None else {}
+            assert view.parcels.returns == returns
             charge = order.current_payment.shipping if order.current_payment is not None else None
             assert view.shipping == charge
             assert view.total_minor == order.goods_minor + (0 if charge is None else charge.amount_minor)

@@ -169,3 +169,14 @@ def test_the_last_of_what_is_kept_goes_back_after_an_exchange() -> None:
     shop.given(whole).when(refunded("all", 2 * PRICE_MINOR))
     shop.then(events.PaymentRefunded, expect(events.OrderRefunded, whole=True, quantity=2))
     assert (counts(shop, "s")[1], counts(shop, "m")[1]) == (0, 0)
+
+
+def test_goods_whose_money_did_not_go_back_wait_for_nobody() -> None:
+    """Nobody could say what becomes of them: they are sold still. Their refund has another name."""
+    failed = example(commands.RecordRefundFailure, payment_id=payment(), refund_id="back-1", amount_minor=PRICE_MINOR)
+    shop = sold(s=2).given(ship(), back("back-1", "inspect", s=1), failed)
+    order = shop.order()
+    assert order.fulfilment is not None
+    assert not order.fulfilment.returns["back-1"].waits
+    shop.when(back("back-2", "inspect", s=1)).then(events.RefundRequested, events.UnitsReturned)
+    assert order.fulfilment.returns["back-2"].waits

@@ -1,7 +1,9 @@
-"""Nothing is recorded about an order that was refused; and only what was sold has licences and tickets."""
+"""Nothing is recorded about an order that was refused, but the notes of its merchant; and only
+what was sold has licences and tickets."""
 
 import pytest
 
+from buystream.replay.ledger import Ledger
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.values import LicenceTerms
 from tests.support.examples import COMMANDS, CONCERT, example
@@ -15,9 +17,10 @@ OF_WHAT_WAS_SOLD = [example(commands.DisableLicence), example(commands.ChooseRet
 
 
 @pytest.mark.parametrize("command", ABOUT_ORDERS, ids=lambda one: type(one).__name__)
-def test_nothing_happens_to_an_order_that_was_refused(command: commands.Command) -> None:
-    shop = given(RELEASE, FILE, place(quantity=99)).when(command)
-    assert not [event for event in shop.decided if isinstance(event, events.OrderEvent)]
+def test_nothing_but_notes_happens_to_an_order_that_was_refused(command: commands.Command) -> None:
+    ledger, shop = Ledger(), given()
+    for step in (RELEASE, FILE, place(quantity=99), command):
+        assert [finding for event in shop.when(step).decided for finding in ledger.post(event)] == []
 
 
 @pytest.mark.parametrize("command", OF_WHAT_WAS_SOLD, ids=lambda one: type(one).__name__)

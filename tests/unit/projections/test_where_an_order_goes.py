@@ -5,6 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from buystream.projections import allowed, order_rows
+from buystream.projections.new_order_rows import created
 from buystream.projections.order_lines import charges_in
 from buystream.projections.order_rows import Row
 from buystream.vocabulary import commands
@@ -24,7 +25,7 @@ def shown_after(*steps: commands.Command) -> Row:
     for step in steps:
         for event in shop.when(step).decided:
             if row is None:
-                row = order_rows.created(event)  # type: ignore[arg-type]
+                row = created(event)  # type: ignore[arg-type]
             elif order_rows.changed_order(event) is not None:
                 order_rows.change(row, event)
     assert row is not None

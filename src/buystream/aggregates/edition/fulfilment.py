@@ -129,6 +129,11 @@ class Fulfilment(msgspec.Struct, Generic[P], kw_only=True, omit_defaults=True):
         waits = event.goods == "inspect"
         self.returns[event.return_id] = Returned(units=units, goods=event.goods, reason=event.reason, waits=waits)
 
+    def note_failure(self, return_id: str) -> None:
+        """Their money didn't go back: they are the buyer's, until it is refunded under another name."""
+        if (known := self.returns.get(return_id)) is not None:
+            known.waits = False
+
     def note_inspection(self, event: events.ReturnInspected) -> None:
         """Somebody has looked at them."""
         known = self.returns[event.return_id]

@@ -331,6 +331,8 @@ class Order(msgspec.Struct, Lines, kw_only=True, gc=False, omit_defaults=True):
 
     @applies(events.RefundFailed)
     def _keep(self, event: events.RefundFailed) -> None:
+        if self.fulfilment is not None:
+            self.fulfilment.note_failure(event.refund_id)
         if event.was_refunded:
             self.returned -= event.quantity
             self.returned_units = plus(self.returned_units, event.units, self.lines, times=-1)
