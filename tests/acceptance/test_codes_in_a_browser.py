@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.support.browser import Buying, DemoShop, Screenshot, expect_to_fit, patient_context
+from tests.support.browser import PHONE, Buying, DemoShop, Screenshot, expect_to_fit, patient_context
 
 
 def test_a_code_is_made_on_the_desk_and_makes_an_order_cheaper(
@@ -61,3 +61,21 @@ def test_a_code_is_made_on_the_desk_and_makes_an_order_cheaper(
     expect(row).to_contain_text("disabled")
     screenshot(desk, "desk-codes")
     expect_to_fit(desk)
+
+    item = desk.locator(f"#editions li[data-id='{edition}']")
+    item.get_by_role("button", name="Prices").click()
+    form.get_by_label("Prices, one a line").fill("12.00 first 4\n15.00 until 2099-12-01T18:00")
+    form.get_by_role("button", name="Set prices").click()
+    expect(form).to_have_count(0)
+    stranger = patient_context(chromium, viewport=PHONE, has_touch=True).new_page()
+    stranger.goto(f"{demo_shop.url}/e/{edition}")
+    cheap = Buying(stranger, edition)
+    cheap.comes()
+    expect(cheap.element.get_by_text("2 left at this price")).to_be_visible()
+    cheap.element.get_by_role("button", name="One more").click()
+    expect(cheap.element.get_by_role("button", name="One more")).to_be_disabled()
+    screenshot(stranger, "phone-tier")
+    expect_to_fit(stranger)
+    cheap.tap_buy()
+    cheap.sees("It’s held for you")
+    expect(cheap.element.get_by_role("button", name="Pay $24.00")).to_be_visible()

@@ -124,6 +124,27 @@ def test_a_code_that_makes_no_sense_is_refused(lasting_shop: Shop, wish: dict[st
     assert answer.status_code == status, answer.text
 
 
+def test_a_price_for_a_while_is_shown_and_decided(lasting_shop: Shop) -> None:
+    shop = lasting_shop
+    edition = shop.release()
+    with shop.merchant() as merchant, shop.buyer() as buyer:
+        path = f"/v1/merchant/editions/{edition}/price-tiers"
+        tiers = [{"price_minor": 2000, "units": 2}, {"price_minor": 3000, "until_ms": 4_000_000_000_000}]
+        board = merchant.put(path, json={"tiers": tiers}).json()
+        assert (board["price_minor"], board["variants"][0]["left_at_price"]) == (2000, 2)
+        assert board["variants"][0]["full_price_minor"] == 4500
+        assert refusal(buyer.post("/v1/orders", json=order_of(edition))) == (409, "wrong_price")
+        many = buyer.post("/v1/orders", json=order_of(edition, price_minor=2000, quantity=3))
+        assert (*refusal(many), many.json()["available"]) == (409, "few_at_this_price", 2)
+        assert buyer.post("/v1/orders", json=order_of(edition, price_minor=2000, quantity=2)).status_code == 201
+        read = f"/v1/editions/{edition}"
+        shown = wait_until(lambda: (board := buyer.get(read).json())["price_minor"] == 3000 and board)
+        assert (shown["price_min_minor"], shown["variants"][0]["price_until_ms"]) == (3000, 4_000_000_000_000)
+        assert merchant.put(path, json={"tiers": [{"price_minor": 2000}]}).json()["reason"] == "bad_tiers"
+        assert merchant.put(path, json={"tiers": []}).json()["price_minor"] == 4500
+        assert buyer.post("/v1/orders", json=order_of(edition)).status_code == 201
+
+
 def test_who_guesses_codes_has_to_wait(lasting_shop: Shop) -> None:
     """The last test of this shop: all of its buyers are in one network."""
     edition = lasting_shop.release()

@@ -12,7 +12,7 @@ from buystream.projections.boards import MerchantBoard
 from buystream.projections.order_views import OrderView
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.order_states import SALE_STATES
-from buystream.vocabulary.values import LineUnits, SaleWindow
+from buystream.vocabulary.values import LineUnits, PriceTier, SaleWindow
 from tests.support.actors import actor_of
 from tests.support.examples import T0, example
 
@@ -80,6 +80,9 @@ def agrees_about_an_edition(seen: MerchantBoard, edition: Edition, at_ms: int) -
     for name, kind in of_a_variant.items():
         change = {"edition_id": edition.id, "change_id": FRESH, "quantity": 1}
         done[name] = any(accepted(edition, kind(**change, variant_id=one), at_ms) for one in edition.stocks)
+    said["can_set_prices"], tiers = seen.can_set_prices, (PriceTier(price_minor=777, units=7),)
+    set_prices = (commands.SetPriceTiers(edition_id=edition.id, tiers=tiers, variant_id=one) for one in edition.stocks)
+    done["can_set_prices"] = any(accepted(edition, one, at_ms) for one in set_prices)
     if SALE_STATES[seen.state].over:
         done |= dict.fromkeys(("can_pause", "can_resume", "can_add_stock"), False)
     assert said == done, f"{edition.id} is {seen.state} at {at_ms}"

@@ -102,11 +102,13 @@ class SeenInMemory:
                     row[name] += getattr(added, name)
         if counts.sold_out is not None:
             variant["sold_out"] = counts.sold_out
+        if counts.tiers is not None:
+            variant["tiers"] = counts.tiers
 
 
 def _released(event: events.EditionReleased) -> dict[str, Any]:
     counts = {"available": stock_of(event.offer), "held": 0, "sold": 0, "withdrawn": 0, "version": 1}
-    none = {"held": 0, "sold": 0, "withdrawn": 0, "sold_out": False}
+    none = {"held": 0, "sold": 0, "withdrawn": 0, "sold_out": False, "tiers": ()}
     variants = [{**one, **none, "available": one["stock"]} for one in variants_of(event.offer)]
     names = {"edition_id": event.edition_id, "merchant_id": event.merchant_id, "merchant_name": ""}
     released = {"awaits_terms": event.awaits_terms, "saves_methods": event.saves_methods}

@@ -27,6 +27,7 @@ from buystream.aggregates.edition import (
     packing,
     paying,
     presenting,
+    pricing,
     refunding,
     releasing,
     returning,
@@ -303,7 +304,7 @@ _DECIDE: Final[dict[type[commands.Command], Decide]] = _BY_ITSELF | {
         housekeeping, Merchant, Buyer, access, drafting,
         selling, stocking, announcing, cancelling, ordering, paying, capturing, packing, serving, refunding, giving,
         disputing, ticketing, admitting, returning, asking_back, moving, downloading, licensing, alerting, delivering,
-        presenting, coding, noting,
+        presenting, coding, noting, pricing,
     )
 }  # fmt: skip
 

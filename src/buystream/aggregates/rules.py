@@ -54,6 +54,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     announcements_max: int
     """Mails to all buyers of an edition within `announcements_seconds`."""
     announcements_seconds: int
+    price_tiers_max: int
+    """Of one variant."""
     codes_per_edition_max: int
     single_use_codes_max: int
     """That are created at once."""
@@ -146,6 +148,7 @@ _FIRST: Final = Rules(
     latest_time_ms=253_402_300_799_999,
     announcements_max=3,
     announcements_seconds=24 * 3600,
+    price_tiers_max=10,
     codes_per_edition_max=1_000,
     single_use_codes_max=10_000,
     stock_alerts_max=1_000,

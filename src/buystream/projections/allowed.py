@@ -55,6 +55,7 @@ class WithEdition(TypedDict):
     can_cancel: bool
     can_move_event: bool
     can_change_shipping: bool
+    can_set_prices: bool
     can_schedule: bool
     can_end: bool
     can_archive: bool
@@ -126,6 +127,7 @@ def with_edition(
     has_shipping: bool,
     is_campaign: bool,
     is_archived: bool,
+    has_fixed_prices: bool,
 ) -> WithEdition:
     """What would change nothing for a buyer isn't offered: to pause or stock a sale that is over."""
     is_over = SALE_STATES[state].over or is_missed
@@ -137,6 +139,7 @@ def with_edition(
         "can_cancel": not is_cancelled,
         "can_move_event": has_event and not is_cancelled,
         "can_change_shipping": has_shipping and not is_cancelled,
+        "can_set_prices": has_fixed_prices and not is_cancelled,
         "can_schedule": not (is_cancelled or is_campaign or is_archived),
         "can_end": not (SALE_STATES[state].over or is_campaign),
         "can_archive": SALE_STATES[state].over and not is_archived,

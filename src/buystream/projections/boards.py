@@ -25,7 +25,7 @@ from buystream.projections.pictures import PictureView, first_of
 from buystream.vocabulary.edition_pages import PageNote
 from buystream.vocabulary.order_states import SaleState
 from buystream.vocabulary.shipping import Shipping
-from buystream.vocabulary.values import Offer, RefundRule, TicketedEvent
+from buystream.vocabulary.values import Offer, PriceTier, RefundRule, TicketedEvent, tier_at
 
 AWAITS_TERMS = "awaits_terms"
 
@@ -42,7 +42,9 @@ class CancellationView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 class VariantBoard(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One of the things that an edition is offered in, as the API shows it; of a plain edition the only one, without id
-    and title. `is_sold_out`: nothing of it is left."""
+    and title. `is_sold_out`: nothing of it is left. With `tiers`, its prices are those of now: `left_at_price` units
+    are left at it (null: all), and it ends at `price_until_ms` (null: with them); then comes the next tier that
+    applies, and at last `full_price_minor`."""
 
     variant_id: str
     title: str
@@ -51,6 +53,10 @@ class VariantBoard(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     price_max_minor: int
     limit_per_buyer: int
     weight_grams: int
+    full_price_minor: int | None
+    left_at_price: int | None
+    price_until_ms: int | None
+    tiers: tuple[PriceTier, ...]
     stock: int | None
     available: int | None
     held: int
@@ -128,6 +134,7 @@ class MerchantBoard(Board, frozen=True, kw_only=True, gc=False):
     can_cancel: bool
     can_move_event: bool
     can_change_shipping: bool
+    can_set_prices: bool
     can_schedule: bool
     can_end: bool
     can_archive: bool
@@ -153,14 +160,25 @@ def merchant_board_of(fields: Mapping[str, Any], at_ms: int) -> MerchantBoard:
         has_shipping=shown["shipping"] is not None,
         is_campaign=shown["campaign"] is not None,
         is_archived=fields["archived"],
+        has_fixed_prices=_has_fixed_prices(shown),
     )
     return MerchantBoard(**shown, **can, is_archived=fields["archived"])
+
+
+def _has_fixed_prices(shown: Mapping[str, Any]) -> bool:
+    """Whether a variant may have price tiers: as `buystream.aggregates.edition.pricing` decides it."""
+    is_given = shown["kind"] == "gift" or shown["campaign"] is not None
+    return not is_given and any(one.full_price_minor is not None for one in shown["variants"])
 
 
 def _shown(fields: Mapping[str, Any], at_ms: int) -> dict[str, Any]:
     fields = as_it_is_now(fields)
     state, reason = _state(fields, at_ms)
-    fixed = fields["price_min_minor"] == fields["price_max_minor"]
+    variants = tuple(_variant(row, at_ms) for row in fields["variants"])
+    least_minor, most_minor = (
+        min(one.price_min_minor for one in variants),
+        max(one.price_max_minor for one in variants),
+    )
     campaign = campaign_view(fields)
     once = fields["kind"] != "gift" or (campaign is not None and campaign.all_or_nothing)
     cancellation = None
@@ -172,7 +190,9 @@ def _shown(fields: Mapping[str, Any], at_ms: int) -> dict[str, Any]:
             failed=fields["refunds_failed"],
         )
     computed = {
-        "price_minor": fields["price_min_minor"] if fixed else None,
+        "price_minor": least_minor if least_minor == most_minor else None,
+        "price_min_minor": least_minor,
+        "price_max_minor": most_minor,
         "state": state,
         "can_order": state == "open",
         "reason": reason,
@@ -181,7 +201,7 @@ def _shown(fields: Mapping[str, Any], at_ms: int) -> dict[str, Any]:
         "event": event_of(fields),
         "shipping": shipping_of(fields),
         "recurring_months": () if once else rules_of(NEWEST_RULES).gift_interval_months,
-        "variants": tuple(map(_variant, fields["variants"])),
+        "variants": variants,
         "campaign": campaign,
         "cancellation": cancellation,
         "picture": first_of(fields["picture"]),
@@ -208,17 +228,29 @@ def _state(fields: Mapping[str, Any], at_ms: int) -> tuple[SaleState, str | None
     return ("sold_out" if all(map(_is_sold_out, fields["variants"])) else "open"), None
 
 
-def _variant(row: Mapping[str, Any]) -> VariantBoard:
+def _variant(row: Mapping[str, Any], at_ms: int) -> VariantBoard:
     """From the columns of a variant."""
     low_minor, high_minor = row["price_min_minor"], row["price_max_minor"]
+    full_minor = low_minor if low_minor == high_minor else None
+    tiers, taken = msgspec.convert(row["tiers"], tuple[PriceTier, ...]), row["held"] + row["sold"]
+    tier = tier_at(tiers, taken, at_ms)
     return VariantBoard(
-        price_minor=low_minor if low_minor == high_minor else None,
-        is_sold_out=_is_sold_out(row),
         **{name: row[name] for name in _VARIANT_COLUMNS},
+        price_minor=full_minor if tier is None else tier.price_minor,
+        price_min_minor=low_minor if tier is None else tier.price_minor,
+        price_max_minor=high_minor if tier is None else tier.price_minor,
+        full_price_minor=full_minor,
+        left_at_price=None if tier is None else tier.left(taken),
+        price_until_ms=None if tier is None else tier.until_ms,
+        tiers=tiers,
+        is_sold_out=_is_sold_out(row),
     )
 
 
-_VARIANT_COLUMNS = tuple(name for name in VariantBoard.__struct_fields__ if name not in ("price_minor", "is_sold_out"))
+_PRICES = ("price_minor", "price_min_minor", "price_max_minor", "full_price_minor", "left_at_price", "price_until_ms")
+_VARIANT_COLUMNS = tuple(
+    name for name in VariantBoard.__struct_fields__ if name not in (*_PRICES, "tiers", "is_sold_out")
+)
 
 
 def _is_sold_out(row: Mapping[str, Any]) -> bool:
@@ -228,7 +260,9 @@ def _is_sold_out(row: Mapping[str, Any]) -> bool:
 def board_of_draft(edition_id: str, merchant_id: str, merchant_name: str, offer: Offer, at_ms: int) -> Board:
     """As it will be once it is released by this offer, and has its terms."""
     untouched = {"held": 0, "sold": 0, "withdrawn": 0}
-    variants = [{**row, **untouched, "available": row["stock"], "sold_out": False} for row in variants_of(offer)]
+    variants = [
+        {**row, **untouched, "available": row["stock"], "sold_out": False, "tiers": ()} for row in variants_of(offer)
+    ]
     fields = {
         **terms_of(offer),
         **untouched,

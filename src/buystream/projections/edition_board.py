@@ -170,7 +170,7 @@ class EditionBoard:
     """The projection behind this module's read functions."""
 
     name = NAME
-    version = 11
+    version = 12
 
     def prepare(self, cur: cursor) -> None:
         """Create the tables."""
@@ -202,7 +202,7 @@ class EditionBoard:
         rows = [(edition_id, *change.columns()) for edition_id, change in changes.items()]
         if rows:
             execute_values(cur, APPLY, rows, template=APPLY_TEMPLATE, page_size=1_000)
-        moved_rows = [(*key, *msgspec.structs.astuple(of_variant)) for key, of_variant in counts.items()]
+        moved_rows = [(*key, *of_variant.columns()) for key, of_variant in counts.items()]
         if moved_rows:
             execute_values(cur, APPLY_TO_VARIANTS, moved_rows, template=VARIANTS_TEMPLATE, page_size=1_000)
 

@@ -70,6 +70,7 @@ CREATE TABLE variants (
     price_max_minor bigint NOT NULL CHECK (price_max_minor >= price_min_minor),
     limit_per_buyer integer NOT NULL,
     weight_grams integer NOT NULL,
+    tiers jsonb NOT NULL DEFAULT '[]',
     stock bigint,
     available bigint CHECK (available >= 0),
     held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),

@@ -10,7 +10,7 @@ from buystream.vocabulary import events
 from buystream.vocabulary.events import Event
 from buystream.vocabulary.shipping import Shipping
 from buystream.vocabulary.value import Value
-from buystream.vocabulary.values import LineUnits, OrderLine, SaleWindow, TicketedEvent
+from buystream.vocabulary.values import LineUnits, OrderLine, PriceTier, SaleWindow, TicketedEvent
 
 Moved = LineUnits | OrderLine
 """Units of a variant."""
@@ -25,6 +25,15 @@ class Counts(msgspec.Struct, gc=False, omit_defaults=True):
     sold: int = 0
     withdrawn: int = 0
     sold_out: bool | None = None
+    tiers: tuple[PriceTier, ...] | None = None
+
+    def columns(self) -> tuple[Any, ...]:
+        """The values of its fields, as `APPLY_TO_VARIANTS` takes them."""
+        counts = (getattr(self, name) for name in _COUNTED)
+        return (*counts, self.sold_out, None if self.tiers is None else msgspec.json.encode(self.tiers).decode())
+
+
+_COUNTED = Counts.__struct_fields__[:-2]
 
 
 class Change(msgspec.Struct, gc=False, omit_defaults=True):
@@ -97,11 +106,11 @@ APPLY_TEMPLATE = f"""(%s, {
 
 APPLY_TO_VARIANTS = f"""
     UPDATE variants AS v SET
-        {", ".join(f"{column} = v.{column} + c.{column}" for column in Counts.__struct_fields__[:-1])},
-        sold_out = coalesce(c.sold_out, v.sold_out)
+        {", ".join(f"{column} = v.{column} + c.{column}" for column in _COUNTED)},
+        sold_out = coalesce(c.sold_out, v.sold_out), tiers = coalesce(c.tiers, v.tiers)
     FROM (VALUES %s) AS c (edition_id, variant_id, {", ".join(Counts.__struct_fields__)})
     WHERE v.edition_id = c.edition_id AND v.variant_id = c.variant_id"""
-VARIANTS_TEMPLATE = f"(%s, %s, {'%s, ' * (len(Counts.__struct_fields__) - 1)}%s::boolean)"
+VARIANTS_TEMPLATE = f"(%s, %s, {'%s, ' * len(_COUNTED)}%s::boolean, %s::jsonb)"
 
 
 def moves_of(event: Any) -> Sequence[Moved]:
@@ -163,6 +172,10 @@ def _added(counts: Counts, _: events.StockAdded, quantity: int) -> None:
 def _withdrawn(counts: Counts, _: events.StockWithdrawn, quantity: int) -> None:
     counts.available -= quantity
     counts.withdrawn += quantity
+
+
+def _priced(counts: Counts, event: events.PriceTiersSet, _: int) -> None:
+    counts.tiers = event.tiers
 
 
 def _sold_out(counts: Counts, _: events.EditionSoldOut, __: int) -> None:
@@ -242,6 +255,7 @@ COUNTS: Mapping[type[Event], Callable[[Counts, Any, int], None]] = {
     events.UnitsExchanged: _exchanged,
     events.StockAdded: _added,
     events.StockWithdrawn: _withdrawn,
+    events.PriceTiersSet: _priced,
     events.EditionSoldOut: _sold_out,
     events.StockReleased: _on_sale_again,
 }

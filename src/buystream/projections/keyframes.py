@@ -100,6 +100,8 @@ def _add(counts: Counts, moved: Counts) -> None:
     counts.withdrawn += moved.withdrawn
     if moved.sold_out is not None:
         counts.sold_out = moved.sold_out
+    if moved.tiers is not None:
+        counts.tiers = moved.tiers
 
 
 class Keyframes:

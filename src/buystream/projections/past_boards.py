@@ -214,7 +214,7 @@ def _as_they_were(fields: dict[str, Any], frame: Keyframe) -> dict[str, Any]:
     variants = []
     for row in fields["variants"]:
         counts = frame.state.variants[row["variant_id"]]
-        variants.append({**row, **_counts(row, counts), "sold_out": bool(counts.sold_out)})
+        variants.append({**row, **_counts(row, counts), "sold_out": bool(counts.sold_out), "tiers": counts.tiers or ()})
     return {**fields, **then, **_counts(fields, change), "variants": variants}
 
 

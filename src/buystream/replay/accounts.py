@@ -10,7 +10,7 @@ from buystream.replay.doors import DoorAccount
 from buystream.vocabulary import events
 from buystream.vocabulary.codes import CodeUse
 from buystream.vocabulary.shipping import Shipping
-from buystream.vocabulary.values import SaleWindow, Units
+from buystream.vocabulary.values import PriceTier, SaleWindow, Units
 
 Finding = tuple[str, str]
 """An invariant's name, and what is wrong with it."""
@@ -24,12 +24,21 @@ class VariantAccount(msgspec.Struct):
     limit_per_buyer: int
     price_min_minor: int = 0
     price_max_minor: int = 0
+    tiers: tuple[PriceTier, ...] = ()
     held: int = 0
     sold: int = 0
     withdrawn: int = 0
     taken: dict[str, int] = {}
     turned_away: tuple[int, str] | None = None
     """The fewest units for which an order was refused since there was last more to be had, and that order."""
+
+    def prices(self, at_ms: int) -> tuple[int, int, int | None]:
+        """The lowest and the highest price of the next unit, and how many units there are at it; None: all."""
+        for tier in self.tiers:
+            left = None if tier.units is None else tier.units - self.held - self.sold
+            if (left is None or left > 0) and (tier.until_ms is None or tier.until_ms > at_ms):
+                return tier.price_minor, tier.price_minor, left
+        return self.price_min_minor, self.price_max_minor, None
 
     def take(self, buyer_id: str, quantity: int) -> int:
         """The buyer has so many more; returns how many in all."""

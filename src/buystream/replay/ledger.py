@@ -114,6 +114,8 @@ class Ledger:
                 variant.move(-event.quantity)
             case events.ShippingChanged():
                 yield from delivery_books.change(event, account)
+            case events.PriceTiersSet():
+                account.variants[event.variant_id].tiers = event.tiers
             case events.CodeCreated():
                 yield from account.codes.create(event)
             case events.CodeDisabled():

@@ -39,8 +39,12 @@ def place(event: events.OrderPlaced, account: EditionAccount) -> Iterator[Findin
                 "who comes first is served first",
                 f"{event.order_id} got {line.quantity}, {earlier} asked for {units}",
             )
-        if not variant.price_min_minor <= line.price_minor <= variant.price_max_minor:
-            yield "an order has the price that was offered", f"{event.order_id}: {line.price_minor}"
+        least_minor, most_minor, left = variant.prices(event.at_ms)
+        if not least_minor <= line.price_minor <= most_minor or (left is not None and line.quantity > left):
+            yield (
+                "an order has the price that was offered",
+                f"{event.order_id}: {line.quantity} for {line.price_minor} each",
+            )
 
 
 def _is_true(event: events.OrderRefused, account: EditionAccount) -> bool:
@@ -55,7 +59,11 @@ def _is_true(event: events.OrderRefused, account: EditionAccount) -> bool:
             units = sum(line.quantity for line in event.lines)
             return taken > variant.limit_per_buyer or line.quantity <= 0 or units > CHECKED_UNITS_MAX
         case "wrong_price":
-            return not variant.price_min_minor <= line.price_minor <= variant.price_max_minor
+            least_minor, most_minor, _ = variant.prices(event.at_ms)
+            return not least_minor <= line.price_minor <= most_minor
+        case "few_at_this_price":
+            least_minor, _, left = variant.prices(event.at_ms)
+            return least_minor == line.price_minor and left == event.available and line.quantity > (left or 0)
         case "not_vouched":
             return account.vouched_only
         case "paused":

@@ -55,6 +55,11 @@ REASONS: Final[Mapping[str, Reason]] = {
         "The price has changed",
         "Check the new price, then tap again.",
     ),
+    "few_at_this_price": Reason(
+        "Fewer units are left at this price. Order no more than available, with a new order id.",
+        "Not that many at this price",
+        "Choose fewer, then tap again. The others cost what comes next.",
+    ),
     "too_fast": Reason(
         "Too many orders in a short time. Wait a minute, then order again with a new order id.",
         "Too many taps",
@@ -229,6 +234,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     "bad_limit": Reason("limit_per_buyer is outside the allowed range."),
     "bad_hold": Reason("hold_seconds is outside the allowed range."),
     "bad_pause": Reason("A buyer can't be paused for that long."),
+    "bad_tiers": Reason("A tier has a price and an end, units or until_ms. Only what has a fixed price has tiers."),
     "bad_price": Reason("The price's bounds are in the wrong order, or outside the allowed range."),
     "bad_tax": Reason("The tax is outside the allowed range, or has no label."),
     "bad_refund_rule": Reason("The refund rule has a share or a party that is not allowed."),
@@ -369,7 +375,7 @@ OF_ANY_COMMAND: Final = frozenset({"not_permitted", "unreadable", "undecidable"}
 """What may refuse a command whatever it is; no command declares these."""
 
 TO_BUYERS: Final = AMOUNT_REASONS | {
-    *("wrong_price", "not_vouched", "cancelled", "closed", "not_open", "paused"),
+    *("wrong_price", "few_at_this_price", "not_vouched", "cancelled", "closed", "not_open", "paused"),
     *("too_fast", "over_limit", "sold_out", "unknown_variant"),
 }
 """Why a buyer gets no stock, by the one check of every entrance (ARCHITECTURE.md, Money)."""

@@ -106,6 +106,32 @@ PLAIN: Final = ""
 """The id of the only variant of a plain edition."""
 
 
+class PriceTier(Value, frozen=True, kw_only=True):
+    """A price for a while: before `until_ms`, and while fewer than `units` of the variant are held or sold."""
+
+    price_minor: Annotated[int, meaning("Unit price.", feed=True)]
+    units: Annotated[
+        int | None, meaning("How many units are held or sold at most at this price; null: any number.", feed=True)
+    ] = None
+    until_ms: Annotated[int | None, meaning("Until when, exclusive; null: any time.", feed=True)] = None
+
+    def applies(self, taken: int, at_ms: int) -> bool:
+        """Whether it is the price of the next unit, when so many are held or sold."""
+        return (self.units is None or taken < self.units) and (self.until_ms is None or at_ms < self.until_ms)
+
+    def left(self, taken: int) -> int | None:
+        """How many units may still be had at this price; None: any number."""
+        return None if self.units is None else max(self.units - taken, 0)
+
+
+def tier_at(tiers: tuple[PriceTier, ...], taken: int, at_ms: int) -> PriceTier | None:
+    """The tier whose price counts: the first that applies. None: the variant's own price does."""
+    return next((tier for tier in tiers if tier.applies(taken, at_ms)), None)
+
+
+TIERS: Final = meaning("Prices for a while, the first that applies counts; none: the variant's own price.", feed=True)
+
+
 class Variant(Value, frozen=True, kw_only=True):
     """One of the things that an edition is offered in, a size or a seat category, with a price, a stock and a limit of
     its own. A fixed price has equal bounds; prices include tax. A plain edition has one, without id and title."""

@@ -16,7 +16,7 @@ from buystream.replay.ledger import Ledger
 from buystream.vocabulary import codec, commands
 from buystream.vocabulary.codes import CodeTerms
 from buystream.vocabulary.order_states import SOLD
-from buystream.vocabulary.values import LineUnits, OrderLine, RefundRule, Variant
+from buystream.vocabulary.values import LineUnits, OrderLine, PriceTier, RefundRule, Variant
 from tests.support.actors import actor_of
 from tests.support.examples import ANNA, BEN, MERCHANT, T0, example
 from tests.support.steps import place, release
@@ -33,6 +33,7 @@ CODES = {
 }
 TARGET_MINOR = 400
 PRICE_MINOR = 100
+EARLY_MINOR = 60
 
 
 def _named(kind: type[commands.Command], payment: Payment) -> dict[str, str]:
@@ -119,13 +120,20 @@ class Till(RuleBasedStateMachine):
             for fact in [fact for _ in range(2) for fact in self.unanswered([order])]:
                 self.ask(fact)
 
-    @rule(buyer_id=buyers, asked=several, paid=st.booleans(), codes_used=st.lists(codes, min_size=2, max_size=2))
+    @rule(
+        buyer_id=buyers,
+        asked=several,
+        paid=st.booleans(),
+        codes_used=st.lists(codes, min_size=2, max_size=2),
+        early=st.booleans(),
+    )
     def somebody_orders_seats_of_several_categories(
-        self, buyer_id: str, asked: dict[str, int], paid: bool, codes_used: list[str]
+        self, buyer_id: str, asked: dict[str, int], paid: bool, codes_used: list[str], early: bool
     ) -> None:
         self.taps += 1
+        price_of = {**CATEGORIES, "balcony": EARLY_MINOR} if early else CATEGORIES
         lines = tuple(
-            OrderLine(variant_id=name, quantity=units, price_minor=CATEGORIES[name]) for name, units in asked.items()
+            OrderLine(variant_id=name, quantity=units, price_minor=price_of[name]) for name, units in asked.items()
         )
         tap = place(self.taps, edition_id=SEATS, buyer_id=buyer_id, lines=lines, code=codes_used[0])
         self.ask(tap)
@@ -258,6 +266,13 @@ class Till(RuleBasedStateMachine):
     def the_merchant_changes_the_sale(self, edition_id: str, kind: type[commands.Command]) -> None:
         more = {"change_id": f"change-{len(self.asked)}", "quantity": 1} if kind is commands.AddStock else {}
         self.ask(example(kind, edition_id=edition_id, **more))
+
+    @rule(units=st.sampled_from([1, 4, None]), days=st.sampled_from([None, 2, 40]), data=st.data())
+    def the_merchant_sets_prices_for_a_while(self, units: int | None, days: int | None, data: st.DataObject) -> None:
+        until_ms = None if days is None else T0 + days * DAY_MS
+        tier = PriceTier(price_minor=EARLY_MINOR, units=units, until_ms=until_ms)
+        tiers = data.draw(st.sampled_from([(tier,), (tier,), ()]))
+        self.ask(commands.SetPriceTiers(edition_id=SEATS, variant_id="balcony", tiers=tiers))
 
     @rule(number=st.integers(1, 3), buyer_id=buyers, months=st.sampled_from([1, 3, 5]), edition_id=editions)
     def somebody_gives_every_month(self, number: int, buyer_id: str, months: int, edition_id: str) -> None:

@@ -98,6 +98,7 @@ PUBLISHED: dict[str, object] = {
     "activations_max": 1000,
     "announcements_max": 3,
     "announcements_seconds": 86_400,
+    "price_tiers_max": 10,
     "codes_per_edition_max": 1000,
     "single_use_codes_max": 10_000,
     "stock_alerts_max": 1000,

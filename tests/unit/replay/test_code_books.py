@@ -1,4 +1,4 @@
-"""The auditor's view of codes finds what the aggregates would get wrong."""
+"""The auditor's view of codes and price tiers finds what the aggregates would get wrong."""
 
 from typing import Any
 
@@ -8,11 +8,12 @@ import pytest
 from buystream.vocabulary import commands, events
 from buystream.vocabulary.codes import CodeTerms
 from buystream.vocabulary.examples.story import BALCONY, CODE_KEY, STALLS
-from buystream.vocabulary.values import OrderLine
+from buystream.vocabulary.values import OrderLine, PriceTier
 from tests.support.examples import BEN, EDITION, MERCHANT, PRICE_MINOR, T0, example
 from tests.support.steps import cancel, pay, place, release
 from tests.unit.replay.test_ledger import changed, findings, history, without
 
+PRICE = "an order has the price that was offered"
 REFUSED = "nobody is refused without a reason"
 PAID_FOR = "a payment is for the goods and their delivery"
 WITHIN, PRICED = "a code is used within its limits", "a code takes off what it says"
@@ -54,7 +55,18 @@ def code_of(story: list[Any], **changes: Any) -> Any:
     return msgspec.structs.replace(last.code, **changes)
 
 
-@pytest.mark.parametrize("story", [ONCE, AGAIN, EACH, SINGLE, ORDERED, FOR_ONE, DATED, APPLIED])
+TIER = PriceTier(price_minor=2000, units=1)
+TIERED = history(
+    release(),
+    commands.SetPriceTiers(edition_id=EDITION, tiers=(TIER,)),
+    place(quantity=2, price_minor=2000),
+    place(2, price_minor=2000),
+    place(3, price_minor=2000),
+    place(4, price_minor=PRICE_MINOR),
+)
+
+
+@pytest.mark.parametrize("story", [TIERED, ONCE, AGAIN, EACH, SINGLE, ORDERED, FOR_ONE, DATED, APPLIED])
 def test_a_true_story_has_no_finding(story: list[events.Event]) -> None:
     assert findings(story) == set()
 
@@ -68,6 +80,9 @@ def terms(story: list[Any], **changes: Any) -> Any:
 @pytest.mark.parametrize(
     ("story", "finding"),
     [
+        (without(TIERED, events.PriceTiersSet), PRICE),
+        (changed(TIERED, events.PriceTiersSet, tiers=(msgspec.structs.replace(TIER, units=5),)), PRICE),
+        (changed(TIERED, events.PriceTiersSet, tiers=(msgspec.structs.replace(TIER, until_ms=T0),)), REFUSED),
         (without(AGAIN, events.OrderCancelled), WITHIN),
         (changed(EACH, events.OrderPlaced, buyer_id=example(commands.PlaceOrder).buyer_id), WITHIN),
         (changed(SINGLE, events.OrderPlaced, code=code_of(SINGLE, number=1, key="1.1")), WITHIN),

@@ -55,7 +55,10 @@ def why_not(
     if edition.cancellation is None:
         for line in lines:
             stock = stocks[line.variant_id]
-            if not stock.price_min_minor <= line.price_minor <= stock.price_max_minor:
+            if stock.tiers:
+                if reason := stock.why_not_at(line.price_minor, line.quantity, moment.at_ms):
+                    return reason, line.variant_id
+            elif not stock.price_min_minor <= line.price_minor <= stock.price_max_minor:
                 return "wrong_price", line.variant_id  # whether it is on sale or not, this order never was
         if terms.vouched_only and not vouched:
             return "not_vouched", ""

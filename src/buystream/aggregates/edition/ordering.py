@@ -8,6 +8,7 @@ from buystream.aggregates.edition import admission, coding
 from buystream.aggregates.edition.duty import Duty
 from buystream.aggregates.edition.edition import REPEATED, UNKNOWN_ORDER, UNKNOWN_VARIANT, Edition, Outcome
 from buystream.aggregates.edition.order import Order
+from buystream.aggregates.edition.stock import Stock
 from buystream.aggregates.edition.stocking import note_releases, note_sell_out, note_sell_outs
 from buystream.aggregates.moment import Moment
 from buystream.aggregates.rules import Rules
@@ -103,7 +104,7 @@ def _refuse(edition: Edition, command: commands.PlaceOrder, moment: Moment, reas
             lines=command.lines,
             currency=edition.terms.currency,
             reason=reason,
-            available=None if blamed is None else blamed.available,
+            available=_left(blamed, reason, moment.at_ms),
             device=command.device,
             network=command.network,
             variant_id=variant_id if several else "",
@@ -116,6 +117,12 @@ def _refuse(edition: Edition, command: commands.PlaceOrder, moment: Moment, reas
 def _counted(command: commands.PlaceOrder) -> tuple[PlacementCount, ...]:
     """The click, by where it came from."""
     return () if command.placement is None else (PlacementCount(placement=command.placement, count=1),)
+
+
+def _left(blamed: Stock | None, reason: str, at_ms: int) -> int | None:
+    if blamed is None:
+        return None
+    return blamed.left_at_its_price(at_ms) if reason == "few_at_this_price" else blamed.available
 
 
 def _is_plausible(command: commands.PlaceOrder, rules: Rules) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 from buystream.aggregates.applying import applies
 from buystream.aggregates.edition.order import Order
 from buystream.vocabulary import events
-from buystream.vocabulary.values import Variant
+from buystream.vocabulary.values import PriceTier, Variant, tier_at
 
 
 class Stock(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -28,6 +28,8 @@ class Stock(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The latch: nothing is available, and gateways may refuse without asking."""
     taken_by_buyer: dict[str, int] = {}
     """Held or sold, by buyer id."""
+    tiers: tuple[PriceTier, ...] = ()
+    """Prices for a while, instead of its own."""
     changes: dict[str, int] = {}
     """By the id that the merchant gave each: what it issued, or withdrew (negative)."""
 
@@ -46,6 +48,31 @@ class Stock(msgspec.Struct, kw_only=True, omit_defaults=True):
     def has(self, quantity: int) -> bool:
         """Whether so many can be taken."""
         return self.available is None or quantity <= self.available
+
+    @property
+    def taken(self) -> int:
+        """Units that are held or sold."""
+        return self.held + self.sold
+
+    def why_not_at(self, price_minor: int, quantity: int, at_ms: int) -> str:
+        """Why so many can't be had at that price now; of a variant that has tiers."""
+        tier = tier_at(self.tiers, self.taken, at_ms)
+        if tier is None:
+            return "" if self.price_min_minor <= price_minor <= self.price_max_minor else "wrong_price"
+        if price_minor != tier.price_minor:
+            return "wrong_price"
+        left = tier.left(self.taken)
+        return "few_at_this_price" if left is not None and quantity > left else ""
+
+    def left_at_its_price(self, at_ms: int) -> int | None:
+        """How many can be had at the price of now; None: all that there are."""
+        tier = tier_at(self.tiers, self.taken, at_ms)
+        return None if tier is None else tier.left(self.taken)
+
+    @applies(events.PriceTiersSet)
+    def set_tiers(self, event: events.PriceTiersSet) -> None:
+        """Other prices for a while."""
+        self.tiers = event.tiers
 
     @applies(events.OrderPlaced, events.OrderReclaimed)
     def hold(self, _: events.OrderEvent, order: Order, quantity: int) -> None:

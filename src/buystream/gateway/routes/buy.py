@@ -27,7 +27,7 @@ from buystream.gateway.server.decisions import OnAnswer
 from buystream.gateway.server.guard import JSON, Caller, admit
 from buystream.gateway.server.heads import Head, read_request_head
 from buystream.gateway.server.json_bodies import refuse_double_members
-from buystream.gateway.server.problems import HttpProblem, limits_of, refused
+from buystream.gateway.server.problems import HttpProblem, limits_of, refused, slug_of
 from buystream.gateway.server.replies import COMMON_HEADERS, Reply, reply_of
 from buystream.projections import order_views
 from buystream.vocabulary import events
@@ -65,6 +65,7 @@ _ORDER_ID = (
 
 _LINES = b'"lines"'
 UNKNOWN_CODE = "unknown_code"
+_TOO_FEW = ("sold_out", "few_at_this_price")
 
 _decode = msgspec.json.Decoder(NewOrder).decode
 _decode_lines = msgspec.json.Decoder(NewOrderOfLines).decode
@@ -229,7 +230,7 @@ class BuyRoute:
                     self._look(event, answer, offer, answered)
                     return
                 reply = Reply(200, encode(repeated_order_body(event, offer)))
-            elif isinstance(event, events.OrderRefused) and event.reason == "sold_out" and event.available:
+            elif isinstance(event, events.OrderRefused) and event.reason in _TOO_FEW and event.available:
                 raise _too_few(event, offer)
             elif isinstance(event, events.OrderRefused | events.OrderRepeated | events.CommandRefused):
                 raise refused(event.reason, currency=offer.currency)
@@ -335,11 +336,12 @@ def _too_few(event: events.OrderRefused, offer: Listing) -> HttpProblem:
     """Less is left than was ordered; of an order with several lines, the problem names the variant."""
     title = offer.variant_title(event.variant_id) if len(event.lines) > 1 else ""
     left = f"{event.available} left of {title}" if title else f"{event.available} left"
+    left += " at this price" if event.reason == "few_at_this_price" else ""
     detail = f"There are only {left}. Order no more than that, with a new order id."
-    fields: dict[str, Any] = {"reason": "sold_out", "available": event.available}
+    fields: dict[str, Any] = {"reason": event.reason, "available": event.available}
     if len(event.lines) > 1:
         fields["variant_id"] = event.variant_id
-    return HttpProblem("sold-out", detail, **fields)
+    return HttpProblem(slug_of(event.reason), detail, **fields)
 
 
 def _refuse_too_large(lines: tuple[OrderLine, ...], currency: str) -> None:

@@ -109,7 +109,12 @@ async def edition_codes(
     return CodesBody([code_body(one) for one in await _codes(gateway, edition_id)])
 
 
-@post("/v1/merchant/editions/{edition_id:str}/codes", status_code=201, opt=asks(CreateCode), summary="Create a code")
+@post(
+    "/v1/merchant/editions/{edition_id:str}/codes",
+    status_code=201,
+    opt=asks(CreateCode, also=["no-such-code"]),
+    summary="Create a code",
+)
 async def create_code(
     request: Http,
     gateway: NamedDependency[Gateway],

@@ -24,6 +24,8 @@ class ListedVariant(msgspec.Struct, kw_only=True):
     price_max_minor: int
     limit_per_buyer: int
     weight_grams: int = 0
+    has_tiers: bool = False
+    """Its price changes with time and sales, which its owner knows."""
     sold_out: bool = False
 
 
@@ -84,7 +86,7 @@ class Listing(msgspec.Struct, kw_only=True):
             return "variant_twice"
         for line in lines:
             variant = variants[line.variant_id]
-            if not variant.price_min_minor <= line.price_minor <= variant.price_max_minor:
+            if not variant.has_tiers and not variant.price_min_minor <= line.price_minor <= variant.price_max_minor:
                 return "wrong_price"
         if self.vouched_only and not vouched:
             return "not_vouched"
@@ -107,6 +109,8 @@ class Listing(msgspec.Struct, kw_only=True):
             event = read_event(record.value)
             if isinstance(event, events.ShippingChanged):
                 self._price_delivery(event)
+            elif isinstance(event, events.PriceTiersSet) and event.variant_id in self.variants:
+                self.variants[event.variant_id].has_tiers = bool(event.tiers)
             elif isinstance(event, events.SaleScheduled):
                 self.has_dates = event.window.is_bounded
             elif isinstance(event, events.EditionDescribed):
@@ -126,7 +130,7 @@ _TYPES = {
     for kind in (
         events.EditionReleased, events.EditionSoldOut, events.StockReleased, events.TermsApplied,
         events.EditionCancelled, events.SalePaused, events.SaleResumed, events.ShippingChanged,
-        events.SaleScheduled, events.EditionDescribed,
+        events.SaleScheduled, events.EditionDescribed, events.PriceTiersSet,
         events.OrderPlaced, events.OrderRefused, events.BuyerErased, events.ApiKeyRevoked,
         events.MemberRemoved, events.RoleChanged,
     )
@@ -143,8 +147,20 @@ SHIPPING_CHANGED = _TYPES["ShippingChanged"]
 SCHEDULED = _TYPES["SaleScheduled"]
 DESCRIBED = _TYPES["EditionDescribed"]
 ENDS_ACCESS = frozenset({_TYPES["ApiKeyRevoked"], _TYPES["MemberRemoved"], _TYPES["RoleChanged"]})
+TIERS_SET = _TYPES["PriceTiersSet"]
 CHANGES_OFFER = frozenset(
-    {SOLD_OUT, STOCK_RELEASED, TERMS_APPLIED, CANCELLED, PAUSED, RESUMED, SHIPPING_CHANGED, SCHEDULED, DESCRIBED}
+    {
+        TIERS_SET,
+        SOLD_OUT,
+        STOCK_RELEASED,
+        TERMS_APPLIED,
+        CANCELLED,
+        PAUSED,
+        RESUMED,
+        SHIPPING_CHANGED,
+        SCHEDULED,
+        DESCRIBED,
+    }
 )
 DECIDES_ORDER = frozenset({_TYPES["OrderPlaced"], _TYPES["OrderRefused"]})
 CONCERNS = CHANGES_OFFER | DECIDES_ORDER | {RELEASED, BUYER_ERASED} | ENDS_ACCESS
@@ -230,6 +246,7 @@ class Catalogue:
                         price_max_minor=variant.price_max_minor,
                         limit_per_buyer=variant.limit_per_buyer,
                         weight_grams=variant.weight_grams,
+                        has_tiers=bool(variant.tiers),
                         sold_out=variant.available == 0,
                     )
                     for variant in board.variants

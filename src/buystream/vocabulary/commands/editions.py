@@ -36,7 +36,18 @@ from buystream.vocabulary.fields import (
 from buystream.vocabulary.money import AMOUNT_REASONS
 from buystream.vocabulary.placements import CountedFrom
 from buystream.vocabulary.shipping import SHIPPING, Shipping
-from buystream.vocabulary.values import EVENT, FEE, OFFER, WINDOW, Fee, Offer, SaleWindow, TicketedEvent
+from buystream.vocabulary.values import (
+    EVENT,
+    FEE,
+    OFFER,
+    TIERS,
+    WINDOW,
+    Fee,
+    Offer,
+    PriceTier,
+    SaleWindow,
+    TicketedEvent,
+)
 
 
 @asked(
@@ -266,4 +277,17 @@ class RequestStockAlert(Command):
     edition_id: EditionId
     buyer_id: BuyerId
     delivery: Delivery
+    variant_id: VariantId = ""
+
+
+@asked(
+    MERCHANT,
+    about="edition_id",
+    refusals=["unknown_edition", "unknown_variant", "cancelled", "bad_tiers", *AMOUNT_REASONS],
+)
+class SetPriceTiers(Command):
+    """Prices of a variant for a while. What is held or paid keeps its price."""
+
+    edition_id: EditionId
+    tiers: Annotated[tuple[PriceTier, ...], TIERS]
     variant_id: VariantId = ""

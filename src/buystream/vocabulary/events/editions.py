@@ -34,7 +34,18 @@ from buystream.vocabulary.fields import (
 )
 from buystream.vocabulary.placements import CountedFrom
 from buystream.vocabulary.shipping import SHIPPING, Shipping
-from buystream.vocabulary.values import EVENT, FEE, OFFER, WINDOW, Fee, Offer, SaleWindow, TicketedEvent
+from buystream.vocabulary.values import (
+    EVENT,
+    FEE,
+    OFFER,
+    TIERS,
+    WINDOW,
+    Fee,
+    Offer,
+    PriceTier,
+    SaleWindow,
+    TicketedEvent,
+)
 
 
 class EditionEvent(Event):
@@ -220,4 +231,11 @@ class StockAlertDue(EditionEvent):
 
     buyer_id: BuyerId
     delivery: Delivery
+    variant_id: VariantId = ""
+
+
+class PriceTiersSet(EditionEvent):
+    """These are the variant's prices for a while, instead of any others."""
+
+    tiers: Annotated[tuple[PriceTier, ...], TIERS]
     variant_id: VariantId = ""

@@ -37,6 +37,7 @@ from buystream.vocabulary.examples.story import (
     SCANNED,
     T0,
     TICKET,
+    TIERS,
     ZONE,
 )
 from buystream.vocabulary.placements import PlacementCount
@@ -102,6 +103,7 @@ COMMANDS: tuple[commands.Command, ...] = (
     commands.ResumeSale(edition_id=EDITION),
     commands.AddStock(edition_id=EDITION, change_id="change-1", quantity=5),
     commands.WithdrawStock(edition_id=EDITION, change_id="change-2", quantity=5),
+    commands.SetPriceTiers(edition_id=EDITION, tiers=TIERS),
     commands.CreateCode(
         edition_id=EDITION,
         merchant_id=MERCHANT,

@@ -45,6 +45,7 @@ from buystream.vocabulary.examples.story import (
     SHIPPING,
     T0,
     TICKET,
+    TIERS,
     ZONE,
 )
 from buystream.vocabulary.placements import PlacementCount
@@ -126,6 +127,7 @@ EVENTS: tuple[events.Event, ...] = (
     events.EditionArchived(**of(EDITION, 11), archived=True),
     events.StockAlertRequested(**of(EDITION, 11), buyer_id=ANNA, delivery=DELIVERY),
     events.StockAlertDue(**of(EDITION, 12), buyer_id=ANNA, delivery=DELIVERY),
+    events.PriceTiersSet(**of(EDITION, 12), tiers=TIERS),
     events.CodeCreated(
         **of(EDITION, 12), code_id="early-friends", series=1, terms=CODE, key=CODE_KEY, text="EARLY-FRIENDS"
     ),

@@ -25,6 +25,7 @@ from buystream.vocabulary.values import (
     LineUnits,
     Offer,
     OrderLine,
+    PriceTier,
     RefundRule,
     SaleWindow,
     Tax,
@@ -227,6 +228,7 @@ PART: dict[str, Any] = {
 }
 
 POSTER = Placement(source="poster", campaign="autumn-tour", post="stage-left")
+TIERS = (PriceTier(price_minor=3000, units=3), PriceTier(price_minor=3500, until_ms=T0 + 3_600_000))
 CODE = CodeTerms(label="Early friends", share_bps=2_000, uses_max=100, uses_per_buyer_max=1)
 CODE_KEY = "c0" * 16
 CODE_USE = CodeUse(code_id="early-friends", key=CODE_KEY, label=CODE.label, amounts_minor=(900,))

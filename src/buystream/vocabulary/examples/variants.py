@@ -39,6 +39,8 @@ from buystream.vocabulary.placements import PlacementCount
 VARIANTS: tuple[commands.Command | events.Event, ...] = (
     commands.AddFile(edition_id=EDITION, merchant_id=MERCHANT, **FILE, announced=True),
     events.FileAdded(**of(EDITION, 24), version=2, **FILE, announced=True),
+    commands.SetPriceTiers(edition_id=EDITION, tiers=(), variant_id="stalls"),
+    events.PriceTiersSet(**of(EDITION, 12), tiers=(), variant_id="stalls"),
     commands.CreateCode(
         edition_id=EDITION, merchant_id=MERCHANT, code_id="friends", terms=CODE, count=10_000, prefix="FRIENDS"
     ),

@@ -19,7 +19,7 @@ import { identify, signOut } from "./session.js";
 import { styleSheet } from "./styles.js";
 import { Till } from "./till.js";
 import { boardOf, mineOf } from "./variants.js";
-import { priceWords, stockWords } from "./words.js";
+import { priceWords, stockWords, tierWords } from "./words.js";
 
 const isOurPage = location.origin === origin;
 const seen = new Set(); // editions whose button was seen on this page
@@ -57,6 +57,7 @@ class BuyButton extends HTMLElement {
       h("button", { type: "button", class: "step", "aria-label": label, onclick: () => this.#step(by) }, sign);
     this.price = h("span", { class: "price", part: "price" });
     this.stock = h("span", { class: "stock", part: "stock" });
+    this.tier = h("span", { class: "stock tier", part: "tier", hidden: true });
     this.bar = h("progress", { class: "bar", part: "bar", max: 1, value: 0, "aria-hidden": "true", hidden: true });
     this.variant = h("select", { class: "variant", part: "variant", "aria-label": "Choose one", hidden: true });
     this.variant.addEventListener("change", () => this.#choose());
@@ -90,7 +91,7 @@ class BuyButton extends HTMLElement {
       mineOf: (variant) => mineOf(this.#till.facts.whole, variant),
       changed: () => this.#render(),
     });
-    const parts = [facts, this.bar, this.variant, this.others.element, row, this.orders, this.status];
+    const parts = [facts, this.tier, this.bar, this.variant, this.others.element, row, this.orders, this.status];
     root.append(h("div", { class: "widget", part: "widget" }, ...parts));
   }
 
@@ -294,6 +295,8 @@ class BuyButton extends HTMLElement {
     const board = this.#board;
     const { text, isLow } = stockWords(board);
     this.price.textContent = priceWords(board);
+    this.tier.textContent = tierWords(board);
+    this.tier.hidden = !this.tier.textContent;
     if (this.stock.textContent !== text) this.stock.textContent = text;
     this.stock.classList.toggle("is-low", Boolean(isLow));
     this.bar.hidden = board.stock == null || !SALES[board.state].counts;

@@ -1,8 +1,8 @@
 // How many: what the edition's limit and stock allow this buyer, and what the button's attribute asks for.
 
 /** The most that may be ordered now: at least 1, so that the shop says why when that is too many. */
-export function limitOf({ limit_per_buyer: limit, available }, mine = null) {
-  return Math.max(1, Math.min(mine?.left ?? limit ?? 1, limit ?? 1, available ?? limit ?? 1));
+export function limitOf({ limit_per_buyer: limit, available, left_at_price: cheap }, mine = null) {
+  return Math.max(1, Math.min(mine?.left ?? limit ?? 1, limit ?? 1, available ?? limit ?? 1, cheap ?? limit ?? 1));
 }
 
 /** The `quantity` attribute as a whole number from 1 on, or null when it isn't one. */

@@ -11,6 +11,7 @@ export const REFUSALS = {
   paused: ["Paused for a moment", "The shop has paused this sale. The button reopens automatically."],
   cancelled: ["This was cancelled", "It won’t take place. Everyone who paid gets a refund."],
   wrong_price: ["The price has changed", "Check the new price, then tap again."],
+  few_at_this_price: ["Not that many at this price", "Choose fewer, then tap again. The others cost what comes next."],
   too_fast: ["Too many taps", "That was a lot of taps in a short time. Wait a minute, then tap again."],
   not_vouched: ["Log in first", "This is for members only. Log in on the page that shows this button, then tap again."],
   too_many_holds: [

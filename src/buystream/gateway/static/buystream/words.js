@@ -19,6 +19,13 @@ export function priceWords({ price_minor: fixed, price_min_minor: least, currenc
   return least ? `From ${shortMoney(least, currency)}` : "Any amount";
 }
 
+/** How long the price of now lasts; nothing where it stays. */
+export function tierWords({ left_at_price: left, price_until_ms: until }) {
+  if (left == null && until == null) return "";
+  const parts = [left != null && `${left.toLocaleString()} left at this price`, until && `until ${moment(until)}`];
+  return parts.filter(Boolean).join(", ");
+}
+
 export const costWords = (amountMinor, currency) => (amountMinor ? money(amountMinor, currency) : "Free");
 
 const EVERY = { 1: "Every month", 3: "Every three months", 6: "Every six months", 12: "Every year" };
@@ -64,6 +71,10 @@ export function termsWords({ tax_bps: tax, tax_label: label, refund, currency },
 
 /** `board`: what was ordered; of several lines, the problem names the variant that is short. */
 export function refusalWords(problem, board = null) {
+  if (problem.reason === "few_at_this_price" && problem.available) {
+    const [heading] = REFUSALS.few_at_this_price;
+    return [heading, `Only ${problem.available} left at this price. Choose fewer, then tap again.`];
+  }
   if (problem.reason === "sold_out" && problem.available) {
     const short = problem.variant && board?.variants.find(({ variant_id: id }) => id === problem.variant);
     const left = short ? `Only ${problem.available} of ${short.title} left` : `Only ${problem.available} left`;

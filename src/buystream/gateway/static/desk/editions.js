@@ -5,6 +5,7 @@ import { money, shortMoney } from "../buystream/money.js";
 import { SALES } from "../buystream/order-states.js";
 import { ask, field } from "./ask.js";
 import { manage } from "./drafts.js";
+import { tierLines, tiersOf } from "./price-tiers.js";
 import { isAsBefore, momentField, momentOf, timeAt } from "./moments.js";
 import { changeShipping } from "./shipping.js";
 
@@ -13,6 +14,7 @@ const keyOf = ({ title, state, event, shipping, opens_at_ms, closes_at_ms, ...ed
   [
     ...[title, state, edition.can_pause, edition.can_resume, edition.can_add_stock, edition.can_cancel],
     ...[event?.starts_at_ms, event?.venue, opens_at_ms, closes_at_ms, JSON.stringify(shipping)],
+    JSON.stringify(edition.variants.map(({ tiers }) => tiers)),
   ].join();
 
 export function drawEditions(editions, desk) {
@@ -128,6 +130,29 @@ function row(edition, desk) {
         say(`“${words.subject}” is on its way to the buyers of ${edition.title}.`);
       },
     });
+  const setPrices = () =>
+    ask({
+      title: "Prices for a while",
+      text: `${edition.title}. The first line that applies counts; what is held or paid keeps its price.`,
+      confirm: "Set prices",
+      fields: [
+        edition.variants.length > 1 &&
+          field("variant", "Of which", { options: edition.variants.map((one) => [one.variant_id, one.title]) }),
+        field("tiers", "Prices, one a line", {
+          rows: 4,
+          maxlength: 1000,
+          wide: true,
+          placeholder: "20.00 first 100\n25.00 until 2026-12-01T18:00",
+          value: edition.variants.length > 1 ? "" : tierLines(edition.variants[0].tiers, edition.currency),
+          hint: "Empty: the full price",
+        }),
+      ].filter(Boolean),
+      act: async ({ tiers, variant }) => {
+        const wish = { variant_id: variant?.value ?? "", tiers: await tiersOf(tiers.value, edition.currency, call) };
+        await call("PUT", `${path}/price-tiers`, wish);
+        say(`The prices of ${edition.title} are set.`);
+      },
+    });
   const move = () => {
     const { starts_at_ms: starts, doors_at_ms: doors, ends_at_ms: ends, time_zone: zone, venue } = edition.event;
     ask({
@@ -193,6 +218,12 @@ function row(edition, desk) {
         "Write to buyers",
       ),
       ...manage(edition, desk),
+      edition.can_set_prices &&
+        h(
+          "button",
+          { type: "button", class: "button small", "aria-label": `Prices of ${edition.title}`, onclick: setPrices },
+          "Prices",
+        ),
       edition.can_move_event &&
         h(
           "button",

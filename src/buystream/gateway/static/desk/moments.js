@@ -74,7 +74,7 @@ export function momentField(name, label, { hint, call, zone = timeZone, atMs = n
 }
 
 /** `2027-10-31T02:30`, as it is there. */
-function localText(atMs, zone) {
+export function localText(atMs, zone) {
   const form = { timeZone: zone, dateStyle: "short", timeStyle: "short", hourCycle: "h23" };
   return new Date(atMs).toLocaleString("sv-SE", form).replace(" ", "T");
 }
