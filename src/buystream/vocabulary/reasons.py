@@ -86,11 +86,7 @@ REASONS: Final[Mapping[str, Reason]] = {
         "That order belongs to another session. Tap again for a new one.",
     ),
     # Codes
-    "unknown_code": Reason(
-        "There is no such code for this edition.",
-        "That code doesn’t work",
-        "Check how it’s spelled. It may also be for something else.",
-    ),
+    "unknown_code": Reason("The edition has no such code.", "That code doesn’t work", "Check how it’s spelled."),
     "code_expired": Reason("The code can't be used any more.", "That code has expired", "It can’t be used any more."),
     "code_not_yet_valid": Reason("The code can't be used yet.", "That code isn’t valid yet", "It can be used later."),
     "code_used_up": Reason(

@@ -19,7 +19,7 @@ export const REFUSALS = {
     "People on your network hold many of these without having paid. Wait a minute, then tap again.",
   ],
   order_id_conflict: ["Let’s start again", "That order belongs to another session. Tap again for a new one."],
-  unknown_code: ["That code doesn’t work", "Check how it’s spelled. It may also be for something else."],
+  unknown_code: ["That code doesn’t work", "Check how it’s spelled."],
   code_expired: ["That code has expired", "It can’t be used any more."],
   code_not_yet_valid: ["That code isn’t valid yet", "It can be used later."],
   code_used_up: ["That code is used up", "It was used already, or somebody is paying with it right now."],
