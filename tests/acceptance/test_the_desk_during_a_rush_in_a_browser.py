@@ -273,9 +273,13 @@ def test_the_desk_fits_a_phone(desk: Page, screenshot: Screenshot) -> None:
     desk.set_viewport_size(PHONE)  # type: ignore[arg-type]
     expect(desk.locator("#kpi-revenue")).to_be_visible()
     expect_to_fit(desk)
+    rooms = desk.get_by_role("navigation", name="Rooms of the desk").get_by_role("link")
+    expect(rooms.filter(has_text="Parcels")).to_be_visible()
+    rooms.filter(has_text="Statement").click()
+    expect(desk.get_by_role("heading", name="Statement")).to_be_in_viewport()
     screenshot(desk, "desk-phone")
     desk.get_by_role("button", name="Sign out").click()
-    expect(desk.get_by_label("API key")).to_be_focused()
+    expect(desk.get_by_label("E-mail", exact=True)).to_be_focused()
     expect(desk.locator("#ledger tr")).to_have_count(0)
 
 

@@ -158,6 +158,7 @@ function layout(theme, overrides = {}) {
 function draw(id, summary, traces, chartLayout) {
   const target = document.getElementById(id);
   target.setAttribute("aria-label", summary);
+  if (!target.clientWidth) return window.Plotly.purge(target); // drawn while it is hidden, it would be 700 pixels wide
   window.Plotly.react(target, traces, chartLayout, CONFIG);
 }
 
