@@ -10,10 +10,11 @@ import httpx
 from click.testing import CliRunner
 
 from buystream.cli import cli
+from buystream.host.embedded import EmbeddedPostgres
 from tests.support.shop_process import ShopProcess, buystream
-from tests.support.worked_on import buy, folder, shop, sql
+from tests.support.worked_on import buy, folder, kept, shop, sql
 
-__all__ = ["folder", "shop"]
+__all__ = ["folder", "kept", "shop"]
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -118,7 +119,7 @@ def shop_position(shop: ShopProcess, edition_id: str) -> int:
     return int(position)
 
 
-def test_an_audit_finds_what_was_tampered_with(shop: ShopProcess, folder: Path) -> None:
+def test_an_audit_finds_what_was_tampered_with(shop: ShopProcess, kept: EmbeddedPostgres, folder: Path) -> None:
     shop.add_merchant()
     weekly = ("audit", "--json", "--resume", str(folder / "mark"), "--metrics-file", str(folder / "audit.prom"))
     sound = buystream(*weekly, "--processes", "2", "--data-dir", str(shop.data_dir))

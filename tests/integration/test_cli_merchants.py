@@ -13,9 +13,9 @@ from buystream.host.embedded import EmbeddedPostgres
 from buystream.log import Log
 from tests.support.patience import wait_until
 from tests.support.shop_process import ShopProcess, buystream
-from tests.support.worked_on import folder, shop
+from tests.support.worked_on import folder, kept, shop
 
-__all__ = ["folder", "shop"]
+__all__ = ["folder", "kept", "shop"]
 
 
 def test_a_merchant_is_added_without_a_running_shop(shop: ShopProcess) -> None:
@@ -72,7 +72,7 @@ def test_a_command_says_so_when_the_views_do_not_follow_in_time(
     assert capsys.readouterr() == ("", "warning: it is decided, but the shop doesn't know it after 60 s yet\n")
 
 
-def test_the_operator_gives_a_merchant_another_key(shop: ShopProcess) -> None:
+def test_the_operator_gives_a_merchant_another_key(shop: ShopProcess, kept: EmbeddedPostgres) -> None:
     merchant = shop.add_merchant()
     place = ("--data-dir", str(shop.data_dir))
     done = buystream("merchant", "keys", "add", merchant["merchant_id"], "--name", "New desk", *place)
@@ -90,7 +90,7 @@ def test_the_operator_gives_a_merchant_another_key(shop: ShopProcess) -> None:
     assert shop.stop() == 0
 
 
-def test_the_operator_sets_a_merchants_fees_account_and_details(shop: ShopProcess) -> None:
+def test_the_operator_sets_a_merchants_fees_account_and_details(shop: ShopProcess, kept: EmbeddedPostgres) -> None:
     merchant = shop.add_merchant()
     where = ("--data-dir", str(shop.data_dir))
     who = merchant["merchant_id"]

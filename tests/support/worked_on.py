@@ -1,6 +1,6 @@
 """A data folder of a test's own, on which the command line works with or without a running shop.
 
-Fixtures: `folder`, and `shop`, which was not started yet."""
+Fixtures: `folder`; `shop`, which was not started yet; `kept`, for commands that shouldn't each start its PostgreSQL."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,9 +12,11 @@ import psycopg2
 import pytest
 from psycopg2.extensions import cursor
 
+from buystream.host.embedded import EmbeddedPostgres
 from buystream.settings import Settings
 from buystream.vocabulary.ids import new_order_id
 from buystream.wiring.opening import open_database
+from tests.support.prepared import prepare
 from tests.support.shop_process import ShopProcess
 
 
@@ -31,6 +33,14 @@ def shop(folder: Path) -> Iterator[ShopProcess]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def kept(shop: ShopProcess) -> Iterator[EmbeddedPostgres]:
+    """The shop's PostgreSQL, which runs until the test ends."""
+    prepare(shop.data_dir)
+    with EmbeddedPostgres(shop.data_dir) as postgres:
+        yield postgres
 
 
 @contextmanager
