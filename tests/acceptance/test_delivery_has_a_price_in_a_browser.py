@@ -79,6 +79,22 @@ def test_a_record_goes_to_italy_at_the_price_that_was_shown(
     again.sees("It’s yours!")
     assert [one["paid_minor"] for one in again.orders()] == [4200, 4200]
 
+    desk = phone.new_page()
+    desk.goto(f"{demo_shop.url}/desk#key={demo_shop.sample('label')['api_key']}")
+    desk.get_by_role("button", name="Change what delivery of Harbour costs").tap()
+    rates = desk.get_by_label("Rates, one a line")
+    shown = "GB: Royal Mail 4.00\nFR IT: Airmail 250 g 7.00, 2000 g 12.00\nFR IT: Courier 25.00"
+    expect(rates).to_have_value(shown)
+    expect(desk.get_by_label("Collected at")).to_have_value("2 Quay Street")
+    rates.fill(shown.replace("12.00", "13.50, free from 90"))
+    screenshot(desk, "phone-desk-delivery-price")
+    expect_to_fit(desk)
+    desk.get_by_role("button", name="Change it").tap()
+    expect(desk.get_by_text("Delivery of Harbour has its new prices.")).to_be_visible()
+    _, europe = demo_shop.board(record)["shipping"]["zones"]
+    assert [(one["price_minor"]) for one in europe["rates"][0]["prices"]] == [700, 1350]
+    assert europe["rates"][0]["free_from_minor"] == 9000
+
     page = again.page
     page.goto(f"{demo_shop.url}/orders")
     page.get_by_role("button", name="Change address").first.tap()

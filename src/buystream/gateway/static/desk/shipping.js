@@ -80,7 +80,7 @@ export function ratesText({ zones }, currency) {
 export function shipping(form, minorOf) {
   const lines = form.rates.value.split("\n").filter((line) => line.trim());
   const collect = form.collect.value.trim();
-  const weight = form.weight.value ? { weight_grams: Number(form.weight.value) } : {};
+  const weight = form.weight?.value ? { weight_grams: Number(form.weight.value) } : {};
   if (!lines.length && !collect) return weight;
   const zones = new Map();
   for (const [number, line] of lines.entries()) {
