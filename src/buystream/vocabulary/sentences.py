@@ -70,9 +70,7 @@ SENTENCES: Final[Mapping[type[Event], Sentence]] = {
     events.ConfirmationResent: "The confirmation was sent again.",
     events.PaymentRequested: lambda event: f"A payment of {_money(event)} was requested.",
     events.AuthenticationRequired: "The bank asks the buyer to confirm the payment.",
-    events.PaymentAuthorised: lambda event: (
-        f"The money is reserved{f' on {event.card_label}' * bool(event.card_label)}."
-    ),
+    events.PaymentAuthorised: "The money is reserved.",
     events.MethodSaved: "The payment method was saved, to be charged later.",
     events.PaymentDeclined: lambda event: f"The payment was declined{_because(event)}.",
     events.PaymentCaptured: lambda event: f"{_money(event)} was taken.",
