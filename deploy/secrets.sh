@@ -14,7 +14,7 @@ url() { echo "postgresql://$1:$2@postgres/buystream"; }
 make > secret-key
 make > postgres-password
 url buystream "$(cat postgres-password)" > owner-database-url
-for role in gateway decider projector payments notary notifications webhooks feeds live; do
+for role in gateway decider projector payments notary notifications webhooks search feeds live; do
   password=$(make)
   url "buystream_$role" "$password" > "$role-database-url"
   echo "$role=$password" >> database-passwords

@@ -34,6 +34,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """How long a merchant's request is known for a repeat by its name, where names would otherwise be kept for ever."""
     reports_known_seconds: int
     """The same of reports by our own processes, which repeat them within minutes."""
+    placements_reported_max: int
+    """Placements that one report of clicks or impressions names."""
     refused_orders_kept_max: int
     """Refused orders that an edition remembers; further refusals spend no order id."""
     hold_seconds_max: int
@@ -137,6 +139,7 @@ _FIRST: Final = Rules(
     amount_minor_max=1_000_000_000_000_000,
     requests_known_seconds=30 * 24 * 3600,
     reports_known_seconds=24 * 3600,
+    placements_reported_max=50,
     refused_orders_kept_max=10_000,
     hold_seconds_max=7 * 24 * 3600,
     hold_ceiling_seconds=1800,

@@ -74,6 +74,7 @@ PUBLISHED: dict[str, object] = {
     "amount_minor_max": 1_000_000_000_000_000,
     "requests_known_seconds": 2_592_000,
     "reports_known_seconds": 86_400,
+    "placements_reported_max": 50,
     "refused_orders_kept_max": 10_000,
     "hold_seconds_max": 604_800,
     "hold_ceiling_seconds": 1800,

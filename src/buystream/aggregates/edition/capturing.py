@@ -1,5 +1,5 @@
-"""How an edition decides about money that was reserved for an order: it moved, it couldn't be had, or it was given
-back. Written out as in `paying`."""
+"""How an edition decides about money that was reserved for an order: it moved, it couldn't be had, or it was
+released. Written out as in `paying`."""
 
 from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import paying

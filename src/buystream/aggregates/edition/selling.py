@@ -3,8 +3,9 @@
 from buystream.aggregates.decides import decides
 from buystream.aggregates.edition.edition import REPEATED, Edition, Outcome
 from buystream.aggregates.moment import Moment
+from buystream.aggregates.rules import Rules
 from buystream.vocabulary import commands, events
-from buystream.vocabulary.placements import REPORTED_MAX, PlacementCount
+from buystream.vocabulary.placements import PlacementCount
 
 
 @decides(commands.ApplyTerms)
@@ -52,7 +53,7 @@ def record_demand(edition: Edition, command: commands.RecordDemand, moment: Mome
         return REPEATED
     if min(command.clicks, command.quantity) < 0 or max(command.clicks, command.quantity) > rules.issued_max:
         return "bad_quantity"
-    if not _is_part_of(command.placements, command.clicks):
+    if not _is_part_of(command.placements, command.clicks, rules):
         return "bad_quantity"
     edition.record_own(
         events.DemandRecorded,
@@ -72,7 +73,9 @@ def record_impressions(edition: Edition, command: commands.RecordImpressions, mo
     rules = moment.rules
     if command.report_id in edition.pace.report_ids:
         return REPEATED
-    if not 0 <= command.impressions <= rules.issued_max or not _is_part_of(command.placements, command.impressions):
+    if not 0 <= command.impressions <= rules.issued_max or not _is_part_of(
+        command.placements, command.impressions, rules
+    ):
         return "bad_quantity"
     edition.record_own(
         events.ImpressionsRecorded,
@@ -85,10 +88,10 @@ def record_impressions(edition: Edition, command: commands.RecordImpressions, mo
     return None
 
 
-def _is_part_of(placements: tuple[PlacementCount, ...], total: int) -> bool:
+def _is_part_of(placements: tuple[PlacementCount, ...], total: int, rules: Rules) -> bool:
     """Whether they are no more than were counted in all."""
     counts = [one.count for one in placements]
-    return len(counts) <= REPORTED_MAX and min(counts, default=0) >= 0 and sum(counts) <= total
+    return len(counts) <= rules.placements_reported_max and min(counts, default=0) >= 0 and sum(counts) <= total
 
 
 @decides(commands.FlagVelocity)

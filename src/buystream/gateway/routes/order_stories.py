@@ -39,7 +39,7 @@ _WHO: Final[Mapping[str, str]] = {
 }
 
 
-class NewNote(Request, frozen=True, kw_only=True):
+class NewOrderNote(Request, frozen=True, kw_only=True):
     """For the merchant's people; the buyer doesn't see it."""
 
     text: Annotated[str, Meta(min_length=1, max_length=NOTE_CHARS_MAX, pattern=NOT_BLANK)]
@@ -57,7 +57,7 @@ class HappenedBody(Struct, frozen=True, kw_only=True):
     text: str | None = None
 
 
-class StoryBody(Struct, frozen=True):
+class OrderStoryBody(Struct, frozen=True):
     """The order's events, the oldest first."""
 
     order_id: str
@@ -67,7 +67,7 @@ class StoryBody(Struct, frozen=True):
 @get("/v1/merchant/orders/{order_id:str}/story", summary="What happened to an order, from the log")
 async def story(
     gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView], order_id: FromPath[str]
-) -> StoryBody:
+) -> OrderStoryBody:
     """Everything about the order and its payments, with when, and who asked for it."""
     view = await merchants_order(gateway, merchant, order_id)
 
@@ -77,10 +77,10 @@ async def story(
 
     happened, names, found = await gateway.reads.query(read)
 
-    def body() -> StoryBody:
+    def body() -> OrderStoryBody:
         for member_id, plain in names_of(gateway, found).items():
             names[member_id] = plain.get("name") or "a former member"
-        return StoryBody(order_id, [_body(gateway, view.buyer_id, one, names) for one in happened])
+        return OrderStoryBody(order_id, [_body(gateway, view.buyer_id, one, names) for one in happened])
 
     return await gateway.reads.run(body)
 
@@ -92,8 +92,8 @@ async def write_note(
     merchant: NamedDependency[MerchantView],
     actor: NamedDependency[str],
     order_id: FromPath[str],
-    data: JSONBody[NewNote],
-) -> StoryBody:
+    data: JSONBody[NewOrderNote],
+) -> OrderStoryBody:
     """It is part of the order's story, and erased with its buyer. A repeat with the same `Idempotency-Key` writes
     nothing more."""
     view = await merchants_order(gateway, merchant, order_id)

@@ -50,7 +50,7 @@ export function drawCharts(dashboard, merchantCurrency) {
 const SOURCES_MAX = 8;
 let sources = [];
 
-/** Nothing is shown of a merchant who has signed out. */
+/** Nothing is shown of a merchant after signing out. */
 export function clearSources() {
   sources = [];
   const target = document.getElementById("chart-sources");
