@@ -113,7 +113,7 @@ def test_an_edition_is_cancelled_and_everyone_is_refunded(
     screenshot(desk, "desk-cancel")
     dialog.get_by_role("button", name="Cancel it and refund everyone").click()
     expect(row).to_contain_text("Cancelled. Everyone has been refunded.")
-    expect(row.get_by_role("button")).to_have_text(["Write to buyers"])
+    expect(row.get_by_role("button")).to_have_text(["Write to buyers", "Edit page", "Archive", "Copy"])
     for order in orders:
         expect(desk.locator(f"#ledger tr[data-id='{order}']")).to_contain_text("refunded")
     demo_shop.shows(edition, state="cancelled")

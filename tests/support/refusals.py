@@ -9,6 +9,8 @@ from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
 
+from buystream.aggregates.edition.codes import Code
+from buystream.aggregates.edition.stock import Stock
 from buystream.vocabulary import values
 from buystream.vocabulary.reasons import order_is_none_of, payment_is_none_of
 from buystream.vocabulary.shipping import Shipping
@@ -18,6 +20,7 @@ RETURNS_A_REASON = {
     "str",
     "str | None",
     "tuple[str, str]",
+    "tuple[CodeUse | None, str]",
     "int | str",
     "Units | str",
     "Units | str | None",
@@ -85,10 +88,14 @@ def _texts(function: FunctionType, value: ast.expr, seen: set[Any]) -> Iterator[
         case ast.Name(id=name):
             if isinstance(text := resolved(function, value), str):
                 yield text
+            if (function, name) in seen:  # `reason = reason or another` is about itself
+                return
+            seen.add((function, name))
             for held in _held_by(function, name):
                 yield from _texts(function, held, seen)
-        case ast.Tuple(elts=[reason, _]):
-            yield from _texts(function, reason, seen)
+        case ast.Tuple(elts=[one, other]):
+            yield from _texts(function, one, seen)
+            yield from _texts(function, other, seen)
         case ast.IfExp(body=body, orelse=other):
             yield from _texts(function, body, seen)
             yield from _texts(function, other, seen)
@@ -118,8 +125,9 @@ def _held_by(function: FunctionType, name: str) -> Iterator[ast.expr]:
         match node:
             case ast.Assign(targets=[ast.Name(id=held)], value=value) if held == name:
                 yield value
-            case ast.Assign(targets=[ast.Tuple(elts=[ast.Name(id=held), _])], value=value) if held == name:
-                yield value
+            case ast.Assign(targets=[ast.Tuple(elts=[ast.Name(id=one), ast.Name(id=other)])], value=value):
+                if name in (one, other):
+                    yield value
             case ast.NamedExpr(target=ast.Name(id=held), value=value) if held == name:
                 yield value
 
@@ -139,9 +147,9 @@ def resolved(function: FunctionType, expression: ast.expr) -> Any:
 
 _OF_VALUES = {
     name: method
-    for value in (*vars(values).values(), Shipping)
+    for value in (*vars(values).values(), Shipping, Stock, Code)
     if isinstance(value, type)
     for name, method in vars(value).items()
-    if isinstance(method, FunctionType) and name in ("why_not", "charge")
+    if isinstance(method, FunctionType) and name in ("why_not", "why_not_at", "why_unusable", "charge")
 }
-"""The methods of values that say why something is refused."""
+"""The methods of values, and of an edition's parts, that say why something is refused."""

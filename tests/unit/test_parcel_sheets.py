@@ -37,6 +37,7 @@ def order(*lines: LineView, **parcels: SeenParcel) -> OrderView:
         edition_id=EDITION,
         merchant_id=MERCHANT,
         buyer_id=ANNA,
+        edition_title="Night Sky",
         title="Night Sky" if len(lines) > 1 else f"Night Sky: {lines[0].title}",
         variant_id="",
         price_minor=None,

@@ -100,7 +100,7 @@ def known_code(cur: cursor, edition_id: str, key: str, *, buyer_id: str, at_ms: 
         used_by_buyer={buyer_id: used_by_buyer},
         used_numbers={number} if number and is_used else set(),
     )
-    return KnownCode(code_id=code_id, terms=code.terms, reason=code.why_not(number, buyer_id, at_ms))
+    return KnownCode(code_id=code_id, terms=code.terms, reason=code.why_unusable(number, buyer_id, at_ms))
 
 
 def _view(row: tuple[object, ...]) -> CodeView:

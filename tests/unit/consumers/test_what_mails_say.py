@@ -38,7 +38,7 @@ def view(**changes: Any) -> OrderView:
         state="confirmed",
     )
     changes = {"payment": PAYMENT} | changes
-    found = view_of(row, terms=TERMS, title="Night Sky, live", merchant_name="Night Sky")
+    found = view_of(row, terms=TERMS, edition_title="Night Sky, live", merchant_name="Night Sky")
     return msgspec.structs.replace(found, **changes)
 
 

@@ -33,7 +33,9 @@ def variant(variant_id: str = "", title: str = "", price_minor: int = 2400, **ot
         "limit_per_buyer": 4,
         "weight_grams": 0,
         "is_sold_out": False,
-        **dict.fromkeys(("price_minor", "price_min_minor", "price_max_minor"), price_minor),
+        **dict.fromkeys(("price_minor", "price_min_minor", "price_max_minor", "full_price_minor"), price_minor),
+        **dict.fromkeys(("left_at_price", "price_until_ms")),
+        "tiers": (),
     }
     return VariantBoard(**said | other)
 

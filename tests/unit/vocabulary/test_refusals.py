@@ -72,7 +72,7 @@ def questions(partition: Partition) -> Iterator[commands.Command]:
 
 OF_BUYERS = (
     *(commands.PassTicketOn, commands.TakeTicketBack, commands.ClaimTicket, commands.NameAttendee),
-    commands.StartDownload,
+    *(commands.StartDownload, commands.ApplyCode),
 )
 
 

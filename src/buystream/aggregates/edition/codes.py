@@ -25,7 +25,7 @@ class Code(msgspec.Struct, kw_only=True, omit_defaults=True):
     used_numbers: set[int] = set()
     """Of single-use codes."""
 
-    def why_not(self, number: int, buyer_id: str, at_ms: int) -> str:
+    def why_unusable(self, number: int, buyer_id: str, at_ms: int) -> str:
         """Why this buyer can't use it now, whatever is ordered."""
         terms = self.terms
         if self.disabled or (terms.valid_until_ms is not None and at_ms >= terms.valid_until_ms):

@@ -122,7 +122,7 @@ def _use(
         return None, UNKNOWN_CODE
     code, number = found
     terms = code.terms
-    if reason := code.why_not(number, buyer_id, moment.at_ms):
+    if reason := code.why_unusable(number, buyer_id, moment.at_ms):
         return None, reason
     meant = [line for line in lines if terms.is_for(line.variant_id)]
     if not meant or sum(line.total_minor for line in meant) < terms.minimum_minor:
@@ -146,4 +146,4 @@ def why_not_again(edition: Edition, order: Order, moment: Moment) -> str:
     use, codes = order.code, edition.book.codes
     if reason or use is None or codes is None:
         return reason
-    return codes.by_id[use.code_id].why_not(use.number, order.buyer_id, moment.at_ms)
+    return codes.by_id[use.code_id].why_unusable(use.number, order.buyer_id, moment.at_ms)

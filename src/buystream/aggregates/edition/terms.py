@@ -38,7 +38,7 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """What its units are tickets for."""
     downloads: DownloadTerms = DownloadTerms()
     shipping: Shipping | None = None
-    past_shipping: tuple[PastShipping, ...] = ()
+    past_shipping: list[PastShipping] = []
     """The oldest first."""
     grams: dict[str, int] = {}
     """What a unit of each variant weighs, where delivery has prices."""
@@ -98,5 +98,5 @@ class Terms(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     @applies(events.ShippingChanged)
     def price_delivery(self, event: events.ShippingChanged) -> None:
         """Of orders that are placed from now on."""
-        past = PastShipping(until_ms=event.at_ms, shipping=event.old_shipping)
-        self.past_shipping, self.shipping = (*self.past_shipping, past), event.shipping
+        self.past_shipping.append(PastShipping(until_ms=event.at_ms, shipping=event.old_shipping))
+        self.shipping = event.shipping
