@@ -54,6 +54,7 @@ SCENARIOS: dict[str, str | None] = {
     "test_killed_feeds_relay_each_event_once": "feeds",
     "test_killed_live_counts_each_event_once": "live",
     "test_killed_notifications_lose_no_mail_and_repeat_only_what_the_server_had": "notifications",
+    "test_a_killed_search_finds_every_order_once_it_is_back": "search",
     "test_a_killed_notary_resumes_its_tree_and_every_receipt_verifies": "the notary",
     "test_postgresql_restarted_interrupts_no_sale": "PostgreSQL",
     "test_a_restarted_broker_loses_nothing[stopped]": "the only broker",

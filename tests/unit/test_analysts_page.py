@@ -24,7 +24,7 @@ HARMLESS = {
         "partitions",
     ),
     *("first_year", "year_starts_ms", "time_zone", "from_ms", "door_of", "expires_at_ms"),
-    *("link_kind", "links_left", "shop_id", "file_id"),
+    *("link_kind", "links_left", "shop_id", "file_id", "role", "old_role", "note_id", "resend_id"),
 }
 """Not in the merchants' feed either, because merchants have no use for them."""
 

@@ -180,9 +180,7 @@ LegalName = Annotated[str, meaning("The merchant's full legal name.")]
 LinkId = Annotated[str, meaning("What is linked to the buyer: a gift's id, an order's, or a payment method.")]
 LinkKind = Annotated[str, meaning("What kind of link it is: gift, pledge or payment_method.", tables=InTables.SHOWN)]
 Measure = Annotated[str, meaning("What the attempts were counted by: buyer, device or network.", feed=True)]
-MemberId = Annotated[
-    str, meaning("A member of the merchant: one of the people who work for it.", tables=InTables.KEYED)
-]
+MemberId = Annotated[str, meaning("A member of the merchant: one of the people who work for it.")]
 MemberRole = Annotated[
     str, meaning("What the key or member may do: owner, sales, support, door, analyst or read-only.")
 ]

@@ -102,7 +102,7 @@ TABLE: Final = (
             *("DraftEdition", "DiscardDraft", "DescribeEdition", "ScheduleSale", "EndSale", "ArchiveEdition"),
             *("ReleaseEdition", "NameEdition", "PauseSale", "ResumeSale", "MoveEvent"),
             *("AddFile", "RemoveFile", "ArrangeDoor", "AnnounceToBuyers", "ChangeShipping"),
-            *("CreateCode", "DisableCode"),
+            *("CreateCode", "DisableCode", "SetPriceTiers"),
         ),
         routes=(
             f"GET {_OWN}/drafts",

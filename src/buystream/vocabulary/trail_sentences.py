@@ -25,6 +25,7 @@ SENTENCES: Final[Mapping[type[commands.Command], Mapping[type[events.Event], str
     commands.AnnounceToBuyers: {events.AnnouncementMade: "wrote to the buyers of {edition}: {headline}"},
     commands.CreateCode: {events.CodeCreated: "created a code for {edition}"},
     commands.DisableCode: {events.CodeDisabled: "disabled a code of {edition}, or enabled it again"},
+    commands.SetPriceTiers: {events.PriceTiersSet: "set what {edition}[ ({variant_id})] costs for a while"},
     commands.AddStock: {events.StockAdded: "raised the stock of {edition}[ ({variant_id})] by {quantity}"},
     commands.WithdrawStock: {events.StockWithdrawn: "withdrew {quantity} of {edition}[ ({variant_id})] from the stock"},
     commands.CancelEdition: {events.EditionCancelled: "cancelled {edition}[: {reason}]"},

@@ -87,7 +87,7 @@ SYSTEMS_OWN = {
     "CorrectReceipt.change_id",
     "RecordRefund.refund_id", "RecordRefundFailure.refund_id", "RecordDispute.dispute_id",
     "RecordDisputeOutcome.dispute_id", "ApplyTerms.terms_id", "LinkToBuyer.link_id",
-    "OpenShop.shop_id", "AddFile.file_id",
+    "OpenShop.shop_id", "AddFile.file_id", "AddPasskey.credential_id",
 }  # fmt: skip
 """Names that only a gateway, a flow, live or the provider writes."""
 
@@ -95,7 +95,10 @@ OFFERED = {"AddStock.variant_id", "WithdrawStock.variant_id", "RecordFulfilment.
     "ScanTicket.ticket_id", "ScanTicket.gate_id", "ScanTicket.variant_id", "UndoScan.ticket_id",
     "BlockTicket.ticket_id",
     "InspectReturn.return_id", "ExchangeUnits.variant_id", "ExchangeUnits.instead_variant_id",
-    "RequestStockAlert.variant_id", "RequestReturn.instead_variant_id", "AnswerReturnRequest.request_id",}  # fmt: skip
+    "RequestStockAlert.variant_id", "RequestReturn.instead_variant_id", "AnswerReturnRequest.request_id",
+    "SetPriceTiers.variant_id", "DisableCode.code_id",
+    "AcceptInvitation.member_id", "ChangeRole.member_id", "RemoveMember.member_id",
+    "AddPasskey.member_id", "RemovePasskey.member_id", "RemovePasskey.passkey_id"}  # fmt: skip
 """Names that an earlier command gave: any other is unknown."""
 
 AUTHORITIES = {"DescribeMerchant.tax_id", "DescribeMerchant.charity_id"}
