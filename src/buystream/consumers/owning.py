@@ -289,10 +289,10 @@ class PartitionDecider:
 
     def _wait_for_verdict(self, error: TimeAhead) -> None:
         """Until an operator's verdict is on the log, or a clock was set right."""
-        self.problem = str(error)
-        logger.critical("%s", self.problem, extra=about(error.record))
         backoff = Backoff(f"stopped partition {self._number}")
         with PARTITIONS_STOPPED.track_inprogress():
+            self.problem = str(error)
+            logger.critical("%s", self.problem, extra=about(error.record))
             while not self._stop.wait(LOOK_SECONDS):
                 try:
                     if self._gate.admits(error.record):
