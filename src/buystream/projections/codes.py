@@ -165,7 +165,7 @@ def _create(cur: cursor, event: events.CodeCreated) -> None:
         """INSERT INTO codes (edition_id, code_id, series, key, text, count, prefix, terms, created_at_ms)
            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
         (
-            *(event.edition_id, event.code_id, event.series, event.key or str(event.series), event.text),
+            *(event.edition_id, event.code_id, event.series, event.key or str(event.series), event.code_text),
             *(event.count, event.prefix, msgspec.json.encode(event.terms).decode(), event.at_ms),
         ),
     )

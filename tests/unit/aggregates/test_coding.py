@@ -25,7 +25,7 @@ def terms(**changes: Any) -> CodeTerms:
 
 
 def create(code_id: str = "friends", key: str = CODE_KEY, **changes: Any) -> commands.CreateCode:
-    fields = {name: changes.pop(name) for name in ("count", "prefix", "merchant_id", "text") if name in changes}
+    fields = {name: changes.pop(name) for name in ("count", "prefix", "merchant_id", "code_text") if name in changes}
     return commands.CreateCode(
         **{"edition_id": EDITION, "merchant_id": MERCHANT, "code_id": code_id, "key": key} | fields,
         terms=terms(**changes),

@@ -29,6 +29,7 @@ PRIVATE_FIELDS = {
     "forgotten": "what the edition may forget is its own business",
     "card_label": "ends with four digits of a person's card",
     "attendee": "a person's name, even if encrypted",
+    "code_text": "who knows a code can use it",
     "claim": "checks the link that makes somebody the holder of a ticket",
     "delivery": "a person's name and address, even if encrypted",
     "statement": "what a person's bank statement shows",

@@ -15,7 +15,7 @@ class Code(msgspec.Struct, kw_only=True, omit_defaults=True):
     series: int
     terms: CodeTerms
     key: str = ""
-    text: str = ""
+    code_text: str = ""
     count: int = 0
     prefix: str = ""
     disabled: bool = False
@@ -52,7 +52,7 @@ class Codes(msgspec.Struct, kw_only=True, omit_defaults=True):
             series=event.series,
             terms=event.terms,
             key=event.key,
-            text=event.text,
+            code_text=event.code_text,
             count=event.count,
             prefix=event.prefix,
         )

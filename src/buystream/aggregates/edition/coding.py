@@ -23,8 +23,8 @@ def create_code(edition: Edition, command: commands.CreateCode, moment: Moment) 
         return "unknown_edition"
     codes, rules = edition.book.codes or Codes(), moment.rules
     if (known := codes.by_id.get(command.code_id)) is not None:
-        is_same = (known.terms, known.key, known.text, known.count, known.prefix) == (
-            *(command.terms, command.key, command.text, command.count, command.prefix),
+        is_same = (known.terms, known.key, known.code_text, known.count, known.prefix) == (
+            *(command.terms, command.key, command.code_text, command.count, command.prefix),
         )
         return REPEATED if is_same else "code_id_conflict"
     if edition.cancellation is not None:
@@ -42,7 +42,7 @@ def create_code(edition: Edition, command: commands.CreateCode, moment: Moment) 
         series=len(codes.by_id) + 1,
         terms=command.terms,
         key=command.key,
-        text=command.text,
+        code_text=command.code_text,
         count=command.count,
         prefix=command.prefix,
     )

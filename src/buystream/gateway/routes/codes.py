@@ -136,7 +136,7 @@ async def create_code(
         code_id=code_id,
         terms=data.terms,
         key=gateway.order_codes.key_of(edition_id, chosen) if chosen else "",
-        text=chosen.upper(),
+        code_text=chosen.upper(),
         count=data.count or 0,
         prefix=normalised(data.prefix),
     )

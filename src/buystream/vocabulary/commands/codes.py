@@ -24,7 +24,7 @@ class CreateCode(Command):
     code_id: Annotated[CodeId, BY_CLIENT]
     terms: Annotated[CodeTerms, CODE_TERMS]
     key: CodeKey = ""
-    text: Annotated[str, CODE_TEXT] = ""
+    code_text: Annotated[str, CODE_TEXT] = ""
     count: Annotated[int, meaning("How many single-use codes; 0 for one code.", tables=InTables.SHOWN)] = 0
     prefix: Annotated[str, meaning("What single-use codes begin with.", tables=InTables.SHOWN)] = ""
 

@@ -15,7 +15,7 @@ class CodeCreated(EditionEvent):
     series: Annotated[int, meaning("Which of its edition's codes it is, counted from 1.", feed=True)]
     terms: Annotated[CodeTerms, CODE_TERMS]
     key: CodeKey = ""
-    text: Annotated[str, CODE_TEXT] = ""
+    code_text: Annotated[str, CODE_TEXT] = ""
     count: Annotated[int, meaning("How many single-use codes; 0 for one code.", feed=True)] = 0
     prefix: Annotated[str, meaning("What single-use codes begin with.", feed=True)] = ""
 

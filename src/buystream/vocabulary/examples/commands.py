@@ -110,7 +110,7 @@ COMMANDS: tuple[commands.Command, ...] = (
         code_id="early-friends",
         terms=CODE,
         key=CODE_KEY,
-        text="EARLY-FRIENDS",
+        code_text="EARLY-FRIENDS",
     ),
     commands.ApplyCode(order_id=ORDER, buyer_id=ANNA, code=CODE_KEY),
     commands.DisableCode(edition_id=EDITION, merchant_id=MERCHANT, code_id="early-friends", disabled=True),

@@ -129,7 +129,7 @@ EVENTS: tuple[events.Event, ...] = (
     events.StockAlertDue(**of(EDITION, 12), buyer_id=ANNA, delivery=DELIVERY),
     events.PriceTiersSet(**of(EDITION, 12), tiers=TIERS),
     events.CodeCreated(
-        **of(EDITION, 12), code_id="early-friends", series=1, terms=CODE, key=CODE_KEY, text="EARLY-FRIENDS"
+        **of(EDITION, 12), code_id="early-friends", series=1, terms=CODE, key=CODE_KEY, code_text="EARLY-FRIENDS"
     ),
     events.CodeApplied(**of_order(2), buyer_id=ANNA, code=CODE_USE),
     events.CodeDisabled(**of(EDITION, 13), code_id="early-friends", disabled=True),
