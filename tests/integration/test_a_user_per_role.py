@@ -261,7 +261,7 @@ VIEW_WRITES = ("DELETE FROM views.orders", "UPDATE views.position SET next_posit
 DENIED = {
     "gateway": (
         *(EVENT, MOVE, EPOCH, *HISTORY, *DDL, *VIEW_WRITES, *SECRETS[3:]),
-        *("SELECT FROM orders_1.orders", "SELECT FROM snapshots.chunk", "SELECT FROM consumer.checkpoint"),
+        *("SELECT FROM orders_1.orders", "SELECT FROM snapshots.chunk", "DELETE FROM consumer.checkpoint"),
         *("INSERT INTO sandbox.payment DEFAULT VALUES", "UPDATE sandbox.payment SET amount_minor = 1"),
         *("DROP SCHEMA views CASCADE", "ALTER TABLE log.record DISABLE TRIGGER ALL"),
     ),

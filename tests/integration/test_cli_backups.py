@@ -16,7 +16,7 @@ from tests.support.worked_on import buy, folder, shop, sql
 
 __all__ = ["folder", "shop"]
 
-REBUILT = ("views", "snapshots", "passing", "public")
+REBUILT = ("views", "snapshots", "passing", "search", "public")
 
 
 def orders(shop: ShopProcess, api_key: str) -> list[dict[str, object]]:

@@ -33,11 +33,13 @@ UNSUBSCRIBE = "/mail/unsubscribe/{token:str}"
 WITHOUT_A_BUYER = {
     *("/v1/session", "/v1/host/logout", "/v1/webhooks/stripe", "/v1/orders/{order_id:str}/authentication"),
     *("/v1/orders/find", UNSUBSCRIBE, "/v1/address-checks", "/v1/licences/check", "/v1/licences/deactivate"),
+    *("/v1/desk/link", "/v1/desk/session", "/v1/desk/passkey", "/v1/desk/passkey/options", "/v1/impressions"),
 }
-"""Routes that change something for a signed token, a signed notification, or an id or key that nobody can guess; the
-one that mails a link to an address, and the one that checks an address."""
+"""Routes that change something for a signed token, a signed notification, or an id or key that nobody can guess; those
+that mail a link to an address, or check an address; those that sign in, and the one that counts who saw a button."""
 FILE = "/v1/merchant/editions/{edition_id:str}/files/{name:str}"
-"""Its body is a file of any type, which only an Authorization header may bring."""
+PICTURE = "/v1/merchant/pictures"
+"""Their bodies are files, which only an Authorization header may bring."""
 
 
 def routes(shop: Shop) -> list[tuple[str, str]]:
@@ -77,7 +79,8 @@ def test_nothing_can_be_changed_by_the_cookie_on_any_route(shop: Shop, browser: 
         if path in WITHOUT_A_BUYER:
             continue
         answer = browser.request(method, filled(path), json={})
-        assert answer.status_code == (415 if (method, path) == ("PUT", FILE) else 401), (method, path, answer.text)
+        is_file = path == PICTURE or (method, path) == ("PUT", FILE)
+        assert answer.status_code == (415 if is_file else 401), (method, path, answer.text)
 
 
 def test_nothing_that_a_form_can_send_is_taken_on_any_route(shop: Shop, browser: httpx.Client) -> None:
@@ -87,7 +90,7 @@ def test_nothing_that_a_form_can_send_is_taken_on_any_route(shop: Shop, browser:
         for kind in kinds:
             # Only JSON needs no name, and only beside a header that no form can send.
             headers = {"Authorization": f"Bearer {token}", "Content-Type": kind} if kind else {}
-            if (not kind and path == "/v1/webhooks/stripe") or path in (UNSUBSCRIBE, FILE):
+            if (not kind and path == "/v1/webhooks/stripe") or path in (UNSUBSCRIBE, FILE, PICTURE):
                 continue  # its body is signed, or its address, or needs a merchant's key
             answer = browser.request(method, filled(path), content=b'{"host_token": "x"}', headers=headers)
             assert answer.status_code == 415, (method, path, kind, answer.text)

@@ -86,7 +86,9 @@ def test_the_document_names_who_may_ask_and_what_else_is_answered(shop: Shop) ->
                 assert "401" in said
     order = document["components"]["schemas"]["NewOrder"]["properties"]["order_id"]
     assert order["pattern"].startswith("^(ed")
-    assert set(document["components"]["securitySchemes"]) == {"session", "sessionCookie", "merchantKey", "doorKey"}
+    assert set(document["components"]["securitySchemes"]) == {
+        *("session", "sessionCookie", "merchantKey", "deskCookie", "doorKey"),
+    }
 
 
 def test_the_document_shows_the_refusals_of_each_route(shop: Shop) -> None:

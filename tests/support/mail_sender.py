@@ -9,6 +9,7 @@ from buystream.consumers.notifications.addresses import AddressHashes, Unsubscri
 from buystream.consumers.notifications.post import Post, SmtpServer
 from buystream.consumers.notifications.sending import Sending
 from buystream.consumers.notifications.writing import Enclosed, Enclosures, LetterWriter
+from buystream.gateway.server.member_links import MemberLinks
 from buystream.variables import MailServer
 from buystream.vault import Vault
 from buystream.wiring.mailing import enclosures_of, links_by_mail
@@ -43,6 +44,7 @@ def sender(
         hashes=hashes,
         tokens=UnsubscribeTokens(SECRET),
         link=links_by_mail(SECRET, url),
+        desk_links=MemberLinks(SECRET),
     )
     return Sending(dsn=dsn, writer=writer, post=post, sender=FROM, hashes=hashes, per_second=1000, **changed)
 

@@ -14,6 +14,7 @@ from litestar.routes import HTTPRoute
 
 from buystream import __version__
 from buystream.gateway.pages.openapi_page import METHODS, reference_of
+from buystream.gateway.pages.sheets import MEDIA_TYPES
 from buystream.gateway.routes.bodies.orders import NewOrder, NewOrderOfLines, OrderBody
 from buystream.gateway.routes.buy import PATH
 from buystream.gateway.server.guard import JSON
@@ -78,6 +79,15 @@ ALSO_CSV: Final = frozenset({"/v1/merchant/statement"})
 
 WITH_FILE: Final = frozenset({"/v1/merchant/editions/{edition_id}/files/{name}"})
 """Their body is the file itself."""
+
+AS_SHEET: Final = frozenset(
+    {
+        "/v1/merchant/exports/orders",
+        "/v1/merchant/editions/{edition_id}/exports/guests",
+        "/v1/merchant/editions/{edition_id}/exports/packing",
+    }
+)
+"""Their answer is a file of the chosen form."""
 
 AS_FILE: Final = frozenset({"/downloads/{token}/{name}"})
 """Their answer is a file, or a range of one, of whatever media type it is."""
@@ -234,6 +244,8 @@ def _complete(operation: Json, path: str, method: str, refusals: Set[str]) -> No
         responses["200"] = {"description": "The whole file", **whole}
         responses["206"] = {"description": "The range of it that was asked for", **whole}
         responses["304"] = {"description": "The client has these bytes already"}
+    if path in AS_SHEET:
+        responses["200"]["content"] = {media_type: {"schema": ANY_BYTES} for media_type in MEDIA_TYPES.values()}
     if path in ALSO_CSV:
         responses["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
     for status in sorted(statuses):

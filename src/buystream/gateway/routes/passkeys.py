@@ -102,7 +102,13 @@ async def list_passkeys(gateway: NamedDependency[Gateway], holder: NamedDependen
     return PasskeysBody([PasskeyBody(one.passkey_id, one.name, one.added_at_ms) for one in found])
 
 
-@post("/v1/desk/passkeys/options", status_code=200, guards=[own_pages_only], summary="What makes a passkey")
+@post(
+    "/v1/desk/passkeys/options",
+    status_code=200,
+    guards=[own_pages_only],
+    opt=asks(also=["no-passkeys"]),
+    summary="What makes a passkey",
+)
 async def passkey_options(gateway: NamedDependency[Gateway], holder: NamedDependency[KeyHolder]) -> AskedBody:
     """For `navigator.credentials.create`, in the browser of the member who asks."""
     _refuse_where_impossible(gateway)
@@ -160,7 +166,13 @@ async def remove_passkey(
     await gateway.decide_and_show(command, actor=holder.actor, restated=_RESTATED)
 
 
-@post("/v1/desk/passkey/options", status_code=200, guards=[own_pages_only], summary="What signs in by a passkey")
+@post(
+    "/v1/desk/passkey/options",
+    status_code=200,
+    guards=[own_pages_only],
+    opt=asks(also=["no-passkeys"]),
+    summary="What signs in by a passkey",
+)
 async def passkey_sign_in_options(gateway: NamedDependency[Gateway]) -> AskedBody:
     """For `navigator.credentials.get`. It is the same for everybody."""
     _refuse_where_impossible(gateway)
@@ -228,7 +240,7 @@ def _member_only(holder: KeyHolder) -> KeyHolder:
 
 def _refuse_where_impossible(gateway: Gateway) -> None:
     if not gateway.passkeys.possible:
-        raise HttpProblem("not-implemented", "Browsers make passkeys only for an address that is a name.")
+        raise HttpProblem("no-passkeys")
 
 
 async def _own(gateway: Gateway, holder: KeyHolder) -> list[PasskeyView]:

@@ -54,6 +54,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "method-not-allowed": (405, "This address doesn't take that method. See /schema."),
     "too-slow": (408, "The request took too long to arrive. Send it again."),
     "refused": (409, "The request conflicts with the current state. See reason."),
+    "no-passkeys": (409, "Browsers make passkeys only for an address that is a name. Sign in by e-mail or API key."),
     "no-room-for-webhook": (409, "There are ten webhooks, or this Idempotency-Key made one. Delete one first."),
     "other-bytes": (412, "The file has other bytes than If-Match names. See ETag."),
     "too-large": (413, "The body is larger than 16 KiB."),
