@@ -3,6 +3,8 @@ when a Tick says so."""
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from buystream.aggregates.decides import decides
 from buystream.aggregates.edition import admission, coding
 from buystream.aggregates.edition.duty import Duty
@@ -92,26 +94,26 @@ def _refuse(edition: Edition, command: commands.PlaceOrder, moment: Moment, reas
     """Of an order with one line, the event says what is available; with several, also of which."""
     several = len(command.lines) > 1
     blamed = edition.stocks.get(variant_id if several else command.lines[0].variant_id)
-    moment.record(
-        events.OrderRefused(
-            originator_id=command.order_id,
-            originator_version=1,
-            at_ms=moment.at_ms,
-            edition_id=edition.id,
-            edition_version=edition.version + 1,
-            buyer_id=command.buyer_id,
-            merchant_id=edition.terms.merchant_id,
-            lines=command.lines,
-            currency=edition.terms.currency,
-            reason=reason,
-            available=_left(blamed, reason, moment.at_ms),
-            device=command.device,
-            network=command.network,
-            variant_id=variant_id if several else "",
-            placement=command.placement,
-            code_key=command.code,
-        )
+    refused = events.OrderRefused(
+        originator_id=command.order_id,
+        originator_version=1,
+        at_ms=moment.at_ms,
+        edition_id=edition.id,
+        edition_version=edition.version + 1,
+        buyer_id=command.buyer_id,
+        merchant_id=edition.terms.merchant_id,
+        lines=command.lines,
+        currency=edition.terms.currency,
+        reason=reason,
+        available=_left(blamed, reason, moment.at_ms),
+        device=command.device,
+        network=command.network,
+        variant_id=variant_id if several else "",
+        placement=command.placement,
     )
+    if command.code:  # apart, because CPython calls what has more than 15 names by a dict
+        refused = replace(refused, code_key=command.code)
+    moment.record(refused)
 
 
 def _counted(command: commands.PlaceOrder) -> tuple[PlacementCount, ...]:
