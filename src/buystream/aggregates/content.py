@@ -15,22 +15,26 @@ def content_of(first: events.EditionReleased | events.MerchantRegistered) -> byt
     field says its default or is left out."""
     worked_out = {"saves_methods": False} if isinstance(first, events.EditionReleased) else {}
     asked = msgspec.structs.replace(first, at_ms=0, **worked_out)
-    return blake2b(msgspec.json.encode(_whole(asked)), digest_size=16).digest()
+    return _digest(_whole(asked))
 
 
 def digest_of(*texts: str) -> bytes:
     """16 bytes that differ for other texts."""
-    return blake2b(msgspec.json.encode(texts), digest_size=16).digest()
+    return _digest(texts)
 
 
-def digest_of_page(said: commands.DescribeEdition | events.EditionDescribed) -> bytes:
+def digest_of_page(page: commands.DescribeEdition | events.EditionDescribed) -> bytes:
     """16 bytes that differ when an edition's page is to say something else."""
-    return blake2b(msgspec.json.encode((said.title, said.story, said.pictures, said.notes)), digest_size=16).digest()
+    return _digest((page.title, page.story, page.pictures, page.notes))
 
 
 def digest_of_offer(offer: Offer) -> bytes:
     """16 bytes that differ for other offers."""
-    return blake2b(msgspec.json.encode(_whole(offer)), digest_size=16).digest()
+    return _digest(_whole(offer))
+
+
+def _digest(value: Any) -> bytes:
+    return blake2b(msgspec.json.encode(value), digest_size=16).digest()
 
 
 def _whole(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """How a merchant decides about its drafts. A draft has the id that its edition will have, so that its address and its
 link stay; the release is the edition's own to decide."""
 
-from typing import Any, Final
+from typing import Final
 
 from buystream.aggregates.content import digest_of_offer
 from buystream.aggregates.decides import decides
@@ -29,7 +29,7 @@ def draft(merchant: Merchant, command: commands.DraftEdition, moment: Moment) ->
         return REPEATED
     if known is None and len(merchant.drafts) >= moment.rules.drafts_per_merchant_max:
         return "too_many_drafts"
-    _record(merchant, events.EditionDrafted, moment, edition_id=command.edition_id, offer=command.offer)
+    merchant.record(events.EditionDrafted, moment, edition_id=command.edition_id, offer=command.offer)
     return None
 
 
@@ -38,11 +38,5 @@ def discard(merchant: Merchant, command: commands.DiscardDraft, moment: Moment) 
     """Its link shows nothing any more."""
     if command.edition_id not in merchant.drafts:
         return "unknown_draft"
-    _record(merchant, events.DraftDiscarded, moment, edition_id=command.edition_id)
+    merchant.record(events.DraftDiscarded, moment, edition_id=command.edition_id)
     return None
-
-
-def _record(merchant: Merchant, kind: type[events.MerchantEvent], moment: Moment, **fields: Any) -> None:
-    moment.record(
-        kind(originator_id=merchant.id, originator_version=merchant.version + 1, at_ms=moment.at_ms, **fields)
-    )
