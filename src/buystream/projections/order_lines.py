@@ -57,7 +57,7 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.quantity - self.returned - self.returning
 
     def as_ordered(self, discount_minor: int) -> "LineView":
-        """Before any exchange, when a code had taken so much off it."""
+        """As it was before any exchange, with this much taken off by a code."""
         quantity = self.quantity - self.exchanged
         total_minor = quantity * self.price_minor - discount_minor
         return replace(self, quantity=quantity, total_minor=total_minor, exchanged=0, discount_minor=discount_minor)

@@ -88,7 +88,7 @@ def record_capture_failure(
 
 
 @decides(commands.RecordVoid)
-def recordvoid(
+def record_void(
     edition: Edition,
     payment: Payment,
     order: Order,

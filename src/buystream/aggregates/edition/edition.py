@@ -70,7 +70,7 @@ class Edition(msgspec.Struct, kw_only=True, omit_defaults=True):
     content: bytes = b""
     """What it was released with: see `buystream.aggregates.content`."""
     described: bytes = b""
-    """A digest of what its page was last told to say."""
+    """A digest of its newest description, by which a repeat is recognised."""
     archived: bool = False
     announced: dict[str, Announced] = {}
     """By the id that the merchant gave each announcement, the oldest first."""
