@@ -25,20 +25,37 @@ class CodeAccount(msgspec.Struct):
     disabled: bool = False
     users: dict[str, tuple[str, int]] = {}
     """By order: its buyer, and the number of the single-use code. Of orders that hold, and of all that were paid."""
+    by_buyer: dict[str, int] = {}
+    """How many of these orders each buyer has; counted, because a code may have as many users as a stadium seats."""
+    by_number: dict[int, int] = {}
+    """How many of them use each single-use code."""
+
+    def take(self, order_id: str, buyer_id: str, number: int) -> None:
+        """The order uses it."""
+        self.give_back(order_id)
+        self.users[order_id] = buyer_id, number
+        self.by_buyer[buyer_id] = self.by_buyer.get(buyer_id, 0) + 1
+        self.by_number[number] = self.by_number.get(number, 0) + 1
+
+    def give_back(self, order_id: str) -> None:
+        """The order doesn't use it any more."""
+        if (user := self.users.pop(order_id, None)) is not None:
+            buyer_id, number = user
+            self.by_buyer[buyer_id] -= 1
+            self.by_number[number] -= 1
 
     def why_not(self, buyer_id: str, number: int, at_ms: int) -> set[str]:
         """Every reason for which this buyer can't use it."""
         terms, reasons = self.terms, set()
-        mine = [one for one, _ in self.users.values() if one == buyer_id]
         if self.disabled or (terms.valid_until_ms is not None and terms.valid_until_ms <= at_ms):
             reasons.add("code_expired")
         if terms.valid_from_ms is not None and terms.valid_from_ms > at_ms:
             reasons.add("code_not_yet_valid")
         if terms.uses_max is not None and len(self.users) >= terms.uses_max:
             reasons.add("code_used_up")
-        if number and number in {used for _, used in self.users.values()}:
+        if number and self.by_number.get(number):
             reasons.add("code_used_up")
-        if terms.uses_per_buyer_max is not None and len(mine) >= terms.uses_per_buyer_max:
+        if terms.uses_per_buyer_max is not None and self.by_buyer.get(buyer_id, 0) >= terms.uses_per_buyer_max:
             reasons.add("code_used_by_buyer")
         return reasons
 
@@ -85,11 +102,11 @@ class CodeAccounts(msgspec.Struct):
         code = self.by_id[use.code_id]
         if reasons := code.why_not(buyer_id, use.number, at_ms):
             yield WITHIN, f"{order_id} uses {use.code_id} {use.number or ''}: {', '.join(sorted(reasons))}"
-        code.users[order_id] = buyer_id, use.number
+        code.take(order_id, buyer_id, use.number)
 
     def give_back(self, order_id: str, use: CodeUse) -> None:
         """Its hold ended unpaid."""
-        self.by_id[use.code_id].users.pop(order_id, None)
+        self.by_id[use.code_id].give_back(order_id)
 
     def is_true(self, event: events.OrderRefused) -> bool:
         """Whether the order was refused for a reason that its code has."""
