@@ -197,6 +197,9 @@ def test_orders_guests_and_what_is_to_be_packed_are_files(shop: Shop, monkeypatc
         assert len(then) == len(everything) - 2
         csv_rows = merchant.get(path, params={"q": second}).content.decode("utf-8-sig").splitlines()
         assert (len(csv_rows), "'=File Two" in csv_rows[1]) == (2, True)
+        for filters, number in (({"edition_id": record, "state": "confirmed"}, 1), ({"edition_id": concert}, 0)):
+            named = rows_of(merchant.get(path, params={"form": "parquet", "q": second, **filters}))
+            assert [row["order_id"] for row in named] == found(shop, second, **filters) == [second][:number]
         guests = rows_of(merchant.get(f"/v1/merchant/editions/{concert}/exports/guests", params={"form": "parquet"}))
         assert [(guest["name"], guest["ticket"]) for guest in guests] == [("File Three", 1), ("File Three", 2)]
         packing = rows_of(merchant.get(f"/v1/merchant/editions/{record}/exports/packing", params={"form": "parquet"}))

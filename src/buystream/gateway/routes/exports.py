@@ -9,15 +9,13 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 from psycopg2.extensions import cursor
 
-from buystream.consumers.search.asking import Filters
 from buystream.consumers.search.words import number_word
 from buystream.gateway.pages.sheets import Form, Row, SheetColumn, sheet
 from buystream.gateway.routes.guests import guests_page
 from buystream.gateway.routes.merchants import own_edition, past_moments
-from buystream.gateway.routes.order_lists import Amount, SearchText, filters_of, order_named
+from buystream.gateway.routes.order_lists import WANTED_ORDERS, Wanted, found_ids
 from buystream.gateway.routes.packing import queued
 from buystream.gateway.runtime import Gateway
-from buystream.gateway.server.problems import HttpProblem
 from buystream.postal import PostalAddress, decoded
 from buystream.projections import order_export, order_lines
 from buystream.projections.order_export import ROWS_AT_ONCE, Place, Titles
@@ -25,7 +23,6 @@ from buystream.projections.order_rows import Row as OrderRow
 from buystream.projections.order_views import OrderView
 from buystream.projections.packing import Queue
 from buystream.projections.people import MerchantView
-from buystream.vocabulary.order_states import OrderState
 
 ADDRESS: Final = ("company", "street", "postal_code", "city", "district", "region", "country")
 ORDER_COLUMNS: Final = (
@@ -82,40 +79,33 @@ class _Sealed(NamedTuple):
     tracking: str
 
 
-@get("/v1/merchant/exports/orders", summary="Orders as a file: CSV, XLSX or Parquet")
+@get(
+    "/v1/merchant/exports/orders",
+    dependencies=WANTED_ORDERS,
+    summary="Orders as a file: CSV, XLSX or Parquet",
+)
 async def export_orders(
     gateway: NamedDependency[Gateway],
     merchant: NamedDependency[MerchantView],
+    wanted: NamedDependency[Wanted],
     form: FormChosen = "csv",
-    q: SearchText = "",
-    in_state: Annotated[OrderState | None, QueryParameter(name="state")] = None,
-    edition_id: FromQuery[str | None] = None,
-    source: FromQuery[str | None] = None,
-    amount_minor: Amount = None,
-    from_: Annotated[str | None, QueryParameter(name="from")] = None,
-    to: FromQuery[str | None] = None,
-    as_of: FromQuery[str | None] = None,
 ) -> Stream:
     """Newest first: all, those that `GET /v1/merchant/orders` finds with the same words and filters, or all as of a
     moment. Amounts are decimals in CSV and XLSX, and minor units in Parquet. Names are there until their buyer is
     erased, as of the past as well."""
-    filters = filters_of(
-        merchant, state=in_state, source=source, edition_id=edition_id, amount_minor=amount_minor, from_=from_, to=to
-    )
-    is_search = bool(q.strip()) or filters != Filters()
-    if is_search and as_of is not None:
-        raise HttpProblem("invalid", "as_of shows all orders of that time: it can't be combined with a search.")
     await gateway.views_show_the_seen(*range(gateway.partitions))
     names = await gateway.reads.query(lambda cur: order_export.titles(cur, merchant.merchant_id))
-    if as_of is not None:
-        (at_ms,) = await past_moments(gateway, merchant, as_of)
+    if wanted.as_of is not None:
+        (at_ms,) = await past_moments(gateway, merchant, wanted.as_of)
 
         def read(cur: cursor, after: Place | None) -> list[OrderRow]:
             return order_export.past_page(cur, merchant.merchant_id, gateway.order_streams, at_ms=at_ms, after=after)
-    elif is_search:
+    elif wanted.is_search:
 
         def read(cur: cursor, after: Place | None) -> list[OrderRow]:
-            return _found(gateway, merchant, cur, q, filters, after)
+            last = after[1] if after else None
+            ids = found_ids(gateway, cur, merchant, wanted, after=last, limit=ROWS_AT_ONCE)
+            return order_export.named(cur, merchant.merchant_id, ids)
     else:
 
         def read(cur: cursor, after: Place | None) -> list[OrderRow]:
@@ -180,16 +170,6 @@ async def export_packing(
 
 
 ROUTES: Final = [export_orders, export_guests, export_packing]
-
-
-def _found(
-    gateway: Gateway, merchant: MerchantView, cur: cursor, text: str, filters: Filters, after: Place | None
-) -> list[OrderRow]:
-    if named := order_named(text):
-        return order_export.named(cur, merchant.merchant_id, [named]) if after is None else []
-    last = after[1] if after else None
-    ids = gateway.search.orders(cur, merchant.merchant_id, text, filters, after=last, limit=ROWS_AT_ONCE)
-    return order_export.named(cur, merchant.merchant_id, ids)
 
 
 def _pages(

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Annotated, Final
 
 from litestar import get
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromQuery, QueryParameter
+from msgspec import Struct
 from msgspec.structs import replace
 from psycopg2.extensions import cursor
 
@@ -44,9 +45,20 @@ SearchText = Annotated[str, QueryParameter(max_length=SEARCH_CHARS_MAX)]
 Amount = Annotated[int | None, QueryParameter(ge=0, le=ANY_AMOUNT_MINOR_MAX)]
 
 
-@get("/v1/merchant/orders", summary="The merchant's orders, page by page")
-async def merchant_orders(
-    gateway: NamedDependency[Gateway],
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which of the merchant's orders are looked for, or as of when all of them."""
+
+    text: str
+    filters: Filters
+    as_of: str | None
+
+    @property
+    def is_search(self) -> bool:
+        """Whether not all orders are wanted."""
+        return bool(self.text.strip()) or self.filters != Filters()
+
+
+async def wanted_orders(
     merchant: NamedDependency[MerchantView],
     q: SearchText = "",
     in_state: Annotated[OrderState | None, QueryParameter(name="state")] = None,
@@ -55,9 +67,30 @@ async def merchant_orders(
     amount_minor: Amount = None,
     from_: Annotated[str | None, QueryParameter(name="from")] = None,
     to: FromQuery[str | None] = None,
+    as_of: FromQuery[str | None] = None,
+) -> Wanted:
+    """What a query asks for; raises HttpProblem (422) for a period that is none, and for a search in the past."""
+    filters = Filters(state=in_state, source=source, edition_id=edition_id, paid_minor=amount_minor)
+    if from_ is not None or to is not None:
+        period = period_of(None, from_ or FIRST_DAY, to or LAST_DAY, now_ms(), merchant.time_zone)
+        filters = replace(filters, from_ms=period.from_ms, to_ms=period.to_ms)
+    wanted = Wanted(text=q, filters=filters, as_of=as_of)
+    if wanted.is_search and as_of is not None:
+        raise HttpProblem("invalid", "as_of shows all orders of that time: it can't be combined with a search.")
+    return wanted
+
+
+WANTED_ORDERS: Final = {"wanted": Provide(wanted_orders)}
+"""For the routes that show or export what is looked for."""
+
+
+@get("/v1/merchant/orders", dependencies=WANTED_ORDERS, summary="The merchant's orders, page by page")
+async def merchant_orders(
+    gateway: NamedDependency[Gateway],
+    merchant: NamedDependency[MerchantView],
+    wanted: NamedDependency[Wanted],
     after: FromQuery[str | None] = None,
     limit: FromQuery[int] = ORDERS_PAGE_MAX,
-    as_of: FromQuery[str | None] = None,
 ) -> MerchantOrdersBody | FoundOrdersBody | PastMerchantOrdersBody:
     """Newest first, with the buyers' delivery details. Pass one page's `next` as `after` to get the next.
 
@@ -72,17 +105,11 @@ async def merchant_orders(
         raise HttpProblem("invalid", f"limit must be 1 to {ORDERS_PAGE_MAX}.")
     if after is not None:
         gateway.offer_of_order(after)
-    filters = filters_of(
-        merchant, state=in_state, source=source, edition_id=edition_id, amount_minor=amount_minor, from_=from_, to=to
-    )
-    is_search = bool(q.strip()) or filters != Filters()
-    if as_of is not None:
-        if is_search:
-            raise HttpProblem("invalid", "as_of shows all orders of that time: it can't be combined with a search.")
-        (at_ms,) = await past_moments(gateway, merchant, as_of)
+    if wanted.as_of is not None:
+        (at_ms,) = await past_moments(gateway, merchant, wanted.as_of)
         return await _past_orders(gateway, merchant, at_ms=at_ms, after=after, limit=limit)
-    if is_search:
-        return await _looked_for(gateway, merchant, q, filters, after=after, limit=limit)
+    if wanted.is_search:
+        return await _looked_for(gateway, merchant, wanted, after=after, limit=limit)
     found = await gateway.reads.query(
         lambda cur: order_views.orders_of_merchant(cur, merchant.merchant_id, after=after, limit=limit + 1)
     )
@@ -94,38 +121,27 @@ async def merchant_orders(
 ROUTES: Final = [merchant_orders]
 
 
-def filters_of(
-    merchant: MerchantView,
-    *,
-    state: OrderState | None,
-    source: str | None,
-    edition_id: str | None,
-    amount_minor: int | None,
-    from_: str | None,
-    to: str | None,
-) -> Filters:
-    """What a query narrows a search down to; raises HttpProblem (422) for a period that is none."""
-    filters = Filters(state=state, source=source, edition_id=edition_id, paid_minor=amount_minor)
-    if from_ is None and to is None:
-        return filters
-    period = period_of(None, from_ or FIRST_DAY, to or LAST_DAY, now_ms(), merchant.time_zone)
-    return replace(filters, from_ms=period.from_ms, to_ms=period.to_ms)
+def found_ids(
+    gateway: Gateway, cur: cursor, merchant: MerchantView, wanted: Wanted, *, after: str | None, limit: int
+) -> list[str]:
+    """Ids of the merchant's orders that are looked for, newest first, after the order of that id."""
+    named = _order_named(wanted.text)
+    if named is None:
+        merchant_id = merchant.merchant_id
+        return gateway.search.orders(cur, merchant_id, wanted.text, wanted.filters, after=after, limit=limit)
+    if after is not None:
+        return []
+    views = order_views.orders(cur, [named])
+    return [one.order_id for one in views if one.merchant_id == merchant.merchant_id and _passes(one, wanted.filters)]
 
 
 async def _looked_for(
-    gateway: Gateway, merchant: MerchantView, text: str, filters: Filters, *, after: str | None, limit: int
+    gateway: Gateway, merchant: MerchantView, wanted: Wanted, *, after: str | None, limit: int
 ) -> FoundOrdersBody:
     def read(cur: cursor) -> tuple[list[OrderView], str | None, int]:
-        named = order_named(text)
-        if named is not None:
-            ids = [named] if after is None else []
-        else:
-            ids = gateway.search.orders(cur, merchant.merchant_id, text, filters, after=after, limit=limit + 1)
-        page, last = page_of(ids, limit)
+        page, last = page_of(found_ids(gateway, cur, merchant, wanted, after=after, limit=limit + 1), limit)
         views = {
-            view.order_id: view
-            for view in order_views.orders(cur, page)
-            if view.merchant_id == merchant.merchant_id and (named is None or _passes(view, filters))
+            view.order_id: view for view in order_views.orders(cur, page) if view.merchant_id == merchant.merchant_id
         }
         return [views[order_id] for order_id in page if order_id in views], last, asking.unread_events(cur)
 
@@ -140,7 +156,7 @@ def _bodies(gateway: Gateway, views: Sequence[OrderView]) -> list[MerchantOrderB
     return [seen_by_merchant(gateway, view) for view in views]
 
 
-def order_named(text: str) -> str | None:
+def _order_named(text: str) -> str | None:
     """The order whose whole id was typed, or whose ticket's id or code; None for anything else."""
     typed = text.strip()
     try:

@@ -20,9 +20,12 @@ def refuse_unknown(request: Request[Any, Any, Any]) -> None:
 
 
 def _names(handler: HTTPRouteHandler) -> list[str]:
-    parameters = handler.parsed_fn_signature.parameters
+    """Those of the handler's dependencies, and its own."""
+    signatures = [one.parsed_fn_signature for one in handler.resolve_dependencies().values()]
+    signatures.append(handler.parsed_fn_signature)
     return [
         field.kwarg_definition.name or name
-        for name, field in parameters.items()
+        for signature in signatures
+        for name, field in signature.parameters.items()
         if isinstance(field.kwarg_definition, QueryParameter)
     ]
