@@ -10,7 +10,8 @@ from litestar.response import Stream
 from psycopg2.extensions import cursor
 
 from buystream.consumers.search.words import number_word
-from buystream.gateway.pages.sheets import Form, Row, SheetColumn, sheet
+from buystream.gateway.pages.sheets import Form, NextPage, Row, SheetColumn, sheet
+from buystream.gateway.routes.bodies.tickets import GuestBody
 from buystream.gateway.routes.guests import guests_page
 from buystream.gateway.routes.merchants import own_edition, past_moments
 from buystream.gateway.routes.order_lists import WANTED_ORDERS, Wanted, found_ids
@@ -123,25 +124,12 @@ async def export_guests(
 ) -> Stream:
     """Every ticket that was sold, whatever became of it."""
     own_edition(gateway, merchant, edition_id)
-    after: str | None = None
-    ended = False
 
-    async def next_page() -> list[Row]:
-        nonlocal after, ended
-        rows: list[Row] = []
-        while not rows and not ended:
-            guests, after = await guests_page(gateway, edition_id, after=after, limit=GUEST_PAGE)
-            ended = after is None
-            rows = [
-                (
-                    *(one.name, one.ticket_id, number_word(one.order_id), one.number, one.variant_title, one.state),
-                    *(_yes(one.is_passed_on), _yes(one.is_blocked), _yes(one.is_inside)),
-                )
-                for one in guests
-            ]
-        return rows
+    async def page(after: str | None) -> tuple[list[Row], str | None]:
+        found, following = await guests_page(gateway, edition_id, after=after, limit=GUEST_PAGE)
+        return [_guest_row(one) for one in found], following
 
-    return await sheet(form, "guests", GUEST_COLUMNS, next_page)
+    return await sheet(form, "guests", GUEST_COLUMNS, _filled(page))
 
 
 @get("/v1/merchant/editions/{edition_id:str}/exports/packing", summary="What is to be packed, as a file")
@@ -154,6 +142,19 @@ async def export_packing(
 ) -> Stream:
     """A row for each line with units to pack, or of the orders of another queue with all that are kept."""
     own_edition(gateway, merchant, edition_id)
+
+    async def page(after: str | None) -> tuple[list[Row], str | None]:
+        views, following = await queued(gateway, merchant, edition_id, queue, after=after, limit=PACKING_PAGE)
+        return await gateway.reads.run(lambda: _packing_rows(gateway, views, queue)), following
+
+    return await sheet(form, "packing", PACKING_COLUMNS, _filled(page))
+
+
+ROUTES: Final = [export_orders, export_guests, export_packing]
+
+
+def _filled(page: Callable[[str | None], Awaitable[tuple[list[Row], str | None]]]) -> NextPage:
+    """The pages that have rows. `page` gives the rows after an order, and the order after which to go on."""
     after: str | None = None
     ended = False
 
@@ -161,20 +162,14 @@ async def export_packing(
         nonlocal after, ended
         rows: list[Row] = []
         while not rows and not ended:
-            views, after = await queued(gateway, merchant, edition_id, queue, after=after, limit=PACKING_PAGE)
+            rows, after = await page(after)
             ended = after is None
-            rows = await gateway.reads.run(lambda views=views: _packing_rows(gateway, views, queue))  # type: ignore[misc]
         return rows
 
-    return await sheet(form, "packing", PACKING_COLUMNS, next_page)
+    return next_page
 
 
-ROUTES: Final = [export_orders, export_guests, export_packing]
-
-
-def _pages(
-    gateway: Gateway, read: Callable[[cursor, Place | None], list[OrderRow]], names: Titles
-) -> Callable[[], Awaitable[Sequence[Row]]]:
+def _pages(gateway: Gateway, read: Callable[[cursor, Place | None], list[OrderRow]], names: Titles) -> NextPage:
     after: Place | None = None
 
     async def next_page() -> list[Row]:
@@ -228,6 +223,13 @@ def _address_cells(plain: Mapping[str, str]) -> tuple[str | None, ...]:
     if address is None:
         return (None,) * len(ADDRESS)
     return tuple("\n".join(address.street) if name == "street" else getattr(address, name) for name in ADDRESS)
+
+
+def _guest_row(one: GuestBody) -> Row:
+    return (
+        *(one.name, one.ticket_id, number_word(one.order_id), one.number, one.variant_title, one.state),
+        *(_yes(one.is_passed_on), _yes(one.is_blocked), _yes(one.is_inside)),
+    )
 
 
 def _packing_rows(gateway: Gateway, views: Sequence[OrderView], queue: Queue) -> list[Row]:
