@@ -45,8 +45,7 @@ from buystream.vocabulary.values import Offer, SaleWindow
 async def drafts(gateway: NamedDependency[Gateway], merchant: NamedDependency[MerchantView]) -> DraftsBody:
     """The one saved last first."""
     await gateway.views_show_the_seen(partition_of(merchant.merchant_id))
-    found = await gateway.reads.query(lambda cur: edition_pages.drafts_of_merchant(cur, merchant.merchant_id))
-    return DraftsBody([_body(gateway, one) for one in found])
+    return await _drafts(gateway, merchant)
 
 
 @post(
@@ -146,8 +145,7 @@ async def discard_draft(
 ) -> DraftsBody:
     """Its link shows nothing any more."""
     await gateway.decide_and_show(DiscardDraft(merchant_id=merchant.merchant_id, edition_id=edition_id), actor=actor)
-    found = await gateway.reads.query(lambda cur: edition_pages.drafts_of_merchant(cur, merchant.merchant_id))
-    return DraftsBody([_body(gateway, one) for one in found])
+    return await _drafts(gateway, merchant)
 
 
 @post(
@@ -227,6 +225,11 @@ ROUTES: Final = [
     *(release_draft, copy_edition),
     preview_page,
 ]
+
+
+async def _drafts(gateway: Gateway, merchant: MerchantView) -> DraftsBody:
+    found = await gateway.reads.query(lambda cur: edition_pages.drafts_of_merchant(cur, merchant.merchant_id))
+    return DraftsBody([_body(gateway, one) for one in found])
 
 
 async def _save(gateway: Gateway, merchant: MerchantView, edition_id: str, offer: Offer, actor: str) -> DraftBody:
