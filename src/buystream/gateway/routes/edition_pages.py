@@ -15,7 +15,7 @@ from buystream.gateway.routes.bodies.edition_pages import (
     PageBody,
     StoryBody,
 )
-from buystream.gateway.routes.merchants import merchants_board, own_edition
+from buystream.gateway.routes.merchants import change_edition, own_edition
 from buystream.gateway.routes.pictures import refuse_unknown_pictures
 from buystream.gateway.routes.releasing import notes_of, pictures_of
 from buystream.gateway.routes.stories import page_of, read_page, rendered
@@ -27,7 +27,7 @@ from buystream.projections import edition_board
 from buystream.projections.boards import Board, MerchantBoard
 from buystream.projections.edition_pages import PageView
 from buystream.projections.people import MerchantView
-from buystream.vocabulary.commands import ArchiveEdition, Command, DescribeEdition, EndSale, ScheduleSale
+from buystream.vocabulary.commands import ArchiveEdition, DescribeEdition, EndSale, ScheduleSale
 from buystream.vocabulary.values import SaleWindow
 
 
@@ -88,7 +88,7 @@ async def schedule_sale(
 ) -> MerchantBoard:
     """It opens and closes at these times instead. A sale that is over opens again by a later end."""
     window = SaleWindow(opens_at_ms=data.opens_at_ms, closes_at_ms=data.closes_at_ms)
-    return await _changed(gateway, merchant, ScheduleSale(edition_id=edition_id, window=window), actor)
+    return await change_edition(gateway, merchant, ScheduleSale(edition_id=edition_id, window=window), actor)
 
 
 @post("/v1/merchant/editions/{edition_id:str}/end", status_code=200, opt=asks(EndSale), summary="End a sale")
@@ -99,7 +99,7 @@ async def end_sale(
     edition_id: FromPath[str],
 ) -> MerchantBoard:
     """It closes now. Holds continue, and orders stay as they are; nothing is refunded."""
-    return await _changed(gateway, merchant, EndSale(edition_id=edition_id), actor)
+    return await change_edition(gateway, merchant, EndSale(edition_id=edition_id), actor)
 
 
 @post(
@@ -115,7 +115,7 @@ async def archive_edition(
     edition_id: FromPath[str],
 ) -> MerchantBoard:
     """Once its sale is over, it leaves the lists. Its buyers keep its page."""
-    return await _changed(gateway, merchant, ArchiveEdition(edition_id=edition_id), actor)
+    return await change_edition(gateway, merchant, ArchiveEdition(edition_id=edition_id), actor)
 
 
 @delete(
@@ -131,7 +131,7 @@ async def unarchive_edition(
     edition_id: FromPath[str],
 ) -> MerchantBoard:
     """It is in the lists again, as it was."""
-    return await _changed(gateway, merchant, ArchiveEdition(edition_id=edition_id, archived=False), actor)
+    return await change_edition(gateway, merchant, ArchiveEdition(edition_id=edition_id, archived=False), actor)
 
 
 @get("/v1/merchant/editions", summary="The merchant's editions")
@@ -182,10 +182,3 @@ async def _body(gateway: Gateway, said: PageView, series: list[Board]) -> PageBo
         notes=list(said.notes),
         series=series,
     )
-
-
-async def _changed(gateway: Gateway, merchant: MerchantView, command: Command, actor: str) -> MerchantBoard:
-    edition_id = getattr(command, command.about)
-    own_edition(gateway, merchant, edition_id)
-    answer = await gateway.decide(command, actor=actor)
-    return await merchants_board(gateway, edition_id, (answer.partition, answer.position))

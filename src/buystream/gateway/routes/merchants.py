@@ -130,7 +130,7 @@ async def pause(
     edition_id: FromPath[str],
 ) -> MerchantBoard:
     """Existing holds continue; new orders are refused as `paused`."""
-    return await _change(gateway, merchant, PauseSale(edition_id=edition_id), actor)
+    return await change_edition(gateway, merchant, PauseSale(edition_id=edition_id), actor)
 
 
 @post(
@@ -143,7 +143,7 @@ async def resume(
     edition_id: FromPath[str],
 ) -> MerchantBoard:
     """Ends a pause."""
-    return await _change(gateway, merchant, ResumeSale(edition_id=edition_id), actor)
+    return await change_edition(gateway, merchant, ResumeSale(edition_id=edition_id), actor)
 
 
 @post(
@@ -169,7 +169,7 @@ async def change_stock(
         command = WithdrawStock(quantity=data.withdraw, **change)
     else:
         raise HttpProblem("invalid", "Send either add or withdraw.")
-    return await _change(gateway, merchant, command, actor)
+    return await change_edition(gateway, merchant, command, actor)
 
 
 @get("/v1/merchant/orders/{order_id:str}", summary="One of the merchant's orders")
@@ -253,10 +253,9 @@ def offer_of_own_order(gateway: Gateway, merchant: MerchantView, order_id: str) 
     return own_offer(gateway, merchant, gateway.offer_of_order(order_id), "unknown-order")
 
 
-async def _change(
-    gateway: Gateway, merchant: MerchantView, command: PauseSale | ResumeSale | AddStock | WithdrawStock, actor: str
-) -> MerchantBoard:
-    edition_id = command.edition_id
+async def change_edition(gateway: Gateway, merchant: MerchantView, command: Command, actor: str) -> MerchantBoard:
+    """The merchant's own edition after the command about it; raises HttpProblem for a refusal."""
+    edition_id = getattr(command, command.about)
     own_edition(gateway, merchant, edition_id)
     answer = await gateway.decide(command, actor=actor)
     return await merchants_board(gateway, edition_id, (answer.partition, answer.position))

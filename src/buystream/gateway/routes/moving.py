@@ -9,7 +9,7 @@ from msgspec import convert
 from msgspec.structs import replace
 
 from buystream.gateway.routes.bodies.editions import ChangedShipping, MovedEvent
-from buystream.gateway.routes.merchants import merchants_board, own_edition
+from buystream.gateway.routes.merchants import change_edition, own_edition
 from buystream.gateway.routes.releasing import known_zone
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.problems import refused
@@ -39,8 +39,7 @@ async def move(
     if board is None or board.event is None:
         raise refused("no_event")
     command = MoveEvent(edition_id=edition_id, event=moved(board.event, data))
-    answer = await gateway.decide(command, actor=actor)
-    return await merchants_board(gateway, edition_id, (answer.partition, answer.position))
+    return await change_edition(gateway, merchant, command, actor)
 
 
 @put("/v1/merchant/editions/{edition_id:str}/shipping", opt=asks(ChangeShipping), summary="Change what delivery costs")
@@ -59,8 +58,7 @@ async def change_shipping(
     named = {name: getattr(data, name) for name in data.__struct_fields__}
     shipping = convert(named | {"refunds_delivery": offer.shipping.refunds_delivery}, Shipping, from_attributes=True)
     command = ChangeShipping(edition_id=edition_id, shipping=shipping)
-    answer = await gateway.decide(command, actor=actor)
-    return await merchants_board(gateway, edition_id, (answer.partition, answer.position))
+    return await change_edition(gateway, merchant, command, actor)
 
 
 ROUTES: Final = [move, change_shipping]

@@ -8,7 +8,7 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from buystream.gateway.routes.bodies.fields import Amount, AtMs, Request, Stock, VariantId
-from buystream.gateway.routes.merchants import merchants_board, own_edition
+from buystream.gateway.routes.merchants import change_edition
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.refusals import asks
 from buystream.projections.boards import MerchantBoard
@@ -44,11 +44,9 @@ async def set_price_tiers(
     data: JSONBody[NewTiers],
 ) -> MerchantBoard:
     """What is held or paid keeps its price. Who saw another one is refused as `wrong_price`, and pays nothing."""
-    own_edition(gateway, merchant, edition_id)
     tiers = tuple(PriceTier(price_minor=one.price_minor, units=one.units, until_ms=one.until_ms) for one in data.tiers)
     command = SetPriceTiers(edition_id=edition_id, variant_id=data.variant_id, tiers=tiers)
-    answer = await gateway.decide(command, actor=actor)
-    return await merchants_board(gateway, edition_id, (answer.partition, answer.position))
+    return await change_edition(gateway, merchant, command, actor)
 
 
 ROUTES: Final = [set_price_tiers]
