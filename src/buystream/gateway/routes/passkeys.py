@@ -17,10 +17,11 @@ from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.guard import own_pages_only
 from buystream.gateway.server.idempotency import idempotent_name
 from buystream.gateway.server.key_holders import KeyHolder
-from buystream.gateway.server.passkeys import REGISTERING, SIGNING_IN, as_text, handle_of
+from buystream.gateway.server.passkeys import REGISTERING, SIGNING_IN, handle_of
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.refusals import asks
 from buystream.gateway.server.sessions import spend
+from buystream.gateway.server.signed_claims import as_text
 from buystream.projections import members
 from buystream.projections.members import MemberView, PasskeyView
 from buystream.vocabulary.commands import AddPasskey, RemovePasskey

@@ -1,9 +1,7 @@
 """Sessions of members at the desk. A cookie keeps one in the browser; no page reads it, and no other site sends it. It
 gives tokens, which live for minutes in the page that asked, and only a token may do anything."""
 
-import base64
 import hashlib
-import hmac
 import secrets
 import time
 from typing import Final
@@ -12,6 +10,7 @@ import msgspec
 from psycopg2.extensions import cursor
 
 from buystream.gateway.server.heads import cookie_of
+from buystream.gateway.server.signed_claims import claims_in, signed
 from buystream.sealing import purpose_key
 from buystream.tables import Tables
 
@@ -107,12 +106,12 @@ class DeskTokens:
         """A token of the session, and when it ends (ms)."""
         expires_ms = int((time.time() + TOKEN_SECONDS) * 1000)
         claims = f"{TOKEN_START}{session_id}.{expires_ms}"
-        return f"{claims}.{self._signature(claims)}", expires_ms
+        return signed(claims, self._key), expires_ms
 
     def read(self, token: str) -> tuple[str, int] | None:
         """The session's id and when the token ends (ms); None when it is forged or has ended."""
-        claims, _, signature = token.rpartition(".")
-        if not hmac.compare_digest(signature.encode(), self._signature(claims).encode()):
+        claims = claims_in(token, self._key)
+        if claims is None:
             return None
         session_id, _, expires_ms = claims.removeprefix(TOKEN_START).partition(".")
         return (session_id, int(expires_ms)) if int(expires_ms) > time.time() * 1000 else None
@@ -125,10 +124,6 @@ class DeskTokens:
     def secret_in(self, cookies: str) -> str:
         """What the session's cookie says; empty without one."""
         return cookie_of(cookies.encode("latin-1"), self._cookie_name.encode()).decode("latin-1")
-
-    def _signature(self, claims: str) -> str:
-        digest = hashlib.blake2b(claims.encode(), key=self._key, digest_size=32).digest()
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _hash_of(secret: str) -> bytes:

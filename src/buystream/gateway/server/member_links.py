@@ -1,9 +1,6 @@
 """What stands in the links that members get by mail: who it is for, until when, and a signature. Each works once: an
 invitation is accepted once, which the log decides; what signs in is spent where the hosts' tokens are."""
 
-import base64
-import hashlib
-import hmac
 import secrets
 import time
 from typing import Final
@@ -12,6 +9,7 @@ import msgspec
 
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.sessions import LINKS, HostUser
+from buystream.gateway.server.signed_claims import claims_in, signed
 from buystream.sealing import purpose_key
 
 DESK_PAGE: Final = "/desk"
@@ -50,8 +48,8 @@ class MemberLinks:
 
     def read(self, code: str) -> MemberLink:
         """What the code says; raises HttpProblem (401). It counts only once it was spent."""
-        claims, _, signature = code.rpartition(".")
-        if not hmac.compare_digest(signature.encode(), self._signature(claims).encode()):
+        claims = claims_in(code, self._key)
+        if claims is None:
             raise HttpProblem("bad-link", _BAD_LINK)
         kind, merchant_id, member_id, until_ms, jti = claims.split(".")
         if int(until_ms) <= time.time() * 1000:
@@ -60,9 +58,4 @@ class MemberLinks:
         return MemberLink(kind == INVITATION, merchant_id, member_id, spent)
 
     def _code(self, kind: str, merchant_id: str, member_id: str, until_ms: int) -> str:
-        claims = f"{kind}.{merchant_id}.{member_id}.{until_ms}.{secrets.token_urlsafe(12)}"
-        return f"{claims}.{self._signature(claims)}"
-
-    def _signature(self, claims: str) -> str:
-        digest = hashlib.blake2b(claims.encode(), key=self._key, digest_size=32).digest()
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        return signed(f"{kind}.{merchant_id}.{member_id}.{until_ms}.{secrets.token_urlsafe(12)}", self._key)

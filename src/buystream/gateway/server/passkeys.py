@@ -2,9 +2,6 @@
 ticket, with its purpose and its end, and is spent where the hosts' tokens are, so that each is answered once. What a
 browser must have signed comes from the shop's public URL alone: no header of a request says which origin is right."""
 
-import base64
-import hashlib
-import hmac
 import secrets
 import time
 from ipaddress import ip_address
@@ -24,6 +21,7 @@ from webauthn.helpers.structs import (
 
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.sessions import LINKS, HostUser
+from buystream.gateway.server.signed_claims import as_bytes, as_text, claims_in, signed
 from buystream.projections.members import PasskeyView
 from buystream.sealing import purpose_key
 
@@ -139,8 +137,8 @@ class Passkeys:
     def read_ticket(self, ticket: str, purpose: str, handle: str = "") -> tuple[bytes, HostUser]:
         """The challenge, and what `spend` uses up of it; raises HttpProblem (401) for another purpose, another member,
         or when it has ended."""
-        claims, _, signature = ticket.rpartition(".")
-        if not hmac.compare_digest(signature.encode(), self._signature(claims).encode()):
+        claims = claims_in(ticket, self._key)
+        if claims is None:
             raise HttpProblem("bad-passkey")
         kind, challenge, until_seconds, whose = claims.split(".")
         if kind != purpose or whose != as_text(handle.encode()) or int(until_seconds) <= time.time():
@@ -150,10 +148,7 @@ class Passkeys:
 
     def _ticket(self, purpose: str, challenge: bytes, handle: str) -> str:
         claims = f"{purpose}.{as_text(challenge)}.{int(time.time()) + TICKET_SECONDS}.{as_text(handle.encode())}"
-        return f"{claims}.{self._signature(claims)}"
-
-    def _signature(self, claims: str) -> str:
-        return as_text(hashlib.blake2b(claims.encode(), key=self._key, digest_size=32).digest())
+        return signed(claims, self._key)
 
 
 def handle_of(merchant_id: str, member_id: str) -> str:
@@ -164,13 +159,3 @@ def handle_of(merchant_id: str, member_id: str) -> str:
 def _as_json(options: Any) -> dict[str, Any]:
     decoded: dict[str, Any] = msgspec.json.decode(webauthn.options_to_json(options))
     return decoded
-
-
-def as_text(raw: bytes) -> str:
-    """Base64 for URLs."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def as_bytes(text: str) -> bytes:
-    """The way back."""
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
