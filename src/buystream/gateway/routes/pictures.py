@@ -17,6 +17,7 @@ from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.guard import STREAMED_BODY
 from buystream.gateway.server.problems import HttpProblem
 from buystream.gateway.server.refusals import asks
+from buystream.gateway.server.turns import Turns
 from buystream.media import NoSuchMedia
 from buystream.projections.people import MerchantView
 from buystream.projections.pictures import KINDS, LINK, PATH, names_of, picture_view
@@ -29,31 +30,21 @@ FOREVER: Final = "public, max-age=31536000, immutable"
 IN_MEMORY_BYTES: Final = 1024 * 1024
 """Of an upload under way; the rest is in a file."""
 
-SCALED_AT_ONCE: Final = 1
-"""Scaling is work for the processor that answers buyers too, and a large picture takes 200 MB of memory meanwhile."""
-
 WAITING_MAX: Final = 16
 
 _NAME: Final = re.compile(rf"(?:[1-9][0-9]{{0,3}}\.(?:{'|'.join(KINDS)})|{re.escape(LINK)})")
 
 
 class Scaling:
-    """Scales pictures, few at a time."""
+    """Scales pictures, one at a time: a large one takes 200 MB of memory meanwhile."""
 
     def __init__(self) -> None:
-        self._turns = asyncio.Semaphore(SCALED_AT_ONCE)
-        self._waiting = 0
+        self._turns = Turns(WAITING_MAX)
 
     async def files(self, upload: "SpooledTemporaryFile[bytes]") -> "PictureFiles":
         """Raises HttpProblem (422, 503)."""
-        if self._waiting >= WAITING_MAX:
-            raise HttpProblem("overloaded")
-        self._waiting += 1
-        try:
-            async with self._turns:
-                return await asyncio.to_thread(_scaled, upload)
-        finally:
-            self._waiting -= 1
+        async with self._turns.next():
+            return await asyncio.to_thread(_scaled, upload)
 
 
 @post(

@@ -1,7 +1,6 @@
 """Receipts of paid orders: for their buyers and their merchants, as JSON, as a page and as PDF. Amounts are what was
 paid less what was refunded; the price includes the tax. The buyer's name is decrypted only for these two."""
 
-import asyncio
 from collections.abc import Callable
 
 from litestar import Response, get
@@ -19,6 +18,7 @@ from buystream.gateway.routes.site import page
 from buystream.gateway.runtime import Gateway
 from buystream.gateway.server.inline_files import inline_file
 from buystream.gateway.server.problems import HttpProblem
+from buystream.gateway.server.turns import Turns
 from buystream.projections import people, receipts, refunds, statements
 from buystream.projections.order_lines import DiscountView, LineView
 from buystream.projections.order_views import OrderView
@@ -86,8 +86,7 @@ class Drawing:
     """Draws PDFs, one at a time."""
 
     def __init__(self) -> None:
-        self._turn = asyncio.Lock()
-        self._waiting = 0
+        self._turns = Turns(PDFS_WAITING_MAX)
 
     async def pdf(self, gateway: Gateway, receipt: Receipt) -> bytes:
         """The receipt on paper; raises HttpProblem (503) when too many wait."""
@@ -95,14 +94,8 @@ class Drawing:
 
     async def drawn(self, gateway: Gateway, draw: Callable[[], bytes]) -> bytes:
         """What `draw` gives; raises HttpProblem (503) when too many wait."""
-        if self._waiting >= PDFS_WAITING_MAX:
-            raise HttpProblem("overloaded")
-        self._waiting += 1
-        try:
-            async with self._turn:
-                return await gateway.reads.run(draw)
-        finally:
-            self._waiting -= 1
+        async with self._turns.next():
+            return await gateway.reads.run(draw)
 
 
 @get("/v1/orders/{order_id:str}/receipt", summary="The receipt of one of the buyer's orders")
