@@ -103,7 +103,7 @@ REFUSALS: Final = "x-refusals"
 TO_ORDER: Final = Asks((PlaceOrder,), also=frozenset({"too-many-holds"}))
 """What the hot path asks."""
 
-OF_FILES: Final = (412, 416)
+OF_FILES: Final = (412, 416, 501)
 WITH_BODY: Final = (413, 415, 422)
 CHANGING: Final = (409, 422)
 

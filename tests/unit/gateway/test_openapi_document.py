@@ -81,3 +81,10 @@ def test_what_programs_download_by_a_link_is_described(document: dict[str, Any])
     assert {"200", "206", "304", "401", "404", "409", "412", "416"} <= download["responses"].keys()
     assert download["security"] == []
     assert "application/json" not in str(download["responses"]["200"])
+
+
+def test_exports_say_that_a_shop_may_not_offer_parquet(document: dict[str, Any]) -> None:
+    for path in openapi.AS_SHEET:
+        export = document["paths"][path]["get"]
+        assert "not-implemented" in export[openapi.REFUSALS], path
+        assert "501" in export["responses"], path

@@ -17,6 +17,7 @@ from buystream.gateway.routes.merchants import own_edition, past_moments
 from buystream.gateway.routes.order_lists import WANTED_ORDERS, Wanted, found_ids
 from buystream.gateway.routes.packing import queued
 from buystream.gateway.runtime import Gateway
+from buystream.gateway.server.refusals import asks
 from buystream.postal import PostalAddress, decoded
 from buystream.projections import order_export, order_lines
 from buystream.projections.order_export import ROWS_AT_ONCE, Place, Titles
@@ -69,6 +70,9 @@ PACKING_COLUMNS: Final = (
 GUEST_PAGE: Final = 200
 PACKING_PAGE: Final = 500
 
+_REFUSES: Final = asks(also=["not-implemented"])
+"""Parquet, where its library isn't installed."""
+
 FormChosen = Annotated[Form, QueryParameter(name="form")]
 
 
@@ -83,6 +87,7 @@ class _Sealed(NamedTuple):
 @get(
     "/v1/merchant/exports/orders",
     dependencies=WANTED_ORDERS,
+    opt=_REFUSES,
     summary="Orders as a file: CSV, XLSX or Parquet",
 )
 async def export_orders(
@@ -115,7 +120,11 @@ async def export_orders(
     return await sheet(form, "orders", ORDER_COLUMNS, _pages(gateway, read, names))
 
 
-@get("/v1/merchant/editions/{edition_id:str}/exports/guests", summary="An edition's guest list as a file")
+@get(
+    "/v1/merchant/editions/{edition_id:str}/exports/guests",
+    opt=_REFUSES,
+    summary="An edition's guest list as a file",
+)
 async def export_guests(
     gateway: NamedDependency[Gateway],
     merchant: NamedDependency[MerchantView],
@@ -132,7 +141,11 @@ async def export_guests(
     return await sheet(form, "guests", GUEST_COLUMNS, _filled(page))
 
 
-@get("/v1/merchant/editions/{edition_id:str}/exports/packing", summary="What is to be packed, as a file")
+@get(
+    "/v1/merchant/editions/{edition_id:str}/exports/packing",
+    opt=_REFUSES,
+    summary="What is to be packed, as a file",
+)
 async def export_packing(
     gateway: NamedDependency[Gateway],
     merchant: NamedDependency[MerchantView],
