@@ -20,7 +20,7 @@ class _Seen(msgspec.Struct):
 
 
 class Impressions:
-    """PlacementCounts per edition."""
+    """Counts per edition."""
 
     def __init__(self, ask: Ask) -> None:
         self.reports = Reports(ask, self._counted, every_seconds=FLUSH_SECONDS)

@@ -16,7 +16,7 @@ FLUSH_SECONDS: Final = 1.0
 
 
 class Latch:
-    """PlacementCounts per edition."""
+    """Counts per edition."""
 
     def __init__(self, ask: Ask, registry: CollectorRegistry) -> None:
         self.reports = Reports(ask, self._counted, every_seconds=FLUSH_SECONDS)
